@@ -1,0 +1,87 @@
+"""Every setting and limit, with its default, in one frozen dataclass.
+
+Owns names and defaults. It reads neither the environment nor files nor arguments: the command line does that and
+hands a ``Settings`` down. Sizes are bytes, times are seconds.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+TIB = 1024 * GIB
+
+
+class Durability(StrEnum):
+    """What a power cut may take (docs/architecture.md, Durability)."""
+
+    FSYNC = "fsync"
+    RELAXED = "relaxed"
+    NONE = "none"
+
+
+class UuidAlgorithm(StrEnum):
+    """How ids are made for documents that come without one."""
+
+    SEQUENTIAL = "sequential"
+    RANDOM = "random"
+    UTC_RANDOM = "utc_random"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """What the LMDB store needs to know."""
+
+    durability: Durability = Durability.FSYNC
+    map_size: int = 1 * TIB
+    map_size_smallest: int = 1 * GIB
+    max_snapshots: int = 64
+    snapshot_max_age: float = 5.0
+    group_commit_max_commands: int = 1024
+    group_commit_max_bytes: int = 16 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may not exceed."""
+
+    max_document_size: int = 8_000_000
+    max_attachment_size: int = 4 * GIB
+    max_request_body: int = 256 * MIB
+    max_json_depth: int = 500
+    max_doc_id: int = 7_168
+    max_database_name: int = 238
+    max_url: int = 64 * KIB
+    max_header: int = 32 * KIB
+    max_uuids: int = 1_000
+    parse_off_loop_from: int = 256 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The one administrator of a server that is not open on loopback."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one node."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 5984
+    server_uuid: str | None = None
+    admin: Admin | None = None
+    uuid_algorithm: UuidAlgorithm = UuidAlgorithm.SEQUENTIAL
+    cookie_lifetime: float = 600.0
+    changes_heartbeat: float = 60.0
+    changes_timeout: float = 60.0
+    shutdown_grace: float = 10.0
+    revs_limit: int = 1_000
+    purged_infos_limit: int = 1_000
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    limits: Limits = field(default_factory=Limits)
