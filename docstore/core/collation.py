@@ -1,0 +1,72 @@
+r"""The order of JSON values in views, JSON indexes and selectors.
+
+    null < false < true < numbers < strings < arrays < objects
+
+Numbers compare by value, integers of any size included. Strings compare by the ICU root collation, so ``a < B < c``,
+and strings that differ only in what the collation ignores are equal (``""`` and ``"\u0000"``). Arrays and objects
+compare member by member, an object's as its names and values in their order; one that runs out first is lower.
+
+This module owns that order. It must not know what is sorted. It follows ``couch_ejson_compare``. Document ids in
+``_all_docs`` do not sort by it but bytewise.
+"""
+
+from typing import Final
+
+from icu import Collator, Locale
+
+from docstore.core.json_text import JsonValue
+
+_compare_strings = Collator.createInstance(Locale.getRoot()).compare
+
+NULL: Final = 0
+FALSE: Final = 1
+TRUE: Final = 2
+NUMBER: Final = 3
+STRING: Final = 4
+ARRAY: Final = 5
+OBJECT: Final = 6
+
+
+def rank(value: JsonValue) -> int:
+    """The place of a value's type among the types: ``NULL`` to ``OBJECT``."""
+    if isinstance(value, str):
+        return STRING
+    if value is None:
+        return NULL
+    if value is True:
+        return TRUE
+    if value is False:
+        return FALSE
+    if isinstance(value, int | float):
+        return NUMBER
+    return ARRAY if isinstance(value, list) else OBJECT
+
+
+def compare_strings(left: str, right: str) -> int:
+    """Below zero if ``left`` sorts first, zero if the collation holds them equal, above zero otherwise."""
+    return 0 if left == right else int(_compare_strings(left, right))
+
+
+def compare(left: JsonValue, right: JsonValue) -> int:
+    """Below zero if ``left`` sorts first, zero if they are equal in the order, above zero otherwise."""
+    pending = [(left, right)]  # what is left to compare, first things last: nesting must not use up Python's stack
+    while pending:
+        left, right = pending.pop()
+        if isinstance(left, str) and isinstance(right, str):
+            order = compare_strings(left, right)
+        elif isinstance(left, list) and isinstance(right, list):
+            pending.append((len(left), len(right)))
+            pending.extend(reversed(list(zip(left, right, strict=False))))
+            continue
+        elif isinstance(left, dict) and isinstance(right, dict):
+            pending.append((len(left), len(right)))
+            for ours, theirs in reversed(list(zip(left.items(), right.items(), strict=False))):
+                pending += ((ours[1], theirs[1]), (ours[0], theirs[0]))
+            continue
+        else:
+            order = rank(left) - rank(right)
+            if order == 0 and isinstance(left, int | float) and isinstance(right, int | float):
+                order = (left > right) - (left < right)
+        if order:
+            return order
+    return 0

@@ -1,0 +1,182 @@
+"""Documents: from JSON members to what an edit needs, and back to text without reading the body again.
+
+Owns which members beginning with an underscore mean something, what a document id may be, and the order of members in
+a document's text. It must not know revision trees, storage or requests. The rules and words are those of CouchDB's
+``couch_doc`` (``from_json_obj``, ``validate_docid``, ``to_json_obj``).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from docstore.core.attachment import AttachmentSpec, parse_attachments
+from docstore.core.json_text import JsonValue, encode, encode_string
+from docstore.core.rev import MAX_GENERATION_DIGITS, Rev, id_from_text, parse_rev
+from docstore.core.revision_hash import REPLICATION_MEMBERS, body_members, encode_term
+from docstore.errors import BadRequest, DocumentTooLarge, DocValidation, IllegalDocId, InvalidRev
+from docstore.settings import Limits
+
+DESIGN_PREFIX: Final = "_design/"
+LOCAL_PREFIX: Final = "_local/"
+
+EMPTY_BODY: Final = b"{}"
+"""The body of a revision without members, as a DELETE writes it."""
+
+_READ_ONLY = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})
+_MAX_GENERATION = 10**MAX_GENERATION_DIGITS - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One revision as a client sent it.
+
+    ``rev`` is the revision that the document names: an edit's parent, or with new_edits=false the revision itself. It
+    is the first of ``path``, which goes on with its ancestors, newest first, as far as ``_revisions`` tells them.
+    ``body`` is the compact JSON text of the members that are stored and hashed, ``term`` their external term.
+    ``attachments`` stand in the order in which they are hashed.
+    """
+
+    id: str
+    rev: Rev | None
+    deleted: bool
+    body: bytes
+    term: bytes
+    path: tuple[Rev, ...] = ()
+    attachments: tuple[AttachmentSpec, ...] = ()
+
+
+def parse_document(
+    members: JsonValue,
+    *,
+    doc_id: str | None = None,
+    limits: Limits,
+    new_id: Callable[[], str] | None = None,
+) -> Document:
+    """The document that decoded JSON describes.
+
+    ``doc_id``, from a request's path, goes before ``_id`` (which must be valid nevertheless); ``new_id`` makes the id
+    of a document that has neither. Raises BadRequest for what is no object, IllegalDocId, DocValidation for members
+    that no document may have, InvalidRev, DocumentTooLarge, and what ``parse_attachments`` raises.
+    """
+    if not isinstance(members, dict):
+        raise BadRequest("Document must be a JSON object")
+    special = [name for name in members if name[:1] == "_"]
+    draft = _read_special(members, special, limits) if special else _NOTHING_SPECIAL
+    body = body_members(members) if special else members
+    if doc_id is not None:
+        validate_doc_id(doc_id, limits)
+    elif draft.id is not None:
+        doc_id = draft.id
+    else:
+        doc_id = validate_doc_id("" if new_id is None else new_id(), limits)
+    text = encode(body)
+    if len(text) > limits.max_document_size:
+        raise DocumentTooLarge(doc_id)
+    attachments: tuple[AttachmentSpec, ...] = ()
+    if draft.attachments:
+        attachments = parse_attachments(draft.attachments, limits)
+        if doc_id.startswith(LOCAL_PREFIX):  # CouchDB looks at those of a ``_local`` document, and drops them
+            attachments = ()
+    path = draft.path
+    return Document(doc_id, path[0] if path else None, draft.deleted, text, encode_term(body), path, attachments)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What the underscore members of a document say."""
+
+    id: str | None = None
+    deleted: bool = False
+    path: tuple[Rev, ...] = ()
+    attachments: dict[str, JsonValue] = field(default_factory=dict)
+
+
+_NOTHING_SPECIAL = _Draft()
+
+
+def _read_special(members: dict[str, JsonValue], names: list[str], limits: Limits) -> _Draft:
+    """The underscore members, in the order sent: the first fault is the one reported, as in CouchDB."""
+    draft = _Draft()
+    for name in names:
+        value = members[name]
+        if name == "_id":
+            draft.id = validate_doc_id(value, limits)
+        elif name == "_rev":
+            if not draft.path:  # after ``_revisions`` it is not even looked at
+                draft.path = (parse_rev(value),)
+        elif name == "_revisions" and isinstance(value, dict):
+            draft.path = _parse_revisions(value)
+        elif name == "_deleted" and isinstance(value, bool):
+            draft.deleted = value
+        elif name == "_attachments" and isinstance(value, dict):
+            draft.attachments = value
+        elif name not in _READ_ONLY and name not in REPLICATION_MEMBERS:
+            raise DocValidation(f"Bad special document member: {name}")
+    return draft
+
+
+def _parse_revisions(value: dict[str, JsonValue]) -> tuple[Rev, ...]:
+    """The path that ``{"start": generation, "ids": [newest, ...]}`` describes. Raises DocValidation.
+
+    Ids beyond generation 1 name nothing and are left out.
+    """
+    start, ids = value.get("start"), value.get("ids")
+    if not isinstance(start, int) or isinstance(start, bool):
+        raise DocValidation("_revisions.start isn't an integer.")
+    if not isinstance(ids, list):
+        raise DocValidation("_revisions.ids isn't a array.")
+    if start > _MAX_GENERATION:
+        raise DocValidation("_revisions.start is too large.")
+    rev_ids = [_parse_rev_id(text) for text in ids]
+    return tuple(map(Rev, range(start, 0, -1), rev_ids))
+
+
+def _parse_rev_id(text: JsonValue) -> bytes:
+    if not isinstance(text, str):
+        raise DocValidation("RevId isn't a string")
+    try:
+        return id_from_text(text)
+    except InvalidRev:
+        raise DocValidation("RevId isn't a valid hexadecimal") from None
+
+
+def validate_doc_id(doc_id: object, limits: Limits) -> str:
+    """The id itself, if a document may have it; ``max_doc_id`` counts bytes of UTF-8. Raises IllegalDocId."""
+    if not isinstance(doc_id, str):
+        raise IllegalDocId("Document id must be a string")
+    if not doc_id:
+        raise IllegalDocId("Document id must not be empty")
+    if doc_id in (DESIGN_PREFIX, LOCAL_PREFIX):
+        raise IllegalDocId(f"Illegal document id `{doc_id}`")
+    if not doc_id.isascii() or len(doc_id) > limits.max_doc_id:
+        try:
+            size = len(doc_id.encode())
+        except UnicodeEncodeError:
+            raise IllegalDocId("Document id must be valid UTF-8") from None
+        if size > limits.max_doc_id:
+            raise IllegalDocId("Document id is too long")
+    if doc_id[0] == "_" and not doc_id.startswith((DESIGN_PREFIX, LOCAL_PREFIX)):
+        raise IllegalDocId
+    return doc_id
+
+
+def quote_id(doc_id: str) -> bytes:
+    """The JSON text of a document id, quotes included."""
+    return encode_string(doc_id)
+
+
+def splice(doc_id: str, rev: Rev, deleted: bool, body: bytes, extra: bytes | Sequence[bytes] = b"") -> bytes:
+    """The text of a document: ``{"_id":...,"_rev":...,BODY,"_deleted":true,EXTRA}``, without reading the body.
+
+    ``extra`` are texts of further members, such as ``b'"_local_seq":5'``, in CouchDB's order: ``_revisions``,
+    ``_revs_info``, ``_conflicts``, ``_deleted_conflicts``, ``_local_seq``, ``_attachments``.
+    """
+    parts = [b'{"_id":', encode_string(doc_id), b',"_rev":', encode_string(str(rev))]
+    if body != EMPTY_BODY:
+        parts += (b",", body[1:-1])
+    if deleted:
+        parts.append(b',"_deleted":true')
+    if extra:
+        parts += (b",", extra if isinstance(extra, bytes) else b",".join(extra))
+    parts.append(b"}")
+    return b"".join(parts)

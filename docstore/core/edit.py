@@ -1,0 +1,246 @@
+"""THE edit rule: what an edit does to the record of its document.
+
+An **interactive** edit (``new_edits`` true) names the revision that it changes, and the rule is that a branch may only
+grow at its end: the parent must be a leaf. The revision's id is made here, from the parent and the content::
+
+    1-a --- 2-b --- 3-c        parent 3-c (winner)          a new leaf, 4-...: the usual edit
+                +-- 3-9        parent 3-9 (any other leaf)  a new leaf on that branch, live or not
+                               parent 2-b, or unknown       conflict
+                               no parent                    conflict
+
+    1-a --- 2-x (deleted)      no parent                    created again, as the child 3-... of the winner
+                               any parent, 2-x too          conflict
+                               a deletion                   conflict
+
+    no document                no parent                    created as 1-...
+                               any parent                   created as its child; the parent stays a name without body
+
+    ("deleted" is a document all of whose leaves are deleted.)
+
+A content that is sent twice for one parent makes one revision; the second time its parent is no leaf any more, so that
+is a conflict like any other. A revision that came before by replication without its parent is given the parent.
+
+A **replicated** edit (``new_edits`` false) brings its own revision and path and is never refused: it is merged into the
+tree (``revtree.receive``). What is known already stays as it is.
+
+Most documents have one leaf, and most edits extend it or make a new document. These are decided from the ``Head``
+alone, the tree is not loaded. A replicated extension is taken so too, where its path cannot reach below what is stored;
+ancestors older than the parent are then not compared, which only forged ones could tell from the long way.
+
+A single DELETE asks ``refuse_delete`` first, since it answers 404 where the rule would create or conflict; a
+``_deleted`` document in PUT, POST or ``_bulk_docs`` does not ask, and may create a deleted document.
+
+This module owns the rule. It must not know how records are stored, nor HTTP. It follows ``merge_rev_tree`` of
+``couch_db_updater.erl`` and ``prep_and_validate_update`` of ``couch_db.erl``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from docstore.core.attachment import Attachment, EditAttachment, Stub, resolve, term_of
+from docstore.core.rev import Rev
+from docstore.core.revision_hash import NIL, new_revision
+from docstore.core.revtree import EMPTY, Arrival, RevTree, receive
+from docstore.errors import Conflict, DocstoreError, DocumentDeleted, MissingStub, NotFound
+
+DESIGN_PREFIX = "_design/"
+
+
+class Edit(NamedTuple):
+    """One edit of one document.
+
+    ``body`` is the stored JSON text, ``term`` the external term that is hashed. ``attachments`` are plain data too, in
+    the order of the document: those of a replicated edit are all Linked; those of an interactive one may be stubs until
+    ``settle_attachments`` has resolved them, which also gives ``attachments_term``.
+    ``path`` is what the sender tells of the history, newest first: of a replicated edit the revision itself and its
+    ancestors (at least itself), of an interactive edit the parent and its ancestors, or nothing.
+    """
+
+    id: str
+    parent: Rev | None
+    deleted: bool
+    body: bytes
+    term: bytes
+    attachments_term: bytes = NIL
+    path: tuple[Rev, ...] = ()
+    attachments: tuple[EditAttachment, ...] = ()
+
+
+class Head(NamedTuple):
+    """What is known of a document without its tree.
+
+    ``linear``: the tree has exactly one leaf, the winner. ``length``: how many revisions such a tree has, 0 where that
+    is not at hand. ``seq`` is the document's update sequence, ``body_seq`` the key of the winner's body.
+    """
+
+    winner: Rev
+    deleted: bool
+    seq: int
+    body_seq: int
+    linear: bool
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """There was no record. ``path`` is the whole tree, newest first, already stemmed; only ``rev`` has a body."""
+
+    rev: Rev
+    deleted: bool
+    path: tuple[Rev, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """``rev`` becomes the child of the only leaf. Whoever stores it stems the run to the revs_limit."""
+
+    rev: Rev
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """``tree`` replaces the whole tree, if there was one; it is stemmed.
+
+    ``stored`` tells for each edit decided, in order, whether its body is wanted under its seq: not if the revision was
+    written before (and only its path was news), or is stemmed away at once.
+    """
+
+    rev: Rev
+    deleted: bool
+    tree: RevTree
+    stored: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The replicated ``rev`` and all of its path were known: nothing to write, no new update sequence."""
+
+    rev: Rev
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Nothing is written. ``error`` is the edit's result."""
+
+    error: DocstoreError
+
+
+Outcome = Create | Extend | Rewrite | Unchanged | Rejected
+LoadTree = Callable[[], RevTree]
+LoadAttachments = Callable[[Rev], Iterable[Attachment]]
+"""The attachments of a leaf."""
+
+
+def settle_attachments(
+    head: Head | None, load_tree: LoadTree, edit: Edit, load_attachments: LoadAttachments
+) -> Edit | Rejected:
+    """An interactive edit with its attachments resolved from its parent's, as ``decide`` wants it.
+
+    An edit whose parent is no leaf comes back as it is, for ``decide`` to refuse. A stub of an edit that changes no
+    living revision finds nothing: MissingStub. ``revpos`` of what is new is the generation of the new revision.
+    """
+    parent = edit.parent
+    stored: Iterable[Attachment] = ()
+    if head is not None and head.deleted:
+        if parent is not None or edit.deleted:
+            return edit
+        parent = head.winner
+    elif head is not None:
+        if parent is None or not (parent == head.winner if head.linear else load_tree().is_leaf(parent)):
+            return edit
+        if any(isinstance(one, Stub) for one in edit.attachments):
+            stored = load_attachments(parent)
+    try:
+        settled = resolve(edit.id, edit.attachments, stored, 1 if parent is None else parent.generation + 1)
+    except MissingStub as error:
+        return Rejected(error)
+    return edit._replace(attachments=settled, attachments_term=term_of(settled))
+
+
+def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_limit: int) -> Outcome:
+    """The outcome of an interactive edit whose body would be stored under ``seq``. Never ``Unchanged``."""
+    parent = edit.parent
+    if head is None:
+        return _create(edit, revs_limit)
+    if head.deleted:
+        if parent is not None or edit.deleted:
+            return Rejected(Conflict())
+        parent = head.winner
+    elif parent is None or (head.linear and parent != head.winner):
+        return Rejected(Conflict())
+    rev = new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
+    if head.linear:
+        return Extend(rev, edit.deleted)
+    tree = load_tree()
+    known = tree.nodes.get(rev)
+    if not tree.is_leaf(parent) or (known is not None and known.parent is not None):
+        return Rejected(Conflict())
+    return _receive(tree, [edit._replace(path=(rev, parent))], [seq], revs_limit)
+
+
+def decide_replicated(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_limit: int) -> Outcome:
+    """The outcome of a replicated edit, of which ``path`` is read. Never ``Rejected``.
+
+    Raises ValueError for a path that is empty or whose generations do not go down by one.
+    """
+    path = edit.path
+    if head is None:
+        return Create(path[0], edit.deleted, path[:revs_limit])
+    if head.linear:
+        length = head.length
+        if path[0] == head.winner and 0 < length <= revs_limit and (len(path) <= length or length == revs_limit):
+            return Unchanged(path[0])
+        if path[1:2] == (head.winner,) and (len(path) - 1 <= max(length, 1) or length >= revs_limit - 1):
+            return Extend(path[0], edit.deleted)
+    return _receive(load_tree(), [edit], [seq], revs_limit)
+
+
+def decide_replicated_batch(
+    head: Head | None, load_tree: LoadTree, edits: Sequence[Edit], seqs: Sequence[int], revs_limit: int
+) -> Outcome:
+    """The outcome of replicated edits of one document that come in one request: ``seqs[i]`` is for ``edits[i]``.
+
+    It is stemmed once, after all of them, so this is not the same as one after the other; ``rev`` is the last one's.
+    Raises ValueError as ``decide_replicated``.
+    """
+    if len(edits) == 1:
+        return decide_replicated(head, load_tree, edits[0], seqs[0], revs_limit)
+    return _receive(EMPTY if head is None else load_tree(), edits, seqs, revs_limit)
+
+
+def refuse_delete(head: Head | None) -> DocstoreError | None:
+    """Why a single DELETE of a document is refused before its revision is looked at, or None."""
+    if head is None:
+        return NotFound()
+    return DocumentDeleted() if head.deleted else None
+
+
+def head_of(tree: RevTree, seq: int) -> Head:
+    """The head of a document with this tree and update sequence."""
+    winner = tree.winner()
+    node = tree.nodes[winner]
+    linear = len(tree.leaves()) == 1
+    return Head(winner, node.deleted, seq, node.seq, linear, len(tree.nodes) if linear else 0)
+
+
+def _create(edit: Edit, revs_limit: int) -> Outcome:
+    parent = edit.parent
+    if parent is not None and (edit.id.startswith(DESIGN_PREFIX) or edit.attachments_term != NIL):
+        # CouchDB looks closer at these two, and lets nobody change a revision that is not there.
+        return Rejected(Conflict())
+    rev = new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
+    ancestors = edit.path or ((parent,) if parent is not None else ())
+    return Create(rev, edit.deleted, (rev, *ancestors)[:revs_limit])
+
+
+def _receive(tree: RevTree, edits: Sequence[Edit], seqs: Sequence[int], revs_limit: int) -> Rewrite | Unchanged:
+    arrivals = [Arrival(edit.path, seq, edit.deleted) for edit, seq in zip(edits, seqs, strict=True)]
+    grown = receive(tree, arrivals, revs_limit)
+    last = edits[-1]
+    if grown is tree:
+        return Unchanged(last.path[0])
+    nodes = grown.nodes
+    stored = tuple((node := nodes.get(arrival.path[0])) is not None and node.seq == arrival.seq for arrival in arrivals)
+    return Rewrite(last.path[0], last.deleted, grown, stored)

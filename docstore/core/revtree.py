@@ -1,0 +1,343 @@
+"""The revision tree of one document.
+
+Every revision names its parent, so the revisions of a document form a tree. An edit on one node lengthens a branch;
+edits of one parent on two nodes that later meet make two branches. Every branch ends in a leaf::
+
+    1-a --- 2-b --- 3-c              a leaf, live: the winner
+                +-- 3-9 --- 4-d      a leaf, deleted: a tombstone
+    2-5                              a leaf of a second root: its parent was never told, or was stemmed away
+
+The **leaves** are the current revisions. The **winner** is the leaf that readers get: a live leaf before a deleted
+one, then the higher generation, then the higher id, bytewise; every node finds the same one among the same leaves.
+**Stemming** to a ``_revs_limit`` keeps that many revisions of every branch. With 2, the tree above keeps 3-c 2-b,
+4-d 3-9 and 2-5; 1-a goes, and the parent of 2-b is unknown from then on.
+
+A revision may be known only by name, as an ancestor in somebody's ``_revisions``: its node has ``seq`` 0 and is no
+leaf. When the revision itself arrives, its node gets a ``seq`` and stays in its place.
+
+**Merging** is the union of the nodes. Where both sides have a node, a known parent beats an unknown one and the
+earlier write beats a later one or none. One revision with two different parents cannot come from honest nodes (the
+parent is hashed into the id), only from forged ``_revisions``; the higher parent is kept then. All of these choose the
+greater of two in a fixed order, so merging is idempotent, commutative and associative, forged or not. The parent that
+lost remains a node, and if it was never written and nothing written descends from it, the next stemming drops it.
+
+This module owns the tree and its questions. It must not know documents, bodies or storage. The behaviour is that of
+``couch_key_tree.erl`` and ``couch_doc:to_doc_info_path/1``.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import NamedTuple
+
+from docstore.core.rev import Rev
+
+
+class Node(NamedTuple):
+    """What the tree knows of one revision.
+
+    ``parent`` is None where it is unknown or there is none. ``seq`` is the key of the body, 0 for a revision that is
+    known only as an ancestor; ``deleted`` is False for those.
+    """
+
+    parent: Rev | None
+    seq: int
+    deleted: bool
+
+
+class Arrival(NamedTuple):
+    """A revision to be written, with what its sender tells of its ancestors.
+
+    ``path`` is newest first, begins with the revision itself and goes down one generation at a step.
+    """
+
+    path: Sequence[Rev]
+    seq: int
+    deleted: bool
+
+
+def check_path(path: Sequence[Rev], seq: int) -> None:
+    """Raises ValueError for an empty path, generations that do not go down by one, or a ``seq`` below 1."""
+    if not path or seq < 1:
+        raise ValueError("a path needs a revision and a seq from 1")
+    newest = path[0].generation
+    if [rev.generation for rev in path] != list(range(newest, newest - len(path), -1)):
+        raise ValueError(f"the generations below {path[0]} do not go down by one")
+
+
+class RevTree:
+    """An immutable revision tree. ``nodes`` must not be changed once the tree is made."""
+
+    __slots__ = ("_leaves", "_stray", "nodes")
+
+    def __init__(self, nodes: Mapping[Rev, Node]) -> None:
+        self.nodes = nodes
+        self._leaves: tuple[Rev, ...] | None = None
+        self._stray = False
+
+    @classmethod
+    def from_path(cls, path: Sequence[Rev], seq: int, deleted: bool) -> "RevTree":
+        """The tree of one written revision and its ancestors. Raises ValueError as ``check_path``."""
+        check_path(path, seq)
+        nodes = dict(zip(path, map(Node, (*path[1:], None), repeat(0), repeat(False)), strict=True))
+        nodes[path[0]] = Node(nodes[path[0]].parent, seq, deleted)
+        return cls(nodes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RevTree) and self.nodes == other.nodes
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.nodes))
+
+    def __repr__(self) -> str:
+        lines = (f"{rev}<-{node.parent}@{node.seq}{'x' * node.deleted}" for rev, node in sorted(self.nodes.items()))
+        return f"RevTree({', '.join(lines)})"
+
+    # Growing
+
+    def merge(self, other: "RevTree") -> "RevTree":
+        """The union of two trees (module docstring). The same object if ``other`` adds nothing."""
+        nodes = self.nodes
+        changed: dict[Rev, Node] = {}
+        for rev, theirs in other.nodes.items():
+            ours = nodes.get(rev)
+            merged = theirs if ours is None else _join(ours, theirs)
+            if merged != ours:
+                changed[rev] = merged
+        return RevTree({**nodes, **changed}) if changed else self
+
+    def insert_path(self, path: Sequence[Rev], seq: int, deleted: bool) -> tuple["RevTree", bool]:
+        """Merge with the tree of one path; also tells whether its first revision was not written before.
+
+        The same tree object comes back if the path adds nothing. Raises ValueError as ``from_path``.
+        """
+        check_path(path, seq)
+        nodes = self.nodes
+        changed: dict[Rev, Node] = {}
+        child = path[0]
+        child_node = nodes.get(child)
+        is_new = child_node is None or child_node.seq == 0
+        written = (seq, deleted)
+        for parent in (*path[1:], None):
+            if child_node is None:
+                changed[child] = Node(parent, *written)
+            elif (parent is not None and parent != child_node.parent) or written[0]:
+                joined = _join(child_node, Node(parent, *written))
+                if joined != child_node:
+                    changed[child] = joined
+            if parent is not None:
+                child, child_node, written = parent, nodes.get(parent), (0, False)
+        return (RevTree({**nodes, **changed}) if changed else self), is_new
+
+    def stem(self, limit: int) -> "RevTree":
+        """Keep the newest ``limit`` revisions (at least one) of every leaf's path; the same object if none goes.
+
+        A path may stay longer than ``limit`` where its older part belongs to another leaf's newest revisions.
+        """
+        leaves = self.leaves()
+        if len(self.nodes) <= limit and not self._stray:
+            return self
+        paths = [self.path_to(leaf, limit) for leaf in leaves]
+        kept = set().union(*paths)
+        if len(kept) == len(self.nodes):
+            return self
+        nodes = {rev: self.nodes[rev] for rev in kept}
+        for path in paths:
+            parent, seq, deleted = nodes[path[-1]]
+            if parent is not None and parent not in kept:
+                nodes[path[-1]] = Node(None, seq, deleted)
+        stemmed = RevTree(nodes)
+        stemmed._leaves = leaves
+        return stemmed
+
+    # Questions
+
+    def leaves(self) -> tuple[Rev, ...]:
+        """Written revisions from which no other written one descends, in winner order.
+
+        That is live ones, then deleted ones, each highest first.
+        """
+        if self._leaves is None:
+            nodes = self.nodes
+            tips: Collection[Rev] = nodes.keys() - {node.parent for node in nodes.values()}
+            self._stray = not all(nodes[rev].seq for rev in tips)
+            if self._stray:
+                inner = self._ancestors_of_written()
+                tips = [rev for rev, node in nodes.items() if node.seq and rev not in inner]
+            ordered = sorted(((not nodes[rev].deleted, rev) for rev in tips), reverse=True)
+            self._leaves = tuple(rev for _, rev in ordered)
+        return self._leaves
+
+    def winner(self) -> Rev:
+        """The leaf that readers get. Raises IndexError on a tree without leaves."""
+        return self.leaves()[0]
+
+    def conflicts(self) -> tuple[Rev, ...]:
+        """The live leaves that lost."""
+        return tuple(rev for rev in self.leaves()[1:] if not self.nodes[rev].deleted)
+
+    def deleted_conflicts(self) -> tuple[Rev, ...]:
+        """The deleted leaves that lost."""
+        return tuple(rev for rev in self.leaves()[1:] if self.nodes[rev].deleted)
+
+    def is_leaf(self, rev: Rev) -> bool:
+        """Whether this is a current revision, live or deleted."""
+        return rev in self.leaves()
+
+    def path_to(self, rev: Rev, limit: int | None = None) -> tuple[Rev, ...]:
+        """The revision and its known ancestors, newest first, at most ``limit`` of them (``_revisions`` shows no more
+        than the ``_revs_limit``, ``_revs_info`` all). Raises KeyError if the tree does not have the revision.
+        """
+        nodes = self.nodes
+        path = [rev]
+        parent = nodes[rev].parent
+        while parent is not None and len(path) != limit:
+            path.append(parent)
+            parent = nodes[parent].parent
+        return tuple(path)
+
+    def latest(self, rev: Rev) -> tuple[Rev, ...]:
+        """The leaves that are this revision or descend from it, in winner order. Raises KeyError if it is unknown."""
+        if rev not in self.nodes:
+            raise KeyError(rev)
+        return tuple(leaf for leaf in self.leaves() if leaf.generation >= rev.generation and rev in self.path_to(leaf))
+
+    def missing(self, revs: Iterable[Rev]) -> list[Rev]:
+        """Those of ``revs`` that the tree has never heard of. A known ancestor is not missing, written or not."""
+        return [rev for rev in revs if rev not in self.nodes]
+
+    def possible_ancestors(self, missing: Collection[Rev]) -> list[Rev]:
+        """The leaves of a lower generation than the highest missing revision: those it may descend from."""
+        highest = max((rev.generation for rev in missing), default=0)
+        return [leaf for leaf in self.leaves() if leaf.generation < highest]
+
+    def revs_info(self, rev: Rev, has_body: Callable[[int], bool]) -> list[tuple[Rev, str]]:
+        """``_revs_info`` of a revision: its path, each ``available``, ``deleted`` or ``missing``.
+
+        ``has_body`` tells whether the body under a seq is still stored.
+        """
+        return [(each, _status(self.nodes[each], has_body)) for each in self.path_to(rev)]
+
+    def purge_leaves(self, revs: Iterable[Rev]) -> tuple["RevTree | None", list[Rev]]:
+        """Remove those of ``revs`` that are leaves, and whatever no other leaf descends from.
+
+        Returns the tree (None if no leaf is left) and the leaves removed. All others in ``revs`` are passed over, also
+        those that become childless by this very call, as in CouchDB.
+        """
+        leaves = self.leaves()
+        removed = [rev for rev in dict.fromkeys(revs) if rev in leaves]
+        if not removed:
+            return self, removed
+        nodes = {each: self.nodes[each] for leaf in leaves if leaf not in removed for each in self.path_to(leaf)}
+        return (RevTree(nodes) if nodes else None), removed
+
+    def _ancestors_of_written(self) -> set[Rev]:
+        nodes = self.nodes
+        ancestors: set[Rev] = set()
+        for node in nodes.values():
+            rev = node.parent if node.seq else None
+            while rev is not None and rev not in ancestors:
+                ancestors.add(rev)
+                rev = nodes[rev].parent
+        return ancestors
+
+
+EMPTY = RevTree({})
+
+
+def branch_points(tree: RevTree) -> frozenset[Rev]:
+    """The nearest common ancestors of the live leaves: the bases that a three-way merge of two of them needs.
+
+    Some may be known only as ancestors (``seq`` 0).
+    """
+    seen: set[Rev] = set()
+    points: set[Rev] = set()
+    for leaf in tree.leaves():
+        if tree.nodes[leaf].deleted:
+            break
+        rev: Rev | None = leaf
+        while rev is not None and rev not in seen:
+            seen.add(rev)
+            rev = tree.nodes[rev].parent
+        if rev is not None:
+            points.add(rev)
+    return frozenset(points)
+
+
+def receive(tree: RevTree, arrivals: Sequence[Arrival], limit: int) -> RevTree:
+    """Merge written revisions into a tree, then stem it. The same object comes back if nothing changed.
+
+    A path grows out of the lowest root that it touches. If it touches further roots, it joins them only as far as the
+    stemmed paths show it: with a limit of 1, the roots 1-a and 2-b and the path 3-c 2-b 1-a leave the leaves 3-c and
+    2-b, since nothing kept tells that 2-b is an ancestor. CouchDB comes to the same tree by keeping such roots apart,
+    as overlapping trees, until it stems.
+    """
+    may_cut = len(tree.nodes) + sum(len(arrival.path) for arrival in arrivals) > limit
+    roots: list[RevTree] | None = None
+    grown = tree
+    for arrival in arrivals:
+        if roots is None and may_cut and _touches(grown, arrival.path) > 1:
+            roots = _split(grown)
+        if roots is None:
+            grown, _ = grown.insert_path(*arrival)
+        else:
+            _insert_at_lowest(roots, arrival)
+    stemmed = grown.stem(limit) if roots is None else _rejoin(roots, limit)
+    return tree if stemmed == tree else stemmed
+
+
+def _touches(tree: RevTree, path: Sequence[Rev]) -> int:
+    """How many roots of a tree have a revision in common with a path."""
+    nodes = tree.nodes
+    touched = {rev for rev in path if (node := nodes.get(rev)) is not None and node.parent is None}
+    if path[-1] in nodes:
+        touched.add(tree.path_to(path[-1])[-1])
+    return len(touched)
+
+
+def _split(tree: RevTree) -> list[RevTree]:
+    """One tree for every root, lowest root first."""
+    parts: dict[Rev, dict[Rev, Node]] = {}
+    for leaf in tree.leaves():
+        path = tree.path_to(leaf)
+        parts.setdefault(path[-1], {}).update((rev, tree.nodes[rev]) for rev in path)
+    return [RevTree(parts[root]) for root in sorted(parts)]
+
+
+def _insert_at_lowest(roots: list[RevTree], arrival: Arrival) -> None:
+    for index, part in enumerate(roots):
+        if _touches(part, arrival.path):
+            roots[index], _ = part.insert_path(*arrival)
+            break
+    else:
+        roots.append(RevTree.from_path(*arrival))
+    roots.sort(key=lambda part: min(part.nodes))
+
+
+def _rejoin(roots: Iterable[RevTree], limit: int) -> RevTree:
+    """The union of the stemmed paths of all leaves of trees that may overlap."""
+    nodes: dict[Rev, Node] = {}
+    for part in roots:
+        for leaf in part.leaves():
+            path = part.path_to(leaf, limit)
+            for rev, parent in zip(path, (*path[1:], None), strict=True):
+                node = Node(parent, part.nodes[rev].seq, part.nodes[rev].deleted)
+                known = nodes.get(rev)
+                nodes[rev] = node if known is None else _join(known, node)
+    return RevTree(nodes)
+
+
+def _join(ours: Node, theirs: Node) -> Node:
+    """What two nodes of one revision know together (module docstring, Merging)."""
+    if ours == theirs:
+        return ours
+    parent = ours.parent if ours.parent is not None else theirs.parent
+    if parent is not None and theirs.parent is not None:
+        parent = max(parent, theirs.parent)
+    written = [(node.seq, node.deleted) for node in (ours, theirs) if node.seq]
+    return Node(parent, *min(written, default=(0, False)))
+
+
+def _status(node: Node, has_body: Callable[[int], bool]) -> str:
+    if not node.seq or not has_body(node.seq):
+        return "missing"
+    return "deleted" if node.deleted else "available"

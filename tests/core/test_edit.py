@@ -1,0 +1,368 @@
+"""The revisions here are those that CouchDB made of the same edits."""
+
+import pytest
+
+from docstore.core.edit import Create, Extend, Head, Rejected, Rewrite, Unchanged, decide, refuse_delete
+from docstore.core.rev import Rev, parse_rev
+from docstore.core.revtree import RevTree
+from docstore.errors import Conflict, DocstoreError, DocumentDeleted, NotFound
+from tests.core.trees import Record, edit_of, path, replicated, texts, tree
+
+N1 = "1-731bef401491606a3b246ed178e697c1"  # {"n": 1}, new
+N2 = "2-c7b1fa7ae4e5ec669a544d4ef6eee928"  # {"n": 2} upon N1
+N1_DELETED = "2-bfa217b130671a8782e04560da45345b"  # the deletion of N1
+N5_AGAIN = "3-01d9ffd86c584336c81fdec6317bdc1d"  # {"n": 5} upon that
+EMPTY_NEW = "1-967a00dff5e02add41819138abb3284d"  # {}, new
+
+A, B = "a" * 32, "b" * 32
+
+
+def no_tree() -> RevTree:
+    raise AssertionError("the tree is not needed here")
+
+
+def conflicted() -> Record:
+    """Two live branches of one revision, on a third a deletion."""
+    record = Record()
+    record.replicate("2-b 1-a")
+    record.replicate("2-c 1-a")
+    record.replicate("3-d 2-d 1-a", deleted=True)
+    record.loads = 0
+    return record
+
+
+def is_conflict(result: Rev | DocstoreError) -> bool:
+    return isinstance(result, Conflict)
+
+
+class TestNewDocument:
+    def test_a_first_revision(self) -> None:
+        assert decide(None, no_tree, edit_of({"n": 1}), 1, 1000) == Create(parse_rev(N1), False, path(N1))
+
+    def test_a_deleted_one_may_be_created(self) -> None:
+        rev = parse_rev("1-de715bf126efc93d225d9e3f8e8eb81a")
+        assert decide(None, no_tree, edit_of({}, deleted=True), 1, 1000) == Create(rev, True, (rev,))
+
+    def test_an_unknown_parent_becomes_a_name_in_the_tree(self) -> None:
+        created = path(f"2-7051cbe5c8faecd085a3fa619e6e6337 {EMPTY_NEW}")
+        outcome = decide(None, no_tree, edit_of({}, created[1]), 1, 1000)
+        assert outcome == Create(created[0], False, created)
+
+    def test_what_the_sender_tells_of_the_parent_is_kept(self) -> None:
+        edit = edit_of({"n": 1}, parse_rev("2-b"))._replace(path=path("2-b 1-a"))
+        outcome = decide(None, no_tree, edit, 1, 1000)
+        assert isinstance(outcome, Create)
+        assert texts(outcome.path[1:]) == "2-b 1-a"
+
+    @pytest.mark.parametrize(("limit", "kept"), [(1, ""), (2, "2-b"), (3, "2-b 1-a")])
+    def test_the_path_is_stemmed(self, limit: int, kept: str) -> None:
+        edit = edit_of({"n": 1}, parse_rev("2-b"))._replace(path=path("2-b 1-a"))
+        outcome = decide(None, no_tree, edit, 1, limit)
+        assert isinstance(outcome, Create)
+        assert texts(outcome.path[1:]) == kept
+
+    def test_a_design_document_needs_its_parent(self) -> None:
+        outcome = decide(None, no_tree, edit_of({}, parse_rev("1-a"), doc_id="_design/d"), 1, 1000)
+        assert isinstance(outcome, Rejected)
+        assert is_conflict(outcome.error)
+
+    def test_an_edit_with_attachments_needs_its_parent(self) -> None:
+        edit = edit_of({}, parse_rev("1-a"))._replace(attachments_term=b"l\x00")
+        assert isinstance(decide(None, no_tree, edit, 1, 1000), Rejected)
+
+    def test_a_new_design_document(self) -> None:
+        assert isinstance(decide(None, no_tree, edit_of({}, doc_id="_design/d"), 1, 1000), Create)
+
+
+class TestLinearDocument:
+    """One leaf: nothing but the head is looked at."""
+
+    def test_the_winner_is_extended(self) -> None:
+        head = Head(parse_rev(N1), False, 1, 1, True)
+        assert decide(head, no_tree, edit_of({"n": 2}, parse_rev(N1)), 2, 1000) == Extend(parse_rev(N2), False)
+
+    def test_the_winner_is_deleted(self) -> None:
+        head = Head(parse_rev(N1), False, 1, 1, True)
+        outcome = decide(head, no_tree, edit_of({}, parse_rev(N1), deleted=True), 2, 1000)
+        assert outcome == Extend(parse_rev(N1_DELETED), True)
+
+    def test_a_deleted_document_is_created_upon_its_winner(self) -> None:
+        head = Head(parse_rev(N1_DELETED), True, 2, 2, True)
+        assert decide(head, no_tree, edit_of({"n": 5}), 3, 1000) == Extend(parse_rev(N5_AGAIN), False)
+
+    @pytest.mark.parametrize("parent", [None, "1-00", N2, f"2-{A}", f"7-{A}", "1-"])
+    @pytest.mark.parametrize("deleted", [False, True])
+    def test_no_other_parent_will_do(self, parent: str | None, deleted: bool) -> None:
+        head = Head(parse_rev(N1), False, 1, 1, True)
+        edit = edit_of({"n": 3}, None if parent is None else parse_rev(parent), deleted)
+        outcome = decide(head, no_tree, edit, 2, 1000)
+        assert isinstance(outcome, Rejected)
+        assert is_conflict(outcome.error)
+
+    @pytest.mark.parametrize("parent", [N1, N1_DELETED, "9-z"])
+    def test_a_deleted_document_takes_no_parent_at_all(self, parent: str) -> None:
+        head = Head(parse_rev(N1_DELETED), True, 2, 2, True)
+        assert isinstance(decide(head, no_tree, edit_of({"n": 2}, parse_rev(parent)), 3, 1000), Rejected)
+
+    def test_a_deleted_document_is_not_deleted_again(self) -> None:
+        head = Head(parse_rev(N1_DELETED), True, 2, 2, True)
+        assert isinstance(decide(head, no_tree, edit_of({}, deleted=True), 3, 1000), Rejected)
+
+    def test_a_life(self) -> None:
+        record = Record()
+        assert str(record.edit({"n": 1})) == N1
+        assert is_conflict(record.edit({"n": 1}))  # the very same once more
+        assert str(record.edit({"n": 2}, N1)) == N2
+        assert is_conflict(record.edit({"n": 2}, N1))  # and that one too
+        deletion = record.edit({}, N2, deleted=True)
+        assert isinstance(deletion, Rev)
+        again = record.edit({"n": 1})
+        assert isinstance(again, Rev)
+        assert again.generation == 4
+        assert record.tree.path_to(again) == (again, deletion, parse_rev(N2), parse_rev(N1))
+        assert record.loads == 0
+
+    def test_the_same_edit_of_the_same_parent_is_the_same_revision_everywhere(self) -> None:
+        here, there = Record(), Record()
+        for record in (here, there):
+            record.edit({"n": 1})
+        assert here.edit({"n": 2}, N1) == there.edit({"n": 2}, N1)
+
+
+class TestBranchedDocument:
+    def test_the_winner_may_be_extended(self) -> None:
+        record = conflicted()
+        rev = record.edit({"n": 1}, "2-c")
+        assert isinstance(rev, Rev)
+        assert record.winner() == str(rev)
+        assert texts(record.tree.conflicts()) == "2-b"
+
+    def test_a_losing_leaf_may_be_extended(self) -> None:
+        record = Record()
+        record.replicate(f"1-{A}")
+        record.replicate(f"1-{B}")
+        assert str(record.edit({"n": 3}, f"1-{A}")) == "2-bd47c4eb36263a174abe2f5a3b92f76e"
+        assert texts(record.tree.leaves()) == f"2-bd47c4eb36263a174abe2f5a3b92f76e 1-{B}"
+        assert str(record.edit({}, f"1-{B}", deleted=True)) == "2-d57ce398f63417fd01c5c372e5e048e6"
+        assert texts(record.tree.deleted_conflicts()) == "2-d57ce398f63417fd01c5c372e5e048e6"
+
+    def test_a_deleted_leaf_beside_a_live_one_may_be_brought_back(self) -> None:
+        record = conflicted()
+        rev = record.edit({"n": 1}, "3-d")
+        assert record.winner() == str(rev)
+        assert texts(record.tree.conflicts()) == "2-c 2-b"
+
+    def test_a_deleted_leaf_beside_a_live_one_may_be_deleted_once_more(self) -> None:
+        record = conflicted()
+        rev = record.edit({}, "3-d", deleted=True)
+        assert texts(record.tree.deleted_conflicts()) == str(rev)
+
+    @pytest.mark.parametrize("parent", [None, "1-a", "2-d", "2-z", "9-c"])
+    def test_no_other_parent_will_do(self, parent: str | None) -> None:
+        record = conflicted()
+        before = record.tree
+        assert is_conflict(record.edit({"n": 1}, parent))
+        assert is_conflict(record.edit({}, parent, deleted=True))
+        assert record.tree is before
+
+    def test_without_a_parent_the_tree_is_not_needed(self) -> None:
+        record = conflicted()
+        record.edit({"n": 1})
+        assert record.loads == 0
+
+    def test_all_leaves_deleted_makes_a_deleted_document(self) -> None:
+        record = conflicted()
+        record.edit({}, "2-c", deleted=True)
+        record.edit({}, "2-b", deleted=True)
+        winner = record.winner()
+        assert is_conflict(record.edit({"n": 1}, winner))
+        again = record.edit({"n": 1})
+        assert isinstance(again, Rev)
+        assert str(record.tree.path_to(again)[1]) == winner
+
+    def test_created_again_upon_the_higher_of_two_deleted_leaves(self) -> None:
+        record = Record()
+        record.replicate(f"2-{B} 1-{A}")
+        longer = " ".join(f"{5 - age}-{digit * 32}" for age, digit in enumerate("54fca"))
+        record.replicate(longer, deleted=True)
+        assert record.winner() == f"2-{B}"
+        assert str(record.edit({}, f"2-{B}", deleted=True)) == "3-d2d1efbc9e5470b799deea60fcf929c9"
+        assert record.winner() == f"5-{'5' * 32}"
+        again = record.edit({"n": "again"})
+        assert str(again) == "6-c6cb6d28fac006f410cece32386eb429"
+        assert texts(record.tree.deleted_conflicts()) == "3-d2d1efbc9e5470b799deea60fcf929c9"
+
+    def test_a_revision_that_came_before_without_its_parent_is_joined_to_it(self) -> None:
+        here, there = Record(), Record()
+        here.edit({"n": 1})
+        there.edit({"n": 1})
+        made = there.edit({"n": 2}, N1)
+        assert isinstance(made, Rev)
+        here.replicate([made])
+        assert texts(here.tree.leaves()) == f"{N2} {N1}"
+        assert here.edit({"n": 2}, N1) == made
+        assert here.tree.path_to(made) == path(f"{N2} {N1}")
+        assert here.tree.leaves() == (made,)
+        assert here.tree.nodes[made].seq == 2  # the body that came by replication stays
+
+    def test_a_revision_that_has_another_parent_is_a_conflict(self) -> None:
+        forged = Record()
+        forged.edit({"n": 1})
+        forged.replicate(f"{N2} 1-f")
+        assert is_conflict(forged.edit({"n": 2}, N1))
+
+    def test_stemming(self) -> None:
+        record = Record(revs_limit=2)
+        record.replicate("4-d 3-c 2-b 1-a")
+        record.replicate("3-x")
+        rev = record.edit({"n": 1}, "4-d")
+        assert isinstance(rev, Rev)
+        assert texts(record.tree.path_to(rev)) == f"{rev} 4-d"
+        assert texts(record.tree.conflicts()) == "3-x"
+
+
+class TestReplicated:
+    def test_a_new_document(self) -> None:
+        record = Record(revs_limit=3)
+        assert record.replicate("5-e 4-d 3-c 2-b 1-a") == Create(parse_rev("5-e"), False, path("5-e 4-d 3-c"))
+        assert record.replicate("6-f 5-e") == Extend(parse_rev("6-f"), False)
+        assert texts(record.tree.path_to(parse_rev("6-f"))) == "6-f 5-e 4-d"
+        assert record.loads == 0
+
+    def test_a_known_revision_is_left_alone(self) -> None:
+        record = Record()
+        record.replicate("1-abc", body={"v": 1})
+        assert record.replicate("1-abc", body={"v": 2}) == Unchanged(parse_rev("1-abc"))
+        assert record.body(parse_rev("1-abc")) == {"v": 1}
+        assert record.loads == 0
+
+    def test_an_old_revision_below_the_stem_becomes_a_conflict(self) -> None:
+        record = Record(revs_limit=3)
+        record.replicate("6-f 5-e 4-d 3-c")
+        record.replicate("3-c 2-b 1-a")
+        assert texts(record.tree.leaves()) == "6-f 3-c"
+
+    def test_a_deletion_on_a_shorter_branch_leaves_the_winner(self) -> None:
+        record = Record()
+        record.replicate("3-abc")
+        record.replicate("4-e 3-abc")
+        record.replicate("2-f")
+        record.replicate("5-d", deleted=True)
+        assert record.winner() == "4-e"
+        assert texts(record.tree.conflicts()) == "2-f"
+        assert texts(record.tree.deleted_conflicts()) == "5-d"
+
+    def test_a_body_for_an_ancestor_known_by_name(self) -> None:
+        record = Record()
+        record.replicate("3-c 2-b")
+        outcome = record.replicate("2-b 1-a", body={"n": "late"})
+        assert isinstance(outcome, Rewrite)
+        assert outcome.stored == (True,)
+        assert record.body(parse_rev("2-b")) == {"n": "late"}
+        assert texts(record.tree.leaves()) == "3-c"
+
+    def test_a_longer_path_to_a_known_revision_brings_no_body(self) -> None:
+        record = Record()
+        record.replicate("4-d", body={"n": 1})
+        record.replicate("2-b")
+        outcome = record.replicate("4-d 3-c 2-b", body={"n": 2})
+        assert isinstance(outcome, Rewrite)
+        assert outcome.stored == (False,)
+        assert record.body(parse_rev("4-d")) == {"n": 1}
+        assert texts(record.tree.leaves()) == "4-d"
+
+    def test_a_body_that_is_stemmed_away_at_once(self) -> None:
+        record = Record(revs_limit=1)
+        record.replicate("1-x")
+        outcome = record.replicate_batch([replicated(path("3-c 2-b 1-a")), replicated(path("1-a"))])
+        assert isinstance(outcome, Rewrite)
+        assert outcome.stored == (True, False)
+        assert texts(record.tree.leaves()) == "3-c 1-x"
+
+    def test_a_batch_of_one_takes_the_short_way(self) -> None:
+        record = Record()
+        record.replicate("1-a")
+        assert record.replicate_batch([replicated(path("2-b 1-a"))]) == Extend(parse_rev("2-b"), False)
+        assert record.loads == 0
+
+    def test_a_batch_makes_a_new_document(self) -> None:
+        record = Record()
+        outcome = record.replicate_batch([replicated(path("1-a")), replicated(path("1-b"), deleted=True)])
+        assert outcome == Rewrite(parse_rev("1-b"), True, tree("1-a", "1-b x"), (True, True))
+
+    def test_a_batch_of_known_revisions(self) -> None:
+        record = Record()
+        record.replicate("1-a")
+        record.replicate("1-b")
+        assert record.replicate_batch([replicated(path("1-b")), replicated(path("1-a"))]) == Unchanged(parse_rev("1-a"))
+
+    @pytest.mark.parametrize("bad", [(), path("3-c 1-a")])
+    def test_a_path_is_consecutive_and_not_empty(self, bad: tuple[Rev, ...]) -> None:
+        record = conflicted()
+        with pytest.raises(ValueError, match=r"path|generations"):
+            record.replicate(bad)
+
+
+class TestReplicatedExtensionWithoutTheTree:
+    """It must not lose what the path tells of older ancestors."""
+
+    def test_the_path_tells_no_more_than_is_stored(self) -> None:
+        record = Record()
+        record.replicate("3-c 2-b 1-a")
+        record.replicate("4-d 3-c 2-b 1-a")
+        assert record.loads == 0
+
+    def test_the_path_reaches_below_what_is_stored(self) -> None:
+        record = Record()
+        record.replicate("3-c")
+        assert isinstance(record.replicate("4-d 3-c 2-b"), Rewrite)
+        assert texts(record.tree.path_to(parse_rev("4-d"))) == "4-d 3-c 2-b"
+
+    def test_but_what_it_tells_would_be_stemmed_off(self) -> None:
+        record = Record(revs_limit=3)
+        record.replicate("3-c 2-b 1-a")
+        record.replicate("4-d 3-c 2-b 1-a")
+        record.replicate("5-e 4-d 3-c 2-b 1-a")
+        record.replicate("5-e 4-d 3-c 2-b 1-a")
+        assert record.loads == 0
+        assert texts(record.tree.path_to(parse_rev("5-e"))) == "5-e 4-d 3-c"
+
+    def test_a_smaller_revs_limit_takes_effect_with_the_next_edit(self) -> None:
+        record = Record()
+        record.replicate("3-c 2-b 1-a")
+        record.revs_limit = 2
+        assert isinstance(record.replicate("3-c"), Rewrite)
+        assert texts(record.tree.path_to(parse_rev("3-c"))) == "3-c 2-b"
+
+    def test_an_unknown_length_counts_as_one(self) -> None:
+        record = Record(knows_length=False)
+        record.replicate("2-b 1-a")
+        record.replicate("3-c 2-b")
+        assert record.loads == 0
+        record.replicate("4-d 3-c 2-b 1-a")
+        assert record.loads == 1
+
+    def test_the_winner_again_with_a_longer_path(self) -> None:
+        record = Record()
+        record.replicate("3-c 2-b")
+        assert isinstance(record.replicate("3-c 2-b 1-a"), Rewrite)
+        assert texts(record.tree.path_to(parse_rev("3-c"))) == "3-c 2-b 1-a"
+
+
+class TestSingleDelete:
+    def test_of_nothing(self) -> None:
+        error = refuse_delete(None)
+        assert isinstance(error, NotFound)
+        assert error.reason == "missing"
+
+    def test_of_a_deleted_document(self) -> None:
+        record = Record()
+        record.edit({"n": 1})
+        record.edit({}, N1, deleted=True)
+        assert isinstance(refuse_delete(record.head), DocumentDeleted)
+
+    def test_of_a_live_one_the_edit_rule_decides(self) -> None:
+        record = Record()
+        record.edit({"n": 1})
+        assert refuse_delete(record.head) is None
+        assert is_conflict(record.edit({}, deleted=True))

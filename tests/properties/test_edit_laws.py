@@ -1,0 +1,126 @@
+"""The laws of the edit rule: a branch grows at its end, and nodes that hear of all edits agree."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docstore.core.edit import Rewrite, Unchanged, decide
+from docstore.core.rev import Rev
+from docstore.core.revtree import Arrival, receive
+from docstore.errors import Conflict
+from tests.core.trees import Record, edit_of, replicated
+from tests.properties.revisions import History, arrivals, histories
+
+LIMITS = st.sampled_from([1, 2, 3, 1000])
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[Arrival]:
+    history: History = draw(histories())
+    return draw(arrivals(history))
+
+
+EDITS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.booleans()), max_size=10)
+
+
+def parent_of_choice(record: Record, choice: int) -> Rev | None:
+    """0 for no parent, then the leaves in winner order, then the other revisions, over again."""
+    known = [*record.tree.leaves(), *sorted(record.tree.nodes)]
+    return known[(choice - 1) % len(known)] if choice and known else None
+
+
+def apply_edits(record: Record, edits: list[tuple[int, int, bool]]) -> None:
+    for choice, content, deleted in edits:
+        record.edit({"n": content}, parent_of_choice(record, choice), deleted=deleted)
+
+
+@given(deliveries(), EDITS)
+def test_an_interactive_edit_makes_one_leaf_or_changes_nothing(
+    made: list[Arrival], edits: list[tuple[int, int, bool]]
+) -> None:
+    record = Record()
+    for arrival in made:
+        record.replicate(arrival.path, deleted=arrival.deleted)
+    for choice, content, deleted in edits:
+        before, head, parent = record.tree, record.head, parent_of_choice(record, choice)
+        result = record.edit({"n": content}, parent, deleted=deleted)
+        assert head is not None
+        allowed = (parent is None and not deleted) if head.deleted else (parent is not None and before.is_leaf(parent))
+        if allowed:
+            replaced = parent or before.winner()
+            assert isinstance(result, Rev)
+            assert set(record.tree.leaves()) == {*before.leaves(), result} - {replaced}
+            assert record.tree.path_to(result) == (result, *before.path_to(replaced))
+            assert record.tree.nodes[result].deleted == deleted
+        else:
+            assert isinstance(result, Conflict)
+            assert record.tree is before
+
+
+@given(deliveries(), EDITS, LIMITS)
+def test_deciding_from_the_head_is_deciding_from_the_tree(
+    made: list[Arrival], edits: list[tuple[int, int, bool]], limit: int
+) -> None:
+    """A head that says "not linear" makes the rule take the long way; the document comes out the same."""
+    short = Record(limit)
+    for arrival in made:
+        short.replicate(arrival.path, deleted=arrival.deleted)
+    for choice, content, deleted in edits:
+        head = short.head
+        assert head is not None
+        edit = edit_of({"n": content}, parent_of_choice(short, choice), deleted)
+        outcome = decide(head._replace(linear=False), short.load, edit, short.seq + 1, limit)
+        short.edit({"n": content}, edit.parent, deleted=deleted)
+        if isinstance(outcome, Rewrite):
+            assert outcome.tree == short.tree
+            assert outcome.stored == (True,)
+
+
+@given(deliveries(), LIMITS, st.booleans())
+def test_a_replicated_edit_from_the_head_is_one_from_the_tree(
+    made: list[Arrival], limit: int, knows_length: bool
+) -> None:
+    record = Record(limit, knows_length=knows_length)
+    for arrival in made:
+        before = record.tree
+        record.replicate(arrival.path, deleted=arrival.deleted)
+        assert record.tree == receive(before, [arrival._replace(seq=record.seq)], limit)
+
+
+@given(deliveries(), st.booleans())
+def test_a_replicated_edit_that_is_repeated_changes_nothing(made: list[Arrival], knows_length: bool) -> None:
+    record = Record(knows_length=knows_length)
+    for arrival in made:
+        record.replicate(arrival.path, deleted=arrival.deleted)
+        assert record.replicate(arrival.path, deleted=arrival.deleted) == Unchanged(arrival.path[0])
+
+
+@given(deliveries(), LIMITS)
+def test_the_bodies_that_are_stored_are_those_of_the_tree(made: list[Arrival], limit: int) -> None:
+    record = Record(limit)
+    edits = [replicated(arrival.path, arrival.deleted) for arrival in made]
+    for some in (edits[:3], edits[3:6], edits[6:]):
+        if some:
+            record.replicate_batch(some)
+            assert {node.seq for node in record.tree.nodes.values() if node.seq} <= record.bodies.keys()
+
+
+@given(EDITS, EDITS, st.randoms(use_true_random=False))
+def test_two_nodes_that_exchange_their_leaves_agree(
+    ours: list[tuple[int, int, bool]], theirs: list[tuple[int, int, bool]], rng: random.Random
+) -> None:
+    here, there = Record(), Record()
+    apply_edits(here, ours)
+    apply_edits(there, theirs)
+    for source, target in ((here, there), (there, here)):
+        leaves = list(source.tree.leaves())
+        rng.shuffle(leaves)
+        for leaf in leaves:
+            target.replicate(source.tree.path_to(leaf), deleted=source.tree.nodes[leaf].deleted)
+    assert here.tree.leaves() == there.tree.leaves()
+    assert here.tree.nodes.keys() == there.tree.nodes.keys()
+    if here.tree.nodes:
+        assert here.head is not None
+        assert there.head is not None
+        assert here.head.winner == there.head.winner
