@@ -1,0 +1,65 @@
+"""What an error of LMDB or the system means for a write: the disk is full, or it failed.
+
+Owns that judgement alone.
+
+* Full: LMDB writes the pages of a commit first, and a full disk refuses them there. The transaction is aborted, the
+  last commit stays the truth, and the next transaction can be tried. A file system that reports the lack of room only
+  at the sync does no harm either: LMDB takes fresh copies of every page that it writes, so the next commit depends on
+  nothing that this one failed to bring to the disk. A partial write, which LMDB reports as EIO, is taken for a full
+  disk if the disk has no room left.
+* Failed: anything else that the system refuses. Data already written may or may not be on the disk, and a later sync
+  may report success regardless, so nothing may be acknowledged until the store was opened anew.
+"""
+
+import errno
+import os
+import resource
+from pathlib import Path
+
+import lmdb
+
+from docstore.errors import DocstoreError, StorageFailed, StorageFull
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+ROOM_LEFT_BYTES = 1 << 20
+"""A partial write with less than this left, on the disk or to the process's limit of a file's size, is a full disk."""
+
+_BROKEN = (lmdb.PanicError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.ReadonlyError)
+_OUR_MISTAKE = (lmdb.MemoryError, lmdb.InvalidParameterError)
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Whether the error comes from the disk, or shows a broken store, and not from a mistake of the caller."""
+    if isinstance(error, lmdb.Error):
+        return isinstance(error, _BROKEN) or (_code(error) > 0 and not isinstance(error, _OUR_MISTAKE))
+    return isinstance(error, OSError)
+
+
+def disk_error(error: BaseException, data_file: Path) -> DocstoreError:
+    """StorageFull or StorageFailed, for an error that a commit, or the writing for it, ended with."""
+    code = _code(error)
+    if code in NO_ROOM:
+        return StorageFull()
+    if code == errno.EIO and not _has_room(data_file):
+        return StorageFull()
+    return StorageFailed()
+
+
+def _code(error: BaseException) -> int:
+    """The system's error number; LMDB's own codes are negative. 0 if there is none."""
+    if isinstance(error, lmdb.DiskError):
+        return errno.ENOSPC
+    code = error.errno if isinstance(error, OSError) else getattr(error, "code", 0)
+    return code if isinstance(code, int) else 0
+
+
+def _has_room(data_file: Path) -> bool:
+    try:
+        room = os.statvfs(data_file)
+        size = data_file.stat().st_size
+    except OSError:
+        return True
+    longest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return room.f_bavail * room.f_frsize >= ROOM_LEFT_BYTES and (
+        longest == resource.RLIM_INFINITY or size + ROOM_LEFT_BYTES <= longest
+    )

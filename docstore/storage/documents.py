@@ -1,0 +1,281 @@
+"""Documents inside one transaction: read all, then write all.
+
+Owns how a batch of changed documents reaches the tables ``docs``, ``runs``, ``bodies``, ``changes`` and ``conflicts``,
+and the reading of records, bodies and trees. It must not know the edit rule, which stands between ``get_records`` and
+``write_batch``, nor who asks. Scans are in ``scans.py``, the counting tables in ``counted.py``.
+
+A batch, as the updater does it::
+
+    records = get_records(txn, db, ids)                       one getmulti
+    changes = {id: DocumentChange(db, id, records.get(id))}   decide, tell each change its edits
+    write_batch(txn, db, state, changes.values())             one putmulti per table
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from docstore.core.revtree import RevTree
+from docstore.storage import counted, keys, long_ids, records, rows
+from docstore.storage.databases import put_state
+from docstore.storage.document_change import DocumentChange
+from docstore.storage.keys import pack_seq_key
+from docstore.storage.records import DocRecord, decode_record, encode_record, record_bytes
+from docstore.storage.rows import DatabaseState, DocCount
+from docstore.storage.tables import ReadTransaction, WriteTransaction
+
+_BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+def get_record(txn: ReadTransaction, db: int, doc_id: str) -> DocRecord | None:
+    """One document's record."""
+    value = get_record_value(txn, db, doc_id)
+    return None if value is None else decode_record(value)
+
+
+def get_record_value(txn: ReadTransaction, db: int, doc_id: str) -> bytes | None:
+    """One document's record as stored, for ``records.read_head`` and ``records.winner_text``."""
+    id_bytes = doc_id.encode()
+    if len(id_bytes) < keys.LONG_ID_FROM:
+        return txn.get(txn.tables.docs, keys.short_key(db, id_bytes))
+    found = long_ids.find(txn, txn.tables.docs, db, id_bytes, records.id_of_long)
+    return None if found is None else found[1]
+
+
+def get_records(txn: ReadTransaction, db: int, doc_ids: Iterable[str]) -> dict[str, DocRecord]:
+    """The records of those documents that exist, by id. Ids may repeat and come in any order."""
+    short: dict[bytes, str] = {}
+    result: dict[str, DocRecord] = {}
+    for doc_id in doc_ids:
+        id_bytes = doc_id.encode()
+        if len(id_bytes) < keys.LONG_ID_FROM:
+            short[keys.short_key(db, id_bytes)] = doc_id
+        elif doc_id not in result and (record := get_record(txn, db, doc_id)) is not None:
+            result[doc_id] = record
+    for key, value in txn.getmulti(txn.tables.docs, sorted(short)):
+        result[short[key]] = decode_record(value)
+    return result
+
+
+def get_body(txn: ReadTransaction, db: int, seq: int) -> bytes | None:
+    """The body value under a key; None if it was dropped. See ``rows.body_text``."""
+    return txn.get(txn.tables.bodies, pack_seq_key(db, seq))
+
+
+def get_bodies(txn: ReadTransaction, db: int, seqs: Collection[int]) -> dict[int, bytes]:
+    """The body values that are there, by their keys."""
+    wanted = [pack_seq_key(db, seq) for seq in sorted(seqs)]
+    return {keys.seq_of(key): value for key, value in txn.getmulti(txn.tables.bodies, wanted)}
+
+
+def bodies_present(txn: ReadTransaction, db: int, seqs: Collection[int]) -> set[int]:
+    """Those keys under which there is a body; the bodies are not read."""
+    wanted = [pack_seq_key(db, seq) for seq in sorted(seqs)]
+    with txn.cursor(txn.tables.bodies) as cursor:
+        return {keys.seq_of(key) for key in cursor.getmulti(wanted, values=False)}
+
+
+def get_chunks(txn: ReadTransaction, db: int, record: DocRecord) -> list[bytes]:
+    """The sealed chunks of a record, oldest first, as ``DocRecord.tree`` takes them."""
+    wanted = [keys.pack_run_key(db, record.owner, block) for block in record.blocks]
+    return [chunk for _, chunk in txn.getmulti(txn.tables.runs, wanted)] if wanted else []
+
+
+def get_tree(txn: ReadTransaction, db: int, record: DocRecord) -> RevTree:
+    """A document's whole revision tree."""
+    return record.tree(get_chunks(txn, db, record))
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def write_batch(txn: WriteTransaction, db: int, state: DatabaseState, changes: Iterable[DocumentChange]) -> None:
+    """Write documents, one change for each id, and then the ``state`` with the new counts and sizes.
+
+    The caller has raised ``state.update_seq`` beyond every seq in the changes.
+    """
+    batch = sorted(
+        (change for change in changes if change.record is not change.before), key=lambda change: change.id_bytes
+    )
+    _write_bodies(txn, db, state, batch)
+    _write_chunks(txn, state, batch)
+    _write_changes(txn, db, state, batch)
+    count_changes = _write_records(txn, db, state, batch)
+    counted.add_documents(txn, db, state, count_changes)
+    put_state(txn, db, state)
+
+
+def _write_records(
+    txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]
+) -> list[tuple[bytes, DocCount]]:
+    """Write ``docs`` and ``conflicts``; returns what ``counted.add_documents`` is to add."""
+    docs = txn.tables.docs
+    items: list[tuple[bytes, bytes]] = []
+    counts: list[tuple[bytes, DocCount]] = []
+    for change in batch:
+        before, after = change.before, change.record
+        value = b"" if after is None else encode_record(after)
+        if len(change.id_bytes) < keys.LONG_ID_FROM:
+            key = keys.short_key(db, change.id_bytes)
+            if after is None:
+                txn.delete(docs, key)
+            else:
+                items.append((key, value))
+        else:
+            key = _write_long(txn, db, state, change.id_bytes, value)
+        if after is None or before is None:
+            state.grow(len(key) if before is None else -len(key))
+        state.grow(len(value) - (0 if before is None else record_bytes(before)))
+        _write_conflict(txn, state, change, key)
+        count = _count_document(state, before, after)
+        if count != _NO_COUNT:
+            counts.append((key, count))
+    txn.putmulti(docs, items)
+    return counts
+
+
+def _write_long(txn: WriteTransaction, db: int, state: DatabaseState, id_bytes: bytes, value: bytes) -> bytes:
+    """Write, or with an empty value remove, the record of a long id; its key."""
+    docs = txn.tables.docs
+    if not value:
+        found = long_ids.find(txn, docs, db, id_bytes, records.id_of_long)
+        if found is None:
+            raise KeyError(id_bytes)
+        txn.delete(docs, found[0])
+        return found[0]
+    key, moved = long_ids.place(txn, docs, db, id_bytes, records.id_of_long)
+    if moved:
+        long_ids.move_rows(txn, txn.tables.conflicts, moved)
+        counted.merge_group(txn, db, state, keys.group_key(db, id_bytes))
+    txn.put(docs, key, value)
+    return key
+
+
+_NO_COUNT = DocCount(0, 0)
+
+
+def _count_document(state: DatabaseState, before: DocRecord | None, after: DocRecord | None) -> DocCount:
+    """Count one document in the state; what it adds to its block of ``doc_counts``."""
+    live = gone = 0
+    if before is not None:
+        live, gone = (0, -1) if before.deleted else (-1, 0)
+        state.conflict_count -= before.conflicted
+    if after is not None:
+        live, gone = (live, gone + 1) if after.deleted else (live + 1, gone)
+        state.conflict_count += after.conflicted
+    state.doc_count += live
+    state.doc_del_count += gone
+    return DocCount(live, live + gone)
+
+
+def _write_conflict(txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes) -> None:
+    was = change.before is not None and change.before.conflicted
+    if change.record is not None and change.record.conflicted:
+        live = sum(leaf.live for leaf in change.leaves_after(txn).values())
+        value = rows.encode_count(live)
+        txn.put(txn.tables.conflicts, key, value)
+        if not was:
+            state.grow(len(key) + len(value))
+    elif was and txn.delete(txn.tables.conflicts, key):
+        state.grow(-len(key) - len(rows.encode_count(0)))
+
+
+def _write_bodies(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+    """Write new bodies, drop those without a revision, and account for what is a leaf's now and was before."""
+    items: list[tuple[bytes, bytes]] = []
+    others: list[DocumentChange] = []
+    for change in batch:
+        for seq, body in change.bodies.items():
+            items.append((pack_seq_key(db, seq), body))
+            state.file_size += _BODY_KEY_BYTES + len(body)
+        if not change.is_plain:
+            others.append(change)
+        elif change.bodies:
+            _account_plain(state, change.before, change.record)
+    if others:
+        _account_others(txn, db, state, others)
+    items.sort()
+    txn.putmulti(txn.tables.bodies, items)
+
+
+def _account_plain(state: DatabaseState, before: DocRecord | None, after: DocRecord | None) -> None:
+    """Account for a document's only leaf, which is new, and for the one before."""
+    if before is not None:
+        state.active_size -= _BODY_KEY_BYTES + before.body_size
+        if not before.deleted:
+            state.external_size -= before.body_size
+    if after is not None:
+        state.active_size += _BODY_KEY_BYTES + after.body_size
+        if not after.deleted:
+            state.external_size += after.body_size
+
+
+def _account_others(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+    """Account for the leaves of any documents, and remove the bodies that they drop."""
+    leaves = [(change, change.leaves_before(), change.leaves_after(txn)) for change in batch]
+    unknown: set[int] = set()
+    for change, before, after in leaves:
+        unknown |= change.dropped
+        unknown.update(seq for seq, leaf in before.items() if leaf.size is None and seq not in after)
+        unknown.update(seq for seq in after if seq not in before and seq not in change.bodies)
+    sizes = {seq: len(body) for seq, body in get_bodies(txn, db, unknown).items()}
+    gone: list[int] = []
+    for change, before, after in leaves:
+        for seq, leaf in before.items():
+            if seq not in after:
+                size = sizes[seq] if leaf.size is None else leaf.size
+                state.active_size -= _BODY_KEY_BYTES + size
+                state.external_size -= leaf.live * size
+        for seq, leaf in after.items():
+            if seq not in before:
+                # One without a new body is an older revision that is a leaf again; see DocumentChange.rewrite.
+                size = len(change.bodies[seq]) if seq in change.bodies else sizes[seq]
+                state.active_size += _BODY_KEY_BYTES + size
+                state.external_size += leaf.live * size
+        for seq in change.dropped & sizes.keys():
+            state.file_size -= _BODY_KEY_BYTES + sizes[seq]
+            gone.append(seq)
+    txn.deletemulti(txn.tables.bodies, [pack_seq_key(db, seq) for seq in sorted(gone)])
+
+
+def _write_chunks(txn: WriteTransaction, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+    chunks = {key: chunk for change in batch for key, chunk in change.chunks.items()}
+    if not chunks:
+        return
+    runs = txn.tables.runs
+    stored = dict(txn.getmulti(runs, sorted(chunks)))
+    for key, old in stored.items():
+        state.grow(-len(key) - len(old))
+    written = sorted((key, chunk) for key, chunk in chunks.items() if chunk is not None)
+    for key, chunk in written:
+        state.grow(len(key) + len(chunk))
+    txn.deletemulti(runs, [key for key in stored if chunks[key] is None])
+    txn.putmulti(runs, [(key, chunk) for key, chunk in written if stored.get(key) != chunk])
+
+
+def _write_changes(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+    """Replace the documents' rows in ``changes`` and count them in their blocks."""
+    table = txn.tables.changes
+    blocks: dict[int, int] = {}
+    old = sorted(pack_seq_key(db, change.before.seq) for change in batch if change.before is not None)
+    if old:
+        for key, value in txn.getmulti(table, old):
+            state.grow(-len(key) - len(value))
+            block = keys.seq_of(key) >> keys.SEQ_BLOCK_BITS
+            blocks[block] = blocks.get(block, 0) - 1
+        txn.deletemulti(table, old)
+    items: list[tuple[bytes, bytes]] = []
+    for change in batch:
+        record = change.record
+        if record is None:
+            continue
+        others = change.tree(txn).leaves()[1:] if record.branched else ()
+        value = rows.encode_change(change.id, record.winner, record.deleted, record.seq, record.body_seq, others)
+        key = pack_seq_key(db, record.seq)
+        state.grow(len(key) + len(value))
+        items.append((key, value))
+        block = record.seq >> keys.SEQ_BLOCK_BITS
+        blocks[block] = blocks.get(block, 0) + 1
+    items.sort()
+    txn.putmulti(table, items)
+    counted.add_sequences(txn, db, state, blocks)

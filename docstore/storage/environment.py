@@ -1,0 +1,371 @@
+"""The LMDB environment of one data folder: open, grow, close.
+
+Owns the order of steps at open, at close, when the map is full and when a sync failed, and those rows of ``meta`` that
+concern the store as a whole. It must not know what the other tables hold, nor when to commit.
+
+One environment per folder and process, one writing process per folder (``folder_lock.py``), and none survives a fork.
+"""
+
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+import lmdb
+
+from docstore.errors import StorageFailed, StorageFull, StoreUnusable, Unavailable
+from docstore.settings import Durability, StorageSettings
+from docstore.storage import fork_guard, keys
+from docstore.storage.data_file import COMPACT_SUFFIX, DATA_FILE, grantable, lock_for_reading, open_data_file
+from docstore.storage.disk_errors import disk_error
+from docstore.storage.epoch import (
+    FileFacts,
+    Seal,
+    SealFile,
+    new_epoch,
+    new_run_name,
+    reason_for_new_epoch,
+    sync_folder,
+)
+from docstore.storage.folder_lock import FolderLock
+from docstore.storage.snapshot_gate import SnapshotGate, refuse_closed, refuse_forked
+from docstore.storage.tables import Tables
+from docstore.storage.transactions import GroupTransaction, Snapshot
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Environment:
+    """An open store; ``open`` makes it.
+
+    ``epoch``        see ``epoch.py``
+    ``server_uuid``  32 hex digits, made with the store
+    ``snapshot``     opens a snapshot; raises Unavailable when ``max_snapshots`` are open or the store is closed
+    """
+
+    epoch: int
+    server_uuid: str
+    snapshot: "Callable[[], Snapshot]"
+
+    def __init__(self, folder: Path, settings: StorageSettings, lock: FolderLock | None, *, read_only: bool) -> None:
+        """Not to be called: use ``open``."""
+        self.folder = folder
+        self.settings = settings
+        self.data_file = folder / DATA_FILE
+        self.read_only = read_only
+        self._lock = lock
+        self._owns_lock = False
+        self._seal_file = SealFile(self.data_file)
+        self._run = ""
+        self._shared: int | None = None
+        self._closed = False
+        self._forked = False
+        self._failed = False
+        self._lmdb: lmdb.Environment
+        self._gate: SnapshotGate
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        settings: StorageSettings,
+        *,
+        lock: FolderLock | None = None,
+        holder: str = "a docstore process",
+        read_only: bool = False,
+    ) -> "Environment":
+        """Open the store of ``folder``, which is made if it is missing, unless ``read_only``.
+
+        ``lock`` is the folder's lock, if the caller holds it; otherwise the environment takes it, names ``holder`` in
+        it and gives it back. ``read_only`` needs no lock and works beside a running server.
+        Raises FolderInUse, StoreUnusable, StorageFull.
+        """
+        environment = cls(folder, settings, lock, read_only=read_only)
+        try:
+            if read_only:
+                environment._open_to_read()
+            else:
+                if lock is None:
+                    environment._lock = FolderLock(folder, f"{holder} (process {os.getpid()})")
+                    environment._owns_lock = True
+                environment._open_to_write()
+        except (lmdb.Error, OSError) as error:
+            environment._give_up()
+            if isinstance(disk_error(error, folder), StorageFull):
+                raise StorageFull from error
+            raise StoreUnusable(f"The store in {folder} cannot be opened: {error}") from error
+        except BaseException:
+            environment._give_up()
+            raise
+        environment.snapshot = environment._gate.open
+        fork_guard.guard(environment)
+        return environment
+
+    # The open tables and transactions
+
+    @property
+    def tables(self) -> Tables:
+        """The handles of all tables. Not to be kept: a fault may make us open the store anew, and then they change."""
+        return self._gate.tables
+
+    def begin_write(self) -> GroupTransaction:
+        """The write transaction; for the writer and for tests. Raises Unavailable, or what LMDB raises."""
+        if self._forked:
+            refuse_forked()
+        if self._closed:
+            refuse_closed()
+        if self.read_only:
+            raise Unavailable("The store is open for reading only.")
+        return GroupTransaction(self._lmdb.begin(write=True), self._gate.tables)
+
+    def announce(self, holder: str) -> None:
+        """Name the holder of the folder for those who will be refused; a server names its URL."""
+        if self._lock is not None:
+            self._lock.announce(holder)
+
+    # What the event loop and the metrics ask for
+
+    def attach_loop(self, loop: "AbstractEventLoop") -> None:
+        """Tell on which event loop coroutines hold snapshots. Called on its thread."""
+        self._gate.attach_loop(loop)
+
+    def end_old_snapshots(self) -> None:
+        """Take away expired snapshots of suspended coroutines. Called on the event loop, after each group commit."""
+        self._gate.end_old()
+
+    @property
+    def open_snapshots(self) -> int:
+        """How many snapshots are open."""
+        return self._gate.open_snapshots
+
+    @property
+    def oldest_snapshot_age(self) -> float:
+        """Seconds; while a snapshot is open LMDB cannot use pages again that were freed after it."""
+        return self._gate.oldest_age
+
+    @property
+    def map_size(self) -> int:
+        """Bytes of address space."""
+        return self._lmdb.info()["map_size"]
+
+    @property
+    def used_size(self) -> int:
+        """Bytes of the data file that are in use, free pages among them."""
+        return (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+
+    # For the writer
+
+    def grow_map(self) -> None:
+        """Double the map. No write transaction may be open, and the caller may hold no snapshot.
+
+        Raises StorageFull if the system grants no more address space.
+        """
+        size = self.map_size
+        more = grantable(size)
+        if more == 0:
+            raise StorageFull("The map is full, and the system grants no more address space.")
+        self._gate.run_alone(
+            lambda: self._lmdb.set_mapsize(size + more), patience=max(self.settings.snapshot_max_age, 1.0)
+        )
+        log.info("the map of %s has grown to %d MiB", self.data_file, (size + more) >> 20)
+
+    def drop_stale_readers(self) -> int:
+        """Free the reader slots of processes that were killed, since they keep pages from being used again."""
+        return self._lmdb.reader_check()
+
+    def writes_failed(self) -> None:
+        """Nothing will be written any more. Makes sure that reads go on.
+
+        When the sync of the meta page fails, LMDB refuses even reads; then the store is opened anew, to read only.
+        """
+        self._failed = True
+        try:
+            self._lmdb.begin().abort()
+        except lmdb.PanicError:
+            log.warning("opening %s again, for reading only", self.data_file)
+            self._gate.run_alone(self._reopen_to_read, patience=max(self.settings.snapshot_max_age, 1.0))
+
+    def copy_compactly(self, descriptor: int) -> None:
+        """Write a copy without free pages to an open file. Raises what LMDB raises."""
+        self._lmdb.copyfd(descriptor, compact=True)
+
+    # Close
+
+    def close(self) -> None:
+        """End all snapshots, make everything durable, close, and seal the store as cleanly closed.
+
+        The writer must have been closed before: LMDB waits for an open write transaction.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        fork_guard.unguard(self)
+        if self._forked:
+            return
+        self._gate.shut(refuse_closed)
+        clean = not self.read_only and not self._failed and self._sync_all()
+        self._lmdb.close()
+        if clean:
+            facts = FileFacts.of(self.data_file)
+            survives = self.settings.durability is Durability.FSYNC
+            seal = Seal((self._run,), (facts.file,), survives, facts.changed_ns)
+            try:
+                self._seal_file.write(seal, sync=not survives)
+            except OSError as error:
+                log.warning("the seal of %s could not be written: %s", self.data_file, error)
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def after_fork_in_child(self) -> None:
+        """Refuse all use: the parent's locks, reader slots and map are not ours."""
+        self._forked = True
+        self._gate.after_fork_in_child()
+        if self._lock is not None:
+            self._lock.after_fork_in_child()
+        self._close_shared()
+
+    # Steps of opening
+
+    def _open_to_write(self) -> None:
+        for leftover in self.folder.glob(f"{DATA_FILE}{COMPACT_SUFFIX}*"):
+            leftover.unlink()
+        created = not self.data_file.exists()
+        self._lmdb = open_data_file(self.data_file, self.settings, read_only=False)
+        self._lmdb.reader_check()
+        if created and self.settings.durability is not Durability.NONE:
+            sync_folder(self.folder)
+        self._set_gate(self._start_run())
+
+    def _open_to_read(self) -> None:
+        if not self.data_file.exists():
+            raise StoreUnusable(f"There is no store in {self.folder}.")
+        self._shared = lock_for_reading(self.data_file)
+        self._lmdb = open_data_file(self.data_file, self.settings, read_only=True)
+        meta = self._read_meta()
+        if not meta:
+            raise StoreUnusable(f"There is no store in {self.folder}.")
+        self.epoch = int.from_bytes(meta[keys.META_EPOCH])
+        self.server_uuid = meta[keys.META_SERVER_UUID].decode()
+        self._set_gate(Tables.open(self._lmdb, create=False))
+
+    def _read_meta(self) -> dict[bytes, bytes]:
+        """The rows of ``meta``; none in a new file. Raises StoreUnusable if it is no store of ours."""
+        with self._lmdb.begin() as transaction:
+            if transaction.stat()["entries"] == 0:
+                return {}
+            try:
+                table = self._lmdb.open_db(keys.META, txn=transaction, create=False)
+            except lmdb.NotFoundError:
+                raise StoreUnusable(f"{self.data_file} is not a store of docstore.") from None
+            rows = dict(transaction.cursor(table))
+        version = int.from_bytes(rows.get(keys.META_FORMAT_VERSION, b""))
+        if version != keys.FORMAT_VERSION:
+            raise StoreUnusable(
+                f"{self.data_file} has format version {version}; this docstore reads version {keys.FORMAT_VERSION}."
+            )
+        return rows
+
+    def _start_run(self) -> Tables:
+        """Settle the epoch, and mark the store as in use. Follows the order that ``epoch.py`` needs at every crash."""
+        meta = self._read_meta()
+        old_run = meta[keys.META_RUN].decode() if meta else None
+        facts = FileFacts.of(self.data_file)
+        reason = reason_for_new_epoch(self._seal_file.read(), old_run, facts)
+        self.epoch = new_epoch() if reason else int.from_bytes(meta[keys.META_EPOCH])
+        self.server_uuid = meta[keys.META_SERVER_UUID].decode() if meta else uuid4().hex
+        self._run = new_run_name()
+        survives = self.settings.durability is Durability.FSYNC
+        sync = self.settings.durability is not Durability.NONE
+        if reason or old_run is None:
+            if old_run is not None:
+                log.warning("the store %s gets a new epoch: %s", self.data_file, reason)
+            self._seal_file.remove(sync=sync)
+        else:
+            self._seal_file.write(Seal((old_run, self._run), (facts.file,), survives), sync=sync)
+        tables = self._write_meta()
+        # Either seal is right for this run; only where there is none yet, a power cut must not cost another epoch.
+        self._seal_file.write(Seal((self._run,), (facts.file,), survives), sync=sync and reason is not None)
+        return tables
+
+    def _write_meta(self) -> Tables:
+        rows = {
+            keys.META_FORMAT_VERSION: keys.FORMAT_VERSION.to_bytes(4),
+            keys.META_EPOCH: self.epoch.to_bytes(8),
+            keys.META_RUN: self._run.encode(),
+            keys.META_SERVER_UUID: self.server_uuid.encode(),
+        }
+        while True:
+            try:
+                with self._lmdb.begin(write=True) as transaction:
+                    tables = Tables.open(self._lmdb, transaction=transaction)
+                    for key, value in rows.items():
+                        transaction.put(key, value, db=tables.meta)
+                break
+            except lmdb.MapFullError:
+                size = self._lmdb.info()["map_size"]
+                self._lmdb.set_mapsize(size + grantable(size))
+        if self.settings.durability is Durability.RELAXED:
+            self._lmdb.sync(True)
+        return tables
+
+    def _set_gate(self, tables: Tables) -> None:
+        settings = self.settings
+        self._gate = SnapshotGate(
+            self._lmdb.begin, tables, max_snapshots=settings.max_snapshots, max_age=settings.snapshot_max_age
+        )
+
+    # Steps of closing and of faults
+
+    def _sync_all(self) -> bool:
+        if self.settings.durability is Durability.FSYNC:
+            return True
+        try:
+            self._lmdb.sync(True)
+        except lmdb.Error:
+            log.exception("the last sync of %s failed", self.data_file)
+            return False
+        return True
+
+    def _reopen_to_read(self) -> None:
+        self._lmdb.close()
+        self.read_only = True
+        try:
+            self._lmdb = open_data_file(self.data_file, self.settings, read_only=True)
+            self._gate.reopen(self._lmdb.begin, Tables.open(self._lmdb, create=False))
+        except Exception:
+            self._gate.reopen(_refuse_failed, self._gate.tables)
+            raise
+
+    def _give_up(self) -> None:
+        """Undo an open that failed."""
+        if hasattr(self, "_lmdb"):
+            self._lmdb.close()
+        self._release()
+
+    def _close_shared(self) -> None:
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
+
+    def _release(self) -> None:
+        self._close_shared()
+        if self._owns_lock and self._lock is not None:
+            self._owns_lock = False
+            self._lock.release()
+
+
+def _refuse_failed() -> "lmdb.Transaction[bytes]":
+    raise StorageFailed

@@ -1,0 +1,144 @@
+"""The epoch of a store: when must clients no longer trust the update sequences that they hold?
+
+Owns the seal, a small file beside the data file, and the verdict whether the store needs a new epoch. It must not know
+LMDB: ``environment.py`` keeps the rows ``epoch`` and ``run`` in the table ``meta`` and hands them in.
+
+A client that read changes up to sequence 100 must not go on from 100 when the store went back to 90 meanwhile, or it
+would skip what is written as 91 to 100 the second time. A store goes back when it is restored from a copy, and when a
+power cut takes its last commits, which can happen under ``relaxed`` and ``none`` durability. Then it gets a new epoch,
+a random number that is part of the text of every sequence, and a ``since`` of another epoch starts from zero.
+
+What happened to a file cannot be told from the file alone, as a copy is equal to its original. So the seal says, from
+outside: which run of docstore wrote last (each run puts a random name into ``meta``), which file it wrote (file system
+and inode), whether commits of that run survive a power cut, and, once the store was closed cleanly, the
+time of the file's last change (ctime, which no tool can set back). The verdicts:
+
+* no seal: the data file alone was copied here, or somebody removed the seal in order to ask for a new epoch;
+* another file: the folder was copied, or the file was replaced by a copy;
+* another run: the data file was overwritten in place with one of an earlier or later run;
+* changed after the clean close: the same, with a copy of the same run;
+* never closed, and commits may have been lost: killed, or power cut, under ``relaxed`` or ``none``.
+
+Under ``fsync`` a killed server keeps its epoch. Not noticed are a data file that was overwritten in place, after a
+crash, with a copy made earlier in that very run, and an image of a whole disk put back: remove the seal then.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import randbits, token_hex
+
+SEAL_SUFFIX = "-seal"
+EPOCH_BITS = 63
+RUN_NAME_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Which file it is, and when it was last changed (nanoseconds since 1970)."""
+
+    file: tuple[int, int]
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileFacts":
+        """The facts of a file that exists.
+
+        The file system is named by its own id, which, other than a device number, outlives a reboot.
+        """
+        status = path.stat()
+        return cls((os.statvfs(path).f_fsid or status.st_dev, status.st_ino), status.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What was known about the data file when the seal was written.
+
+    ``runs`` and ``files`` have a second member only while a step that changes them is under way: either is right.
+    """
+
+    runs: tuple[str, ...]
+    files: tuple[tuple[int, int], ...]
+    survives_power_cut: bool
+    closed_ns: int | None = None
+
+
+class SealFile:
+    """The file that holds the seal; always replaced as a whole."""
+
+    def __init__(self, data_file: Path) -> None:
+        self.path = data_file.with_name(data_file.name + SEAL_SUFFIX)
+        self._next = self.path.with_name(self.path.name + ".new")
+
+    def read(self) -> Seal | None:
+        """The seal, or None if there is none that makes sense."""
+        try:
+            members = json.loads(self.path.read_bytes())
+            return Seal(
+                runs=tuple(str(run) for run in members["runs"]),
+                files=tuple((int(file_system), int(inode)) for file_system, inode in members["files"]),
+                survives_power_cut=members["survives_power_cut"] is True,
+                closed_ns=None if members["closed_ns"] is None else int(members["closed_ns"]),
+            )
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return None
+
+    def write(self, seal: Seal, *, sync: bool) -> None:
+        """Replace the seal; with ``sync`` it survives a power cut from now on. Raises OSError."""
+        members = {
+            "runs": seal.runs,
+            "files": seal.files,
+            "survives_power_cut": seal.survives_power_cut,
+            "closed_ns": seal.closed_ns,
+        }
+        with self._next.open("w") as file:
+            json.dump(members, file)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        self._next.replace(self.path)
+        if sync:
+            sync_folder(self.path.parent)
+
+    def remove(self, *, sync: bool) -> None:
+        """Break the seal: the next open makes a new epoch, whatever happens before."""
+        self.path.unlink(missing_ok=True)
+        self._next.unlink(missing_ok=True)
+        if sync:
+            sync_folder(self.path.parent)
+
+
+def reason_for_new_epoch(seal: Seal | None, run: str | None, facts: FileFacts) -> str | None:
+    """Why the store needs a new epoch, in words for the log; None if it keeps the one it has.
+
+    ``run`` is the name in the data file. To be asked before anything is written to the file.
+    """
+    if seal is None:
+        return "it has no seal: it is a copy, or the seal was removed"
+    if facts.file not in seal.files:
+        return "its data file is a copy"
+    if run is None or run not in seal.runs:
+        return "its data file was replaced by an older or newer one"
+    if seal.closed_ns is None:
+        return None if seal.survives_power_cut else "it was not closed cleanly, so commits may have been lost"
+    return None if seal.closed_ns == facts.changed_ns else "its data file was changed after it had been closed"
+
+
+def new_epoch() -> int:
+    """A number that no other epoch of this or another store has."""
+    return randbits(EPOCH_BITS)
+
+
+def new_run_name() -> str:
+    """A name that no other run has."""
+    return token_hex(RUN_NAME_BYTES)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,87 @@
+"""The open tables, and what a transaction over them offers.
+
+Owns the handles of the named LMDB tables and the two shapes, read and write, that all functions of this layer take
+as ``txn``. It must not know how environments are opened nor what any row holds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import lmdb
+
+from docstore.storage import keys
+
+if TYPE_CHECKING:
+    from lmdb import _Database as Table
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """One handle for each table, valid as long as its environment."""
+
+    meta: "Table"
+    databases: "Table"
+    states: "Table"
+    properties: "Table"
+    sweeps: "Table"
+    docs: "Table"
+    runs: "Table"
+    bodies: "Table"
+    changes: "Table"
+    doc_counts: "Table"
+    seq_counts: "Table"
+    conflicts: "Table"
+    local: "Table"
+    purges: "Table"
+    purge_ids: "Table"
+    blobs: "Table"
+    digests: "Table"
+    blob_refs: "Table"
+    stagings: "Table"
+    garbage: "Table"
+
+    @classmethod
+    def open(
+        cls, environment: lmdb.Environment, *, create: bool = True, transaction: "lmdb.Transaction[bytes] | None" = None
+    ) -> "Tables":
+        """Open every table, in ``transaction`` if given. Without ``create`` an absent one raises NotFoundError."""
+        return cls(*(environment.open_db(name, txn=transaction, create=create) for name in keys.TABLE_NAMES))
+
+    def of_database(self) -> "tuple[tuple[str, Table], ...]":
+        """(name, handle) of the tables whose keys start with a database number."""
+        names = [name.decode() for name in keys.DATABASE_TABLE_NAMES]
+        return tuple((name, getattr(self, name)) for name in names)
+
+
+class ReadTransaction(Protocol):
+    """A snapshot, or a write transaction seen as one."""
+
+    @property
+    def tables(self) -> Tables:
+        """The handles to pass as ``table``."""
+
+    def get(self, table: "Table", key: bytes) -> bytes | None:
+        """The value of one key."""
+
+    def getmulti(self, table: "Table", keys: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """(key, value) of those keys that exist, in the order given. Sorted keys are faster."""
+
+    def cursor(self, table: "Table") -> "lmdb.Cursor[bytes]":
+        """A cursor that gives bytes."""
+
+
+class WriteTransaction(ReadTransaction, Protocol):
+    """The one open write transaction."""
+
+    def put(self, table: "Table", key: bytes, value: bytes) -> None:
+        """Write one row."""
+
+    def putmulti(self, table: "Table", items: Sequence[tuple[bytes, bytes]], *, append: bool = False) -> None:
+        """Write rows in one call. ``append`` promises that every key is greater than the table's last."""
+
+    def delete(self, table: "Table", key: bytes) -> bool:
+        """Remove one row; whether it was there."""
+
+    def deletemulti(self, table: "Table", keys: Iterable[bytes]) -> int:
+        """Remove rows in one call; how many were there."""

@@ -1,0 +1,386 @@
+"""A whole database, driven at random, against a model of plain dicts.
+
+The machine edits, replicates, purges, compacts, stems, closes and opens again. After every step the documents it touched must
+read as the model says; at the end everything must, by every way of reading, and the store must pass the check.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from docstore.core.json_text import decode
+from docstore.core.rev import Rev, parse_rev
+from docstore.database.all_docs import Namespace
+from docstore.database.changes import Style
+from docstore.database.reading import MissingRev, OpenOptions
+from docstore.errors import Conflict, DocumentDeleted, NotFound
+from docstore.node import Node
+from tests.database import helpers
+from tests.model import CONFLICT, Model, ModelDocument
+from tests.storage_findings import storage_findings
+
+LONG = "long " * 120
+IDS = ["a", "b", "é", 'q"\\', "_design/d", LONG + "x", LONG + "y", LONG]
+LOCAL_IDS = ["_local/a", f"_local/{LONG}"]
+ODD_REV_IDS = [b"x", b'"\\', b"sixteen letters!", b"more than sixteen letters"]
+
+doc_ids = st.sampled_from(IDS)
+bodies = st.integers(0, 3)
+rarely = st.integers(0, 3).map(lambda number: number == 0)
+
+
+class Store(RuleBasedStateMachine):
+    """``histories``: per document, every revision that was ever heard of, with its true parent, body and deleted flag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory()
+        self.node = Node(helpers.settings(Path(self.folder.name)))
+        self.run(self.node.start())
+        self.database = self.run(self.node.registry.create("db"))
+        self.model = Model()
+        self.histories: dict[str, dict[Rev, tuple[Rev | None, int, bool]]] = {doc_id: {} for doc_id in IDS}
+        self.touched: set[str] = set()
+
+    def run(self, awaitable):
+        return self.runner.run(awaitable)
+
+    def teardown(self) -> None:
+        try:
+            self.compare_all()
+            assert storage_findings(self.node) == []
+        finally:
+            self.run(self.node.stop())
+            self.runner.close()
+            self.folder.cleanup()
+
+    # --- interactive edits
+
+    def draw_parent(self, data: st.DataObject, doc_id: str) -> Rev | None:
+        """Mostly one that may be edited; or none, a stale one, or one that is unknown here."""
+        document = self.model.document(doc_id)
+        leaves = document.leaves()
+        if leaves and not document.deleted and not data.draw(rarely):
+            return data.draw(st.sampled_from(leaves))
+        return data.draw(st.sampled_from([None, Rev(1, b"\x11" * 16), *self.histories[doc_id]]))
+
+    def expect(self, doc_id: str, parent: Rev | None, deleted: bool, body: int, result) -> None:
+        """Compare the result of an interactive edit, and do the same to the model."""
+        document = self.model.document(doc_id)
+        expected = document.parent_for(doc_id, parent, deleted)
+        if expected == CONFLICT:
+            assert isinstance(result, Conflict)
+            return
+        assert isinstance(result, Rev)
+        assert result.generation == (expected.generation if expected else 0) + 1
+        if expected is not None:
+            self.histories[doc_id].setdefault(expected, (None, body, False))
+        known = self.histories[doc_id].setdefault(result, (expected, body, deleted))
+        assert known == (expected, body, deleted), "another edit made the same revision"
+        if result in document.revisions and document.revisions[result].parent is not None:
+            raise AssertionError("an edit made a revision that is there")
+        document.add([result, *([expected] if expected else [])], body, deleted)
+        document.stem(self.model.revs_limit)
+        self.model.changed(doc_id, document)
+        self.touched.add(doc_id)
+
+    @rule(doc_id=doc_ids, deleted=rarely, body=bodies, data=st.data())
+    def edit(self, doc_id, deleted, body, data):
+        parent = self.draw_parent(data, doc_id)
+        if self.makes_known(doc_id, parent, deleted, body):
+            return
+        try:
+            edited = self.run(self.database.update_doc(helpers.document(doc_id, parent, deleted=deleted, n=body)))
+            result = edited.rev
+        except Conflict as error:
+            result = error
+        self.expect(doc_id, parent, deleted, body, result)
+
+    def makes_known(self, doc_id: str, parent: Rev | None, deleted: bool, body: int) -> bool:
+        """Whether the edit would make a revision that is in the tree already: it would be a conflict, or bring a parent."""
+        document = self.model.document(doc_id)
+        made = [rev for rev, fact in self.histories[doc_id].items() if fact == (parent, body, deleted)]
+        return any(rev in document.revisions for rev in made)
+
+    @rule(doc_id=doc_ids, stale=rarely, data=st.data())
+    def delete(self, doc_id, stale, data):
+        document = self.model.document(doc_id)
+        leaves = document.leaves()
+        known = list(self.histories[doc_id]) or [Rev(1, b"\x11" * 16)]
+        parent = data.draw(st.sampled_from(leaves if leaves and not stale else known))
+        try:
+            result = self.run(self.database.delete_doc(doc_id, parent)).rev
+        except (NotFound, Conflict) as error:
+            result = error
+        if not document.revisions:
+            assert type(result) is NotFound
+        elif document.deleted:
+            assert type(result) is DocumentDeleted
+        elif parent not in leaves:
+            assert type(result) is Conflict
+        else:
+            self.histories[doc_id].setdefault(result, (parent, -1, True))
+            document.add([result, parent], -1, True)
+            document.stem(self.model.revs_limit)
+            self.model.changed(doc_id, document)
+            self.touched.add(doc_id)
+
+    @rule(edits=st.lists(st.tuples(doc_ids, rarely, bodies), max_size=5), data=st.data())
+    def bulk(self, edits, data):
+        drawn = [(doc_id, self.draw_parent(data, doc_id), deleted, body) for doc_id, deleted, body in edits]
+        drawn = [edit for edit in drawn if not self.makes_known(*edit)]
+        sent = [helpers.document(doc_id, on, deleted=deleted, n=body) for doc_id, on, deleted, body in drawn]
+        results = self.run(self.database.update_docs(sent))
+        assert [result.id for result in results] == [doc_id for doc_id, *_ in drawn]
+        for edit, result in sorted(zip(drawn, results, strict=True), key=lambda pair: pair[0][0].encode()):
+            self.expect(*edit, result.rev or result.error)
+
+    # --- replicated edits
+
+    @rule(
+        pushes=st.lists(
+            st.tuples(doc_ids, st.integers(0, 6), st.integers(0, 3), st.integers(1, 6), bodies, rarely),
+            min_size=1,
+            max_size=4,
+        ),
+        data=st.data(),
+    )
+    def replicate(self, pushes, data):
+        """Each pushes ``grows`` new revisions onto some known one (or none), and tells ``told`` of the path."""
+        sent = [(doc_id, self.draw_path(data, doc_id, *rest)) for doc_id, *rest in pushes]
+        kept = []
+        for doc_id in dict.fromkeys(doc_id for doc_id, _ in sent):
+            paths = [path for each, path in sent if each == doc_id]
+            if not self.model.document(doc_id).stems_joined_roots(paths, self.model.revs_limit):
+                kept += [(doc_id, path) for path in paths]
+        documents = []
+        for doc_id, path in kept:
+            _, body, deleted = self.histories[doc_id][path[0]]
+            documents.append(helpers.replicated(doc_id, *path, deleted=deleted, n=body))
+        results = self.run(self.database.update_docs(documents, new_edits=False))
+        assert [(one.id, one.rev, one.error) for one in results] == [(doc_id, path[0], None) for doc_id, path in kept]
+        for doc_id in sorted({doc_id for doc_id, _ in kept}, key=str.encode):
+            self.merge(doc_id, [path for each, path in kept if each == doc_id])
+
+    def draw_path(
+        self, data: st.DataObject, doc_id: str, from_age: int, grows: int, told: int, body: int, deleted: bool
+    ) -> list[Rev]:
+        history = self.histories[doc_id]
+        known = list(history)
+        base = known[-min(from_age, len(known))] if from_age and known else None
+        for _ in range(grows if base else max(grows, 1)):
+            generation = base.generation + 1 if base else data.draw(st.sampled_from([1, 1, 4]))
+            rev_id = data.draw(st.binary(min_size=1, max_size=1)) * 16
+            if data.draw(rarely):
+                rev_id = data.draw(st.sampled_from(ODD_REV_IDS))
+            rev = Rev(generation, rev_id)
+            history.setdefault(rev, (base, body, deleted))
+            base = rev
+        path = []
+        while base is not None:
+            path.append(base)
+            base = history[base][0]
+        return path[:told]
+
+    def merge(self, doc_id: str, paths: list[list[Rev]]) -> None:
+        document = self.model.document(doc_id)
+        before = document.facts()
+        for path in paths:
+            _, body, deleted = self.histories[doc_id][path[0]]
+            document.add(path, body, deleted)
+        if document.facts() == before and self.database.head(doc_id).seq != self.seqs_before.get(doc_id):
+            # Nothing new: then a lowered revs_limit may be applied, or not.
+            before = {}
+        elif document.facts() == before:
+            return
+        document.stem(self.model.revs_limit)
+        if document.facts() != before:
+            self.model.changed(doc_id, document)
+            self.touched.add(doc_id)
+
+    @property
+    def seqs_before(self) -> dict[str, int]:
+        return self._seqs
+
+    # --- everything else
+
+    @rule(doc_id=st.sampled_from(LOCAL_IDS), body=bodies, rev=st.none() | st.integers(0, 5), deleted=rarely)
+    def write_local(self, doc_id, body, rev, deleted):
+        on = None if rev is None else f"0-{rev}"
+        result = self.run(self.database.update_doc(helpers.document(doc_id, on, deleted=deleted, n=body)))
+        number = 0 if deleted else 1 if rev is None else rev + 1
+        assert str(result.rev) == f"0-{number}"
+        if deleted:
+            self.model.local.pop(doc_id, None)
+        else:
+            self.model.local[doc_id] = (number, body)
+
+    @rule(doc_id=doc_ids, data=st.data())
+    def purge(self, doc_id, data):
+        revs = data.draw(st.lists(st.sampled_from([Rev(9, b"?"), *self.histories[doc_id]]), max_size=4))
+        document = self.model.document(doc_id)
+        removed = self.run(self.database.purge({doc_id: revs}))
+        assert removed == {doc_id: document.purge(revs)}
+        if removed[doc_id]:
+            if document.revisions:
+                self.model.changed(doc_id, document)
+            else:
+                del self.model.documents[doc_id]
+            self.touched.add(doc_id)
+
+    @rule()
+    def compact(self):
+        self.run(self.database.compact())
+        for document in self.model.documents.values():
+            document.compact()
+
+    @rule(limit=st.sampled_from([1, 2, 3, 5, 1000]))
+    def set_revs_limit(self, limit):
+        self.run(self.database.set_revs_limit(limit))
+        self.model.revs_limit = limit
+
+    @rule()
+    def reopen(self):
+        self.run(self.node.stop())
+        self.node = Node(helpers.settings(Path(self.folder.name)))
+        self.run(self.node.start())
+        opaque = self.database.opaque
+        self.database = self.node.registry.open("db")
+        assert self.database.opaque == opaque
+
+    @rule()
+    @precondition(lambda self: len(self.model.documents) > 2)
+    def recreate(self):
+        uuid = self.database.uuid
+        self.run(self.node.registry.delete("db"))
+        self.run(self.node.registry.finish_sweeps())
+        self.database = self.run(self.node.registry.create("db"))
+        assert self.database.uuid != uuid
+        self.model = Model()
+        self.touched = set(IDS)
+
+    # --- comparisons
+
+    @invariant()
+    def touched_documents_read_as_the_model_says(self):
+        for doc_id in self.touched:
+            self.compare_document(doc_id, self.model.document(doc_id))
+        self.touched = set()
+        heads = {doc_id: self.database.head(doc_id) for doc_id in IDS}
+        self._seqs = {doc_id: head.seq for doc_id, head in heads.items() if head is not None}
+
+    def compare_document(self, doc_id: str, document: ModelDocument) -> None:
+        database = self.database
+        head = database.head(doc_id)
+        if not document.revisions:
+            assert head is None
+            for read in (database.open_doc, lambda doc_id: database.open_revs(doc_id, "all")):
+                try:
+                    read(doc_id)
+                    raise AssertionError("there is no such document")
+                except NotFound as error:
+                    assert type(error) is NotFound
+            return
+        leaves = document.leaves()
+        assert (head.winner, head.deleted, head.linear) == (document.winner, document.deleted, len(leaves) == 1)
+        self.compare_winner(doc_id, document)
+        for rev, revision in document.revisions.items():
+            self.compare_revision(doc_id, document, rev, revision)
+        opened = database.open_revs(doc_id, "all", OpenOptions(revs=True))
+        assert [one.rev for one in opened] == leaves
+        for one in opened:
+            assert revisions_of(one.json) == document.path(one.rev)[: self.model.revs_limit]
+        unknown = Rev(8, b"\x77" * 16)
+        diff = database.revs_diff({doc_id: [*document.revisions, unknown]})[doc_id]
+        assert diff.missing == [unknown]
+        assert diff.possible_ancestors == [leaf for leaf in leaves if leaf.generation < 8]
+
+    def compare_winner(self, doc_id: str, document: ModelDocument) -> None:
+        every = OpenOptions(revs_info=True, conflicts=True, deleted_conflicts=True, deleted=True)
+        text = decode(self.database.open_doc(doc_id, every).json)
+        revision = document.revisions[document.winner]
+        assert list(text)[:2] == ["_id", "_rev"]
+        assert (text["_id"], text["_rev"], text.get("_deleted", False)) == (
+            doc_id,
+            str(document.winner),
+            document.deleted,
+        )
+        assert text.get("n", -1) == revision.body
+        assert text.get("_conflicts", []) == list(map(str, document.conflicts()))
+        assert text.get("_deleted_conflicts", []) == list(map(str, document.deleted_conflicts()))
+        assert [row["rev"] for row in text["_revs_info"]] == list(map(str, document.path(document.winner)))
+        for row in text["_revs_info"]:
+            ancestor = document.revisions[parse_rev(row["rev"])]
+            if ancestor.body is not None:
+                assert row["status"] == ("deleted" if ancestor.deleted else "available")
+            elif not ancestor.written:
+                assert row["status"] == "missing"
+        try:
+            plain = self.database.open_doc(doc_id)
+            assert not document.deleted
+            assert decode(plain.json) == {key: text[key] for key in ("_id", "_rev", "n")}
+        except DocumentDeleted:
+            assert document.deleted
+
+    def compare_revision(self, doc_id, document, rev, revision) -> None:
+        try:
+            opened = self.database.open_doc(doc_id, OpenOptions(rev=rev, revs=True))
+        except NotFound:
+            assert revision.body is None
+        else:
+            assert revision.written
+            assert opened.deleted == revision.deleted
+            text = decode(opened.json)
+            assert revision.body is None or text.get("n", -1) == revision.body
+            assert revisions_of(opened.json) == document.path(rev)[: self.model.revs_limit]
+        latest = self.database.open_revs(doc_id, [rev], OpenOptions(latest=True))
+        assert [one.rev for one in latest] == [leaf for leaf in document.leaves() if rev in document.path(leaf)]
+        assert not any(isinstance(one, MissingRev) for one in latest)
+
+    def compare_all(self) -> None:
+        database, model = self.database, self.model
+        for doc_id in IDS:
+            self.compare_document(doc_id, model.document(doc_id))
+        info = database.info()
+        live = model.live()
+        assert (info.doc_count, info.doc_del_count) == (len(live), len(model.documents) - len(live))
+        total, offset, rows = self.run(helpers.all_docs(database, include_docs=True))
+        assert (total, offset, [row["id"] for row in rows]) == (len(live), 0, live)
+        assert all(row["value"]["rev"] == str(model.documents[row["id"]].winner) for row in rows)
+        assert self.run(helpers.ids(database, descending=True)) == live[::-1]
+        for place, doc_id in enumerate(live):
+            total, offset, rows = self.run(helpers.all_docs(database, start_key=doc_id, limit=1))
+            assert (total, offset, [row["id"] for row in rows]) == (len(live), place, [doc_id])
+        self.compare_changes()
+        assert self.run(helpers.ids(database, namespace=Namespace.LOCAL)) == sorted(model.local)
+        for doc_id, (number, body) in model.local.items():
+            assert decode(database.open_doc(doc_id).json) == {"_id": doc_id, "_rev": f"0-{number}", "n": body}
+
+    def compare_changes(self) -> None:
+        feed = self.model.feed()
+        rows = self.run(helpers.changes(self.database, style=Style.ALL_DOCS, include_docs=True))
+        assert [row["id"] for row in rows] == [doc_id for doc_id, _ in feed]
+        for row, (_, document) in zip(rows, feed, strict=True):
+            assert [one["rev"] for one in row["changes"]] == list(map(str, document.leaves()))
+            assert row.get("deleted", False) == document.deleted
+            assert row["doc"]["_rev"] == str(document.winner)
+        assert self.run(helpers.changes(self.database, style=Style.ALL_DOCS, include_docs=True, descending=True)) == rows[::-1]
+        for place, row in enumerate(rows, 1):
+            last, pending = self.run(helpers.pass_end(self.database, limit=place))
+            assert (last, pending) == (row["seq"], len(rows) - place)
+
+
+def revisions_of(text: bytes) -> list[Rev]:
+    told = decode(text)["_revisions"]
+    return [parse_rev(f"{told['start'] - age}-{rev_id}") for age, rev_id in enumerate(told["ids"])]
+
+
+TestStore = Store.TestCase
+TestStore.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
