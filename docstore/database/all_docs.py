@@ -1,0 +1,246 @@
+"""``_all_docs``, ``_design_docs`` and ``_local_docs``: documents by id.
+
+Owns the choice of documents, offsets and the text of a row. It must not know HTTP. Follows ``fabric_view_all_docs``
+and ``couch_mrview:all_docs``: ranges have an offset, ``keys`` have none and answer for what is missing; ``offset``
+counts all documents before the first row, also those that ``_design_docs`` does not list.
+"""
+
+from asyncio import sleep
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
+from docstore.core.json_text import JsonValue
+from docstore.database.all_docs_rows import RowWriter
+from docstore.database.key_range import UNSET, KeyRange, Unset, read_range
+from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
+from docstore.storage.counted import live_before, live_between
+from docstore.storage.databases import get_state
+from docstore.storage.local import scan_local
+from docstore.storage.rows import DatabaseState
+from docstore.storage.scans import scan_documents
+
+if TYPE_CHECKING:
+    from docstore.database.database import Database
+
+__all__ = ["UNSET", "AllDocsQuery", "AllDocsSlice", "Namespace", "Unset", "read_all_docs"]
+
+DESIGN_END = "_design0"
+LOCAL_END = "_local0"
+"""The first texts after all ids of design documents and of ``_local`` ones; no ids themselves."""
+
+
+class Namespace(StrEnum):
+    """Which documents are listed."""
+
+    ALL = "all"
+    DESIGN = "design"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class AllDocsQuery:
+    """What is listed. Keys are JSON values; ``keys`` excludes ``key``, ``start_key`` and ``end_key``."""
+
+    keys: tuple[JsonValue, ...] | None = None
+    key: JsonValue | Unset = UNSET
+    start_key: JsonValue | Unset = UNSET
+    end_key: JsonValue | Unset = UNSET
+    inclusive_end: bool = True
+    descending: bool = False
+    skip: int = 0
+    limit: int | None = None
+    include_docs: bool = False
+    conflicts: bool = False
+    update_seq: bool = False
+    namespace: Namespace = Namespace.ALL
+
+
+class AllDocsSlice(NamedTuple):
+    """A piece of a listing. The first three are the same in every slice of one listing; ``rows`` are JSON texts."""
+
+    total_rows: int | None
+    offset: int | None
+    update_seq: str | None
+    rows: list[bytes]
+
+
+async def read_all_docs(database: "Database", query: AllDocsQuery) -> AsyncGenerator[AllDocsSlice]:
+    """The listing in slices of about a millisecond, at least one (without rows, if there are none).
+
+    A listing that lasts longer than a snapshot may goes on from its last id in a newer one. Raises DatabaseNotFound.
+    """
+    with LongSnapshot(database.environment) as snapshot:
+        listing = _Listing(database, query, snapshot)
+        done = False
+        while not done:
+            rows, done = listing.next_rows()
+            if done:
+                snapshot.close()
+            yield AllDocsSlice(listing.total_rows, listing.offset, listing.update_seq, rows)
+            await sleep(0)
+
+
+class _Listing:
+    """One listing under way.
+
+    ``_rows`` gives what is left to list from the present snapshot, None for a row that is skipped; ``_last`` is the id
+    of the row it gave last.
+    """
+
+    def __init__(self, database: "Database", query: AllDocsQuery, snapshot: LongSnapshot) -> None:
+        self._number = database.number
+        self._query = query
+        self._snapshot = snapshot
+        self._writer = RowWriter(database.number, include_docs=query.include_docs, conflicts=query.conflicts)
+        self._range = _range_of(query)
+        self._to_skip = query.skip
+        self._left = query.limit
+        self._last: str | None = None
+        self._rows = self._open_rows()
+        state = get_state(snapshot.current, self._number)
+        with_seq = query.update_seq and query.keys is None  # CouchDB tells null to those who give keys
+        self.update_seq = database.update_seq_text(state.update_seq) if with_seq else None
+        self.total_rows = self._count_rows(state)
+        self.offset = self._count_before(state)
+
+    def next_rows(self) -> tuple[list[bytes], bool]:
+        """The rows of the next slice, and whether it is the last."""
+        if self._snapshot.renew():
+            get_state(self._snapshot.current, self._number)  # a database that is gone says so
+            if self._query.keys is None:
+                self._rows = self._open_rows()
+        rows: list[bytes] = []
+        if self._left == 0:
+            return rows, True
+        size = 0
+        clock = SliceClock()
+        for count, row in enumerate(self._rows, 1):
+            if row is not None:
+                rows.append(row)
+                size += len(row)
+                if self._left is not None:
+                    self._left -= 1
+                    if self._left == 0:
+                        return rows, True
+            if size > SLICE_BYTES or (count % CHUNK_ROWS == 0 and clock.over):
+                return rows, False
+        return rows, True
+
+    # --- what is listed
+
+    def _open_rows(self) -> Iterator[bytes | None]:
+        if self._query.keys is not None:
+            return self._rows_of_keys(self._query.keys)
+        if self._range.empty:
+            return iter(())
+        return self._rows_of_local() if self._query.namespace is Namespace.LOCAL else self._rows_of_documents()
+
+    def _rows_of_documents(self) -> Iterator[bytes | None]:
+        txn, limits = self._snapshot.current, self._range
+        for row in scan_documents(
+            txn,
+            self._number,
+            start=limits.start if self._last is None else self._last,
+            end=limits.end,
+            descending=limits.descending,
+            inclusive_start=self._last is None,
+            inclusive_end=limits.inclusive_end,
+        ):
+            self._last = row[0]
+            yield None if self._skips() else self._writer.document_row(txn, row)
+
+    def _rows_of_local(self) -> Iterator[bytes | None]:
+        limits, last = self._range, self._last
+        for name, row in scan_local(
+            self._snapshot.current,
+            self._number,
+            start=_local_bound(limits.start if last is None else last),
+            end=_local_bound(limits.end),
+            descending=limits.descending,
+            inclusive_end=limits.inclusive_end,
+        ):
+            doc_id = LOCAL_PREFIX + name
+            if doc_id != last:
+                self._last = doc_id
+                yield None if self._skips() else self._writer.local_row(doc_id, row)
+
+    def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[bytes | None]:
+        local = self._query.namespace is Namespace.LOCAL
+        for key in reversed(keys) if self._query.descending else keys:
+            if not _is_answered(key, self._query.namespace):
+                continue
+            if self._skips():
+                yield None
+            elif local:
+                yield self._writer.local_key_row(self._snapshot.current, str(key))
+            else:
+                yield self._writer.key_row(self._snapshot.current, key)
+
+    def _skips(self) -> bool:
+        if not self._to_skip:
+            return False
+        self._to_skip -= 1
+        return True
+
+    # --- counts
+
+    def _count_rows(self, state: DatabaseState) -> int | None:
+        match self._query.namespace:
+            case Namespace.LOCAL:
+                return None
+            case Namespace.DESIGN:
+                return live_between(self._snapshot.current, self._number, DESIGN_PREFIX, DESIGN_END)
+            case Namespace.ALL:
+                return state.doc_count
+
+    def _count_before(self, state: DatabaseState) -> int | None:
+        """CouchDB's ``offset``: the live documents before the first row, in the direction of reading."""
+        total = self.total_rows
+        if total is None or self._query.keys is not None:
+            return None
+        txn, limits = self._snapshot.current, self._range
+        if limits.past_end:
+            before = state.doc_count
+        elif limits.start is None:
+            before = 0
+        elif limits.descending:
+            before = state.doc_count - live_before(txn, self._number, limits.start + "\x00")
+        else:
+            before = live_before(txn, self._number, limits.start)
+        return min(total, before + self._query.skip)
+
+
+def _range_of(query: AllDocsQuery) -> KeyRange:
+    limits = read_range(
+        query.key,
+        query.start_key,
+        query.end_key,
+        inclusive_end=query.inclusive_end,
+        descending=query.descending,
+    )
+    match query.namespace:
+        case Namespace.ALL:
+            return limits
+        case Namespace.DESIGN:
+            return limits.within(DESIGN_PREFIX, DESIGN_END)
+        case Namespace.LOCAL:
+            return limits.within(LOCAL_PREFIX, LOCAL_END)
+
+
+def _is_answered(key: JsonValue, namespace: Namespace) -> bool:
+    """Whether a key of ``keys`` is answered at all."""
+    match namespace:
+        case Namespace.ALL:
+            return True
+        case Namespace.DESIGN:
+            return isinstance(key, str) and key.startswith(DESIGN_PREFIX)
+        case Namespace.LOCAL:
+            return isinstance(key, str) and key.startswith(LOCAL_PREFIX)
+
+
+def _local_bound(doc_id: str | None) -> str | None:
+    """A bound of a range of ``_local`` ids as the store has them; None for the bounds of all."""
+    return None if doc_id is None or doc_id == LOCAL_END else doc_id.removeprefix(LOCAL_PREFIX) or None

@@ -1,0 +1,63 @@
+"""The text of a row in ``_all_docs``, ``_design_docs`` and ``_local_docs``.
+
+Owns what a row shows. It must not know which rows a listing has. Follows ``fabric_view_all_docs:open_doc_int``: a
+deleted document that was asked for by its key has a row with ``deleted`` and no document.
+"""
+
+from docstore.core.document import splice
+from docstore.core.json_text import JsonValue, encode, encode_string
+from docstore.core.rev import parse_rev
+from docstore.database import local_docs
+from docstore.database.reading import conflict_members_of
+from docstore.storage.documents import get_body, get_record
+from docstore.storage.local import get_local
+from docstore.storage.rows import LocalRow, body_text
+from docstore.storage.scans import DocRow
+from docstore.storage.tables import ReadTransaction
+
+
+class RowWriter:
+    """Writes the rows of one listing; the parameters are those of ``AllDocsQuery``."""
+
+    def __init__(self, database: int, *, include_docs: bool, conflicts: bool) -> None:
+        self._database = database
+        self._include_docs = include_docs
+        self._conflicts = conflicts
+
+    def document_row(self, txn: ReadTransaction, row: DocRow) -> bytes:
+        """The row of a document."""
+        doc_id, rev, deleted, body_seq = row
+        quoted = encode_string(doc_id)
+        text = b'{"id":%b,"key":%b,"value":{"rev":%b' % (quoted, quoted, encode_string(rev))
+        if deleted:
+            return text + (b',"deleted":true},"doc":null}' if self._include_docs else b',"deleted":true}}')
+        if not self._include_docs:
+            return text + b"}}"
+        return b'%b},"doc":%b}' % (text, self._document(txn, doc_id, rev, body_seq))
+
+    def local_row(self, doc_id: str, row: LocalRow) -> bytes:
+        """The row of a ``_local`` document."""
+        quoted = encode_string(doc_id)
+        text = b'{"id":%b,"key":%b,"value":{"rev":"0-%d"}' % (quoted, quoted, row.number)
+        return b'%b,"doc":%b}' % (text, local_docs.text_of(doc_id, row)) if self._include_docs else text + b"}"
+
+    def key_row(self, txn: ReadTransaction, key: JsonValue) -> bytes:
+        """The row for one of ``keys``: a document's, or an error."""
+        record = get_record(txn, self._database, key) if isinstance(key, str) else None
+        if record is None or not isinstance(key, str):
+            return _not_found(key)
+        return self.document_row(txn, (key, str(record.winner), record.deleted, record.body_seq))
+
+    def local_key_row(self, txn: ReadTransaction, key: str) -> bytes:
+        """The same of ``_local_docs``."""
+        row = get_local(txn, self._database, local_docs.name_of(key))
+        return _not_found(key) if row is None else self.local_row(key, row)
+
+    def _document(self, txn: ReadTransaction, doc_id: str, rev: str, body_seq: int) -> bytes:
+        body = get_body(txn, self._database, body_seq)
+        extra = conflict_members_of(txn, self._database, doc_id) if self._conflicts else []
+        return b"null" if body is None else splice(doc_id, parse_rev(rev), False, body_text(body), extra)
+
+
+def _not_found(key: JsonValue) -> bytes:
+    return b'{"key":%b,"error":"not_found"}' % encode(key)

@@ -1,0 +1,95 @@
+"""What the commands about attachments' bytes do inside the write transaction.
+
+Owns the step from a command to ``storage/staging.py`` and ``storage/garbage.py``, and what an edit needs of blobs: the
+stored attachments of a revision, whether a blob may be named, the end of leases. It must not know clients or clocks.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from docstore.core.attachment import Attachment, EditAttachment, Linked, unpack_attachments
+from docstore.core.edit import Edit
+from docstore.core.rev import Rev
+from docstore.database.commands import (
+    AppendStaging,
+    BeginStaging,
+    CollectGarbage,
+    DropStagings,
+    ExpireStagings,
+    ProlongStaging,
+    SealStaging,
+    StageBlobs,
+)
+from docstore.storage import blobs, garbage, staging
+from docstore.storage.blob_rows import StagingRow
+from docstore.storage.document_change import DocumentChange
+from docstore.storage.documents import get_body
+from docstore.storage.rows import body_metadata
+from docstore.storage.staging import Staged
+from docstore.storage.tables import ReadTransaction
+from docstore.storage.transactions import GroupTransaction
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def begin(txn: GroupTransaction, command: BeginStaging) -> int:
+    """Take the first bytes; the number of the staging."""
+    return staging.begin(txn, StagingRow(command.expires, 0, command.resumable, command.purpose), command.data)
+
+
+def append(txn: GroupTransaction, command: AppendStaging) -> int:
+    """Put bytes at the end; the new end. Raises BytesGone, OffsetMismatch."""
+    return staging.append(txn, command.staging, command.offset, command.data, command.expires)
+
+
+def seal(txn: GroupTransaction, command: SealStaging) -> int:
+    """Put the last bytes; the blob's number. Raises BytesGone, OffsetMismatch."""
+    return staging.seal(txn, command.staging, command.offset, command.last, command.expires)
+
+
+def stage(txn: GroupTransaction, command: StageBlobs) -> list[Staged]:
+    """Take small blobs."""
+    return staging.stage_whole(txn, command.blobs, command.expires)
+
+
+def prolong(txn: GroupTransaction, command: ProlongStaging) -> None:
+    """Give a staging another end. Raises BytesGone."""
+    staging.prolong(txn, command.staging, command.expires, command.purpose)
+
+
+def drop(txn: GroupTransaction, command: DropStagings) -> int:
+    """Give up stagings; how many there were."""
+    return staging.release(txn, command.stagings)
+
+
+def expire(txn: GroupTransaction, command: ExpireStagings) -> int:
+    """Give up stagings whose time is over; how many."""
+    return staging.expire(txn, command.now, all_transient=command.all_transient)
+
+
+def collect(txn: GroupTransaction, command: CollectGarbage) -> bool:
+    """One step of the collector; True when nothing is left of the blobs named."""
+    return garbage.collect(txn, command.blobs)
+
+
+# --- within an edit ---------------------------------------------------------------------------------------------
+
+
+def leaf_attachments(txn: ReadTransaction, change: DocumentChange, leaf: Rev) -> tuple[Attachment, ...]:
+    """The attachments of a leaf, which may have been written in this very batch."""
+    record = change.record
+    seq = record.body_seq if record is not None and record.winner == leaf else change.tree(txn).nodes[leaf].seq
+    body = change.bodies.get(seq) or get_body(txn, change.db, seq)
+    return () if body is None else unpack_attachments(body_metadata(body))
+
+
+def all_linkable(txn: ReadTransaction, attachments: Iterable[EditAttachment]) -> bool:
+    """Whether all of these are stored, complete, and not on their way out."""
+    named = {one.attachment.blob for one in attachments if isinstance(one, Linked)}
+    return blobs.sealed(txn, named) == named
+
+
+def end_leases(txn: GroupTransaction, edits: Sequence[Edit]) -> None:
+    """End the leases of edits that went through: their bodies hold the blobs now."""
+    taken = {one.staging for edit in edits for one in edit.attachments if isinstance(one, Linked) and one.staging}
+    if taken:
+        staging.release(txn, taken)

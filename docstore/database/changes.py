@@ -1,0 +1,256 @@
+"""``_changes``: what happened after a sequence, once or for as long as the reader listens.
+
+Owns which rows a feed has, in which order, and when a feed ends. It must not know HTTP: framing and headers are the
+server's; nor the text of a row (``change_rows.py``). Follows ``fabric_view_changes`` and ``couch_changes`` of CouchDB.
+
+A pass reads ``changes`` from ``since`` to the end that the database had when the pass began, so it comes to an end
+beside a busy writer. It is read in slices; when it lasts longer than a snapshot may it goes on in a newer one: a
+document that changed meanwhile has moved beyond the end, where the next pass finds it.
+
+Filters that name documents (``doc_ids``, ``design``) look these up, as CouchDB does, and count the rows not looked at
+as ``pending``; other filters look at every row.
+"""
+
+from asyncio import get_running_loop, sleep
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from docstore.core.document import DESIGN_PREFIX
+from docstore.database.all_docs import DESIGN_END
+from docstore.database.change_rows import DocumentFilter, DocumentProjection, RowWriter, Style
+from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
+from docstore.errors import DatabaseNotFound
+from docstore.storage.counted import rows_after
+from docstore.storage.databases import get_state
+from docstore.storage.documents import get_records
+from docstore.storage.keys import pack_seq_key, seq_of
+from docstore.storage.scans import scan_changes, scan_documents
+from docstore.storage.tables import ReadTransaction
+
+if TYPE_CHECKING:
+    from docstore.database.database import Database
+
+__all__ = [
+    "ChangesQuery",
+    "ChangesSlice",
+    "DocumentFilter",
+    "DocumentProjection",
+    "Style",
+    "follow_changes",
+    "read_changes",
+]
+
+MAX_LOOKUPS: Final = 100
+"""Up to so many ``doc_ids`` are looked up; more are found by reading all rows (CouchDB's
+``changes_doc_ids_optimization_threshold``)."""
+
+ENDLESS: Final = 10**15
+"""CouchDB's limit where none is given; it shows in which rows a ``seq_interval`` leaves without a sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesQuery:
+    """What is read.
+
+    ``since``       a number from ``Database.parse_since``; ignored when ``descending``, as in CouchDB
+    ``doc_ids``     these documents alone (filter ``_doc_ids``)
+    ``design``      design documents alone (filter ``_design``)
+    ``filter``      gets each revision's document as parsed JSON, with ``_id``, ``_rev`` and ``_deleted``
+    ``projection``  what stands in ``doc`` instead of the document (``fields`` of ``_selector``)
+    ``seq_interval``  only every n-th row carries its sequence, the others null
+    """
+
+    since: int = 0
+    limit: int | None = None
+    descending: bool = False
+    style: Style = Style.MAIN_ONLY
+    include_docs: bool = False
+    conflicts: bool = False
+    doc_ids: frozenset[str] | None = None
+    design: bool = False
+    filter: DocumentFilter | None = None
+    projection: DocumentProjection | None = None
+    seq_interval: int | None = None
+
+
+class ChangesSlice(NamedTuple):
+    """A piece of a feed.
+
+    ``rows`` are JSON texts, ``seqs`` the number of each row, None where its ``seq`` is null. ``last_seq`` and
+    ``pending`` hold after these rows, and in the last slice for the whole feed. A slice may be empty; with
+    ``heartbeat`` it says that the feed has been silent for long enough.
+    """
+
+    rows: list[bytes]
+    seqs: list[int | None]
+    last_seq: int
+    pending: int
+    heartbeat: bool = False
+
+
+async def read_changes(database: "Database", query: ChangesQuery) -> AsyncGenerator[ChangesSlice]:
+    """One pass in slices of about a millisecond, at least one. Raises DatabaseNotFound."""
+    with LongSnapshot(database.environment) as snapshot:
+        work = _Pass(database, query, snapshot)
+        done = False
+        while not done:
+            piece, done = work.next_slice()
+            if done:
+                snapshot.close()
+            yield piece
+            await sleep(0)
+
+
+async def follow_changes(
+    database: "Database",
+    query: ChangesQuery,
+    *,
+    once: bool,
+    patience: float | None = None,
+    heartbeat: float | None = None,
+) -> AsyncGenerator[ChangesSlice]:
+    """A pass, and then what follows.
+
+    ``once`` is longpoll: the feed ends after the first pass with rows. Otherwise (continuous, eventsource) it ends when
+    ``limit`` rows were given. Both end after ``patience`` seconds of silence, unless ``heartbeat`` is set: then a
+    heartbeat comes after so many seconds of it. The deletion of the database, and the stop of the node, end the feed.
+    """
+    now = get_running_loop().time
+    pause = patience if heartbeat is None else heartbeat
+    position = query
+    with database.notifier.subscribe(database.number) as subscription:
+        spoken = now()
+        while True:
+            subscription.clear()
+            given = 0
+            piece = None
+            try:
+                async with aclosing(read_changes(database, position)) as pieces:
+                    async for piece in pieces:
+                        given += len(piece.rows)
+                        silent = heartbeat is not None and now() - spoken >= heartbeat
+                        if piece.rows or silent:
+                            spoken = now()
+                        yield piece._replace(heartbeat=silent) if silent else piece
+            except DatabaseNotFound:
+                return
+            limit = None if position.limit is None else position.limit - given
+            if piece is None or query.descending or (once and given) or (not once and limit == 0):
+                return
+            position = replace(position, since=piece.last_seq, limit=limit)
+            while not await subscription.wait(None if pause is None else spoken + pause - now()):
+                if heartbeat is None:
+                    return
+                spoken = now()
+                yield ChangesSlice([], [], piece.last_seq, piece.pending, heartbeat=True)
+            if subscription.ended:
+                return
+
+
+class _Pass:
+    """One pass under way. ``_source`` gives (seq, stored row) of what is left to read, from the present snapshot."""
+
+    def __init__(self, database: "Database", query: ChangesQuery, snapshot: LongSnapshot) -> None:
+        self._number = database.number
+        self._query = query
+        self._snapshot = snapshot
+        self._left = ENDLESS if query.limit is None else query.limit
+        few = query.doc_ids is not None and len(query.doc_ids) <= MAX_LOOKUPS
+        self._looks_up = query.design or few
+        self._writer = RowWriter(
+            database.number,
+            database.opaque,
+            style=query.style,
+            ids=None if few else query.doc_ids,
+            include_docs=query.include_docs,
+            conflicts=query.conflicts,
+            filter=query.filter,
+            projection=query.projection,
+        )
+        state = get_state(snapshot.current, self._number)
+        self._end = state.update_seq
+        self._last = self._end if query.descending else query.since
+        self._pending = 0
+        self._source: Iterator[tuple[int, bytes]] = iter(())
+        self._open_source(first=True)
+
+    def next_slice(self) -> tuple[ChangesSlice, bool]:
+        """The next slice, and whether it is the last."""
+        if self._snapshot.renew():
+            self._open_source(first=False)
+        rows: list[bytes] = []
+        seqs: list[int | None] = []
+        size = 0
+        clock = SliceClock()
+        while self._left and size <= SLICE_BYTES and not clock.over:
+            read = self._read_chunk(rows, seqs)
+            if read is None:
+                if not self._query.descending:
+                    self._last = max(self._last, self._end)
+                return ChangesSlice(rows, seqs, self._last, self._pending), True
+            size += read
+        return ChangesSlice(rows, seqs, self._last, self._pending), self._left == 0
+
+    def _read_chunk(self, rows: list[bytes], seqs: list[int | None]) -> int | None:
+        """Read some rows; the bytes they came to, None at the end of the pass."""
+        chunk = islice(self._source, min(CHUNK_ROWS, self._left))
+        if not self._writer.plain or self._query.seq_interval is not None:
+            return self._read_singly(chunk, rows, seqs)
+        stored = list(chunk)
+        if not stored:
+            return None
+        written = self._writer.plain_rows(stored)
+        rows += written
+        seqs += [seq for seq, _ in stored]
+        self._left -= len(stored)
+        self._pending -= len(stored)
+        self._last = stored[-1][0]
+        return sum(map(len, written))
+
+    def _read_singly(self, chunk: Iterator[tuple[int, bytes]], rows: list[bytes], seqs: list[int | None]) -> int | None:
+        interval = self._query.seq_interval
+        size: int | None = None
+        for seq, value in chunk:
+            shown = None if interval is not None and self._left % interval else seq
+            row = self._writer.row(self._snapshot.current, seq, value, shown)
+            size = size or 0
+            self._pending -= 1
+            self._last = seq
+            if row is not None:
+                rows.append(row)
+                seqs.append(shown)
+                self._left -= 1
+                size += len(row)
+                if size > SLICE_BYTES:
+                    break
+        return size
+
+    def _open_source(self, *, first: bool) -> None:
+        """Begin, or go on behind the last row read, on the present snapshot. Raises DatabaseNotFound."""
+        txn, number, query = self._snapshot.current, self._number, self._query
+        state = get_state(txn, number)
+        after, before = (self._last, self._end + 1)
+        if query.descending:
+            after, before = (0, self._end + 1 if first else self._last)
+        if self._looks_up:
+            self._source = self._look_up(txn, after, before)
+        else:
+            self._source = scan_changes(txn, number, after=after, before=before, descending=query.descending)
+        if first or not self._looks_up:
+            rows_behind = rows_after(txn, number, state, before - 1 if query.descending else after)
+            self._pending = state.doc_count + state.doc_del_count - rows_behind if query.descending else rows_behind
+
+    def _look_up(self, txn: ReadTransaction, after: int, before: int) -> Iterator[tuple[int, bytes]]:
+        """The rows of the documents that the query names."""
+        doc_ids: Iterable[str] = self._query.doc_ids or ()
+        if self._query.design:
+            found = scan_documents(txn, self._number, start=DESIGN_PREFIX, end=DESIGN_END, deleted=True)
+            doc_ids = [doc_id for doc_id, *_ in found]
+        records = get_records(txn, self._number, doc_ids).values()
+        seqs = sorted(record.seq for record in records if after < record.seq < before)
+        wanted = [pack_seq_key(self._number, seq) for seq in seqs]
+        rows = [(seq_of(key), value) for key, value in txn.getmulti(txn.tables.changes, wanted)]
+        return reversed(rows) if self._query.descending else iter(rows)

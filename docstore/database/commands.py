@@ -1,0 +1,233 @@
+"""Commands: everything that changes the store, as plain, serialisable data.
+
+Owns the shape of each command. A command carries whatever its execution may not find out for itself: ids, uuids and
+the time (``now``, microseconds since 1970). It holds no closure, no transaction and no open file, so it could cross to
+another process. It must not know how it is applied: ``updater.py`` says that.
+"""
+
+from dataclasses import dataclass
+
+from docstore.core.edit import Edit
+from docstore.core.rev import Rev
+from docstore.storage.staging import WholeBlob
+
+
+@dataclass(frozen=True, slots=True)
+class EditDocuments:
+    """Edits of documents of one database, interactive or replicated (``new_edits=False``).
+
+    An edit that goes through takes over the leases that its attachments name; one that fails leaves them.
+    Result: one ``Rev | DocstoreError`` per edit, in the order of ``edits``.
+    """
+
+    database: int
+    edits: tuple[Edit, ...]
+    new_edits: bool = True
+
+    @property
+    def cost(self) -> int:
+        """Bytes of the bodies, for the size of a group commit."""
+        return sum(len(edit.body) for edit in self.edits)
+
+
+@dataclass(frozen=True, slots=True)
+class PutLocal:
+    """Write a ``_local`` document as revision ``0-number``. Result: that number."""
+
+    database: int
+    doc_id: str
+    number: int
+    body: bytes
+
+    @property
+    def cost(self) -> int:
+        """Bytes of the body, for the size of a group commit."""
+        return len(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLocal:
+    """Remove a ``_local`` document. Result: whether there was one."""
+
+    database: int
+    doc_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDatabase:
+    """Enter a name. Result: its ``DatabaseRow``."""
+
+    name: str
+    uuid: str
+    now: int
+    shards: int
+    revs_limit: int
+    purged_infos_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDatabase:
+    """Remove a name; what it held is swept later. Result: the number that the name stood for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepDatabase:
+    """Remove one portion of a deleted database. Result: True when nothing is left."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompactDatabase:
+    """Drop superseded bodies of some documents, from sequence ``after`` on. Result: where to go on, None at the end."""
+
+    database: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetSecurity:
+    """Replace the security object by this JSON text. Result: None."""
+
+    database: int
+    security: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetRevsLimit:
+    """Replace ``_revs_limit``. Result: None."""
+
+    database: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetPurgedInfosLimit:
+    """Replace ``_purged_infos_limit``. Result: None."""
+
+    database: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRequest:
+    """Leaves of one document to be forgotten."""
+
+    uuid: str
+    doc_id: str
+    revs: tuple[Rev, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Forget leaves of documents. Result: per request, the revisions that were removed."""
+
+    database: int
+    requests: tuple[PurgeRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BeginStaging:
+    """Take the first bytes of a blob. ``expires``: microseconds since 1970. Result: the number of the staging."""
+
+    expires: int
+    resumable: bool
+    purpose: bytes
+    data: bytes
+
+    @property
+    def cost(self) -> int:
+        """Bytes of data, for the size of a group commit."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class AppendStaging:
+    """Put bytes at ``offset``, which must be the end. Result: the new end; or BytesGone, OffsetMismatch."""
+
+    staging: int
+    offset: int
+    data: bytes
+    expires: int
+
+    @property
+    def cost(self) -> int:
+        """Bytes of data, for the size of a group commit."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class SealStaging:
+    """Put the last bytes at ``offset``; the digests are of all bytes. Result: the blob's number; errors as above."""
+
+    staging: int
+    offset: int
+    last: WholeBlob
+    expires: int
+
+    @property
+    def cost(self) -> int:
+        """Bytes of data, for the size of a group commit."""
+        return len(self.last.data)
+
+
+@dataclass(frozen=True, slots=True)
+class StageBlobs:
+    """Take small blobs, all in one. Result: a ``Staged`` for each."""
+
+    blobs: tuple[WholeBlob, ...]
+    expires: int
+
+    @property
+    def cost(self) -> int:
+        """Bytes of data, for the size of a group commit."""
+        return sum(len(blob.data) for blob in self.blobs)
+
+
+@dataclass(frozen=True, slots=True)
+class ProlongStaging:
+    """Give a staging another end, and another purpose unless that is None. Result: None, or BytesGone."""
+
+    staging: int
+    expires: int
+    purpose: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropStagings:
+    """Give up what these stagings hold. Result: how many there were."""
+
+    stagings: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireStagings:
+    """End leases that have expired by ``now`` or, if so, all that are not resumable. Result: how many, up to a limit."""
+
+    now: int
+    all_transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CollectGarbage:
+    """Remove a portion of these blobs, as far as nothing holds them. Result: True when nothing of them is left."""
+
+    blobs: tuple[int, ...]
+
+
+DatabaseCommand = (
+    EditDocuments | PutLocal | DeleteLocal | CompactDatabase | SetSecurity | SetRevsLimit | SetPurgedInfosLimit | Purge
+)
+BlobCommand = (
+    BeginStaging
+    | AppendStaging
+    | SealStaging
+    | StageBlobs
+    | ProlongStaging
+    | DropStagings
+    | ExpireStagings
+    | CollectGarbage
+)
+Command = DatabaseCommand | BlobCommand | CreateDatabase | DeleteDatabase | SweepDatabase

@@ -1,0 +1,214 @@
+"""Reading documents: the winner, one revision, several revisions.
+
+Owns what a reader may ask (``OpenOptions``), what is returned, and the members that a reader may have added to a
+document. It must not know HTTP. The plain read of a winner is the fast path: two LMDB gets and a splice, nothing is
+parsed. Follows ``couch_db:open_doc``, ``couch_db:open_doc_revs`` and ``chttpd_db:parse_doc_query``.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from docstore.core.document import LOCAL_PREFIX, splice
+from docstore.core.json_text import encode_string
+from docstore.core.rev import Rev
+from docstore.core.revtree import RevTree
+from docstore.database import local_docs
+from docstore.errors import DocumentDeleted, NotFound
+from docstore.storage.databases import get_state
+from docstore.storage.documents import bodies_present, get_body, get_record, get_record_value, get_tree
+from docstore.storage.records import DELETED, DocRecord, read_head, winner_of
+from docstore.storage.rows import body_text
+from docstore.storage.tables import ReadTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """What a reader wants of a document.
+
+    ``rev``      this revision instead of the winner; then ``revs_info``, ``conflicts``, ``deleted_conflicts`` and
+                 ``local_seq`` are not given, as in CouchDB
+    ``latest``   in ``open_doc``: the winner, whatever ``rev`` says; in ``open_revs``: the leaves that descend from each
+    ``deleted``  a deleted winner is returned instead of refused
+    """
+
+    rev: Rev | None = None
+    revs: bool = False
+    revs_info: bool = False
+    conflicts: bool = False
+    deleted_conflicts: bool = False
+    local_seq: bool = False
+    latest: bool = False
+    deleted: bool = False
+
+
+PLAIN = OpenOptions()
+
+Revs: TypeAlias = Literal["all"] | Sequence[Rev]
+"""Which revisions: all leaves, or these."""
+
+
+class OpenedDoc(NamedTuple):
+    """One revision of a document. ``json`` is its whole JSON text, ``seq`` the document's update sequence.
+
+    ``meta``: something that can change without the revision stands beside it, such as ``_conflicts``; then ``rev``
+    does not identify the text.
+    """
+
+    rev: Rev
+    deleted: bool
+    json: bytes
+    seq: int
+    meta: bool = False
+
+
+class MissingRev(NamedTuple):
+    """A revision that was asked for and is not there."""
+
+    rev: Rev
+
+
+def open_plain(txn: ReadTransaction, db: int, doc_id: str) -> OpenedDoc:
+    """The winner. Raises NotFound, DocumentDeleted."""
+    value = get_record_value(txn, db, doc_id)
+    if value is None:
+        return _open_absent(txn, db, doc_id, PLAIN)
+    flags, seq, body_seq, *_ = read_head(value)
+    if flags & DELETED:
+        raise DocumentDeleted
+    rev = winner_of(value)
+    return OpenedDoc(rev, False, splice(doc_id, rev, False, _body(txn, db, body_seq)), seq)
+
+
+def open_with_options(txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions) -> OpenedDoc:
+    """A revision with the members asked for. Raises NotFound, DocumentDeleted."""
+    record = get_record(txn, db, doc_id)
+    if record is None:
+        return _open_absent(txn, db, doc_id, options)
+    if options.rev is not None and not options.latest:
+        tree = get_tree(txn, db, record)
+        limit = get_state(txn, db).revs_limit if options.revs else None
+        found = _open_revision(txn, db, doc_id, record, tree, options.rev, limit)
+        if found is None:
+            raise NotFound
+        return found
+    if record.deleted and not options.deleted:
+        raise DocumentDeleted
+    extra = _extra_members(txn, db, record, options)
+    text = splice(doc_id, record.winner, record.deleted, _body(txn, db, record.body_seq), extra)
+    return OpenedDoc(record.winner, record.deleted, text, record.seq, len(extra) > options.revs)
+
+
+def open_revs(
+    txn: ReadTransaction, db: int, doc_id: str, revs: Revs, *, latest: bool, with_revisions: bool
+) -> list[OpenedDoc | MissingRev]:
+    """Several revisions of a document; nothing for "all" where there is no document.
+
+    With ``latest`` a revision stands for the leaves that descend from it, each leaf once.
+    """
+    record = get_record(txn, db, doc_id)
+    if record is None:
+        return [] if isinstance(revs, str) else [MissingRev(rev) for rev in revs]
+    limit = get_state(txn, db).revs_limit if with_revisions else None
+    tree = get_tree(txn, db, record)
+    result: list[OpenedDoc | MissingRev] = []
+    for wanted in _wanted(tree, revs, latest=latest):
+        if isinstance(wanted, MissingRev):
+            result.append(wanted)
+        else:
+            result.append(_open_revision(txn, db, doc_id, record, tree, wanted, limit) or MissingRev(wanted))
+    return result
+
+
+def _wanted(tree: RevTree, revs: Revs, *, latest: bool) -> Iterable[Rev | MissingRev]:
+    if isinstance(revs, str):
+        return tree.leaves()
+    if not latest:
+        return revs
+    wanted: dict[Rev | MissingRev, None] = {}
+    for rev in revs:
+        wanted.update(dict.fromkeys(tree.latest(rev) if rev in tree.nodes else [MissingRev(rev)]))
+    return wanted
+
+
+def _open_absent(txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions) -> OpenedDoc:
+    """What is no document may be a ``_local`` one, of which no revision can be asked for. Raises NotFound."""
+    if doc_id.startswith(LOCAL_PREFIX) and options.rev is None:
+        rev, text = local_docs.read(txn, db, doc_id)
+        return OpenedDoc(rev, False, text, 0)
+    get_state(txn, db)  # a database that is gone says so
+    raise NotFound
+
+
+def _open_revision(
+    txn: ReadTransaction, db: int, doc_id: str, record: DocRecord, tree: RevTree, rev: Rev, limit: int | None
+) -> OpenedDoc | None:
+    """A revision of which there is a body, with ``limit`` revisions in ``_revisions`` or without it."""
+    node = tree.nodes.get(rev)
+    value = get_body(txn, db, node.seq) if node is not None and node.seq else None
+    if node is None or value is None:
+        return None
+    extra = b"" if limit is None else _revisions(tree, rev, limit)
+    return OpenedDoc(rev, node.deleted, splice(doc_id, rev, node.deleted, body_text(value), extra), record.seq)
+
+
+def _body(txn: ReadTransaction, db: int, seq: int) -> bytes:
+    value = get_body(txn, db, seq)
+    if value is None:
+        raise NotFound
+    return body_text(value)
+
+
+# --- members that a reader asks for -----------------------------------------------------------------------------
+
+
+def conflict_members(tree: RevTree, *, conflicts: bool, deleted_conflicts: bool) -> list[bytes]:
+    """``_conflicts`` and ``_deleted_conflicts`` as JSON members; one that would be empty is left out."""
+    members = []
+    if conflicts and (live := tree.conflicts()):
+        members.append(b'"_conflicts":[%b]' % b",".join(map(_quoted, live)))
+    if deleted_conflicts and (gone := tree.deleted_conflicts()):
+        members.append(b'"_deleted_conflicts":[%b]' % b",".join(map(_quoted, gone)))
+    return members
+
+
+def conflict_members_of(txn: ReadTransaction, db: int, doc_id: str) -> list[bytes]:
+    """``_conflicts`` of a document, if it has any."""
+    record = get_record(txn, db, doc_id)
+    if record is None or not record.conflicted:
+        return []
+    return conflict_members(get_tree(txn, db, record), conflicts=True, deleted_conflicts=False)
+
+
+def _extra_members(txn: ReadTransaction, db: int, record: DocRecord, options: OpenOptions) -> list[bytes]:
+    """The members asked for beside a winner, in CouchDB's order."""
+    members: list[bytes] = []
+    wants_conflicts = record.branched and (options.conflicts or options.deleted_conflicts)
+    if options.revs or options.revs_info or wants_conflicts:
+        tree = get_tree(txn, db, record)
+        if options.revs:
+            members.append(_revisions(tree, record.winner, get_state(txn, db).revs_limit))
+        if options.revs_info:
+            members.append(_revs_info(txn, db, tree, record.winner))
+        members += conflict_members(tree, conflicts=options.conflicts, deleted_conflicts=options.deleted_conflicts)
+    if options.local_seq:
+        members.append(b'"_local_seq":%d' % record.seq)
+    return members
+
+
+def _revisions(tree: RevTree, rev: Rev, limit: int) -> bytes:
+    ids = b",".join(encode_string(each.id_text) for each in tree.path_to(rev, limit))
+    return b'"_revisions":{"start":%d,"ids":[%b]}' % (rev.generation, ids)
+
+
+def _revs_info(txn: ReadTransaction, db: int, tree: RevTree, rev: Rev) -> bytes:
+    path = tree.path_to(rev)
+    present = bodies_present(txn, db, [tree.nodes[each].seq for each in path if tree.nodes[each].seq])
+    rows = tree.revs_info(rev, present.__contains__)
+    return b'"_revs_info":[%b]' % b",".join(
+        b'{"rev":%b,"status":"%b"}' % (_quoted(each), status.encode()) for each, status in rows
+    )
+
+
+def _quoted(rev: Rev) -> bytes:
+    return encode_string(str(rev))

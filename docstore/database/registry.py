@@ -1,0 +1,212 @@
+"""All databases of one node: create, delete, open, list.
+
+Owns the rule of names, the handles, and the sweep of what deleted databases leave behind. The truth about which names
+exist is the ``databases`` table in a snapshot; the handles kept here are only saved work. Follows
+``couch_server`` and ``couch_db:validate_dbname``.
+"""
+
+import logging
+import re
+from asyncio import Task, create_task, wait
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, cast
+
+from docstore.core.json_text import JsonValue
+from docstore.database.active_tasks import ActiveTasks
+from docstore.database.administration import GONE
+from docstore.database.commands import CreateDatabase, DeleteDatabase, SweepDatabase
+from docstore.database.database import Database
+from docstore.database.key_range import UNSET, Unset, read_range
+from docstore.database.notifier import Notifier
+from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, DocstoreError, IllegalDatabaseName
+from docstore.settings import Settings
+from docstore.storage.databases import list_databases, pending_sweeps
+from docstore.storage.environment import Environment
+from docstore.storage.rows import DatabaseRow, decode_database, encode_database
+from docstore.storage.writer import CommitSummary, Writer
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_SHARDS: Final = 2
+SYSTEM_NAMES: Final = frozenset({"_users", "_replicator", "_global_changes"})
+MAX_HANDLES: Final = 10_000
+
+_NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class NamesQuery:
+    """A range of database names, as the parameters of ``_all_dbs``."""
+
+    key: JsonValue | Unset = UNSET
+    start_key: JsonValue | Unset = UNSET
+    end_key: JsonValue | Unset = UNSET
+    inclusive_end: bool = True
+    descending: bool = False
+    skip: int = 0
+    limit: int | None = None
+
+
+ALL_NAMES: Final = NamesQuery()
+
+
+class Registry:
+    """The databases of one environment.
+
+    ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        writer: Writer,
+        notifier: Notifier,
+        active_tasks: ActiveTasks,
+        settings: Settings,
+        *,
+        clock: Callable[[], int],
+        new_uuid: Callable[[], str],
+    ) -> None:
+        self._environment = environment
+        self._writer = writer
+        self._notifier = notifier
+        self._active_tasks = active_tasks
+        self._settings = settings
+        self._clock = clock
+        self._new_uuid = new_uuid
+        self._handles: dict[bytes, Database] = {}
+        self._rows: dict[int, bytes] = {}
+        self._sweeps: set[Task[None]] = set()
+
+    # --- reading
+
+    def open(self, name: str) -> Database:
+        """The database of this name. Raises DatabaseNotFound."""
+        if not self._may_exist(name):
+            raise DatabaseNotFound
+        with self._environment.snapshot() as snapshot:
+            value = snapshot.get(snapshot.tables.databases, name.encode())
+        if value is None:
+            raise DatabaseNotFound
+        # The row holds the number, which is never given again: so it names the incarnation.
+        return self._handles.get(value) or self._new_handle(name, value)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a database of this name."""
+        try:
+            self.open(name)
+        except DatabaseNotFound:
+            return False
+        return True
+
+    def names(self, query: NamesQuery = ALL_NAMES) -> list[str]:
+        """The names in the range, sorted by bytes."""
+        limits = read_range(
+            query.key,
+            query.start_key,
+            query.end_key,
+            inclusive_end=query.inclusive_end,
+            descending=query.descending,
+        )
+        with self._environment.snapshot() as snapshot:
+            names = [name for name, _ in list_databases(snapshot) if limits.contains(name)]
+        if query.descending:
+            names.reverse()
+        return list(islice(names, query.skip, None if query.limit is None else query.skip + query.limit))
+
+    @property
+    def open_databases(self) -> int:
+        """How many handles are kept."""
+        return len(self._handles)
+
+    # --- writing
+
+    async def create(self, name: str, *, shards: int = DEFAULT_SHARDS) -> Database:
+        """A new database. Raises IllegalDatabaseName, DatabaseNameTooLong, DatabaseExists."""
+        self._check_name(name)
+        command = CreateDatabase(
+            name,
+            self._new_uuid(),
+            self._clock(),
+            shards,
+            self._settings.revs_limit,
+            self._settings.purged_infos_limit,
+        )
+        row = cast("DatabaseRow", await self._writer.submit(command))
+        return self._new_handle(name, encode_database(row))
+
+    async def delete(self, name: str) -> None:
+        """Remove a database. Its rows are swept in the background. Raises DatabaseNotFound."""
+        if not self._may_exist(name):
+            raise DatabaseNotFound
+        self._start_sweep(cast("int", await self._writer.submit(DeleteDatabase(name))))
+
+    def committed(self, summary: CommitSummary) -> None:
+        """Wake those who wait for what a group commit changed. Called on the event loop after each."""
+        changed = summary.changed
+        self._notifier.written(changed)
+        for number in [number for number, seq in changed.items() if seq == GONE]:
+            self._notifier.ended(number)
+            self._handles.pop(self._rows.pop(number, b""), None)
+
+    # --- sweeping
+
+    def resume_sweeps(self) -> None:
+        """Go on with the sweeps that the last stop cut short."""
+        with self._environment.snapshot() as snapshot:
+            numbers = pending_sweeps(snapshot)
+        for number in numbers:
+            self._start_sweep(number)
+
+    async def finish_sweeps(self) -> None:
+        """Wait until nothing is left to sweep."""
+        while self._sweeps:
+            await wait(self._sweeps)
+
+    async def stop(self) -> None:
+        """Leave the sweeps for the next start."""
+        for task in self._sweeps:
+            task.cancel()
+        await self.finish_sweeps()
+
+    def _start_sweep(self, number: int) -> None:
+        task = create_task(self._sweep(number), name=f"sweep of database {number}")
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    async def _sweep(self, number: int) -> None:
+        try:
+            while not await self._writer.submit(SweepDatabase(number)):
+                pass
+        except DocstoreError as error:
+            logger.warning("the sweep of database %d goes on at the next start: %s", number, error.reason)
+
+    # --- names and handles
+
+    def _may_exist(self, name: str) -> bool:
+        return name.isascii() and 0 < len(name) <= self._settings.limits.max_database_name
+
+    def _check_name(self, name: str) -> None:
+        if _NAME.fullmatch(name) is None and name not in SYSTEM_NAMES:
+            raise IllegalDatabaseName(name)
+        if len(name) > self._settings.limits.max_database_name:
+            raise DatabaseNameTooLong(name)
+
+    def _new_handle(self, name: str, value: bytes) -> Database:
+        if len(self._handles) >= MAX_HANDLES:
+            self._handles.clear()
+            self._rows.clear()
+        row = decode_database(value)
+        handle = Database(
+            name,
+            row,
+            environment=self._environment,
+            writer=self._writer,
+            notifier=self._notifier,
+            active_tasks=self._active_tasks,
+        )
+        self._handles[value] = handle
+        self._rows[row.number] = value
+        return handle

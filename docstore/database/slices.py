@@ -1,0 +1,66 @@
+"""Long reads in slices: a millisecond of work, then the event loop's turn.
+
+Owns the length of a slice and the renewal of a reader's snapshot between slices. It must not know what is read.
+"""
+
+from time import perf_counter
+from types import TracebackType
+from typing import Final, Self
+
+from docstore.storage.environment import Environment
+from docstore.storage.transactions import Snapshot
+
+SLICE_SECONDS: Final = 0.001
+SLICE_BYTES: Final = 256 * 1024
+"""Bytes of rows after which a slice ends early, so that large documents do not pile up."""
+
+CHUNK_ROWS: Final = 64
+"""Rows between two looks at the clock."""
+
+
+class SliceClock:
+    """Tells when a slice is over; made at its beginning."""
+
+    __slots__ = ("_end",)
+
+    def __init__(self) -> None:
+        self._end = perf_counter() + SLICE_SECONDS
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time to let others work."""
+        return perf_counter() >= self._end
+
+
+class LongSnapshot:
+    """The snapshot of a reader that works in slices; a context manager.
+
+    ``renew`` before each slice: when it returns True, ``current`` is another snapshot, and all that was begun on the
+    last one has ended.
+    """
+
+    __slots__ = ("_environment", "current")
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.current: Snapshot = environment.snapshot()
+
+    def renew(self) -> bool:
+        """Open a new snapshot if the present one has expired; whether it had. Raises Unavailable."""
+        if not self.current.expired:
+            return False
+        self.current.close()
+        self.current = self._environment.snapshot()
+        return True
+
+    def close(self) -> None:
+        """Give the snapshot back."""
+        self.current.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,225 @@
+"""``apply``: what the commands of one group commit do, inside its transaction.
+
+Owns the dispatch of commands and the edits of documents. It is deterministic: no clock, no randomness, nothing but the
+transaction and the commands. It must not know who waits for the results, nor when the transaction commits.
+
+All EditDocuments of a group that concern one database are carried out as one batch, so that many single PUTs cost no
+more LMDB calls than one ``_bulk_docs``:
+
+1. *Read all*: the counters, and the records of all documents of the batch.
+2. *Decide*: command by command, edit by edit; ``core.edit`` is the rule. A refused edit fails alone.
+3. *Write all*: one ``putmulti`` for each table. Leases on attachments' bytes end with the edit that names them.
+
+Within a command documents are taken in the order of their ids, as ``couch_db:group_alike_docs`` sorts them, so this is
+their order in ``_changes``. Edits of one document in one command are decided one after another, replicated ones
+together; those take the document to the first of their sequence numbers, since to CouchDB they are one update.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from docstore.core.attachment import Linked, pack_attachments
+from docstore.core.edit import (
+    Create,
+    Edit,
+    Extend,
+    Outcome,
+    Rejected,
+    Rewrite,
+    Unchanged,
+    decide,
+    decide_replicated_batch,
+    settle_attachments,
+)
+from docstore.core.rev import Rev
+from docstore.database import administration, blob_commands, commands, local_docs, purging
+from docstore.database.commands import EditDocuments
+from docstore.errors import BytesGone, DocstoreError
+from docstore.storage.databases import get_state
+from docstore.storage.document_change import DocumentChange
+from docstore.storage.documents import get_records, write_batch
+from docstore.storage.rows import DatabaseState, encode_body
+from docstore.storage.transactions import GroupTransaction
+
+EditAnswer: TypeAlias = Rev | DocstoreError
+Batch: TypeAlias = list[tuple[int, EditDocuments]]
+"""The edits for one database, each command with its place in the group."""
+
+HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
+    commands.PutLocal: local_docs.put,
+    commands.DeleteLocal: local_docs.delete,
+    commands.CreateDatabase: administration.create,
+    commands.DeleteDatabase: administration.delete,
+    commands.SweepDatabase: administration.sweep,
+    commands.CompactDatabase: administration.compact,
+    commands.SetSecurity: administration.set_security,
+    commands.SetRevsLimit: administration.set_revs_limit,
+    commands.SetPurgedInfosLimit: administration.set_purged_infos_limit,
+    commands.Purge: purging.purge,
+    commands.BeginStaging: blob_commands.begin,
+    commands.AppendStaging: blob_commands.append,
+    commands.SealStaging: blob_commands.seal,
+    commands.StageBlobs: blob_commands.stage,
+    commands.ProlongStaging: blob_commands.prolong,
+    commands.DropStagings: blob_commands.drop,
+    commands.ExpireStagings: blob_commands.expire,
+    commands.CollectGarbage: blob_commands.collect,
+}
+"""What every command but EditDocuments does. A handler raises its DocstoreError before it writes anything."""
+
+
+def apply(txn: GroupTransaction, group: Sequence[object]) -> list[object]:
+    """Carry out the commands of a group; one result or DocstoreError for each.
+
+    Edits are gathered until another kind of command comes, which must find them done.
+    """
+    results: list[object] = [None] * len(group)
+    batches: dict[int, Batch] = {}
+    for place, command in enumerate(group):
+        if isinstance(command, EditDocuments):
+            batches.setdefault(command.database, []).append((place, command))
+            continue
+        _edit_all(txn, batches, results)
+        batches.clear()
+        try:
+            results[place] = HANDLERS[type(command)](txn, command)
+        except DocstoreError as error:
+            results[place] = error
+    _edit_all(txn, batches, results)
+    return results
+
+
+def _edit_all(txn: GroupTransaction, batches: dict[int, Batch], results: list[object]) -> None:
+    for number, batch in batches.items():
+        try:
+            answers = _edit_documents(txn, number, [command for _, command in batch])
+        except DocstoreError as error:
+            answers = [error] * len(batch)
+        for (place, _), answer in zip(batch, answers, strict=True):
+            results[place] = answer
+
+
+def _edit_documents(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> list[object]:
+    """Carry out the edits of one database. Raises DatabaseNotFound, then for all of them."""
+    state = get_state(txn, number)
+    changes = _read_all(txn, number, batch)
+    linked: list[Edit] = []
+    answers: list[object] = [_decide_command(txn, state, changes, command, linked) for command in batch]
+    _write_all(txn, number, state, changes)
+    blob_commands.end_leases(txn, linked)
+    return answers
+
+
+def _read_all(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> dict[str, DocumentChange]:
+    ids = {edit.id for command in batch for edit in command.edits}
+    records = get_records(txn, number, ids)
+    return {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
+
+
+def _write_all(txn: GroupTransaction, number: int, state: DatabaseState, changes: dict[str, DocumentChange]) -> None:
+    changed = [change for change in changes.values() if change.record is not change.before]
+    if changed:
+        write_batch(txn, number, state, changed)
+        txn.changed[number] = state.update_seq
+
+
+def _decide_command(
+    txn: GroupTransaction,
+    state: DatabaseState,
+    changes: dict[str, DocumentChange],
+    command: EditDocuments,
+    linked: list[Edit],
+) -> list[EditAnswer]:
+    """Decide the edits of one command; an answer for each, in the order given.
+
+    Edits with attachments that go through are added to ``linked``.
+    """
+    edits = command.edits
+    answers: dict[int, EditAnswer] = {}
+    order = sorted(range(len(edits)), key=lambda place: edits[place].id)
+    if command.new_edits:
+        for place in order:
+            edit = edits[place]
+            answer = answers[place] = _decide_interactive(txn, state, changes[edit.id], edit)
+            if edit.attachments and isinstance(answer, Rev):
+                linked.append(edit)
+    else:
+        for doc_id, places in groupby(order, key=lambda place: edits[place].id):
+            together = []
+            for place in places:
+                edit = edits[place]
+                if edit.attachments and not blob_commands.all_linkable(txn, edit.attachments):
+                    answers[place] = BytesGone()
+                    continue
+                together.append(edit)
+                answers[place] = edit.path[0]
+            if together:
+                _decide_replicated(txn, state, changes[doc_id], together)
+                linked += [edit for edit in together if edit.attachments]
+    return [answers[place] for place in range(len(edits))]
+
+
+def _decide_interactive(txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edit: Edit) -> EditAnswer:
+    seq = state.update_seq + 1
+    if edit.attachments:
+        settled = settle_attachments(
+            change.head(),
+            lambda: change.tree(txn),
+            edit,
+            lambda leaf: blob_commands.leaf_attachments(txn, change, leaf),
+        )
+        if isinstance(settled, Rejected):
+            return settled.error
+        if not blob_commands.all_linkable(txn, settled.attachments):
+            return BytesGone()
+        edit = settled
+    outcome = decide(change.head(), lambda: change.tree(txn), edit, seq, state.revs_limit)
+    if isinstance(outcome, Rejected):
+        return outcome.error
+    _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
+    state.update_seq = seq
+    return outcome.rev
+
+
+def _decide_replicated(
+    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edits: Sequence[Edit]
+) -> None:
+    first = state.update_seq + 1
+    seqs = range(first, first + len(edits))
+    outcome = decide_replicated_batch(change.head(), lambda: change.tree(txn), edits, seqs, state.revs_limit)
+    if not isinstance(outcome, Unchanged):
+        _take(txn, change, outcome, edits, seqs, state.revs_limit)
+        state.update_seq = seqs[-1]
+
+
+def _take(
+    txn: GroupTransaction,
+    change: DocumentChange,
+    outcome: Outcome,
+    edits: Sequence[Edit],
+    seqs: Sequence[int],
+    revs_limit: int,
+) -> None:
+    """Tell the change what was decided. The edit at a place of ``edits`` has its body under the seq at that place."""
+    seq, body = seqs[0], _body_of(edits[0])
+    match outcome:
+        case Create():
+            change.create(outcome.path, seq, outcome.deleted, body, revs_limit)
+        case Extend():
+            change.extend(txn, outcome.rev, seq, outcome.deleted, body, revs_limit)
+        case Rewrite():
+            stored = zip(seqs, edits, outcome.stored, strict=True)
+            bodies = {seq: _body_of(edit) for seq, edit, wanted in stored if wanted}
+            change.rewrite(txn, outcome.tree, seq, bodies)
+        case _:
+            raise AssertionError(f"{outcome} leaves nothing to write")
+
+
+def _body_of(edit: Edit) -> bytes:
+    """The value in ``bodies``."""
+    if not edit.attachments:
+        return edit.body
+    return encode_body(
+        edit.body, pack_attachments([one.attachment for one in edit.attachments if isinstance(one, Linked)])
+    )

@@ -1,0 +1,118 @@
+"""One running node's parts, started and stopped in order.
+
+Owns the wiring, the clock and the randomness that the layers below are handed, and the counters. It must not know
+HTTP::
+
+    environment      the store; takes the lock of the data folder
+      writer         carries out commands (database/updater.py) in group commits
+        registry     the databases; is told of each commit, and wakes through
+          notifier   those who wait for changes
+
+A stop goes the other way: nobody waits any more, what was accepted is written, the store is closed cleanly.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Final, Self
+from uuid import uuid4
+
+from docstore.database.active_tasks import ActiveTasks
+from docstore.database.notifier import Notifier
+from docstore.database.registry import Registry
+from docstore.database.updater import apply
+from docstore.database.uuids import UuidGenerator
+from docstore.settings import Settings
+from docstore.storage.environment import Environment
+from docstore.storage.folder_lock import FolderLock
+from docstore.storage.writer import CommitSummary, Writer
+
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which the interpreter takes turns between the event loop and the writer's thread. A read gives up the
+GIL at each LMDB call; with the interpreter's own 5 ms a GET beside a busy writer waits that long several times."""
+
+
+class Counters:
+    """What ``_stats`` counts; the server's front end adds to it."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.requests_by_method: Counter[str] = Counter()
+        self.responses_by_status: Counter[int] = Counter()
+
+    def count_request(self, method: str, status: int) -> None:
+        """One request was answered."""
+        self.requests += 1
+        self.requests_by_method[method] += 1
+        self.responses_by_status[status] += 1
+
+
+class Node:
+    """The parts of one node. ``async with Node(settings) as node`` starts and stops it.
+
+    ``uuid``        the node's uuid, 32 hex digits, that of the store unless the settings name one
+    ``started_at``  seconds since 1970
+    Those parts that need the open store exist from ``start`` on.
+    """
+
+    env: Environment
+    writer: Writer
+    registry: Registry
+    uuid: str
+    started_at: float
+
+    def __init__(self, settings: Settings, *, lock: FolderLock | None = None) -> None:
+        """``lock`` is the data folder's lock, if the caller holds it already."""
+        self.settings = settings
+        self.notifier = Notifier()
+        self.active_tasks = ActiveTasks(time.time)
+        self.counters = Counters()
+        self.uuids = UuidGenerator(settings.uuid_algorithm, _microseconds, os.urandom)
+        self._lock = lock
+        self._old_switch_interval = sys.getswitchinterval()
+
+    async def start(self) -> None:
+        """Open the store and go to work. Raises FolderInUse, StoreUnusable, StorageFull, StorageFailed."""
+        settings = self.settings
+        self.env = Environment.open(settings.data, settings.storage, lock=self._lock, holder="a docstore node")
+        self.uuid = settings.server_uuid or self.env.server_uuid
+        self.writer = Writer(self.env, apply, self._committed)
+        self.registry = Registry(
+            self.env,
+            self.writer,
+            self.notifier,
+            self.active_tasks,
+            settings,
+            clock=_microseconds,
+            new_uuid=lambda: uuid4().hex,
+        )
+        self.started_at = time.time()
+        self._old_switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self.registry.resume_sweeps()
+
+    async def stop(self) -> None:
+        """End all feeds, finish what was accepted, close the store cleanly."""
+        self.notifier.close()
+        await self.registry.stop()
+        await self.writer.close()
+        self.env.close()
+        sys.setswitchinterval(self._old_switch_interval)
+
+    def _committed(self, summary: CommitSummary) -> None:
+        self.registry.committed(summary)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def _microseconds() -> int:
+    return time.time_ns() // 1_000

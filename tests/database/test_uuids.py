@@ -1,0 +1,44 @@
+"""The three algorithms for ids."""
+
+import itertools
+import random
+
+import pytest
+
+from docstore.database.uuids import UuidGenerator
+from docstore.settings import UuidAlgorithm
+
+
+def generator(algorithm, *, clock=lambda: 0, seed=1):
+    return UuidGenerator(algorithm, clock, random.Random(seed).randbytes)
+
+
+@pytest.mark.parametrize("algorithm", list(UuidAlgorithm))
+def test_ids_are_distinct_and_32_hex_digits(algorithm):
+    ids = generator(algorithm).take(10_000)
+    assert len(set(ids)) == 10_000
+    assert all(len(id) == 32 and int(id, 16) >= 0 and id == id.lower() for id in ids)
+
+
+def test_sequential_ids_rise_within_a_prefix_and_then_change_it():
+    ids = generator(UuidAlgorithm.SEQUENTIAL).take(20_000)
+    runs = {prefix: list(run) for prefix, run in itertools.groupby(ids, key=lambda id: id[:26])}
+    assert 2 < len(runs) < 20
+    assert all(run == sorted(run) for run in runs.values())
+    steps = [int(b[26:], 16) - int(a[26:], 16) for run in runs.values() for a, b in itertools.pairwise(run)]
+    assert min(steps) >= 1
+    assert max(steps) <= 0xFFD
+    assert len(set(steps)) > 1000
+
+
+def test_utc_random_starts_with_the_time():
+    ids = iter([0x5_4321_9876_ABCD, 1])
+    made = generator(UuidAlgorithm.UTC_RANDOM, clock=lambda: next(ids)).take(2)
+    assert made[0].startswith("054321" + "9876abcd")
+    assert made[1].startswith("0" * 13 + "1")
+
+
+def test_randomness_is_handed_in():
+    for algorithm in UuidAlgorithm:
+        assert generator(algorithm, seed=5).take(3) == generator(algorithm, seed=5).take(3)
+        assert generator(algorithm, seed=5).take(3) != generator(algorithm, seed=6).take(3)
