@@ -1,0 +1,80 @@
+"""``_all_docs``, ``_design_docs`` and ``_local_docs``: GET, POST and ``/queries``.
+
+Owns the text around the rows. Follows ``chttpd_db:all_docs_view`` and ``couch_mrview_http:view_cb``.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from docstore.core.json_text import encode
+from docstore.database.all_docs import AllDocsQuery, AllDocsSlice, read_all_docs
+from docstore.database.database import Database
+from docstore.httpd.all_docs_params import queries_of_post, query_of_get, query_of_post
+from docstore.httpd.chunking import chunked_reply
+from docstore.httpd.replies import Reply
+from docstore.httpd.request import Request
+from docstore.httpd.streaming import StreamReply
+
+SEPARATOR = b",\r\n"
+
+
+async def get_all_docs(request: Request) -> Reply | StreamReply:
+    """``GET /{db}/_all_docs`` and its like."""
+    database = request.database()
+    query = query_of_get(request)
+    if request.method == "HEAD":
+        return Reply()
+    return await chunked_reply(_alone(database, query))
+
+
+async def post_all_docs(request: Request) -> Reply | StreamReply:
+    """``POST /{db}/_all_docs``: the parameters in the body."""
+    database = request.database()
+    body = await request.json_object(require_json_type=True)
+    return await chunked_reply(_alone(database, query_of_post(request, body)))
+
+
+async def post_queries(request: Request) -> Reply | StreamReply:
+    """``POST /{db}/_all_docs/queries``: several listings, one after the other."""
+    database = request.database()
+    queries = queries_of_post(request, await request.json_object())
+    return await chunked_reply(_together(database, queries))
+
+
+async def _alone(database: Database, query: AllDocsQuery) -> AsyncGenerator[bytes]:
+    async with aclosing(_listing(database, query)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+    yield b"\n"
+
+
+async def _together(database: Database, queries: Sequence[AllDocsQuery]) -> AsyncGenerator[bytes]:
+    yield b'{"results":['
+    before = b"\r\n"
+    for query in queries:
+        yield before
+        before = SEPARATOR
+        async with aclosing(_listing(database, query)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    yield b"\r\n]}\n"
+
+
+async def _listing(database: Database, query: AllDocsQuery) -> AsyncGenerator[bytes]:
+    """One listing as a JSON object."""
+    before = b""
+    begun = False
+    async with aclosing(read_all_docs(database, query)) as slices:
+        async for part in slices:
+            if not begun:
+                yield _head(part, query.update_seq)
+                begun = True
+            if part.rows:
+                yield before + SEPARATOR.join(part.rows)
+                before = SEPARATOR
+    yield b"\r\n]}"
+
+
+def _head(part: AllDocsSlice, with_update_seq: bool) -> bytes:
+    update_seq = b',"update_seq":' + encode(part.update_seq) if with_update_seq else b""
+    return b'{"total_rows":%b,"offset":%b%b,"rows":[\r\n' % (encode(part.total_rows), encode(part.offset), update_seq)

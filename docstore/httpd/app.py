@@ -1,0 +1,127 @@
+"""THE route table: every path and method that docstore answers, on one screen.
+
+Owns nothing but the table. A row is a path, CouchDB's Allow list for it (its order differs from endpoint to endpoint)
+and a handler per method: ``async def handler(request: Request) -> Reply | StreamReply``. A HEAD goes to the handler of
+GET, also where the Allow list does not name it, as in CouchDB. ``routing.py`` says what the patterns mean; a first
+segment that no row of the server has is a database, a second that no row of a database has is a document.
+"""
+
+from docstore.httpd import (
+    all_docs,
+    attachments,
+    bulk,
+    bulk_get,
+    changes,
+    databases,
+    documents,
+    local_docs,
+    maintenance,
+    node_endpoints,
+    purge,
+    refusals,
+    revs,
+    root,
+    session,
+)
+from docstore.httpd.routing import Handler, Route, Router, open_route, route
+
+DOCUMENT = "DELETE,GET,HEAD,POST,PUT,COPY"
+ATTACHMENT = "DELETE,GET,HEAD,PUT"
+METHODS = ("GET", "PUT", "POST", "DELETE", "COPY")
+
+
+def refused(pattern: str, handler: Handler) -> Route:
+    """A row that gives one answer to every method."""
+    return route(pattern, ",".join(METHODS), **dict.fromkeys(METHODS, handler))
+
+
+OF_DOCUMENT: dict[str, Handler] = {
+    "GET": documents.get_document,
+    "PUT": documents.put_document,
+    "POST": documents.post_form,
+    "DELETE": documents.delete_document,
+    "COPY": documents.copy_document,
+}
+OF_LOCAL: dict[str, Handler] = {
+    "GET": local_docs.get_local,
+    "PUT": local_docs.put_local,
+    "POST": documents.post_form,
+    "DELETE": local_docs.delete_local,
+    "COPY": documents.copy_document,
+}
+OF_ATTACHMENT: dict[str, Handler] = {
+    "GET": attachments.get_attachment,
+    "PUT": attachments.put_attachment,
+    "DELETE": attachments.delete_attachment,
+}
+OF_LISTING: dict[str, Handler] = {"GET": all_docs.get_all_docs, "POST": all_docs.post_all_docs}
+
+ROUTES = (
+    # the server
+    open_route("/", "GET,HEAD", GET=root.welcome),
+    open_route("/favicon.ico", "GET,HEAD", GET=root.favicon),
+    open_route("/_up", "GET,HEAD", GET=root.up),
+    open_route("/_uuids", "GET", GET=root.uuids),
+    open_route("/_session", "GET,HEAD,POST,DELETE", GET=session.show, POST=session.login, DELETE=session.logout),
+    route("/_all_dbs", "GET,HEAD", GET=root.all_dbs),
+    route("/_dbs_info", "GET,HEAD,POST", GET=root.dbs_info, POST=root.dbs_info_by_name),
+    route("/_db_updates", "GET", GET=root.db_updates),
+    route("/_membership", "GET", GET=root.membership),
+    route("/_active_tasks", "GET,HEAD", GET=root.active_tasks),
+    route("/_cluster_setup", "GET", GET=root.cluster_setup),
+    route("/_replicate", "POST", POST=refusals.no_replication),
+    refused("/_node", refusals.no_node_name),
+    route("/_node/{name}", "GET", GET=node_endpoints.name),
+    route("/_node/{name}/_stats", "GET", GET=node_endpoints.statistics),
+    route("/_node/{name}/_stats/{path...}", "GET", GET=node_endpoints.statistics),
+    route("/_node/{name}/_system", "GET", GET=node_endpoints.system),
+    route("/_node/{name}/_versions", "GET", GET=node_endpoints.versions),
+    # a database
+    route(
+        "/{db}",
+        "DELETE,GET,HEAD,POST",
+        PUT=databases.create,
+        GET=databases.info,
+        POST=documents.create_document,
+        DELETE=databases.delete,
+    ),
+    route("/{db}/_security", "PUT,GET", PUT=databases.set_security, GET=databases.security),
+    route("/{db}/_revs_limit", "PUT,GET", PUT=databases.set_revs_limit, GET=databases.revs_limit),
+    route(
+        "/{db}/_purged_infos_limit", "PUT,GET", PUT=databases.set_purged_infos_limit, GET=databases.purged_infos_limit
+    ),
+    route("/{db}/_compact", "POST", POST=maintenance.compact),
+    route("/{db}/_compact/{name}", "POST", POST=maintenance.compact_design),
+    route("/{db}/_view_cleanup", "POST", POST=maintenance.view_cleanup),
+    route("/{db}/_ensure_full_commit", "POST", POST=maintenance.ensure_full_commit),
+    route("/{db}/_changes", "GET,POST,HEAD", GET=changes.get_changes, POST=changes.post_changes),
+    route("/{db}/_bulk_docs", "POST", POST=bulk.bulk_docs),
+    route("/{db}/_bulk_get", "POST", POST=bulk_get.bulk_get),
+    route("/{db}/_revs_diff", "POST", POST=revs.revs_diff),
+    route("/{db}/_missing_revs", "POST", POST=revs.missing_revs),
+    route("/{db}/_purge", "POST", POST=purge.purge),
+    route("/{db}/_purged_infos", "GET", GET=purge.purged_infos),
+    route("/{db}/_find", "POST", POST=refusals.no_queries),
+    route("/{db}/_explain", "POST", POST=refusals.no_queries),
+    route("/{db}/_index", "GET,POST", GET=refusals.no_queries, POST=refusals.no_queries),
+    # documents by id
+    route("/{db}/_all_docs", "GET,HEAD,POST", **OF_LISTING),
+    route("/{db}/_all_docs/queries", "POST", POST=all_docs.post_queries),
+    route("/{db}/_design_docs", "GET,HEAD,POST", **OF_LISTING),
+    route("/{db}/_design_docs/queries", "POST", POST=all_docs.post_queries),
+    route("/{db}/_local_docs", "GET,HEAD,POST", **OF_LISTING),
+    route("/{db}/_local_docs/queries", "POST", POST=all_docs.post_queries),
+    # a document
+    refused("/{db}/_local", refusals.no_local_id),
+    route("/{db}/_local/{doc}", DOCUMENT, **OF_LOCAL),
+    refused("/{db}/_local/{doc}/{path...}", refusals.no_local_attachment),
+    route("/{db}/_local%2F{doc}", DOCUMENT, **OF_LOCAL),
+    route("/{db}/_design/{doc}", DOCUMENT, **OF_DOCUMENT),
+    route("/{db}/_design/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),
+    route("/{db}/_design%2F{doc}", DOCUMENT, **OF_DOCUMENT | {"GET": refusals.design_path}),
+    route("/{db}/_design%2F{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT | {"GET": refusals.design_path}),
+    route("/{db}/{doc}", DOCUMENT, **OF_DOCUMENT),
+    route("/{db}/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),
+)
+
+ROUTER = Router(ROUTES)

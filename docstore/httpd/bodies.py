@@ -1,0 +1,139 @@
+"""Request bodies: read with a limit, inflated with a limit, parsed off the event loop when they are large; or streamed.
+
+Owns ``max_request_body``, Content-Encoding and ``Expect: 100-continue``. It must not know what a body means.
+Follows ``chttpd:body`` and ``chttpd:maybe_decompress``.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator
+
+from aiohttp import hdrs
+from aiohttp.http import HttpVersion11
+from aiohttp.web import BaseRequest, RequestPayloadError
+
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import JsonValue, decode
+from docstore.errors import BadRequest, TooLarge, UnsupportedMediaType
+from docstore.settings import Limits
+
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+NOT_GZIP = "Request body is not properly gzipped."
+
+
+async def read_body(raw: BaseRequest, limits: Limits) -> bytes:
+    """The whole body, inflated.
+
+    Raises TooLarge as soon as it is known to exceed ``max_request_body``, before or after inflating;
+    UnsupportedMediaType for an encoding that is neither ``gzip`` nor ``identity``; BadRequest for a broken one.
+    """
+    encoding = raw.headers.get(hdrs.CONTENT_ENCODING, "identity").lower()
+    if encoding not in ("gzip", "identity"):
+        raise UnsupportedMediaType(f"{encoding} is not a supported content encoding.")
+    body = await _read(raw, limits.max_request_body)
+    return body if encoding == "identity" else await inflate(body, limits)
+
+
+async def stream_body(raw: BaseRequest) -> AsyncGenerator[bytes]:
+    """The body piece by piece, as it comes and encoded as it comes; the client is held back while nobody asks for more.
+
+    How large a piece is depends on the network; the connection holds a few hundred KiB. Raises BadRequest for a broken
+    body, ConnectionError when the client leaves.
+    """
+    await _continue(raw)
+    try:
+        while piece := await raw.content.readany():
+            yield piece
+    except RequestPayloadError as error:
+        raise _broken(error) from None
+
+
+def declared_length(raw: BaseRequest) -> int | None:
+    """How many bytes the body has, if the request says so before it sends them."""
+    declared = raw.headers.get(hdrs.CONTENT_LENGTH)
+    return None if declared is None else int(declared)
+
+
+async def parse_json(body: bytes, limits: Limits) -> JsonValue:
+    """The body as JSON; from ``parse_off_loop_from`` bytes on, in a thread. Raises InvalidJson, BadRequest."""
+    if len(body) < limits.parse_off_loop_from:
+        return decode(body, max_depth=limits.max_json_depth)
+    return await asyncio.to_thread(decode_in_slices, body, max_depth=limits.max_json_depth)
+
+
+async def inflate(body: bytes, limits: Limits) -> bytes:
+    """Gzip members, one after the other. A short result is made on the loop, the rest of a longer one in a thread."""
+    inflation = _Inflation(body, limits.max_request_body)
+    inflation.run(limits.parse_off_loop_from)
+    if not inflation.done:
+        await asyncio.to_thread(inflation.run, limits.max_request_body)
+    return inflation.result()
+
+
+class _Inflation:
+    """A gzip body on its way to plain bytes, at most ``limit`` of them."""
+
+    def __init__(self, body: bytes, limit: int) -> None:
+        self._rest = body
+        self._limit = limit
+        self._inflated = bytearray()
+        self._member = zlib.decompressobj(GZIP_WINDOW)
+        self.done = False
+
+    def run(self, until: int) -> None:
+        """Inflate until there are more than ``until`` bytes, or all. Raises TooLarge, BadRequest."""
+        try:
+            while not self.done and len(self._inflated) <= until:
+                self._step(until + 1 - len(self._inflated))
+        except zlib.error:
+            raise BadRequest(NOT_GZIP) from None
+        if len(self._inflated) > self._limit:
+            raise TooLarge
+
+    def _step(self, room: int) -> None:
+        before = len(self._inflated)
+        self._inflated += self._member.decompress(self._rest, room)
+        if self._member.eof:
+            self._rest = self._member.unused_data
+            self.done = not self._rest
+            self._member = zlib.decompressobj(GZIP_WINDOW)
+        elif len(self._inflated) == before:
+            raise BadRequest(NOT_GZIP)  # it ends in the middle of a member
+        else:
+            self._rest = self._member.unconsumed_tail
+
+    def result(self) -> bytes:
+        return bytes(self._inflated)
+
+
+async def _read(raw: BaseRequest, limit: int) -> bytes:
+    declared = declared_length(raw)
+    if declared is not None and declared > limit:
+        raise TooLarge
+    await _continue(raw)
+    content = raw.content
+    try:
+        first = await content.readany()
+        if content.at_eof():
+            if len(first) > limit:
+                raise TooLarge
+            return first
+        body = bytearray(first)
+        while len(body) <= limit and (chunk := await content.readany()):
+            body += chunk
+    except RequestPayloadError as error:
+        raise _broken(error) from None
+    if len(body) > limit:
+        raise TooLarge
+    return bytes(body)
+
+
+def _broken(error: RequestPayloadError) -> BadRequest:
+    return BadRequest(f"The request body is broken: {error}")
+
+
+async def _continue(raw: BaseRequest) -> None:
+    """Tell a client that waits for leave to send its body to go on (RFC 9110, 10.1.1)."""
+    if raw.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and raw.version == HttpVersion11:
+        await raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        raw.writer.output_size = 0  # the reply proper is still to come

@@ -1,0 +1,41 @@
+"""``POST /{db}/_bulk_docs``: many edits in one request.
+
+Owns the request's members and the reply's rows. One bad document refuses the whole request, a conflict only its row
+(``chttpd_db:db_req``).
+"""
+
+from docstore.core.json_text import JsonValue
+from docstore.errors import BadRequest
+from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
+from docstore.httpd.document_bodies import parse_documents
+from docstore.httpd.document_replies import result_json
+from docstore.httpd.documents import NEEDS_REV
+from docstore.httpd.replies import Reply
+from docstore.httpd.request import Request
+from docstore.httpd.streaming import StreamReply
+
+
+async def bulk_docs(request: Request) -> Reply | StreamReply:
+    """Write all documents; a row for each, or with ``new_edits: false`` only for those refused."""
+    database = request.database()
+    members = await request.json_object(require_json_type=True)
+    rows = _rows(members)
+    new_edits = members.get("new_edits", True)
+    if not isinstance(new_edits, bool):
+        raise BadRequest("`new_edits` parameter must be a boolean.")
+    documents = await parse_documents(request, rows)
+    if not new_edits and not all(document.path for document in documents):
+        raise BadRequest(NEEDS_REV)
+    results = await database.update_docs(documents, new_edits=new_edits)
+    if not new_edits:
+        results = [result for result in results if result.error is not None]
+    return await chunked_reply(in_turns(enclosed(b"[", map(result_json, results), b"]\n")), status=201)
+
+
+def _rows(members: dict[str, JsonValue]) -> list[JsonValue]:
+    if "docs" not in members:
+        raise BadRequest("POST body must include `docs` parameter.")
+    rows = members["docs"]
+    if not isinstance(rows, list):
+        raise BadRequest("`docs` parameter must be an array.")
+    return rows

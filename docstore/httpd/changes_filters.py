@@ -1,0 +1,95 @@
+"""Filters of ``_changes``: from the ``filter`` parameter to what the database reads by.
+
+Owns the built-in filters' names and arguments. Functions of design documents need JavaScript, which docstore does not
+run yet; their names are checked as CouchDB checks them. Follows ``couch_changes:configure_filter``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from docstore.core.json_text import JsonValue, decode
+from docstore.core.projection import Projection, compile_projection
+from docstore.core.selector import compile_selector
+from docstore.database.changes import DocumentFilter
+from docstore.database.database import Database
+from docstore.errors import BadRequest, NotFound, NotImplementedHere
+from docstore.httpd.params import parse_json
+from docstore.httpd.request import Request
+
+Body = Mapping[str, JsonValue] | None
+"""The members of a POST's body; None for a GET."""
+
+NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
+NEEDS_JAVASCRIPT = "Functions of design documents are not supported."
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesFilter:
+    """Which changes are told, in the terms of ``ChangesQuery``."""
+
+    doc_ids: frozenset[str] | None = None
+    design: bool = False
+    filter: DocumentFilter | None = None
+    projection: Projection | None = None
+
+
+def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
+    """The filter of that name. Raises BadRequest, NotFound for a design document's missing parts."""
+    if not name:
+        return ChangesFilter()
+    if name == "_doc_ids":
+        return ChangesFilter(doc_ids=_doc_ids(request, body))
+    if name == "_design":
+        return ChangesFilter(design=True)
+    if name == "_selector":
+        return _selector(body)
+    if name == "_view":
+        view = request.query.get("view", "")
+        if not view:
+            raise BadRequest("`view` filter parameter is not provided.")
+        raise _function(database, view, "views", "`view` must be of the form `designname/viewname`")
+    if name.startswith("_"):
+        raise BadRequest("unknown builtin filter name")
+    raise _function(database, name, "filters", "`filter` must be of the form `designname/filtername`")
+
+
+def _doc_ids(request: Request, body: Body) -> frozenset[str]:
+    given = parse_json(request.query.get("doc_ids", "null")) if body is None else body.get("doc_ids")
+    if not isinstance(given, list):
+        raise BadRequest(NO_DOC_IDS)
+    doc_ids = frozenset(doc_id for doc_id in given if isinstance(doc_id, str))
+    if not all(isinstance(doc_id, str) for doc_id in given):
+        raise BadRequest(NO_DOC_IDS)
+    return doc_ids
+
+
+def _selector(body: Body) -> ChangesFilter:
+    if body is None:
+        raise BadRequest("Selector must be specified in POST payload")
+    selector = body.get("selector")
+    if not isinstance(selector, dict):
+        raise BadRequest("Selector error: expected a JSON object")
+    fields = body.get("fields", [])
+    if not isinstance(fields, list):
+        raise BadRequest("Selector error: fields must be JSON array")
+    try:
+        return ChangesFilter(
+            filter=compile_selector(selector), projection=compile_projection(fields) if fields else None
+        )
+    except BadRequest as error:  # here every one of them is a plain bad_request
+        raise BadRequest(error.reason) from None
+
+
+def _function(database: Database, path: str, kind: str, form: str) -> Exception:
+    """The error that ends a request for a function of a design document."""
+    parts = [unquote_plus(part) for part in path.split("/") if part]
+    if len(parts) != 2:
+        return BadRequest(form)
+    design, function = parts
+    found = decode(database.open_doc(f"_design/{design}").json)
+    for name in (kind, function):
+        if not isinstance(found, dict) or found.get(name) is None:
+            return NotFound(f"missing json key: {name}")
+        found = found[name]
+    return NotImplementedHere(NEEDS_JAVASCRIPT)

@@ -1,0 +1,113 @@
+"""How a ``_changes`` feed is written: one JSON object, a line a change, or server-sent events.
+
+Owns the bytes around the rows, and how far the writing is, so that a feed can be ended properly at any moment. It must
+not know where the changes come from. Follows ``chttpd_db:changes_callback``.
+"""
+
+from collections.abc import Callable
+
+from docstore.core.json_text import encode
+from docstore.database.changes import ChangesSlice
+from docstore.httpd.replies import JSON, MUST_REVALIDATE
+
+LINE_END = b"\n"
+"""The sign of life between changes, and what tells a client at once that its feed has begun."""
+
+
+class Framing:
+    """A feed while it is written. Methods give the bytes to send next.
+
+    ``sequence_text`` makes the text of a sequence; ``since`` is the sequence that the feed starts after.
+    """
+
+    content_type = JSON
+    cache_control = MUST_REVALIDATE
+    opening = b""
+
+    def __init__(self, sequence_text: Callable[[int], str], since: int) -> None:
+        self._sequence_text = sequence_text
+        self._begun = False
+        self._last_seq = since
+        self._pending = 0
+
+    def write(self, part: ChangesSlice) -> bytes:
+        """A slice of the feed. A first one without rows gives a sign of life, so that the client's wait is over."""
+        self._last_seq, self._pending = part.last_seq, part.pending
+        before = b"" if self._begun else self.opening
+        if part.rows:
+            text = self.rows(part)
+        elif not self._begun:
+            text = LINE_END
+        else:
+            text = self.heartbeat() if part.heartbeat else b""
+        self._begun = True
+        return before + text
+
+    def end(self) -> bytes:
+        """What comes last, also when nothing has been written yet."""
+        before = b"" if self._begun else self.opening
+        self._begun = True
+        return before + self.closing()
+
+    def rows(self, part: ChangesSlice) -> bytes:
+        """The rows of a slice that has some."""
+        raise NotImplementedError
+
+    def heartbeat(self) -> bytes:
+        """A sign of life after the feed has begun."""
+        return LINE_END
+
+    def closing(self) -> bytes:
+        """The last bytes of a feed that has begun."""
+        raise NotImplementedError
+
+    def _position(self) -> bytes:
+        return b'"last_seq":%b,"pending":%d}\n' % (encode(self._sequence_text(self._last_seq)), self._pending)
+
+
+class ObjectFraming(Framing):
+    """``normal`` and ``longpoll``: all rows in one JSON object."""
+
+    opening = b'{"results":[\n'
+    _before = b""
+
+    def rows(self, part: ChangesSlice) -> bytes:
+        """The rows, with commas."""
+        before, self._before = self._before, b",\n"
+        return before + b",\n".join(part.rows)
+
+    def closing(self) -> bytes:
+        """The end of the array, and where to go on."""
+        return b"\n],\n" + self._position()
+
+
+class LineFraming(Framing):
+    """``continuous``: a JSON object a line."""
+
+    def rows(self, part: ChangesSlice) -> bytes:
+        """The rows, a line each."""
+        return b"\n".join(part.rows) + b"\n"
+
+    def closing(self) -> bytes:
+        """A line that tells where to go on."""
+        return b"{" + self._position()
+
+
+class EventFraming(Framing):
+    """``eventsource``: server-sent events, whose ids are the sequences."""
+
+    content_type = "text/event-stream"
+    cache_control = "no-cache"
+
+    def rows(self, part: ChangesSlice) -> bytes:
+        """The rows, an event each."""
+        ids = [b"null" if seq is None else encode(self._sequence_text(seq)) for seq in part.seqs]
+        return b"".join([b"data: %b\nid: %b\n\n" % event for event in zip(part.rows, ids, strict=True)])
+
+    def heartbeat(self) -> bytes:
+        """An event of its own kind."""
+        return b"event: heartbeat\ndata: \n\n"
+
+    def closing(self) -> bytes:
+        """Nothing: the client knows the last id."""
+        return b""

@@ -1,0 +1,94 @@
+"""One client connection: aiohttp's protocol, with JSON for what it refuses itself and an end for feeds.
+
+Owns the words for requests that never become one (bad HTTP, lines and headers beyond their limit). It must not know
+endpoints.
+"""
+
+import logging
+from typing import TYPE_CHECKING, cast
+
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
+
+from docstore.httpd.errors import plain_error_reply
+from docstore.httpd.replies import Reply
+from docstore.httpd.streaming import StreamReply
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from aiohttp.web import Server
+
+    from docstore.settings import Limits
+
+logger = logging.getLogger(__name__)
+
+TOO_MANY_HEADERS = "Too many headers"
+
+
+class Connection(RequestHandler):
+    """A client connection.
+
+    ``feed`` is the feed that it is served, if it is.
+    """
+
+    __slots__ = ("feed",)
+
+    def __init__(self, manager: "Server", loop: "AbstractEventLoop", limits: "Limits") -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            max_line_size=limits.max_url,
+            max_field_size=limits.max_header,
+            auto_decompress=False,
+            access_log=cast(logging.Logger, None),
+        )
+        self.feed: StreamReply | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client left: its feed ends now. A write goes on, and so does what is not yet answered."""
+        super().connection_lost(exc)
+        if self.feed is not None:
+            self.feed.client_left()
+
+    def wind_down(self) -> None:
+        """The server stops: a feed ends now, properly, and so does a connection without a request to answer.
+
+        Such a connection is idle, or swallows the rest of a body that nobody wanted.
+        """
+        if self.feed is not None:
+            self.feed.end()
+        # aiohttp's own mark; should it ever be gone, the connection is left to the shutdown's patience
+        if not getattr(self, "_request_in_progress", True):
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> StreamResponse:
+        """The reply to a request that aiohttp itself refused; the connection is closed after it."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("a reply has begun, so no error can follow")
+        if status == 400:
+            logger.debug("bad request from %s: %s", request.remote, message)
+        else:
+            logger.error("request from %s failed", request.remote, exc_info=exc)
+        reply = self._refusal(status, exc, message or "")
+        reply.keep_alive = False
+        return cast(StreamResponse, reply)
+
+    def _refusal(self, status: int, exc: BaseException | None, message: str) -> Reply:
+        if isinstance(exc, LineTooLong):
+            if str(exc.args[1]) == str(self.max_line_size):
+                return plain_error_reply(414, "too_long", "the request uri is too long")
+            return plain_error_reply(431, "too_large", "a request header is too large")
+        if message.startswith(TOO_MANY_HEADERS):
+            return plain_error_reply(431, "too_large", "the request has too many headers")
+        if isinstance(exc, BadHttpMethod):
+            return plain_error_reply(501, "not_implemented", "the request method is not known")
+        if status == 400:
+            return plain_error_reply(400, "bad_request", "the request is not valid HTTP")
+        return plain_error_reply(status, "unknown_error", "An unexpected error; the server's log has it.")

@@ -1,0 +1,95 @@
+"""A database as a whole: create, look at, delete, its settings.
+
+Owns the parameters and replies of these endpoints. Follows ``chttpd_db:create_db_req`` and the ``_security``,
+``_revs_limit`` and ``_purged_infos_limit`` clauses of ``chttpd_db:db_req``.
+"""
+
+import re
+
+from docstore.core.json_text import JsonValue
+from docstore.database.registry import DEFAULT_SHARDS
+from docstore.errors import BadRequest, NotImplementedHere
+from docstore.httpd.replies import Reply, json_reply, location
+from docstore.httpd.request import Request
+
+OK: dict[str, JsonValue] = {"ok": True}
+_POSITIVE = re.compile("0*[1-9][0-9]*")
+
+
+async def create(request: Request) -> Reply:
+    """PUT /{db}?q=: q is remembered and told again, there is one shard whatever it says."""
+    name = request.segments[0]
+    shards = _shards(request, "q", DEFAULT_SHARDS)
+    _shards(request, "n", 1)
+    _refuse_partitions(request)
+    await request.node.registry.create(name, shards=shards)
+    return json_reply(OK, 201, headers=(("Location", location(request.base_url, name)),))
+
+
+async def info(request: Request) -> Reply:
+    """GET /{db}"""
+    return json_reply(request.database().info().members())
+
+
+async def delete(request: Request) -> Reply:
+    """DELETE /{db}"""
+    if "rev" in request.query:
+        # somebody whose document id came out empty
+        raise BadRequest(
+            "You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?"
+        )
+    await request.node.registry.delete(request.segments[0])
+    return json_reply(OK)
+
+
+async def security(request: Request) -> Reply:
+    """GET /{db}/_security"""
+    return json_reply(request.database().security())
+
+
+async def set_security(request: Request) -> Reply:
+    """PUT /{db}/_security"""
+    database = request.database()
+    await database.set_security(await request.json())
+    return json_reply(OK)
+
+
+async def revs_limit(request: Request) -> Reply:
+    """GET /{db}/_revs_limit"""
+    return json_reply(request.database().revs_limit())
+
+
+async def set_revs_limit(request: Request) -> Reply:
+    """PUT /{db}/_revs_limit"""
+    database = request.database()
+    await database.set_revs_limit(await request.json())
+    return json_reply(OK)
+
+
+async def purged_infos_limit(request: Request) -> Reply:
+    """GET /{db}/_purged_infos_limit"""
+    return json_reply(request.database().purged_infos_limit())
+
+
+async def set_purged_infos_limit(request: Request) -> Reply:
+    """PUT /{db}/_purged_infos_limit"""
+    database = request.database()
+    await database.set_purged_infos_limit(await request.json())
+    return json_reply(OK)
+
+
+def _shards(request: Request, parameter: str, default: int) -> int:
+    text = request.query.get(parameter)
+    if text is None:
+        return default
+    if not _POSITIVE.fullmatch(text):
+        raise BadRequest(f"The `{parameter}` value should be a positive integer.")
+    return int(text)
+
+
+def _refuse_partitions(request: Request) -> None:
+    partitioned = request.query.get("partitioned", "false")
+    if partitioned == "true":
+        raise NotImplementedHere("Partitioned databases are not supported.")
+    if partitioned != "false":
+        raise BadRequest("Invalid `partitioned` parameter")

@@ -1,0 +1,187 @@
+"""From aiohttp's request to the reply: guard, user, route, handler, errors, counters, log line.
+
+Owns that order and what all requests of one server share. It must not know any endpoint: the router is handed in.
+Follows ``chttpd:handle_request_int``.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs
+from aiohttp.web import BaseRequest
+
+from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
+from docstore.httpd.auth import Authenticator
+from docstore.httpd.connection import Connection
+from docstore.httpd.errors import error_reply
+from docstore.httpd.guard import Guard
+from docstore.httpd.paths import check_escapes, path_of_absolute, split_path
+from docstore.httpd.replies import Reply, new_request_id
+from docstore.httpd.request import Request
+from docstore.httpd.routing import Handler, Route, Router
+from docstore.httpd.streaming import StreamReply
+
+if TYPE_CHECKING:
+    from docstore.node import Node
+
+logger = logging.getLogger(__name__)
+access_logger = logging.getLogger("docstore.httpd.access")
+
+METHOD_OVERRIDE = "X-HTTP-Method-Override"
+OVERRIDES = frozenset({"GET", "HEAD", "PUT", "DELETE", "COPY"})
+UNEXPECTED = "An unexpected error; the server's log has it under this request's X-Couch-Request-ID."
+NOT_ADMIN = "You are not a server admin."
+
+
+class Service:
+    """What the requests of one server share.
+
+    ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
+    at work.
+    """
+
+    def __init__(self, node: "Node", router: Router) -> None:
+        self.node = node
+        self.router = router
+        self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
+        self.closing = False
+        self.running = 0
+        self._guard = Guard() if node.settings.admin is None else None
+        self._drained = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def handle(self, raw: BaseRequest) -> Reply | StreamReply:
+        """The reply to a request. Raises nothing but what ends the connection."""
+        started = time.monotonic()
+        request = Request(self, raw, _method(raw), [], "")
+        request_id = new_request_id()
+        self.running += 1
+        try:
+            reply = await self._answer(request)
+        except DocstoreError as error:
+            reply = error_reply(error)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            logger.exception("request %s: %s %s failed", request_id.decode(), raw.method, raw.raw_path)
+            reply = error_reply(DocstoreError(UNEXPECTED))
+        finally:
+            self.running -= 1
+            if self.closing and not self.running:
+                self._drained.set()
+        reply.request_id = request_id
+        reply.body_time = request.body_time
+        if self.closing:
+            reply.keep_alive = False
+        self.node.counters.count_request(request.method, reply.status)
+        if access_logger.isEnabledFor(logging.DEBUG):
+            _log(request, reply, request_id, started)
+        return reply
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run something that no reply waits for; ``stop`` cancels it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._finished)
+
+    def close(self) -> None:
+        """From now on connections end with their running request."""
+        self.closing = True
+        if not self.running:
+            self._drained.set()
+
+    async def drained(self) -> None:
+        """Wait, once ``close`` was called, until no handler is at work."""
+        await self._drained.wait()
+
+    async def stop(self) -> None:
+        """Cancel what was spawned."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _answer(self, request: Request) -> Reply | StreamReply:
+        raw = request.raw
+        headers = raw.headers
+        if self._guard is not None:
+            self._guard.check(request.method, headers)
+        target = raw.raw_path
+        if "%" in target:
+            check_escapes(target)
+        path, _, request.query_string = target.partition("?")
+        if path[:1] != "/":
+            path = path_of_absolute(path)
+        segments = request.segments = split_path(path)
+        authenticated = self.authenticator.authenticate(headers)
+        request.user = authenticated.user
+        route = self.router.find(segments)
+        if not route.open and not authenticated.user.is_admin:
+            raise Unauthorized(_refusal(route, request.method))
+        request.doc_id = route.doc_id(segments)
+        if route.has_rest:
+            request.rest = route.rest(segments)
+        handler = route.handlers.get(request.method) or _other_handler(route, request)
+        reply = await handler(request)
+        if isinstance(reply, StreamReply):
+            await _begin(reply, raw, request.method, closing=self.closing)
+        if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
+            reply.headers = (*reply.headers, (hdrs.SET_COOKIE, authenticated.renewal))
+        return reply
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("background work failed", exc_info=task.exception())
+
+
+def _method(raw: BaseRequest) -> str:
+    """The method; a POST may say that it means another one, as in CouchDB."""
+    method = raw.method
+    if method == hdrs.METH_POST:
+        override = raw.headers.get(METHOD_OVERRIDE)
+        if override in OVERRIDES:
+            return override
+    return method
+
+
+def _other_handler(route: Route, request: Request) -> Handler:
+    """The handler of a HEAD; what else there is none for raises. A missing database is told first, as in CouchDB."""
+    try:
+        return route.handler(request.method)
+    except MethodNotAllowed:
+        if route.below_database:
+            request.database()
+        raise
+
+
+def _refusal(route: Route, method: str) -> str:
+    """What CouchDB tells somebody who is nobody."""
+    of_server = not route.below_database or (len(route.segments) == 1 and method in ("PUT", "DELETE"))
+    return NOT_ADMIN if of_server else Unauthorized.default_reason
+
+
+async def _begin(reply: StreamReply, raw: BaseRequest, method: str, *, closing: bool) -> None:
+    """Wait for the first piece; a feed is made known to its connection, which ends it when the client leaves."""
+    if reply.feed and isinstance(raw.protocol, Connection):
+        if closing:
+            raise Unavailable
+        raw.protocol.feed = reply
+    await reply.begin(method)
+
+
+def _log(request: Request, reply: Reply | StreamReply, request_id: bytes, started: float) -> None:
+    """One line of ``name=value`` pairs; the time is that until the reply's first byte."""
+    access_logger.debug(
+        "method=%s path=%s status=%d ms=%.1f id=%s user=%s remote=%s",
+        request.method,
+        request.raw.raw_path,
+        reply.status,
+        (time.monotonic() - started) * 1000,
+        request_id.decode(),
+        request.user.name or "-",
+        request.remote or "-",
+    )

@@ -1,0 +1,67 @@
+"""Documents in request bodies: from bytes to what an edit needs, without holding up the event loop.
+
+Owns where that work is done. A small body is read at once. Beyond ``parse_off_loop_from`` JSON is read in a thread,
+since that is one long call. The documents of ``_bulk_docs`` are then taken in turns of the loop; large ones, each of
+which could take more than a turn, in a thread. It must not know the members of a document.
+"""
+
+import asyncio
+
+from docstore.core.attachment import Stub, missing_stub
+from docstore.core.document import Document, parse_document
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import JsonValue, decode
+from docstore.errors import NotImplementedHere
+from docstore.httpd.attachments import NOT_STORED
+from docstore.httpd.request import Request
+from docstore.httpd.turns import Turns
+from docstore.settings import KIB, Limits
+
+LARGE_DOCUMENT = 8 * KIB
+"""From this average on, the documents of one body are parsed in a thread."""
+
+
+async def read_document(request: Request, doc_id: str | None, new_id: str = "") -> Document:
+    """The body as a document: of the id ``doc_id``, or with None of the id that stands in it, or else ``new_id``.
+
+    Raises what ``decode`` and ``parse_document`` raise.
+    """
+    body = await request.body()
+    limits = request.node.settings.limits
+    if len(body) < limits.parse_off_loop_from:
+        members = decode(body, max_depth=limits.max_json_depth)
+        return _storable(parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id))
+    return _storable(await asyncio.to_thread(_read_large, body, doc_id, new_id, limits))
+
+
+def _read_large(body: bytes, doc_id: str | None, new_id: str, limits: Limits) -> Document:
+    members = decode_in_slices(body, max_depth=limits.max_json_depth)
+    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
+
+
+async def parse_documents(request: Request, rows: list[JsonValue]) -> list[Document]:
+    """Every row as a document; those without an id get one. Raises what the first bad one raises."""
+    limits = request.node.settings.limits
+    size = len(await request.body())
+    nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
+    new_id = iter(request.node.uuids.take(nameless)).__next__
+    parsed = (_storable(parse_document(row, limits=limits, new_id=new_id)) for row in rows)
+    if size >= limits.parse_off_loop_from and size >= LARGE_DOCUMENT * len(rows):
+        return await asyncio.to_thread(list, parsed)
+    documents: list[Document] = []
+    with Turns() as turns:
+        for document in parsed:
+            documents.append(document)
+            if turns.over():
+                await turns.next()
+    return documents
+
+
+def _storable(document: Document) -> Document:
+    """The document. As long as none can have attachments, raises NotImplementedHere for some, MissingStub for stubs."""
+    if document.attachments:
+        for one in document.attachments:
+            if isinstance(one, Stub):
+                raise missing_stub(document.id, one.name)
+        raise NotImplementedHere(NOT_STORED)
+    return document

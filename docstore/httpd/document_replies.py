@@ -1,0 +1,65 @@
+"""What replies about documents have in common: ETags of revisions, and the JSON of what became of an edit.
+
+Owns that spelling. It must not know how an edit is decided. Follows ``couch_httpd:doc_etag`` and
+``chttpd_db:update_doc_result_to_json``.
+"""
+
+from docstore.core.document import quote_id
+from docstore.core.json_text import encode
+from docstore.core.rev import HASH_BYTES, Rev
+from docstore.database.database import EditResult
+from docstore.errors import DocstoreError
+from docstore.httpd.errors import error_body
+from docstore.httpd.replies import Reply, content_etag, etag_matches, location, not_modified, raw_json_reply
+from docstore.httpd.request import Request
+
+
+def rev_etag(rev: Rev) -> str:
+    """The ETag of a revision: the revision itself, or a digest of one that would not fit into a header."""
+    text = str(rev)
+    if len(rev.id) == HASH_BYTES or (text.isascii() and text.isprintable() and '"' not in text):
+        return text
+    return content_etag(text.encode())
+
+
+def rev_json(rev: Rev) -> bytes:
+    """The JSON text of a revision; one made elsewhere may hold any character."""
+    text = str(rev)
+    return b'"%b"' % text.encode() if len(rev.id) == HASH_BYTES else encode(text)
+
+
+def written_json(doc_id: str, rev: Rev) -> bytes:
+    """What an edit that went through is answered with, alone or as a row of ``_bulk_docs``."""
+    return b'{"ok":true,"id":%b,"rev":%b}' % (quote_id(doc_id), rev_json(rev))
+
+
+def written_rev(result: EditResult) -> Rev:
+    """The new revision of an edit. Raises the error of one that was refused."""
+    if result.rev is None:
+        raise result.error or DocstoreError
+    return result.rev
+
+
+def result_json(result: EditResult) -> bytes:
+    """A row of ``_bulk_docs``: the new revision, or the error."""
+    if result.rev is not None and result.error is None:
+        return written_json(result.id, result.rev)
+    return encode({"id": result.id, **error_body(result.error or DocstoreError())})
+
+
+def document_reply(request: Request, text: bytes, etag: str) -> Reply:
+    """A document's JSON text with its ETag, or 304 if the client has it."""
+    if_none_match = request.if_none_match
+    if if_none_match is not None and etag_matches(if_none_match, etag):
+        return not_modified(etag)
+    return raw_json_reply(text, etag=etag)
+
+
+def accepted_reply(doc_id: str) -> Reply:
+    """The answer to ``batch=ok``: taken, not yet written."""
+    return raw_json_reply(b'{"ok":true,"id":%b}' % quote_id(doc_id), 202)
+
+
+def location_header(request: Request, doc_id: str) -> tuple[tuple[str, str]]:
+    """The Location header of a document of the request's database."""
+    return (("Location", location(request.base_url, request.segments[0], doc_id)),)

@@ -1,0 +1,40 @@
+"""Upkeep of a database: compaction, and two endpoints that have nothing to do here.
+
+Owns their replies. Every acknowledged write is on disk already, so ``_ensure_full_commit`` only answers; there are no
+index files to clean up after. Follows ``chttpd_db:handle_compact_req`` and its neighbours.
+"""
+
+from docstore.core.json_text import JsonValue
+from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.request import Request
+
+OK: dict[str, JsonValue] = {"ok": True}
+
+
+async def compact(request: Request) -> Reply:
+    """POST /{db}/_compact: begins, and does not wait for the end; ``_active_tasks`` and ``compact_running`` tell."""
+    database = request.database()
+    request.require_json_type()
+    request.service.spawn(database.compact())
+    return json_reply(OK, 202)
+
+
+async def compact_design(request: Request) -> Reply:
+    """POST /{db}/_compact/{name}: the views of a design document; there is nothing to compact."""
+    database = request.database()
+    request.require_json_type()
+    database.open_doc(f"_design/{request.segments[2]}")
+    return json_reply(OK, 202)
+
+
+async def view_cleanup(request: Request) -> Reply:
+    """POST /{db}/_view_cleanup"""
+    request.database()
+    return json_reply(OK, 202)
+
+
+async def ensure_full_commit(request: Request) -> Reply:
+    """POST /{db}/_ensure_full_commit"""
+    database = request.database()
+    request.require_json_type()
+    return json_reply({"ok": True, "instance_start_time": database.info().instance_start_time}, 201)

@@ -1,0 +1,42 @@
+"""Writing multipart bodies (RFC 2046): ``multipart/mixed`` of ``open_revs`` and ``_bulk_get``.
+
+Owns boundaries and delimiters. A part may itself be a multipart body, such as the ``multipart/related`` of a document
+with its attachments::
+
+    outer = MultipartWriter("mixed")
+    outer.part("application/json") + document
+    inner = MultipartWriter("related")
+    outer.part(inner.content_type) + inner.part("application/json") + document + inner.part("text/plain") + data
+    inner.end() + outer.end()
+
+It must not know HTTP, documents or sockets: every method gives the bytes to send next.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+BOUNDARY_BYTES = 16
+
+
+class MultipartWriter:
+    """One multipart body while it is written. ``subtype`` is ``mixed`` or ``related``."""
+
+    __slots__ = ("_delimiter", "_written", "content_type")
+
+    def __init__(self, subtype: str, boundary: str | None = None) -> None:
+        if boundary is None:
+            boundary = secrets.token_hex(BOUNDARY_BYTES)
+        self.content_type = f'multipart/{subtype}; boundary="{boundary}"'
+        self._delimiter = b"--" + boundary.encode()
+        self._written = False
+
+    def part(self, content_type: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
+        """What comes before the next part's body. The headers' values hold no line ends."""
+        lines = "".join(f"\r\n{name}: {value}" for name, value in (*headers, ("Content-Type", content_type)))
+        before = b"\r\n" if self._written else b""
+        self._written = True
+        return b"%b%b%b\r\n\r\n" % (before, self._delimiter, lines.encode())
+
+    def end(self) -> bytes:
+        """What comes after the last part. A body without parts is empty, as CouchDB writes it."""
+        return b"\r\n%b--" % self._delimiter if self._written else b""

@@ -1,0 +1,103 @@
+"""``/_node/{name}`` and what is below it: the name, counters, the process, the versions.
+
+Owns their shape. Follows ``chttpd_node`` of CouchDB; what only an Erlang system could tell is left out.
+"""
+
+import asyncio
+import gc
+import platform
+import resource
+import threading
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from docstore import __version__
+from docstore.core.json_text import JsonValue
+from docstore.errors import NotFound
+from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.request import Request
+
+if TYPE_CHECKING:
+    from docstore.node import Node
+
+LOCAL = "_local"
+LIBRARIES = ("aiohttp", "lmdb", "msgspec", "uvloop")
+
+
+def node_name(node: "Node") -> str:
+    """The name by which this node goes in ``_membership`` and in paths."""
+    return f"docstore@{node.settings.host}"
+
+
+async def name(request: Request) -> Reply:
+    """GET /_node/{name}"""
+    return json_reply({"name": _checked(request)})
+
+
+async def statistics(request: Request) -> Reply:
+    """GET /_node/{name}/_stats and any path into it; null where it leads nowhere."""
+    _checked(request)
+    found: JsonValue = _statistics(request.node)
+    for segment in request.segments[3:]:
+        found = found.get(segment) if isinstance(found, dict) else None
+    return json_reply(found)
+
+
+async def system(request: Request) -> Reply:
+    """GET /_node/{name}/_system"""
+    _checked(request)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return json_reply(
+        {
+            "uptime": int(time.time() - request.node.started_at),
+            "memory": {"maximum_resident": usage.ru_maxrss * 1024},
+            "context_switches": usage.ru_nvcsw + usage.ru_nivcsw,
+            "garbage_collection_count": sum(generation["collections"] for generation in gc.get_stats()),
+            "io_input": usage.ru_inblock,
+            "io_output": usage.ru_oublock,
+            "process_count": threading.active_count(),
+            "task_count": len(asyncio.all_tasks()),
+            "message_queues": {},
+        }
+    )
+
+
+async def versions(request: Request) -> Reply:
+    """GET /_node/{name}/_versions"""
+    _checked(request)
+    libraries: dict[str, JsonValue] = {library: version(library) for library in LIBRARIES}
+    return json_reply({"docstore": __version__, "python": platform.python_version(), "libraries": libraries})
+
+
+def _checked(request: Request) -> str:
+    """The node's own name. Raises NotFound if the path names another."""
+    own = node_name(request.node)
+    asked = request.segments[1]
+    if asked not in (LOCAL, own):
+        raise NotFound(f"no such node: {asked}")
+    return own
+
+
+def _statistics(node: "Node") -> dict[str, JsonValue]:
+    counters = node.counters
+    methods: dict[str, JsonValue] = {
+        method: _counter(count, f"number of HTTP {method} requests")
+        for method, count in sorted(counters.requests_by_method.items())
+    }
+    statuses: dict[str, JsonValue] = {
+        str(status): _counter(count, f"number of HTTP {status} responses")
+        for status, count in sorted(counters.responses_by_status.items())
+    }
+    return {
+        "couchdb": {
+            "httpd": {"requests": _counter(counters.requests, "number of HTTP requests")},
+            "httpd_request_methods": methods,
+            "httpd_status_codes": statuses,
+            "open_databases": _counter(len(node.registry.names()), "number of open databases"),
+        }
+    }
+
+
+def _counter(value: int, description: str) -> JsonValue:
+    return {"value": value, "type": "counter", "desc": description}

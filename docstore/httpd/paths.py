@@ -1,0 +1,68 @@
+"""Paths, query strings and Location values: percent-encoding in both directions.
+
+Owns what ``chttpd:unquote``, ``mochiweb_util:parse_qs`` and ``couch_util:url_encode`` do in CouchDB. It must not know
+which path means what.
+"""
+
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+from docstore.errors import BadRequest, IllegalDocId
+
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def check_escapes(raw: str) -> None:
+    """Raises BadRequest if a ``%`` in a request target does not begin two hex digits."""
+    if _BAD_ESCAPE.search(raw):
+        raise BadRequest("invalid_url_encoding")
+
+
+def path_of_absolute(target: str) -> str:
+    """The path (and query) of ``http://host/path``, a proxy's way of asking; ``/`` for ``*``."""
+    _, _, rest = target.partition("://")
+    slash = rest.find("/")
+    return rest[slash:] if slash >= 0 else "/"
+
+
+def split_path(path: str) -> list[str]:
+    """The segments of a raw path, each decoded once; ``+`` is a space, and empty segments count for nothing.
+
+    So ``//db/a%2Fb/`` is ``["db", "a/b"]``. Raises BadRequest or IllegalDocId for bytes that are no UTF-8.
+    """
+    segments = path[1:].split("/")
+    if "" in segments:
+        segments = [segment for segment in segments if segment]
+    if "%" in path or "+" in path or not path.isascii():
+        return [_decode_segment(segment, position) for position, segment in enumerate(segments)]
+    return segments
+
+
+def _decode_segment(segment: str, position: int) -> str:
+    try:
+        return _decode(segment)
+    except UnicodeError:
+        if position:
+            raise IllegalDocId("Document id must be valid UTF-8") from None
+        raise BadRequest("invalid_url_encoding") from None
+
+
+def _decode(text: str) -> str:
+    # aiohttp hands bytes beyond ASCII over as surrogate escapes
+    return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogateescape")).decode()
+
+
+def decode_query(query_string: str) -> list[tuple[str, str]]:
+    """The parameters of a query string (or of a form) in their order. Raises BadRequest for bytes that are no UTF-8."""
+    try:
+        return [
+            (_decode(name), _decode(value))
+            for name, _, value in (part.partition("=") for part in query_string.split("&") if part)
+        ]
+    except UnicodeError:
+        raise BadRequest("invalid_url_encoding") from None
+
+
+def encode_segment(segment: str) -> str:
+    """One segment as CouchDB writes it into a Location: everything but ``A-Z a-z 0-9 _ . - :`` is escaped."""
+    return quote(segment, safe=":").replace("~", "%7E")

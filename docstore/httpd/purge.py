@@ -1,0 +1,35 @@
+"""``_purge`` and ``_purged_infos``: leaves to be forgotten, and what was forgotten.
+
+Owns the limits of one request and the replies' shapes (``chttpd_db:db_req``). CouchDB tells no purge sequence here.
+"""
+
+from docstore.core.json_text import JsonValue
+from docstore.errors import BadRequest
+from docstore.httpd.document_params import parse_revs
+from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.request import Request
+
+MAX_DOCUMENTS = 100
+MAX_REVISIONS = 1_000
+
+
+async def purge(request: Request) -> Reply:
+    """``POST /{db}/_purge``: the requested ids with the revisions that were leaves and are gone."""
+    database = request.database()
+    body = await request.json_object(require_json_type=True)
+    requests = {doc_id: parse_revs(revs) for doc_id, revs in body.items()}
+    if len(requests) > MAX_DOCUMENTS:
+        raise BadRequest("Exceeded maximum number of documents.")
+    if sum(map(len, requests.values())) > MAX_REVISIONS:
+        raise BadRequest("Exceeded maximum number of revisions.")
+    removed = await database.purge(requests)
+    purged: dict[str, JsonValue] = {doc_id: [str(rev) for rev in revs] for doc_id, revs in removed.items()}
+    return json_reply({"purge_seq": None, "purged": purged}, 201)
+
+
+async def purged_infos(request: Request) -> Reply:
+    """``GET /{db}/_purged_infos``: the remembered purges, oldest first."""
+    infos: list[JsonValue] = [
+        {"id": doc_id, "revs": [str(rev) for rev in revs]} for doc_id, revs in request.database().purged_infos()
+    ]
+    return json_reply({"purged_infos": infos})

@@ -1,0 +1,212 @@
+"""Replies whose body is at hand: the bytes of status line, headers and body.
+
+Owns the headers that every reply carries, and the spelling of ETag and Location. It must not know endpoints. Replies
+that come piece by piece are in ``streaming.py``.
+
+A ``Reply`` goes out in one write. It is no ``aiohttp.web.Response``: building one of those with its header dictionary
+and printing it again costs more than all the rest of a document's GET. aiohttp asks a response for ``prepare``,
+``write_eof`` and ``keep_alive`` only, and that is what is here.
+"""
+
+import platform
+import time
+from collections.abc import Sequence
+from email.utils import formatdate
+from hashlib import blake2b
+from http import HTTPStatus
+from random import getrandbits
+
+from aiohttp import hdrs
+from aiohttp.http import HttpVersion11
+from aiohttp.web import BaseRequest
+
+from docstore import __version__
+from docstore.core.json_text import JsonValue, encode
+from docstore.httpd.paths import encode_segment
+
+Header = tuple[str, str]
+
+MUST_REVALIDATE = "must-revalidate"
+JSON = "application/json"
+SERVER = f"docstore/{__version__} (Python/{platform.python_version()})"
+BODILESS = frozenset({204, 304})
+JOIN_UP_TO = 64 * 1024
+
+
+class HeadLines:
+    """The lines that replies have in common, printed once a second at most."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._lines: dict[tuple[int, str | None, str | None], bytes] = {}
+
+    def lines(self, status: int, content_type: str | None, cache_control: str | None) -> bytes:
+        """Status line and common headers, up to ``X-Couch-Request-ID: ``, whose value must follow."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._lines.clear()
+        key = (status, content_type, cache_control)
+        lines = self._lines.get(key)
+        if lines is None:
+            lines = self._lines[key] = self._print(status, content_type, cache_control)
+        return lines
+
+    def _print(self, status: int, content_type: str | None, cache_control: str | None) -> bytes:
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Server: {SERVER}"]
+        if content_type is not None:
+            head.append(f"Content-Type: {content_type}")
+        if cache_control is not None:
+            head.append(f"Cache-Control: {cache_control}")
+        head.append(f"Date: {formatdate(self._second, usegmt=True)}")
+        head.append("X-Couch-Request-ID: ")
+        return _bytes("\r\n".join(head))
+
+
+_head_lines = HeadLines()
+
+
+def _bytes(text: str) -> bytes:
+    """Header text as bytes; what came in as bytes beyond ASCII goes out as the same bytes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def new_request_id() -> bytes:
+    """Ten hex digits, as CouchDB numbers its requests; unpredictable enough to tell log lines apart, nothing more."""
+    return b"%010x" % getrandbits(40)
+
+
+class Head:
+    """Status and headers of a reply, shared by whole and streamed ones.
+
+    ``headers`` are (name, value) pairs; a value that would break out of its line raises ValueError. ``etag`` is given
+    without quotes, and left out if it has control characters. ``content_type`` and ``cache_control`` None leave those
+    headers out. ``request_id``, ``body_time`` (milliseconds spent waiting for the request's body) and
+    ``keep_alive`` are the server's to set before the reply goes out.
+    """
+
+    __slots__ = (
+        "body_time",
+        "cache_control",
+        "content_type",
+        "etag",
+        "headers",
+        "keep_alive",
+        "request_id",
+        "status",
+    )
+
+    def __init__(
+        self,
+        status: int,
+        content_type: str | None,
+        headers: Sequence[Header],
+        etag: str | None,
+        cache_control: str | None,
+    ) -> None:
+        for name, value in headers:
+            if not value.isprintable() and any(character < " " for character in value):
+                raise ValueError(f"the value of {name} holds a control character")
+        self.status = status
+        self.content_type = content_type
+        self.headers = headers
+        self.etag = etag
+        self.cache_control = cache_control
+        self.request_id = b""
+        self.body_time = 0
+        self.keep_alive = True
+
+    def head(self, raw: BaseRequest, framing: bytes) -> bytes:
+        """The head of the reply to ``raw``; ``framing`` is the line that says where the body ends, or nothing."""
+        more = framing
+        etag = self.etag
+        if etag is not None and etag.isprintable():  # a revision id may be any text
+            more = b'ETag: "%b"\r\n%b' % (_bytes(etag), more)
+        for name, value in self.headers:
+            more = b"%b: %b\r\n%b" % (name.encode(), _bytes(value), more)
+        if not self.keep_alive:
+            more = b"Connection: close\r\n" + more
+        elif raw.version is not HttpVersion11:
+            more = b"Connection: keep-alive\r\n" + more
+        lines = _head_lines.lines(self.status, self.content_type, self.cache_control)
+        request_id = self.request_id or new_request_id()
+        return b"%b%b\r\nX-CouchDB-Body-Time: %d\r\n%b\r\n" % (lines, request_id, self.body_time, more)
+
+
+class Reply(Head):
+    """A reply whose whole body is at hand."""
+
+    __slots__ = ("body",)
+
+    def __init__(
+        self,
+        status: int = 200,
+        body: bytes = b"",
+        *,
+        content_type: str | None = JSON,
+        headers: Sequence[Header] = (),
+        etag: str | None = None,
+        cache_control: str | None = MUST_REVALIDATE,
+    ) -> None:
+        super().__init__(status, content_type, headers, etag, cache_control)
+        self.body = body
+
+    async def prepare(self, raw: BaseRequest) -> None:
+        """Write it all."""
+        body = self.body
+        if not raw.keep_alive:
+            self.keep_alive = False
+        framing = b"" if self.status in BODILESS else b"Content-Length: %d\r\n" % len(body)
+        head = self.head(raw, framing)
+        if raw.method == hdrs.METH_HEAD or self.status in BODILESS:
+            await raw.writer.write(head)
+        elif len(body) <= JOIN_UP_TO:
+            await raw.writer.write(head + body)
+        else:
+            await raw.writer.write(head)
+            await raw.writer.write(body)
+
+    async def write_eof(self) -> None:
+        """Nothing is left to write: ``prepare`` has sent the body."""
+
+
+def raw_json_reply(text: bytes, status: int = 200, *, headers: Sequence[Header] = (), etag: str | None = None) -> Reply:
+    """A reply of JSON text that is at hand; the line end that CouchDB puts after every JSON reply is added here."""
+    return Reply(status, text + b"\n", headers=headers, etag=etag)
+
+
+def json_reply(
+    value: JsonValue, status: int = 200, *, headers: Sequence[Header] = (), etag: str | None = None
+) -> Reply:
+    """A JSON value, printed as CouchDB prints it."""
+    return Reply(status, encode(value) + b"\n", headers=headers, etag=etag)
+
+
+def not_modified(etag: str) -> Reply:
+    """304 with the ETag (given without quotes) and no body."""
+    return Reply(304, content_type=None, etag=etag, cache_control=None)
+
+
+def redirect(location: str, status: int = 301) -> Reply:
+    """A redirect without a body."""
+    return Reply(status, content_type=None, headers=(("Location", location),), cache_control=None)
+
+
+def etag_matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether an If-None-Match header names this ETag (given without quotes).
+
+    Weak tags match too; ``*`` does not (``chttpd:etag_match``).
+    """
+    if if_none_match is None:
+        return False
+    return f'"{etag}"' in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+
+
+def content_etag(content: bytes) -> str:
+    """An ETag (without quotes) for a reply that has no revision: it changes with the content and says nothing else."""
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def location(base_url: str, *segments: str) -> str:
+    """An absolute URL with each segment percent-encoded as CouchDB does: ``_design/a`` gives ``_design%2Fa``."""
+    return "/".join((base_url, *map(encode_segment, segments)))

@@ -1,0 +1,165 @@
+"""One request as the handlers see it.
+
+Owns access to path, query, headers and body. It must not know what any endpoint means: the dispatcher fills ``doc_id``,
+``rest`` and ``user``. Everything that costs time is done on first use, since most requests need little of it.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs
+from aiohttp.web import BaseRequest
+
+from docstore.core.json_text import JsonValue
+from docstore.errors import BadRequest, UnsupportedMediaType
+from docstore.httpd import bodies
+from docstore.httpd.auth import NOBODY, UserContext
+from docstore.httpd.paths import decode_query
+
+if TYPE_CHECKING:
+    from docstore.database.database import Database
+    from docstore.httpd.dispatch import Service
+    from docstore.node import Node
+
+JSON = "application/json"
+
+
+class Request:
+    """What a handler gets.
+
+    ``service``   what all requests of this server share
+    ``node``      the running server's parts
+    ``raw``       aiohttp's request, for what is not offered here
+    ``method``    "GET", "PUT", ...; a HEAD reaches the handler of GET with "HEAD" here, the reply drops its body
+    ``segments``  the path, split at ``/``, each segment percent-decoded once: ``["db", "_design", "a"]``
+    ``doc_id``    the document id that the path names (``"a/b"``, ``"_design/a"``, ``"_local/a"``), else ``""``
+    ``rest``      the path below that, decoded: an attachment's name
+    ``user``      who asks
+    ``body_time`` milliseconds spent waiting for the body
+    """
+
+    __slots__ = (
+        "_body",
+        "_query",
+        "body_time",
+        "doc_id",
+        "method",
+        "node",
+        "query_string",
+        "raw",
+        "rest",
+        "segments",
+        "service",
+        "user",
+    )
+
+    def __init__(
+        self, service: "Service", raw: BaseRequest, method: str, segments: list[str], query_string: str
+    ) -> None:
+        self.service = service
+        self.node: Node = service.node
+        self.raw = raw
+        self.method = method
+        self.segments = segments
+        self.query_string = query_string
+        self.doc_id = ""
+        self.rest = ""
+        self.user: UserContext = NOBODY
+        self.body_time = 0
+        self._query: dict[str, str] | None = None
+        self._body: bytes | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The request headers; names in any case."""
+        return self.raw.headers
+
+    @property
+    def query_list(self) -> list[tuple[str, str]]:
+        """Decoded query parameters in their order, repeated ones included."""
+        return decode_query(self.query_string)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Decoded query parameters; of a repeated one the last value."""
+        if self._query is None:
+            self._query = dict(self.query_list) if self.query_string else {}
+        return self._query
+
+    @property
+    def base_url(self) -> str:
+        """``scheme://host`` as the client wrote the host, without a slash at the end; a proxy's word counts.
+
+        As ``chttpd:absolute_uri``: X-Forwarded-Host before Host, X-Forwarded-Ssl and X-Forwarded-Proto for the scheme.
+        """
+        headers = self.raw.headers
+        host = headers.get("X-Forwarded-Host") or headers.get(hdrs.HOST) or self._own_address()
+        forwarded_https = headers.get("X-Forwarded-Ssl") == "on" or headers.get("X-Forwarded-Proto") == "https"
+        return f"{'https' if forwarded_https or self.raw.secure else 'http'}://{host}"
+
+    @property
+    def remote(self) -> str | None:
+        """The peer's address."""
+        return self.raw.remote
+
+    @property
+    def content_type(self) -> str:
+        """The body's media type without parameters, in lower case; ``""`` if there is none."""
+        return self.raw.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+
+    @property
+    def if_none_match(self) -> str | None:
+        """The If-None-Match header as it stands; ``replies.etag_matches`` judges it."""
+        return self.raw.headers.get(hdrs.IF_NONE_MATCH)
+
+    @property
+    def if_match(self) -> str | None:
+        """The If-Match header without its quotes, as CouchDB reads it; None if there is none."""
+        value = self.raw.headers.get(hdrs.IF_MATCH)
+        return None if value is None else value.strip('"')
+
+    def database(self) -> "Database":
+        """The database of the first segment. Raises DatabaseNotFound."""
+        return self.node.registry.open(self.segments[0])
+
+    def require_json_type(self) -> None:
+        """Raises UnsupportedMediaType unless the Content-Type is ``application/json``."""
+        if self.content_type != JSON:
+            raise UnsupportedMediaType
+
+    async def body(self) -> bytes:
+        """The whole body, inflated.
+
+        Raises TooLarge beyond ``max_request_body``, UnsupportedMediaType for an unknown Content-Encoding.
+        """
+        if self._body is None:
+            started = time.monotonic()
+            self._body = await bodies.read_body(self.raw, self.node.settings.limits)
+            self.body_time = int((time.monotonic() - started) * 1000)
+        return self._body
+
+    async def json(self, *, require_json_type: bool = False) -> JsonValue:
+        """The body as JSON.
+
+        Raises InvalidJson (for an empty body too), BadRequest for its depth, what ``body`` raises and, if
+        ``require_json_type``, UnsupportedMediaType unless the Content-Type is ``application/json``.
+        """
+        if require_json_type:
+            self.require_json_type()
+        return await bodies.parse_json(await self.body(), self.node.settings.limits)
+
+    async def json_object(self, *, require_json_type: bool = False) -> dict[str, JsonValue]:
+        """As ``json``; raises BadRequest for anything but an object."""
+        value = await self.json(require_json_type=require_json_type)
+        if not isinstance(value, dict):
+            raise BadRequest("Request body must be a JSON object")
+        return value
+
+    def _own_address(self) -> str:
+        """Where the client reached this server, for one that sent no Host."""
+        address = self.raw.get_extra_info("sockname")
+        if not address:
+            return "localhost"
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,150 @@
+"""From path segments to a route, by a few dictionary look-ups.
+
+Owns the shapes that a path pattern can have and which of them wins; the table itself is ``app.py``. It must not know
+what a route does. Follows ``chttpd:process_request`` (empty segments count for nothing) and
+``chttpd_db:handle_request``.
+
+The shapes: literal segments, ``{name}`` for any one segment, ``{doc}`` for one that is (the end of) a document id,
+``{path...}`` at the end for one or more. ``_design%2F{doc}`` is a single segment that begins ``_design/`` once decoded.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from docstore.errors import MethodNotAllowed, NotFound
+from docstore.httpd.replies import Reply
+from docstore.httpd.request import Request
+from docstore.httpd.streaming import StreamReply
+
+Handler = Callable[[Request], Awaitable[Reply | StreamReply]]
+
+DATABASE = "{db}"
+DOCUMENT = "{doc}"
+REST = "{path...}"
+ENCODED_SLASH = "%2F"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table.
+
+    ``allow`` is CouchDB's list for the Allow header. ``open`` rows need no user.
+    """
+
+    pattern: str
+    allow: str
+    handlers: Mapping[str, Handler]
+    open: bool = False
+    segments: tuple[str, ...] = field(init=False)
+    has_rest: bool = field(init=False)
+    id_position: int = field(init=False)
+    id_prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        segments = tuple(segment for segment in self.pattern.split("/") if segment and segment != REST)
+        position = next((place for place, segment in enumerate(segments) if segment.endswith(DOCUMENT)), 0)
+        object.__setattr__(self, "segments", segments)
+        object.__setattr__(self, "has_rest", self.pattern.endswith(REST))
+        object.__setattr__(self, "id_position", position)
+        object.__setattr__(self, "id_prefix", "".join(f"{segment}/" for segment in segments[1:position]))
+
+    @property
+    def below_database(self) -> bool:
+        """Whether the first segment names a database."""
+        return self.segments[:1] == (DATABASE,)
+
+    def handler(self, method: str) -> Handler:
+        """The handler of a method; a HEAD goes to that of GET. Raises MethodNotAllowed."""
+        handler = self.handlers.get(method)
+        if handler is None and method == "HEAD":
+            handler = self.handlers.get("GET")
+        if handler is None:
+            raise MethodNotAllowed(self.allow)
+        return handler
+
+    def doc_id(self, segments: Sequence[str]) -> str:
+        """The document id in these segments, ``""`` if the pattern has none."""
+        return self.id_prefix + segments[self.id_position] if self.id_position else ""
+
+    def rest(self, segments: Sequence[str]) -> str:
+        """The segments that ``{path...}`` stands for, with slashes between them."""
+        return "/".join(segments[len(self.segments) :])
+
+    def matches(self, segments: Sequence[str]) -> bool:
+        """Whether these segments have the pattern's shape."""
+        own = len(self.segments)
+        if len(segments) <= own if self.has_rest else len(segments) != own:
+            return False
+        return all(ours[0] == "{" or ours == theirs for ours, theirs in zip(self.segments, segments, strict=False))
+
+
+def route(pattern: str, allow: str, **handlers: Handler) -> Route:
+    """A row that needs a user, if the server knows users."""
+    return Route(pattern, allow, handlers)
+
+
+def open_route(pattern: str, allow: str, **handlers: Handler) -> Route:
+    """A row that answers anybody."""
+    return Route(pattern, allow, handlers, open=True)
+
+
+class Router:
+    """The rows, arranged by their first literal segment."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._plain: dict[str, Route] = {}
+        self._of_server: dict[str, list[Route]] = {}
+        self._of_database: dict[str, list[Route]] = {}
+        self._encoded: list[tuple[str, Route]] = []
+        for row in self.routes:
+            if not row.below_database and row.segments:
+                self._of_server.setdefault(row.segments[0], []).append(row)
+            elif len(row.segments) < 2 or row.segments[1] == DOCUMENT:
+                self._plain[row.pattern] = row
+            elif ENCODED_SLASH in row.segments[1]:
+                self._encoded.append((row.segments[1].removesuffix(DOCUMENT).replace(ENCODED_SLASH, "/"), row))
+            else:
+                self._of_database.setdefault(row.segments[1], []).append(row)
+        self._document = self._plain["/{db}/{doc}"]
+        self._below_document = self._plain["/{db}/{doc}/{path...}"]
+
+    def find(self, segments: Sequence[str]) -> Route:
+        """The row for these segments.
+
+        A first segment that no endpoint of the server has is a database, a second that no endpoint of a database has
+        (with as many segments as it takes) is a document. Raises NotFound below an endpoint of the server.
+        """
+        if not segments:
+            return self._plain["/"]
+        rows = self._of_server.get(segments[0])
+        if rows is not None:
+            row = _first_match(rows, segments)
+            if row is None:
+                raise NotFound
+            return row
+        if len(segments) == 1:
+            return self._plain["/{db}"]
+        if segments[1][0] == "_":
+            row = self._reserved(segments)
+            if row is not None:
+                return row
+        return self._document if len(segments) == 2 else self._below_document
+
+    def _reserved(self, segments: Sequence[str]) -> Route | None:
+        """The row of an endpoint of a database, or of an id below ``_design`` or ``_local``."""
+        second = segments[1]
+        row = _first_match(self._of_database.get(second, ()), segments)
+        if row is not None:
+            return row
+        for prefix, encoded in self._encoded:
+            if second.startswith(prefix) and encoded.has_rest == (len(segments) > 2):
+                return encoded
+        return None
+
+
+def _first_match(rows: Iterable[Route], segments: Sequence[str]) -> Route | None:
+    for row in rows:
+        if row.matches(segments):
+            return row
+    return None

@@ -1,0 +1,125 @@
+"""``/_session``, with and without an administrator."""
+
+import base64
+import json
+
+import aiohttp
+import pytest
+
+from docstore.settings import Admin
+from docstore.testing import run_node
+
+HANDLERS = ["cookie", "default"]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+WRONG = {"error": "unauthorized", "reason": "Name or password is incorrect."}
+
+
+@pytest.fixture
+async def guarded():
+    async with (
+        run_node(admin=Admin("admin", "secret")) as server,
+        aiohttp.ClientSession(server.url, cookie_jar=aiohttp.DummyCookieJar()) as client,
+    ):
+        yield client
+
+
+async def ask(client, method, path="/_session", **options):
+    async with client.request(method, path, allow_redirects=False, **options) as response:
+        return response.status, json.loads(await response.text()), response.headers
+
+
+def session_of(headers):
+    return {"Cookie": headers["Set-Cookie"].split(";")[0]}
+
+
+def basic(credentials):
+    return {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
+
+
+def context(name, roles, **info):
+    return {
+        "ok": True,
+        "userCtx": {"name": name, "roles": roles},
+        "info": {"authentication_handlers": HANDLERS, **info},
+    }
+
+
+async def test_nobody(guarded):
+    assert (await ask(guarded, "GET"))[:2] == (200, context(None, []))
+    assert (await ask(guarded, "GET", headers={"Cookie": "AuthSession="}))[:2] == (200, context(None, []))
+    assert (await ask(guarded, "GET", "/_session?basic=true"))[:2] == (
+        401,
+        {"error": "unauthorized", "reason": "Please login."},
+    )
+
+
+async def test_basic(guarded):
+    recognised = context("admin", ["_admin"], authenticated="default")
+    assert (await ask(guarded, "GET", headers=basic("admin:secret")))[1] == recognised
+    assert (await ask(guarded, "GET", headers=basic("admin:no")))[:2] == (401, WRONG)
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"json": {"name": "admin", "password": "secret"}},
+        {"json": {"username": "admin", "password": "secret"}},
+        {"data": b"name=admin&password=secret", "headers": FORM},
+    ],
+)
+async def test_a_session(guarded, login):
+    status, body, headers = await ask(guarded, "POST", **login)
+    assert (status, body) == (200, {"ok": True, "name": "admin", "roles": ["_admin"]})
+    cookie = session_of(headers)
+    assert (await ask(guarded, "GET", headers=cookie))[1] == context("admin", ["_admin"], authenticated="cookie")
+    assert (await ask(guarded, "GET", "/_all_dbs", headers=cookie))[:2] == (200, [])
+    status, body, headers = await ask(guarded, "DELETE", headers=cookie)
+    assert (status, body) == (200, {"ok": True})
+    assert headers["Set-Cookie"].startswith("AuthSession=;")
+
+
+@pytest.mark.parametrize(
+    "form", [{"name": "admin", "password": "no"}, {"name": "other", "password": "secret"}, {"name": "admin"}]
+)
+async def test_a_wrong_login(guarded, form):
+    status, body, headers = await ask(guarded, "POST", json=form)
+    assert (status, body) == (401, WRONG)
+    assert headers["Set-Cookie"].startswith("AuthSession=;")
+
+
+@pytest.mark.parametrize("form", [{"json": {}}, {"json": {"name": 5}}, {"data": b"", "headers": FORM}, {"data": b"x"}])
+async def test_a_login_without_a_name(guarded, form):
+    assert (await ask(guarded, "POST", **form))[:2] == (
+        400,
+        {"error": "bad_request", "reason": "request body must contain a username"},
+    )
+
+
+async def test_a_login_that_cannot_be_read(guarded):
+    headers = {"Content-Type": "application/json"}
+    assert (await ask(guarded, "POST", data=b"{", headers=headers))[1]["reason"] == "invalid UTF-8 JSON"
+
+
+async def test_a_malformed_cookie(guarded):
+    status, body, _ = await ask(guarded, "GET", headers={"Cookie": "AuthSession=garbage"})
+    assert (status, body["reason"]) == (400, "Malformed AuthSession cookie. Please clear your cookies.")
+
+
+@pytest.mark.parametrize(("path", "target"), [("/foo", "/foo"), ("//evil.example/x", "/evil.example/x"), ("@x", "/@x")])
+async def test_a_redirect_stays_on_this_server(guarded, path, target):
+    url = str(guarded._base_url).rstrip("/")
+    login = {"name": "admin", "password": "secret"}
+    status, body, headers = await ask(guarded, "POST", "/_session", params={"next": path}, json=login)
+    assert (status, headers["Location"]) == (302, f"{url}{target}")
+    assert body["ok"] is True
+    status, body, headers = await ask(guarded, "POST", "/_session", params={"fail": path}, json={"name": "x"})
+    assert (status, headers["Location"], body) == (302, f"{url}{target}", WRONG)
+
+
+async def test_without_an_administrator_everyone_is_one(client):
+    party = context(None, ["_admin"], authenticated="default")
+    assert (await ask(client, "GET"))[1] == party
+    assert (await ask(client, "GET", headers=basic("any:thing")))[1] == party
+    status, body, headers = await ask(client, "POST", json={"name": "me", "password": "any"})
+    assert (status, body) == (200, {"ok": True, "name": "me", "roles": ["_admin"]})
+    assert headers["Set-Cookie"].startswith("AuthSession=")
