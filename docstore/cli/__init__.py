@@ -1,0 +1,1 @@
+"""The command line: one file per command. The only reader of arguments and environment."""

@@ -1,0 +1,38 @@
+"""``docstore check``: look for anything wrong in a store.
+
+Owns how findings are told: each is a line on standard output. What is looked for is in ``storage/check.py``.
+"""
+
+import math
+from pathlib import Path
+
+import click
+
+from docstore.cli.options import existing_data_option
+from docstore.errors import StoreUnusable
+from docstore.settings import StorageSettings
+from docstore.storage.check import check as findings_of
+from docstore.storage.environment import Environment
+
+EXIT_FINDINGS = 1
+
+
+@click.command()
+@existing_data_option
+def check(data: Path) -> int:
+    """Look for anything wrong in the data folder; a server may be running on it.
+
+    The exit status is 0 for a clean store, 1 with findings, each of which is a line, and 2 when there is no
+    store that could be checked.
+    """
+    settings = StorageSettings(snapshot_max_age=math.inf)
+    count = 0
+    try:
+        with Environment.open(data, settings, read_only=True) as environment, environment.snapshot() as snapshot:
+            for finding in findings_of(snapshot):
+                click.echo(finding)
+                count += 1
+    except StoreUnusable as error:
+        raise click.BadParameter(error.reason, param_hint="--data") from None
+    click.echo(f"{data}: {'clean' if count == 0 else f'{count} findings'}", err=True)
+    return 0 if count == 0 else EXIT_FINDINGS

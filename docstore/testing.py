@@ -1,0 +1,142 @@
+"""A docstore server for tests: in this process, on a free port, with its data in a temporary folder.
+
+    async with run_node() as server:          # on the running event loop
+        ... server.url ...
+
+    with run_node_in_thread() as server:      # on an event loop of its own, for tests that are not async
+        ... server.url ...
+
+Owns the start and stop of such a server. It knows nothing of any test framework; the pytest fixture is in
+``pytest_plugin``. The data need not outlive the test, so nothing is synced to disk unless ``storage`` says otherwise.
+"""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from docstore.httpd.listener import Listener
+from docstore.node import Node
+from docstore.settings import Durability, Settings, StorageSettings
+
+HOST = "127.0.0.1"
+FREE_PORT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TestNode:
+    """A running server. ``url`` has no slash at its end; ``node`` is for looking inside."""
+
+    __test__ = False  # not a test class, whatever its name says to a collector
+
+    url: str
+    node: Node
+    settings: Settings
+
+    @property
+    def data(self) -> Path:
+        """The folder of its data."""
+        return self.settings.data
+
+
+@asynccontextmanager
+async def run_node(**settings: Any) -> AsyncIterator[TestNode]:
+    """Run a server on the running event loop until the block ends.
+
+    ``settings`` are fields of ``docstore.settings.Settings``. With ``data`` the folder is the caller's and stays;
+    without it, it is temporary.
+    """
+    with _complete(settings) as complete:
+        node = Node(complete)
+        await node.start()
+        try:
+            listener = await Listener.start(node, complete.host, complete.port)
+            try:
+                yield TestNode(listener.url, node, complete)
+            finally:
+                await listener.stop()
+        finally:
+            await node.stop()
+
+
+@contextmanager
+def run_node_in_thread(**settings: Any) -> Iterator[TestNode]:
+    """Run a server on a thread with an event loop of its own until the block ends; arguments as ``run_node``.
+
+    An error of its start is raised here, one of its stop when the block ends.
+    """
+    thread = _ServerThread(settings)
+    server = thread.wait_until_started()
+    try:
+        yield server
+    finally:
+        thread.stop()
+
+
+class _ServerThread:
+    """The thread of ``run_node_in_thread``."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._started = threading.Event()
+        self._server: TestNode | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="docstore-testing", daemon=True)
+        self._thread.start()
+
+    def wait_until_started(self) -> TestNode:
+        self._started.wait()
+        if self._server is None:
+            self._join()
+            raise RuntimeError("the server ended before it started")
+        return self._server
+
+    def stop(self) -> None:
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._join()
+
+    def _join(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:  # it belongs to the thread that waits
+            self._error = error
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with run_node(**self._settings) as server:
+            self._server = server
+            self._started.set()
+            await self._stop.wait()
+
+
+@contextmanager
+def _complete(settings: dict[str, Any]) -> Iterator[Settings]:
+    """The settings with the defaults of a test, and a temporary folder if none is given."""
+    defaults: dict[str, Any] = {
+        "host": HOST,
+        "port": FREE_PORT,
+        "storage": StorageSettings(durability=Durability.NONE),
+    }
+    if "data" in settings:
+        yield Settings(**{**defaults, **settings})
+        return
+    with tempfile.TemporaryDirectory(prefix="docstore-") as folder:
+        yield Settings(**{**defaults, **settings, "data": Path(folder)})

@@ -1,0 +1,71 @@
+"""``docstore check`` and ``docstore compact`` as programs, on stopped and on running stores."""
+
+import json
+import urllib.request
+from pathlib import Path
+
+import lmdb
+
+from tests.cli.running import run_program, serving
+
+ELEMENTS = Path(__file__).parents[2] / "docs" / "quickstart" / "elements.json"
+
+
+def load(data: Path, *arguments: str) -> None:
+    assert run_program("load", "elements", ELEMENTS, "--data", data, *arguments).status == 0
+
+
+def test_check_is_silent_about_a_clean_store(tmp_path: Path) -> None:
+    load(tmp_path)
+    said = run_program("check", "--data", tmp_path)
+    assert (said.status, said.out) == (0, "")
+    assert "clean" in said.err
+
+
+def test_check_reads_beside_a_running_server(tmp_path: Path) -> None:
+    load(tmp_path)
+    with serving(tmp_path) as server:
+        request = urllib.request.Request(f"{server.url}/films", method="PUT")
+        urllib.request.urlopen(request).close()
+        assert run_program("check", "--data", tmp_path).status == 0
+        urllib.request.urlopen(f"{server.url}/elements/Hg").close()
+
+
+def test_check_tells_each_finding_in_a_line(tmp_path: Path) -> None:
+    load(tmp_path)
+    with lmdb.open(str(tmp_path / "docs.mdb"), subdir=False, max_dbs=64) as environment:
+        bodies = environment.open_db(b"bodies", create=False)
+        with environment.begin(write=True, db=bodies) as transaction, transaction.cursor() as cursor:
+            for _ in range(2):
+                assert cursor.first()
+                assert cursor.delete()
+    said = run_program("check", "--data", tmp_path)
+    assert said.status == 1
+    assert len(said.out.splitlines()) >= 2
+    assert "findings" in said.err
+
+
+def test_compact_makes_the_file_smaller_and_keeps_the_documents(tmp_path: Path) -> None:
+    load(tmp_path)
+    for number in range(3):
+        rows = json.loads(ELEMENTS.read_text())
+        changed = tmp_path / "changed.json"
+        changed.write_text(json.dumps([{**row, "edit": number, "filler": "x" * 2000} for row in rows]))
+        said = run_program("load", "elements", changed, "--data", tmp_path, "--update")
+        assert said.status == 0
+    file = tmp_path / "docs.mdb"
+    before = file.stat().st_size
+    said = run_program("compact", "--data", tmp_path)
+    assert (said.status, said.err) == (0, "")
+    assert file.stat().st_size < before / 2
+    assert run_program("check", "--data", tmp_path).status == 0
+    assert run_program("load", "elements", changed, "--data", tmp_path).out.endswith("0 written, 118 unchanged\n")
+
+
+def test_compact_refuses_a_folder_that_a_server_has(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        said = run_program("compact", "--data", tmp_path)
+        assert said.status == 1
+        assert server.url in said.err
+        assert said.err.count("\n") == 1
+        urllib.request.urlopen(server.url).close()

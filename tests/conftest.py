@@ -1,0 +1,38 @@
+"""Fixtures that many tests share: a running server of the test's own, and a client for it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:  # imported when first asked for: the tests of the lower layers need no server
+    import aiohttp
+
+    from docstore.testing import TestNode
+
+
+# How long one example takes says more of what else the machine does than of the law.
+settings.register_profile("docstore", deadline=None)
+settings.load_profile("docstore")
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> "AsyncIterator[TestNode]":
+    """An empty server on a free port. When the test ends its store must pass the check."""
+    from docstore.testing import run_node
+    from tests.storage_findings import storage_findings
+
+    async with run_node(data=tmp_path / "data") as running:
+        yield running
+        assert storage_findings(running.node) == []
+
+
+@pytest.fixture
+async def client(server: "TestNode") -> "AsyncIterator[aiohttp.ClientSession]":
+    """A client of the server: ``await client.get("/db")``."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(server.url) as session:
+        yield session

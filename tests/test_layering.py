@@ -1,0 +1,231 @@
+"""The house rules that no other tool checks: layers, purity, sizes, docstrings.
+
+Read from the source with ``ast``; nothing is imported. An exception to a rule is listed here by name, with its reason,
+and fails the test once it is no longer needed.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "docstore"
+MAX_MODULE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+# From the bottom up. A module imports from its own layer and from those before it.
+LAYERS = (
+    ("docstore",),
+    ("docstore.errors", "docstore.settings"),
+    ("docstore.core",),
+    ("docstore.storage",),
+    ("docstore.database",),
+    ("docstore.query", "docstore.replication"),
+    ("docstore.node",),
+    ("docstore.httpd",),
+    ("docstore.testing", "docstore.cli", "docstore.client", "docstore.lab"),
+    ("docstore.pytest_plugin", "docstore.__main__"),
+)
+
+# What a layer may import from outside besides the standard library.
+OUTSIDE = {
+    "docstore.core": {"msgspec", "icu"},
+    "docstore.storage": {"lmdb", "msgpack", "msgspec"},
+    "docstore.database": {"msgspec"},
+    "docstore.httpd": {"aiohttp", "msgspec", "multidict", "yarl"},
+    "docstore.testing": {"uvloop"},
+    "docstore.pytest_plugin": {"pytest"},
+    "docstore.cli": {"aiohttp", "click", "rich", "uvloop", "yarl"},
+}
+
+# The core computes; it neither waits, nor reads, nor knows the time.
+IMPURE = {
+    "asyncio", "concurrent", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
+    "select", "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "time", "uuid",
+}  # fmt: skip
+
+DRAWERS = {"common", "helpers", "misc", "util", "utils"}
+
+LONG_MODULES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+UPWARD_IMPORTS: dict[str, str] = {}
+SILENCED: dict[str, str] = {}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(), filename=module)
+
+
+def layer_of(module: str) -> tuple[int, str]:
+    """The layer's place in the list and its name. A module that no layer names is an error."""
+    for place, names in reversed(list(enumerate(LAYERS))):
+        for name in names:
+            if module == name or (place > 0 and module.startswith(f"{name}.")):
+                return place, name
+    raise AssertionError(f"{module} belongs to no layer")
+
+
+def imports_of(module: str) -> Iterator[str]:
+    """Every module imported anywhere in the module, by its full name."""
+    package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base]).rstrip(".")
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield name if name in MODULES else base
+
+
+def functions_of(module: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function with its name within the module."""
+
+    def walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+        for child in ast.iter_child_nodes(node):
+            name = prefix
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{prefix}.{child.name}"
+                if not isinstance(child, ast.ClassDef):
+                    yield name, child
+            yield from walk(child, name)
+
+    return walk(tree_of(module), module)
+
+
+def check_against(found: dict[str, str], allowed: dict[str, str]) -> None:
+    """Everything found is allowed, and everything allowed is still found."""
+    broken = [f"{name}: {what}" for name, what in found.items() if name not in allowed]
+    unneeded = [f"{name}: the exception is no longer needed" for name in allowed if name not in found]
+    assert not broken + unneeded, "\n".join(["", *broken, *unneeded])
+
+
+def test_imports_go_downwards() -> None:
+    found = {}
+    for module in MODULES:
+        place, _ = layer_of(module)
+        for imported in imports_of(module):
+            if imported.split(".")[0] == "docstore" and layer_of(imported)[0] > place:
+                found[f"{module} -> {imported}"] = "imports a layer above its own"
+    check_against(found, UPWARD_IMPORTS)
+
+
+def test_parallel_layers_do_not_know_each_other() -> None:
+    parallel = {("docstore.query", "docstore.replication"), ("docstore.testing", "docstore.cli")}
+    for module in MODULES:
+        for imported in imports_of(module):
+            if imported.split(".")[0] == "docstore":
+                pair = (layer_of(module)[1], layer_of(imported)[1])
+                assert pair not in parallel, f"{module} imports {imported}"
+                assert pair[::-1] not in parallel, f"{module} imports {imported}"
+
+
+def test_no_import_cycles() -> None:
+    graph = {module: [name for name in imports_at_run_time(module) if name in MODULES] for module in MODULES}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in done:
+            for imported in graph[module]:
+                visit(imported, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+def imports_at_run_time(module: str) -> Iterator[str]:
+    """What importing the module imports: statements at its top level, without those for type checkers."""
+    for node in tree_of(module).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else str(node.module)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_layer_keeps_to_its_libraries(module: str) -> None:
+    import sys
+
+    allowed = OUTSIDE.get(layer_of(module)[1], set())
+    for imported in imports_of(module):
+        root = imported.split(".")[0]
+        if root not in sys.stdlib_module_names and root not in {"docstore", "__future__"}:
+            assert root in allowed, f"{module} imports {root}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("docstore.core")])
+def test_the_core_is_pure(module: str) -> None:
+    roots = {imported.split(".")[0] for imported in imports_of(module)}
+    assert not roots & IMPURE, f"{module} imports {roots & IMPURE}"
+    for node in ast.walk(tree_of(module)):
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{module} line {node.lineno} is async"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "print", "input"}, f"{module} line {node.lineno} does I/O"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("docstore.cli")])
+def test_only_the_command_line_reads_arguments_and_environment(module: str) -> None:
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            assert name not in {"os.environ", "os.getenv", "sys.argv"}, f"{module} line {node.lineno} reads {name}"
+        if isinstance(node, ast.ImportFrom) and node.module in {"os", "sys"}:
+            taken = {alias.name for alias in node.names} & {"environ", "getenv", "argv"}
+            assert not taken, f"{module} line {node.lineno} imports {taken}"
+
+
+def test_modules_are_short() -> None:
+    lengths = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+    found = {module: f"{lines} lines" for module, lines in lengths.items() if lines > MAX_MODULE_LINES}
+    check_against(found, LONG_MODULES)
+
+
+def test_functions_are_short() -> None:
+    found = {}
+    for module in MODULES:
+        for name, function in functions_of(module):
+            lines = (function.end_lineno or function.lineno) - function.lineno + 1
+            if lines > MAX_FUNCTION_LINES:
+                found[name] = f"{lines} lines"
+    check_against(found, LONG_FUNCTIONS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_what_it_owns(module: str) -> None:
+    docstring = ast.get_docstring(tree_of(module))
+    assert docstring, f"{module} has no docstring"
+    assert MODULES[module].name in {"__init__.py", "__main__.py"} or "own" in docstring.lower().split("\n\n", 1)[-1], (
+        f"{module} does not say what it owns"
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_drawers(module: str) -> None:
+    assert not set(module.split(".")) & DRAWERS
+
+
+def test_no_checker_is_silenced() -> None:
+    found = {}
+    for module, path in MODULES.items():
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if "# type: ignore" in line or "# noqa" in line:
+                found[f"{module}: {line.strip()}"] = f"line {number}"
+    check_against(found, SILENCED)
