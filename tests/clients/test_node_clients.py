@@ -1,0 +1,61 @@
+"""Stock JavaScript clients (PouchDB, nano) against docstore, as their users run them."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from docstore.testing import TestNode, run_node
+
+HERE = Path(__file__).parent
+NODE = shutil.which("node")
+TIMEOUT_SECONDS = 120
+
+pytestmark = [
+    pytest.mark.clients,
+    pytest.mark.skipif(NODE is None, reason="node is not installed"),
+    pytest.mark.skipif(
+        not (HERE / "node_modules" / "pouchdb-node").is_dir(), reason="npm packages are not installed (make sets them up)"
+    ),
+]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TestNode]:
+    async with run_node() as node:
+        yield node
+
+
+async def run_script(script: str, *arguments: str) -> dict[str, object]:
+    """Run one script to its end; its last line of output, decoded."""
+    assert NODE is not None
+    process = await asyncio.create_subprocess_exec(
+        NODE, str(HERE / script), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode == 0, f"{script} failed:\n{out.decode()}\n{err.decode()}"
+    result = json.loads(out.decode().strip().splitlines()[-1])
+    assert isinstance(result, dict)
+    return result
+
+
+async def test_pouchdb_over_http(server: TestNode) -> None:
+    result = await run_script("pouchdb_remote.js", f"{server.url}/pouch")
+    assert result == {"docs": 255}
+
+
+async def test_pouchdb_two_way_sync_of_real_data_ends_in_equal_conflicts(server: TestNode, tmp_path: Path) -> None:
+    result = await run_script("pouchdb_sync.js", f"{server.url}/countries", str(tmp_path))
+    assert result["countries"] == 250
+
+
+async def test_nano(server: TestNode) -> None:
+    assert await run_script("nano_remote.js", server.url, "nano") == {"ok": True}

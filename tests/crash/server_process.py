@@ -1,0 +1,103 @@
+"""Starts the real server process (``docstore serve``) for tests that kill or trace it.
+
+Owns the child process and a small blocking HTTP client; it knows nothing of what a test writes.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+class ServerProcess:
+    """``docstore serve`` on a free loopback port, with its data in ``data``."""
+
+    def __init__(
+        self, data: Path, *, arguments: Sequence[str] = (), before: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> None:
+        script = Path(sys.executable).parent / "docstore"
+        command = [*before, str(script), "serve", "--port", "0", "--data", str(data), *arguments]
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=None if env is None else dict(env)
+        )
+        self.port = self._read_port()
+        self._pid = _child_of(self._process.pid) if before else self._process.pid
+
+    def _read_port(self) -> int:
+        assert self._process.stdout is not None
+        said: list[str] = []
+        for line in self._process.stdout:
+            if found := URL.search(line):
+                return int(found.group(1))
+            said.append(line)
+        self._process.wait()
+        raise AssertionError(f"the server ended before it named its URL: {''.join(said)}")
+
+    def connect(self) -> "Connection":
+        """A keep-alive connection of its own."""
+        return Connection(self.port)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until the process is gone."""
+        os.kill(self._pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait; SIGKILL when that takes too long."""
+        os.kill(self._pid, signal.SIGTERM)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self.stop()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _child_of(pid: int) -> int:
+    """The one child of a process that wraps the server, such as strace, which keeps signals to itself."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+class Connection:
+    """Blocking JSON over one HTTP connection."""
+
+    def __init__(self, port: int) -> None:
+        self._http = HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def request(self, method: str, path: str, body: object = None) -> tuple[int, object]:
+        """Status and decoded body of one exchange."""
+        data = None if body is None else json.dumps(body).encode()
+        self._http.request(method, path, data, {"Content-Type": "application/json"})
+        response = self._http.getresponse()
+        text = response.read()
+        return response.status, json.loads(text) if text else None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+
+def check_findings(data: Path) -> list[str]:
+    """What ``docstore check`` says about a data folder, a line each; nothing when it is clean."""
+    script = Path(sys.executable).parent / "docstore"
+    done = subprocess.run([str(script), "check", "--data", str(data)], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return [] if done.returncode == 0 else done.stdout.splitlines() or ["exit 1 without a finding"]
