@@ -1,0 +1,127 @@
+"""``python -m bench``: asks every question in one run and prints a Markdown table.
+
+Usage: python -m bench [--peer URL] [--quick] [--only WORD]
+"""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import click
+
+from bench import documents, questions, servers, wrk
+from bench.report import Row, markdown
+from bench.servers import Target
+
+
+class Run:
+    """One run: docstore in a temporary folder, perhaps a peer beside it, and how long each load lasts."""
+
+    def __init__(self, folder: Path, targets: list[Target], quick: bool) -> None:
+        self.folder = folder
+        self.targets = targets
+        self.docstore = targets[0]
+        self.seconds = 2.0 if quick else 8.0
+        self.count = 20_000 if quick else 100_000
+
+    def reads(self) -> list[Row]:
+        """GET of one document, beside a bare handler that answers the same bytes and headers."""
+        for target in self.targets:
+            questions.create(target, "db")
+            target.once("PUT", "/db/doc", documents.document(1))
+        connection = self.docstore.connection()
+        connection.request("GET", "/db/doc")
+        reply = connection.getresponse()
+        kept = {name: value for name, value in reply.getheaders() if name not in ("Content-Length", "Date", "Server")}
+        body = reply.read()
+        connection.close()
+        rows = []
+        with servers.bare_handler(reply.status, kept, body) as bare:
+            for connections in (1, 32):
+                figures = {
+                    target.name: questions.gets(target, "/db/doc", self.seconds, connections).rate
+                    for target in [*self.targets, bare]
+                }
+                rows.append(Row(f"GET document, {connections} connections", "1/s", figures))
+        return rows
+
+    def writes(self) -> list[Row]:
+        """Durable PUTs beside a bare group commit, refused PUTs, and one document updated again and again."""
+        rows = []
+        with servers.bare_group_commit(self.folder) as bare:
+            for connections in (1, 32, 128):
+                figures = {
+                    target.name: questions.puts_new(target, self.seconds, connections) for target in self.targets
+                }
+                figures[bare.name] = questions.puts_bare(bare, self.seconds, connections)
+                rows.append(Row(f"PUT new document, {connections} connections", "1/s", figures))
+        stale = {target.name: questions.puts_stale(target, self.seconds, 32) for target in self.targets}
+        rows.append(Row("PUT without a rev -> 409, 32 connections", "1/s", stale))
+        one = {target.name: questions.one_document_updated(target, 1_000) for target in self.targets}
+        return [*rows, Row("one document updated 1,000 times", "1/s", one)]
+
+    def feeds(self) -> list[Row]:
+        """Bulk writes, then the listings of what they wrote."""
+        per = {target.name: questions.bulk_docs(target, self.count) for target in self.targets}
+        pages = {target.name: questions.all_docs_pages(target, self.count, 300) for target in self.targets}
+        feed = {target.name: questions.whole_changes_feed(target, self.count) for target in self.targets}
+        full = {
+            target.name: questions.whole_changes_feed(target, self.count, "?include_docs=true")
+            for target in self.targets
+        }
+        return [
+            Row("_bulk_docs, 1,000 a request", "docs/s", per),
+            Row("_all_docs include_docs, 100 a page", "rows/s", pages),
+            Row("_changes, whole feed", "rows/s", feed),
+            Row("_changes include_docs, whole feed", "rows/s", full),
+        ]
+
+    def waiting(self) -> list[Row]:
+        """Latencies: a long poll's wake-up and a GET beside a steady bulk load."""
+        wake = {target.name: questions.long_poll_wake_up(target, 50) * 1_000 for target in self.targets}
+        beside = {target.name: questions.get_beside_bulk(target, self.seconds).p99 * 1_000 for target in self.targets}
+        return [
+            Row("long-poll wake-up after a write, median", "ms", wake, less_is_better=True),
+            Row("GET beside steady _bulk_docs, p99", "ms", beside, less_is_better=True),
+        ]
+
+    def footprint(self) -> list[Row]:
+        """What a server that holds the documents costs: start-up, file, memory."""
+        with tempfile.TemporaryDirectory() as name:
+            data = Path(name)
+            with servers.docstore(data) as fresh:
+                questions.bulk_docs(fresh, self.count)
+                memory = questions.memory_after_loading(fresh) / 1e6
+            size = questions.file_bytes_per_document(data, self.count)
+            start = min(servers.seconds_until_answer(data) for _ in range(3))
+        return [
+            Row("start of docstore serve until it answers", "s", {"docstore": start}, less_is_better=True),
+            Row("file bytes per document of 330 bytes", "bytes", {"docstore": size}, less_is_better=True),
+            Row(f"RssAnon after loading {self.count:,} documents", "MB", {"docstore": memory}, less_is_better=True),
+        ]
+
+
+@click.command()
+@click.option("--peer", help="URL of another server to ask the same of (credentials may stand in it).")
+@click.option("--quick", is_flag=True, help="Short loads and 20,000 documents instead of 100,000.")
+@click.option("--only", help="Only the questions whose name has this word: reads writes feeds waiting footprint.")
+def main(peer: str | None, quick: bool, only: str | None) -> None:
+    """Measure docstore and print a Markdown table of figures and ratios."""
+    if not wrk.available():
+        raise click.ClickException("wrk is not installed (Debian: apt-get install wrk)")
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        targets = [stack.enter_context(servers.docstore(folder / "data"))]
+        if peer:
+            targets.append(servers.peer(peer))
+        run = Run(folder, targets, quick)
+        rows: list[Row] = []
+        for question in (run.reads, run.writes, run.feeds, run.waiting, run.footprint):
+            if only is None or only in question.__name__:
+                click.echo(f"... {question.__name__}", err=True)
+                rows += question()
+        click.echo(markdown(rows))
+
+
+if __name__ == "__main__":
+    main()
