@@ -18,7 +18,8 @@ pytestmark = [
     pytest.mark.clients,
     pytest.mark.skipif(NODE is None, reason="node is not installed"),
     pytest.mark.skipif(
-        not (HERE / "node_modules" / "pouchdb-node").is_dir(), reason="npm packages are not installed (make sets them up)"
+        not (HERE / "node_modules" / "pouchdb-node").is_dir(),
+        reason="npm packages are not installed",
     ),
 ]
 

@@ -22,7 +22,12 @@ class ServerProcess:
     """``docstore serve`` on a free loopback port, with its data in ``data``."""
 
     def __init__(
-        self, data: Path, *, arguments: Sequence[str] = (), before: Sequence[str] = (), env: Mapping[str, str] | None = None
+        self,
+        data: Path,
+        *,
+        arguments: Sequence[str] = (),
+        before: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
         script = Path(sys.executable).parent / "docstore"
         command = [*before, str(script), "serve", "--port", "0", "--data", str(data), *arguments]
@@ -63,7 +68,9 @@ class ServerProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._process.poll() is None:
             self.stop()
         if self._process.stdout is not None:
@@ -86,8 +93,8 @@ class Connection:
         """Status and decoded body of one exchange."""
         data = None if body is None else json.dumps(body).encode()
         self._http.request(method, path, data, {"Content-Type": "application/json"})
-        response = self._http.getresponse()
-        text = response.read()
+        with self._http.getresponse() as response:
+            text = response.read()
         return response.status, json.loads(text) if text else None
 
     def close(self) -> None:

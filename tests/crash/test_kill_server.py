@@ -61,6 +61,8 @@ class Writer(threading.Thread):
             return  # the server was killed, which is the point
         except AssertionError as failed:
             self.surprise = str(failed)
+        finally:
+            self._connection.close()
 
     def _single(self, number: int) -> None:
         update = bool(self._last) and self._random.random() < 0.5
