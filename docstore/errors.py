@@ -5,6 +5,8 @@
         InvalidJson                         bad_request: invalid UTF-8 JSON
         InvalidRev                          bad_request: Invalid rev format
         DigestMismatch                      content_md5_mismatch
+        InconsistentUploadLength            inconsistent_upload_length
+        UploadCompleted                     completed_upload
         QueryParseError                     query_parse_error
         IllegalDocId                        illegal_docid
         IllegalDatabaseName                 illegal_database_name
@@ -19,7 +21,6 @@
       NotAcceptable                    406  not_acceptable
       Conflict                         409  conflict: Document update conflict.
         OffsetMismatch
-        MissingParent                       not_found: missing_rev
       PreconditionFailed               412  precondition_failed
         DatabaseExists                      file_exists
         MissingStub                         missing_stub
@@ -28,6 +29,7 @@
         AttachmentTooLarge                  attachment_too_large
       UnsupportedMediaType             415  bad_content_type
       RangeNotSatisfiable              416  requested_range_not_satisfiable
+      ChecksumMismatch                 460  checksum_mismatch
       NotImplementedHere               501  not_implemented
       StorageFailed                    500  storage_failed
       StorageFull                      507  insufficient_storage
@@ -80,6 +82,19 @@ class DigestMismatch(BadRequest):
 
     error = "content_md5_mismatch"
     default_reason = "Possible message corruption."
+
+
+class InconsistentUploadLength(BadRequest):
+    """An upload whose requests do not agree on how many bytes it has."""
+
+    error = "inconsistent_upload_length"
+
+
+class UploadCompleted(BadRequest):
+    """An upload that cannot be changed any more: a revision has its bytes."""
+
+    error = "completed_upload"
+    default_reason = "The upload is completed already."
 
 
 class QueryParseError(BadRequest):
@@ -179,13 +194,6 @@ class Conflict(DocstoreError):
     default_reason = "Document update conflict."
 
 
-class MissingParent(Conflict):
-    """The revision whose attachments are to be changed is not there."""
-
-    error = "not_found"
-    default_reason = "missing_rev"
-
-
 class OffsetMismatch(Conflict):
     """Bytes that were to be appended elsewhere than at the end. ``offset`` is where the end is."""
 
@@ -245,6 +253,13 @@ class RangeNotSatisfiable(DocstoreError):
 
     error = "requested_range_not_satisfiable"
     default_reason = "Requested range not satisfiable"
+
+
+class ChecksumMismatch(DocstoreError):
+    """Bytes of an upload that do not have the checksum sent with them; they do not count."""
+
+    error = "checksum_mismatch"
+    default_reason = "The bytes do not have this checksum; they were not kept."
 
 
 class NotImplementedHere(DocstoreError):

@@ -7,6 +7,7 @@ HTTP::
       writer         carries out commands (database/updater.py) in group commits
         registry     the databases; is told of each commit, and wakes through
           notifier   those who wait for changes
+        uploads      the resumable uploads of attachments, and their expiry
 
 A stop goes the other way: nobody waits any more, what was accepted is written, the store is closed cleanly.
 """
@@ -23,6 +24,7 @@ from docstore.database.active_tasks import ActiveTasks
 from docstore.database.notifier import Notifier
 from docstore.database.registry import Registry
 from docstore.database.updater import apply
+from docstore.database.uploads import Uploads
 from docstore.database.uuids import UuidGenerator
 from docstore.settings import Settings
 from docstore.storage.environment import Environment
@@ -60,6 +62,7 @@ class Node:
     env: Environment
     writer: Writer
     registry: Registry
+    uploads: Uploads
     uuid: str
     started_at: float
 
@@ -88,14 +91,26 @@ class Node:
             clock=_microseconds,
             new_uuid=lambda: uuid4().hex,
         )
+        self.uploads = Uploads(
+            self.env,
+            self.writer,
+            self.registry.blobs,
+            clock=_microseconds,
+            new_uuid=lambda: uuid4().bytes,
+            lifetime=settings.upload_lifetime,
+            limits=settings.limits,
+        )
         self.started_at = time.time()
         self._old_switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
+        await self.registry.blobs.collector.start()
+        await self.uploads.start()
         self.registry.resume_sweeps()
 
     async def stop(self) -> None:
         """End all feeds, finish what was accepted, close the store cleanly."""
         self.notifier.close()
+        await self.uploads.stop()
         await self.registry.stop()
         await self.writer.close()
         self.env.close()

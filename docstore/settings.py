@@ -78,6 +78,7 @@ class Settings:
     admin: Admin | None = None
     uuid_algorithm: UuidAlgorithm = UuidAlgorithm.SEQUENTIAL
     cookie_lifetime: float = 600.0
+    upload_lifetime: float = 86_400.0
     changes_heartbeat: float = 60.0
     changes_timeout: float = 60.0
     shutdown_grace: float = 10.0

@@ -1,8 +1,8 @@
 """The store as plain dicts: what a database must do, said as simply as possible.
 
-The model keeps a document as a dict of revisions and works everything else out anew at each question. It knows no bytes,
-no tables and no tricks, and of the code that it is used to test it borrows the names of revisions alone. It does not
-compute revision ids: it takes those that the database makes.
+The model keeps a document as a dict of revisions and works everything else out anew at each question. It knows no
+bytes, no tables and no tricks, and of the code that it is used to test it borrows the names of revisions alone. It does
+not compute revision ids: it takes those that the database makes.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ CONFLICT = "conflict"
 
 @dataclass
 class Revision:
-    """``body`` is None for a revision that is known only as an ancestor, or whose body a compaction may have dropped."""
+    """``body`` is None where a revision is known only as an ancestor, or a compaction may have dropped its body."""
 
     parent: Rev | None
     written: bool = False
@@ -118,13 +118,15 @@ class ModelDocument:
                 revision.parent = None
 
     def copy(self) -> "ModelDocument":
-        revisions = {rev: Revision(one.parent, one.written, one.deleted, one.body) for rev, one in self.revisions.items()}
+        revisions = {
+            rev: Revision(one.parent, one.written, one.deleted, one.body) for rev, one in self.revisions.items()
+        }
         return ModelDocument(revisions, self.changed)
 
     def stems_joined_roots(self, paths: list[list[Rev]], limit: int) -> bool:
         """Whether these paths tie several roots together in a tree that is then stemmed.
 
-        How much of the tie is left depends on the order of things (``core/revtree.py`` says how); no matter for a model.
+        How much of the tie is left depends on the order of things (``core/revtree.py`` says how): not for a model.
         """
         grown, ties = self.copy(), False
         for path in paths:

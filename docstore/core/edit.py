@@ -217,6 +217,13 @@ def refuse_delete(head: Head | None) -> DocstoreError | None:
     return DocumentDeleted() if head.deleted else None
 
 
+def is_stale(head: Head | None, parent: Rev | None) -> bool:
+    """Whether the head alone tells that an interactive edit of this parent is a conflict; False is no promise."""
+    if head is None or head.deleted:
+        return False
+    return parent is None or (head.linear and parent != head.winner)
+
+
 def head_of(tree: RevTree, seq: int) -> Head:
     """The head of a document with this tree and update sequence."""
     winner = tree.winner()

@@ -8,12 +8,12 @@ Owns the rule by which the live leaves of a document become one body, given the 
     merged     {"name": "Eve", "age": 31, "tags": ["b", "c"]}     no clash
 
 A place that one side changed takes that side's value. Objects are merged member by member; arrays of unique scalars
-as sets that keep their order, unless a side put the surviving items in another order; everything else is an atom. A place
-that both sides changed differently is a clash: the earlier side in winner order keeps its value there, and the place is
-named by its JSON Pointer (RFC 6901). Leaves fold in winner order, so every node that merges the same leaves against the
-same ancestor gets the same bytes and therefore the same revision.
+as sets that keep their order, unless a side put the surviving items in another order; everything else is an atom. A
+place that both sides changed differently is a clash: the earlier side in winner order keeps its value there, and the
+place is named by its JSON Pointer (RFC 6901). Leaves fold in winner order, so every node that merges the same leaves
+against the same ancestor gets the same bytes and therefore the same revision.
 
-It must know nothing of trees, revisions or storage. Values are JSON values; ``1``, ``1.0`` and ``true`` are three values.
+It must know nothing of trees, revisions or storage. Values are JSON values; ``1``, ``1.0`` and ``true`` are three.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -96,7 +96,7 @@ def read_pointer(value: JsonValue, pointer: str) -> JsonValue:
 
 
 def same_json(left: Place, right: Place) -> bool:
-    """Whether two values are the same JSON: kinds of numbers and booleans differ, the order of members does not matter."""
+    """Whether two values are the same JSON: kinds of numbers differ, the order of members does not matter."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict) and isinstance(right, dict):

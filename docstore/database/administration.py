@@ -18,7 +18,7 @@ from docstore.database.commands import (
     SweepDatabase,
 )
 from docstore.errors import BadRequest, DocstoreError
-from docstore.storage import compaction, databases, keys, purges
+from docstore.storage import compaction, databases, keys, purges, uploads
 from docstore.storage.rows import DatabaseRow
 from docstore.storage.tables import ReadTransaction
 from docstore.storage.transactions import GroupTransaction
@@ -57,7 +57,7 @@ def delete(txn: GroupTransaction, command: DeleteDatabase) -> int:
 
 def sweep(txn: GroupTransaction, command: SweepDatabase) -> bool:
     """One step of a sweep; True when nothing is left."""
-    return compaction.sweep(txn, command.number)
+    return uploads.sweep(txn, command.number) and compaction.sweep(txn, command.number)
 
 
 def compact(txn: GroupTransaction, command: CompactDatabase) -> int | None:

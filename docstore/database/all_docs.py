@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
 from docstore.database.all_docs_rows import RowWriter
+from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.key_range import UNSET, KeyRange, Unset, read_range
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.storage.counted import live_before, live_between
@@ -55,16 +56,21 @@ class AllDocsQuery:
     include_docs: bool = False
     conflicts: bool = False
     update_seq: bool = False
+    attachments: bool = False
+    att_encoding_info: bool = False
     namespace: Namespace = Namespace.ALL
 
 
 class AllDocsSlice(NamedTuple):
-    """A piece of a listing. The first three are the same in every slice of one listing; ``rows`` are JSON texts."""
+    """A piece of a listing. The first three are the same in every slice of one listing; ``rows`` are JSON texts.
+
+    A row with bytes of attachments that are to be streamed is cut at their places (``join_rows``, ``stream_text``).
+    """
 
     total_rows: int | None
     offset: int | None
     update_seq: str | None
-    rows: list[bytes]
+    rows: list[Row]
 
 
 async def read_all_docs(database: "Database", query: AllDocsQuery) -> AsyncGenerator[AllDocsSlice]:
@@ -94,25 +100,32 @@ class _Listing:
         self._number = database.number
         self._query = query
         self._snapshot = snapshot
-        self._writer = RowWriter(database.number, include_docs=query.include_docs, conflicts=query.conflicts)
+        self._writer = RowWriter(
+            database.number,
+            include_docs=query.include_docs,
+            conflicts=query.conflicts,
+            attachments=listed_view(data=query.attachments, encoding_info=query.att_encoding_info),
+            open_blob=database.blobs.open,
+        )
         self._range = _range_of(query)
         self._to_skip = query.skip
         self._left = query.limit
         self._last: str | None = None
         self._rows = self._open_rows()
         state = get_state(snapshot.current, self._number)
-        with_seq = query.update_seq and query.keys is None  # CouchDB tells null to those who give keys
+        # CouchDB tells null to those who give keys, and for documents that are in no sequence
+        with_seq = query.update_seq and query.keys is None and query.namespace is not Namespace.LOCAL
         self.update_seq = database.update_seq_text(state.update_seq) if with_seq else None
         self.total_rows = self._count_rows(state)
         self.offset = self._count_before(state)
 
-    def next_rows(self) -> tuple[list[bytes], bool]:
+    def next_rows(self) -> tuple[list[Row], bool]:
         """The rows of the next slice, and whether it is the last."""
         if self._snapshot.renew():
             get_state(self._snapshot.current, self._number)  # a database that is gone says so
             if self._query.keys is None:
                 self._rows = self._open_rows()
-        rows: list[bytes] = []
+        rows: list[Row] = []
         if self._left == 0:
             return rows, True
         size = 0
@@ -120,7 +133,7 @@ class _Listing:
         for count, row in enumerate(self._rows, 1):
             if row is not None:
                 rows.append(row)
-                size += len(row)
+                size += row_size(row)
                 if self._left is not None:
                     self._left -= 1
                     if self._left == 0:
@@ -131,14 +144,14 @@ class _Listing:
 
     # --- what is listed
 
-    def _open_rows(self) -> Iterator[bytes | None]:
+    def _open_rows(self) -> Iterator[Row | None]:
         if self._query.keys is not None:
             return self._rows_of_keys(self._query.keys)
         if self._range.empty:
             return iter(())
         return self._rows_of_local() if self._query.namespace is Namespace.LOCAL else self._rows_of_documents()
 
-    def _rows_of_documents(self) -> Iterator[bytes | None]:
+    def _rows_of_documents(self) -> Iterator[Row | None]:
         txn, limits = self._snapshot.current, self._range
         for row in scan_documents(
             txn,
@@ -167,7 +180,7 @@ class _Listing:
                 self._last = doc_id
                 yield None if self._skips() else self._writer.local_row(doc_id, row)
 
-    def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[bytes | None]:
+    def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[Row | None]:
         local = self._query.namespace is Namespace.LOCAL
         for key in reversed(keys) if self._query.descending else keys:
             if not _is_answered(key, self._query.namespace):

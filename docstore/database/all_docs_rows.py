@@ -4,27 +4,40 @@ Owns what a row shows. It must not know which rows a listing has. Follows ``fabr
 deleted document that was asked for by its key has a row with ``deleted`` and no document.
 """
 
-from docstore.core.document import splice
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.rev import parse_rev
 from docstore.database import local_docs
+from docstore.database.document_text import AttachmentView, OpenBlob, Row, document_text, row_of, stub_text
 from docstore.database.reading import conflict_members_of
 from docstore.storage.documents import get_body, get_record
 from docstore.storage.local import get_local
-from docstore.storage.rows import LocalRow, body_text
+from docstore.storage.rows import LocalRow
 from docstore.storage.scans import DocRow
 from docstore.storage.tables import ReadTransaction
 
 
 class RowWriter:
-    """Writes the rows of one listing; the parameters are those of ``AllDocsQuery``."""
+    """Writes the rows of one listing; the parameters are those of ``AllDocsQuery``.
 
-    def __init__(self, database: int, *, include_docs: bool, conflicts: bool) -> None:
+    ``attachments``: what is shown of them, None for stubs. ``open_blob`` opens those that are to be streamed.
+    """
+
+    def __init__(
+        self,
+        database: int,
+        *,
+        include_docs: bool,
+        conflicts: bool,
+        attachments: AttachmentView | None = None,
+        open_blob: OpenBlob | None = None,
+    ) -> None:
         self._database = database
         self._include_docs = include_docs
         self._conflicts = conflicts
+        self._view = attachments
+        self._open_blob = open_blob
 
-    def document_row(self, txn: ReadTransaction, row: DocRow) -> bytes:
+    def document_row(self, txn: ReadTransaction, row: DocRow) -> Row:
         """The row of a document."""
         doc_id, rev, deleted, body_seq = row
         quoted = encode_string(doc_id)
@@ -33,7 +46,7 @@ class RowWriter:
             return text + (b',"deleted":true},"doc":null}' if self._include_docs else b',"deleted":true}}')
         if not self._include_docs:
             return text + b"}}"
-        return b'%b},"doc":%b}' % (text, self._document(txn, doc_id, rev, body_seq))
+        return self._with_document(txn, text + b'},"doc":', doc_id, rev, body_seq)
 
     def local_row(self, doc_id: str, row: LocalRow) -> bytes:
         """The row of a ``_local`` document."""
@@ -41,7 +54,7 @@ class RowWriter:
         text = b'{"id":%b,"key":%b,"value":{"rev":"0-%d"}' % (quoted, quoted, row.number)
         return b'%b,"doc":%b}' % (text, local_docs.text_of(doc_id, row)) if self._include_docs else text + b"}"
 
-    def key_row(self, txn: ReadTransaction, key: JsonValue) -> bytes:
+    def key_row(self, txn: ReadTransaction, key: JsonValue) -> Row:
         """The row for one of ``keys``: a document's, or an error."""
         record = get_record(txn, self._database, key) if isinstance(key, str) else None
         if record is None or not isinstance(key, str):
@@ -53,10 +66,15 @@ class RowWriter:
         row = get_local(txn, self._database, local_docs.name_of(key))
         return _not_found(key) if row is None else self.local_row(key, row)
 
-    def _document(self, txn: ReadTransaction, doc_id: str, rev: str, body_seq: int) -> bytes:
+    def _with_document(self, txn: ReadTransaction, before: bytes, doc_id: str, rev: str, body_seq: int) -> Row:
         body = get_body(txn, self._database, body_seq)
         extra = conflict_members_of(txn, self._database, doc_id) if self._conflicts else []
-        return b"null" if body is None else splice(doc_id, parse_rev(rev), False, body_text(body), extra)
+        if body is None:
+            return before + b"null}"
+        if self._view is None:
+            return b"%b%b}" % (before, stub_text(doc_id, parse_rev(rev), False, body, extra))
+        text = document_text(txn, doc_id, parse_rev(rev), False, body, extra, self._view, self._open_blob)
+        return row_of(before, text, b"}")
 
 
 def _not_found(key: JsonValue) -> bytes:

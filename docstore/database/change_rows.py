@@ -9,16 +9,23 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
-from docstore.core.document import splice
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.rev import Rev
+from docstore.database.document_text import (
+    AttachmentView,
+    DocumentText,
+    OpenBlob,
+    Row,
+    document_text,
+    row_of,
+    stub_text,
+)
 from docstore.database.reading import conflict_members_of
 from docstore.storage.documents import get_body, get_record, get_tree
 from docstore.storage.rows import (
     CHANGE_DELETED,
     CHANGE_OTHERS,
     Change,
-    body_text,
     change_id_json,
     change_text,
     decode_change,
@@ -41,6 +48,7 @@ class RowWriter:
 
     ``ids``    the only documents that have a row, None for all
     ``plain``  whether ``plain_rows`` is all that is needed
+    ``attachments``  what is shown of them, None for stubs; ``open_blob`` opens those that are to be streamed
     """
 
     def __init__(
@@ -54,6 +62,8 @@ class RowWriter:
         conflicts: bool,
         filter: DocumentFilter | None,
         projection: DocumentProjection | None,
+        attachments: AttachmentView | None = None,
+        open_blob: OpenBlob | None = None,
     ) -> None:
         self.plain = ids is None and filter is None and not include_docs
         self._database = database
@@ -64,6 +74,9 @@ class RowWriter:
         self._conflicts = conflicts
         self._filter = filter
         self._projection = projection
+        self._view = attachments
+        # A projection needs the text whole: it is parsed.
+        self._open_blob = open_blob if projection is None else None
 
     def plain_rows(self, chunk: Sequence[tuple[int, bytes]]) -> list[bytes]:
         """The rows of stored rows (seq, value), without looking at any document."""
@@ -73,12 +86,12 @@ class RowWriter:
             for seq, row in chunk
         ]
 
-    def row(self, txn: ReadTransaction, seq: int, value: bytes, shown: int | None) -> bytes | None:
+    def row(self, txn: ReadTransaction, seq: int, value: bytes, shown: int | None) -> Row | None:
         """One row, None if it is filtered out. ``shown`` is the sequence that it shows, None for null."""
         if self._ids is not None and change_id_json(value) not in self._ids:
             return None
         text = change_text(value, self._all_leaves)
-        document: bytes | None = None
+        document: DocumentText | None = None
         if self._filter is not None or self._include_docs:
             change = decode_change(value, seq)
             if self._filter is not None:
@@ -90,7 +103,7 @@ class RowWriter:
             if self._include_docs:
                 document = self._shown_document(txn, change, others=bool(value[0] & CHANGE_OTHERS))
         head = b'{"seq":null,' if shown is None else b'{"seq":"%d%b' % (shown, self._tail)
-        return b"%b%b}" % (head, text) if document is None else b'%b%b,"doc":%b}' % (head, text, document)
+        return b"%b%b}" % (head, text) if document is None else row_of(b'%b%b,"doc":' % (head, text), document, b"}")
 
     def _passing(self, txn: ReadTransaction, change: Change, accepts: DocumentFilter) -> list[Rev]:
         """The revisions that the row names and the filter lets pass."""
@@ -102,20 +115,31 @@ class RowWriter:
             for rev in change.others:
                 node = nodes[rev]
                 candidates.append((rev, self._text(txn, change.id, rev, node.deleted, node.seq)))
-        return [rev for rev, text in candidates if text is not None and accepts(_parsed(text))]
+        return [rev for rev, text in candidates if text is not None and accepts(_parsed(text.json))]
 
-    def _shown_document(self, txn: ReadTransaction, change: Change, *, others: bool) -> bytes:
+    def _shown_document(self, txn: ReadTransaction, change: Change, *, others: bool) -> DocumentText:
         extra = conflict_members_of(txn, self._database, change.id) if self._conflicts and others else []
-        text = self._text(txn, change.id, change.winner, change.deleted, change.body_seq, extra)
+        text = self._text(txn, change.id, change.winner, change.deleted, change.body_seq, extra, self._view)
         if text is None:
-            return b"null"
-        return text if self._projection is None else encode(self._projection(_parsed(text)))
+            return DocumentText(b"null")
+        return text if self._projection is None else DocumentText(encode(self._projection(_parsed(text.json))))
 
     def _text(
-        self, txn: ReadTransaction, doc_id: str, rev: Rev, deleted: bool, body_seq: int, extra: Sequence[bytes] = ()
-    ) -> bytes | None:
+        self,
+        txn: ReadTransaction,
+        doc_id: str,
+        rev: Rev,
+        deleted: bool,
+        body_seq: int,
+        extra: Sequence[bytes] = (),
+        view: AttachmentView | None = None,
+    ) -> DocumentText | None:
         value = get_body(txn, self._database, body_seq)
-        return None if value is None else splice(doc_id, rev, deleted, body_text(value), extra)
+        if value is None:
+            return None
+        if view is None:
+            return DocumentText(stub_text(doc_id, rev, deleted, value, extra))
+        return document_text(txn, doc_id, rev, deleted, value, extra, view, self._open_blob)
 
 
 def _parsed(text: bytes) -> dict[str, JsonValue]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from docstore.core.document import DESIGN_PREFIX
 from docstore.database.all_docs import DESIGN_END
 from docstore.database.change_rows import DocumentFilter, DocumentProjection, RowWriter, Style
+from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import DatabaseNotFound
 from docstore.storage.counted import rows_after
@@ -69,6 +70,8 @@ class ChangesQuery:
     style: Style = Style.MAIN_ONLY
     include_docs: bool = False
     conflicts: bool = False
+    attachments: bool = False
+    att_encoding_info: bool = False
     doc_ids: frozenset[str] | None = None
     design: bool = False
     filter: DocumentFilter | None = None
@@ -79,12 +82,12 @@ class ChangesQuery:
 class ChangesSlice(NamedTuple):
     """A piece of a feed.
 
-    ``rows`` are JSON texts, ``seqs`` the number of each row, None where its ``seq`` is null. ``last_seq`` and
-    ``pending`` hold after these rows, and in the last slice for the whole feed. A slice may be empty; with
-    ``heartbeat`` it says that the feed has been silent for long enough.
+    ``rows`` are JSON texts, cut as in ``AllDocsSlice``, ``seqs`` the number of each row, None where its ``seq`` is
+    null. ``last_seq`` and ``pending`` hold after these rows, and in the last slice for the whole feed. A slice may be
+    empty; with ``heartbeat`` it says that the feed has been silent for long enough.
     """
 
-    rows: list[bytes]
+    rows: list[Row]
     seqs: list[int | None]
     last_seq: int
     pending: int
@@ -169,10 +172,13 @@ class _Pass:
             conflicts=query.conflicts,
             filter=query.filter,
             projection=query.projection,
+            attachments=listed_view(data=query.attachments, encoding_info=query.att_encoding_info),
+            open_blob=database.blobs.open,
         )
         state = get_state(snapshot.current, self._number)
         self._end = state.update_seq
         self._last = self._end if query.descending else query.since
+        self._before = self._end + 1
         self._pending = 0
         self._source: Iterator[tuple[int, bytes]] = iter(())
         self._open_source(first=True)
@@ -181,20 +187,22 @@ class _Pass:
         """The next slice, and whether it is the last."""
         if self._snapshot.renew():
             self._open_source(first=False)
-        rows: list[bytes] = []
+        rows: list[Row] = []
         seqs: list[int | None] = []
         size = 0
         clock = SliceClock()
-        while self._left and size <= SLICE_BYTES and not clock.over:
+        while self._left:
             read = self._read_chunk(rows, seqs)
             if read is None:
                 if not self._query.descending:
                     self._last = max(self._last, self._end)
                 return ChangesSlice(rows, seqs, self._last, self._pending), True
             size += read
+            if size > SLICE_BYTES or clock.over:
+                break
         return ChangesSlice(rows, seqs, self._last, self._pending), self._left == 0
 
-    def _read_chunk(self, rows: list[bytes], seqs: list[int | None]) -> int | None:
+    def _read_chunk(self, rows: list[Row], seqs: list[int | None]) -> int | None:
         """Read some rows; the bytes they came to, None at the end of the pass."""
         chunk = islice(self._source, min(CHUNK_ROWS, self._left))
         if not self._writer.plain or self._query.seq_interval is not None:
@@ -207,10 +215,10 @@ class _Pass:
         seqs += [seq for seq, _ in stored]
         self._left -= len(stored)
         self._pending -= len(stored)
-        self._last = stored[-1][0]
+        self._last = self._before = stored[-1][0]
         return sum(map(len, written))
 
-    def _read_singly(self, chunk: Iterator[tuple[int, bytes]], rows: list[bytes], seqs: list[int | None]) -> int | None:
+    def _read_singly(self, chunk: Iterator[tuple[int, bytes]], rows: list[Row], seqs: list[int | None]) -> int | None:
         interval = self._query.seq_interval
         size: int | None = None
         for seq, value in chunk:
@@ -218,12 +226,12 @@ class _Pass:
             row = self._writer.row(self._snapshot.current, seq, value, shown)
             size = size or 0
             self._pending -= 1
-            self._last = seq
+            self._last = self._before = seq
             if row is not None:
                 rows.append(row)
                 seqs.append(shown)
                 self._left -= 1
-                size += len(row)
+                size += row_size(row)
                 if size > SLICE_BYTES:
                     break
         return size
@@ -232,9 +240,9 @@ class _Pass:
         """Begin, or go on behind the last row read, on the present snapshot. Raises DatabaseNotFound."""
         txn, number, query = self._snapshot.current, self._number, self._query
         state = get_state(txn, number)
-        after, before = (self._last, self._end + 1)
+        after, before = self._last, self._end + 1
         if query.descending:
-            after, before = (0, self._end + 1 if first else self._last)
+            after, before = 0, self._before
         if self._looks_up:
             self._source = self._look_up(txn, after, before)
         else:

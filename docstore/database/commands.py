@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.storage.staging import WholeBlob
+from docstore.storage.upload_rows import Refusal, UploadRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class DropStagings:
 
 @dataclass(frozen=True, slots=True)
 class ExpireStagings:
-    """End leases that have expired by ``now`` or, if so, all that are not resumable. Result: how many, up to a limit."""
+    """End leases that have expired by ``now``; if so, all that are not resumable. Result: how many, up to a limit."""
 
     now: int
     all_transient: bool = False
@@ -215,6 +216,115 @@ class CollectGarbage:
     """Remove a portion of these blobs, as far as nothing holds them. Result: True when nothing of them is left."""
 
     blobs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BeginUpload:
+    """Enter a resumable upload of no bytes yet. Result: None."""
+
+    database: int
+    uuid: bytes
+    row: UploadRow
+
+
+@dataclass(frozen=True, slots=True)
+class AppendUpload:
+    """Put bytes at ``offset``, which must be the end; for ``trial`` they do not count yet. Result: the new end.
+
+    Errors: NotFound, OffsetMismatch.
+    """
+
+    database: int
+    uuid: bytes
+    offset: int
+    data: bytes
+    expires: int
+    trial: bool = False
+
+    @property
+    def cost(self) -> int:
+        """Bytes of data, for the size of a group commit."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptUpload:
+    """The bytes for trial count from now on, up to ``offset``, the end. Result: None; errors as above."""
+
+    database: int
+    uuid: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class RewindUpload:
+    """Remove a portion of the bytes for trial. Result: True when none is left; NotFound."""
+
+    database: int
+    uuid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetUploadLength:
+    """Note how many bytes there will be. Result: None; NotFound."""
+
+    database: int
+    uuid: bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealUpload:
+    """All bytes are there, and these are their digests. Result: the ``UploadRow``; errors as of AppendUpload."""
+
+    database: int
+    uuid: bytes
+    offset: int
+    sha256: bytes
+    md5: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptUpload:
+    """All bytes are there, and ``staging`` has them in the form in which they are kept. Result: as of SealUpload."""
+
+    database: int
+    uuid: bytes
+    offset: int
+    staging: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteUpload:
+    """Carry out the one edit of ``edit``, and note its outcome with the upload. Result: ``Rev``; the edit's error."""
+
+    uuid: bytes
+    edit: EditDocuments
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseUpload:
+    """Note with an upload why no revision took it. Result: None; NotFound."""
+
+    database: int
+    uuid: bytes
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class CancelUpload:
+    """Forget an upload. Result: whether there was one."""
+
+    database: int
+    uuid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireUploads:
+    """Forget uploads that have expired by ``now``. Result: how many, up to a limit."""
+
+    now: int
 
 
 DatabaseCommand = (
@@ -230,4 +340,17 @@ BlobCommand = (
     | ExpireStagings
     | CollectGarbage
 )
-Command = DatabaseCommand | BlobCommand | CreateDatabase | DeleteDatabase | SweepDatabase
+UploadCommand = (
+    BeginUpload
+    | AppendUpload
+    | AcceptUpload
+    | RewindUpload
+    | SetUploadLength
+    | SealUpload
+    | AdoptUpload
+    | CompleteUpload
+    | RefuseUpload
+    | CancelUpload
+    | ExpireUploads
+)
+Command = DatabaseCommand | BlobCommand | UploadCommand | CreateDatabase | DeleteDatabase | SweepDatabase

@@ -6,17 +6,21 @@ a snapshot each, since they cost microseconds; writes and long reads are awaited
 
 from asyncio import sleep
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias, cast
 from uuid import uuid4
 
+from docstore.core.attachment import Linked
 from docstore.core.document import EMPTY_BODY, Document
-from docstore.core.edit import Edit, Head, refuse_delete
+from docstore.core.edit import Head, is_stale, refuse_delete
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev
-from docstore.core.revision_hash import EMPTY_BODY_TERM, NIL, attachments_term
+from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.database import administration, local_docs, purging, reading, revisions
 from docstore.database.active_tasks import ActiveTasks
+from docstore.database.attachments import Attachments, EditAnswer, edit_of
+from docstore.database.blob_reader import OpenedAttachment
+from docstore.database.blob_store import BlobStore
 from docstore.database.commands import (
     CompactDatabase,
     DeleteLocal,
@@ -32,12 +36,15 @@ from docstore.database.reading import PLAIN, MissingRev, OpenedDoc, OpenOptions,
 from docstore.database.revisions import RevsDiff
 from docstore.database.sequences import opaque_part, parse_since
 from docstore.database.slices import LongSnapshot, SliceClock
-from docstore.errors import BadRequest, DocstoreError, NotFound
+from docstore.errors import Conflict, DocstoreError, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_record
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow
 from docstore.storage.writer import Writer
+
+RevsRequest: TypeAlias = tuple[str, Revs] | tuple[str, Revs, tuple[Rev, ...] | None]
+"""A document, its revisions, and perhaps the revisions that the reader has (``OpenOptions.atts_since``)."""
 
 DISK_FORMAT_VERSION = 8
 """What CouchDB 3 answers; clients look at it, it says nothing about our format."""
@@ -87,7 +94,8 @@ class DatabaseInfo:
 class Database:
     """A handle of one incarnation of a database, made by ``Registry``; good until the database is deleted.
 
-    After that every method raises DatabaseNotFound. ``opaque`` is the text after the dash of its update sequences.
+    After that every method raises DatabaseNotFound, except that point reads may find a document until it is swept: they
+    do not spend a look at the counters on each hit. ``opaque`` is the text after the dash of its update sequences.
     """
 
     def __init__(
@@ -99,6 +107,7 @@ class Database:
         writer: Writer,
         notifier: Notifier,
         active_tasks: ActiveTasks,
+        blobs: BlobStore,
     ) -> None:
         self.name = name
         self.number = row.number
@@ -108,9 +117,11 @@ class Database:
         self.opaque = opaque_part(row.uuid, environment.epoch)
         self.environment = environment
         self.notifier = notifier
+        self.blobs = blobs
         self._snapshot = environment.snapshot
         self._writer = writer
         self._active_tasks = active_tasks
+        self._attachments = Attachments(row.number, environment, writer, blobs)
         self._compacting = False
 
     # --- reading one document or a few
@@ -120,35 +131,38 @@ class Database:
         with self._snapshot() as snapshot:
             if options is PLAIN:
                 return reading.open_plain(snapshot, self.number, doc_id)
-            return reading.open_with_options(snapshot, self.number, doc_id, options)
+            return reading.open_with_options(snapshot, self.number, doc_id, options, self.blobs.open)
 
     def open_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> list[OpenedDoc | MissingRev]:
-        """Several revisions; of the options ``revs`` and ``latest`` count. Raises NotFound for "all" of no document."""
+        """Several revisions; of the options ``revs``, ``latest`` and those of attachments count.
+
+        Raises NotFound for "all" of no document.
+        """
         with self._snapshot() as snapshot:
-            found = reading.open_revs(
-                snapshot, self.number, doc_id, revs, latest=options.latest, with_revisions=options.revs
-            )
+            found = reading.open_revs(snapshot, self.number, doc_id, revs, options, self.blobs.open)
             if not found and revs == "all":
                 get_state(snapshot, self.number)
                 raise NotFound
             return found
 
     async def bulk_get(
-        self, requests: Sequence[tuple[str, Revs]], options: OpenOptions = PLAIN
+        self, requests: Sequence[RevsRequest], options: OpenOptions = PLAIN
     ) -> AsyncGenerator[list[OpenedDoc | MissingRev]]:
         """``open_revs`` for each request, in order; an empty list for "all" of no document."""
         with LongSnapshot(self.environment) as snapshot:
             get_state(snapshot.current, self.number)
             clock = SliceClock()
-            for doc_id, revs in requests:
+            for doc_id, revs, *since in requests:
                 if clock.over:
                     await sleep(0)
                     clock = SliceClock()
                 if snapshot.renew():
                     get_state(snapshot.current, self.number)
-                yield reading.open_revs(
-                    snapshot.current, self.number, doc_id, revs, latest=options.latest, with_revisions=options.revs
-                )
+                wanted = replace(options, atts_since=since[0]) if since and since[0] is not None else options
+                found = reading.open_revs(snapshot.current, self.number, doc_id, revs, wanted, self.blobs.open)
+                if any(isinstance(entry, OpenedDoc) and entry.streams for entry in found):
+                    snapshot.close()  # their bytes may take any time to be sent
+                yield found
 
     def head(self, doc_id: str) -> Head | None:
         """The head of a document's record, None if there is no such document."""
@@ -158,6 +172,12 @@ class Database:
                 get_state(snapshot, self.number)
                 return None
             return record.head()
+
+    def _committed_head(self, doc_id: str) -> Head | None:
+        """``head``, without a look whether the database still is: for what is only a shortcut."""
+        with self._snapshot() as snapshot:
+            record = get_record(snapshot, self.number, doc_id)
+        return None if record is None else record.head()
 
     def revs_diff(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
         """Per document the revisions that are missing here; documents that lack none are left out."""
@@ -221,11 +241,15 @@ class Database:
     # --- writing documents
 
     async def update_doc(self, document: Document, *, new_edits: bool = True) -> EditResult:
-        """Write one document, a ``_local`` one too. Raises Conflict and what else refuses the edit."""
+        """Write one document, a ``_local`` one too. Raises Conflict and what else refuses the edit.
+
+        A conflict that a snapshot shows for certain is told at once, without a turn of the writer.
+        """
         if local_docs.is_local(document.id):
             return await self._write_local(document)
-        command = EditDocuments(self.number, (_edit_of(document, new_edits=new_edits),), new_edits)
-        [answer] = cast("list[Rev | DocstoreError]", await self._writer.submit(command))
+        if new_edits and is_stale(self._committed_head(document.id), document.rev):
+            raise Conflict
+        [answer] = await self._write([document], new_edits=new_edits)
         if isinstance(answer, DocstoreError):
             raise answer
         return EditResult(document.id, answer, None)
@@ -237,12 +261,8 @@ class Database:
         written, for a document without revision where ``new_edits`` is false.
         """
         plain = [document for document in documents if not local_docs.is_local(document.id)]
-        edits = tuple(_edit_of(document, new_edits=new_edits) for document in plain)
-        answers: list[Rev | DocstoreError] = []
-        if edits:
-            command = EditDocuments(self.number, edits, new_edits)
-            answers = cast("list[Rev | DocstoreError]", await self._writer.submit(command))
-        results = [_result_of(edit.id, answer) for edit, answer in zip(edits, answers, strict=True)]
+        answers = await self._write(plain, new_edits=new_edits) if plain else []
+        results = [_result_of(document.id, answer) for document, answer in zip(plain, answers, strict=True)]
         if len(plain) == len(documents):
             return results
         others = iter(results)
@@ -262,6 +282,13 @@ class Database:
             raise refusal
         return await self.update_doc(Document(doc_id, rev, True, EMPTY_BODY, EMPTY_BODY_TERM))
 
+    async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
+        """Documents with a history, as one command; an answer for each."""
+        if any(document.attachments for document in documents):
+            return await self._attachments.write(documents, new_edits=new_edits)
+        edits = tuple(edit_of(document, new_edits=new_edits) for document in documents)
+        return cast("list[EditAnswer]", await self._writer.submit(EditDocuments(self.number, edits, new_edits)))
+
     async def _write_local(self, document: Document) -> EditResult:
         command = local_docs.write_command(self.number, document)
         await self._writer.submit(command)
@@ -273,6 +300,46 @@ class Database:
             return await self._write_local(document)
         except DocstoreError as error:
             return EditResult(document.id, None, error)
+
+    # --- attachments
+
+    def open_attachment(self, doc_id: str, name: str, rev: Rev | None = None) -> OpenedAttachment:
+        """An attachment of the winner or of another revision. Raises NotFound, DocumentDeleted."""
+        return self._attachments.open(doc_id, name, rev)
+
+    def check_parent(self, doc_id: str, rev: Rev | None) -> None:
+        """Raises Conflict if a snapshot shows for certain that an edit of this parent is one.
+
+        To be asked before a client sends what may be much; when it passes, nothing is promised.
+        """
+        if is_stale(self._committed_head(doc_id), rev):
+            raise Conflict
+
+    def check_attachment_parent(self, doc_id: str, rev: Rev | None) -> None:
+        """The same for ``put_attachment``, which needs the revision itself."""
+        self._attachments.check_revision(doc_id, rev)
+        self.check_parent(doc_id, rev)
+
+    async def put_attachment(self, doc_id: str, rev: Rev | None, linked: Linked) -> EditResult:
+        """A standalone PUT: the revision with this attachment in front, or a new document. Raises Conflict."""
+        document, hold = self._attachments.with_attachment(doc_id, rev, linked)
+        with hold:
+            return await self.update_doc(document)
+
+    async def delete_attachment(self, doc_id: str, rev: Rev | None, name: str) -> EditResult:
+        """A standalone DELETE: the revision without this attachment. Raises NotFound, DocumentDeleted, Conflict."""
+        document, hold = self._attachments.without_attachment(doc_id, rev, name)
+        with hold:
+            return await self.update_doc(document)
+
+    async def copy_doc(self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None) -> EditResult:
+        """COPY: the content of a revision, with its attachments, as an edit of ``target``.
+
+        Raises NotFound and DocumentDeleted of the source, Conflict of the target.
+        """
+        document, hold = self._attachments.copy_of(doc_id, rev, target, parent)
+        with hold:
+            return await self.update_doc(document)
 
     # --- writing about the database
 
@@ -317,19 +384,3 @@ class Database:
 
 def _result_of(doc_id: str, answer: Rev | DocstoreError) -> EditResult:
     return EditResult(doc_id, None, answer) if isinstance(answer, DocstoreError) else EditResult(doc_id, answer, None)
-
-
-def _edit_of(document: Document, *, new_edits: bool) -> Edit:
-    """The edit that a document asks for. Raises BadRequest for a replicated one without revision."""
-    if not new_edits and not document.path:
-        raise BadRequest("When `new_edits: false`, the document needs `_rev` or `_revisions` specified")
-    attachments = document.attachments
-    return Edit(
-        document.id,
-        document.rev,
-        document.deleted,
-        document.body,
-        document.term,
-        attachments_term([(one.name, one.content_type, one.md5) for one in attachments]) if attachments else NIL,
-        document.path,
-    )

@@ -70,6 +70,15 @@ def read(txn: ReadTransaction, database: int, doc_id: str) -> tuple[Rev, bytes]:
     return rev_of(row.number), text_of(doc_id, row)
 
 
+def read_body(txn: ReadTransaction, database: int, doc_id: str) -> tuple[Rev, bool, bytes]:
+    """Revision, whether it is deleted (it is not), and the JSON text of its body. Raises as ``read``."""
+    row = local.get_local(txn, database, name_of(doc_id))
+    if row is None:
+        get_state(txn, database)
+        raise NotFound
+    return rev_of(row.number), False, row.body
+
+
 def text_of(doc_id: str, row: LocalRow) -> bytes:
     """The JSON text of a ``_local`` document."""
     return splice(doc_id, rev_of(row.number), False, row.body)

@@ -5,20 +5,31 @@ document. It must not know HTTP. The plain read of a winner is the fast path: tw
 parsed. Follows ``couch_db:open_doc``, ``couch_db:open_doc_revs`` and ``chttpd_db:parse_doc_query``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from docstore.core.document import LOCAL_PREFIX, splice
+from docstore.core.document import LOCAL_PREFIX
 from docstore.core.json_text import encode_string
 from docstore.core.rev import Rev
-from docstore.core.revtree import RevTree
+from docstore.core.revtree import EMPTY, RevTree
 from docstore.database import local_docs
+from docstore.database.blob_reader import OpenedAttachment
+from docstore.database.document_text import (
+    STUBS,
+    AttachmentView,
+    DocumentText,
+    OpenBlob,
+    Piece,
+    document_text,
+    newest_generation,
+    stream_text,
+    stub_text,
+)
 from docstore.errors import DocumentDeleted, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents import bodies_present, get_body, get_record, get_record_value, get_tree
 from docstore.storage.records import DELETED, DocRecord, read_head, winner_of
-from docstore.storage.rows import body_text
 from docstore.storage.tables import ReadTransaction
 
 
@@ -30,6 +41,10 @@ class OpenOptions:
                  ``local_seq`` are not given, as in CouchDB
     ``latest``   in ``open_doc``: the winner, whatever ``rev`` says; in ``open_revs``: the leaves that descend from each
     ``deleted``  a deleted winner is returned instead of refused
+    ``attachments``  their bytes, in base64; ``atts_since`` (not None)  the bytes of those attachments that are newer
+                 than what the reader has, which are these revisions
+    ``follows``  the bytes not in place, but to be sent as parts
+    ``att_encoding_info``  how attachments are stored
     """
 
     rev: Rev | None = None
@@ -40,6 +55,15 @@ class OpenOptions:
     local_seq: bool = False
     latest: bool = False
     deleted: bool = False
+    attachments: bool = False
+    follows: bool = False
+    atts_since: tuple[Rev, ...] | None = None
+    att_encoding_info: bool = False
+
+    @property
+    def shows_more_than_stubs(self) -> bool:
+        """Whether it matters to the text of a document that it has attachments."""
+        return self.attachments or self.att_encoding_info or self.atts_since is not None
 
 
 PLAIN = OpenOptions()
@@ -53,6 +77,9 @@ class OpenedDoc(NamedTuple):
 
     ``meta``: something that can change without the revision stands beside it, such as ``_conflicts``; then ``rev``
     does not identify the text.
+    ``rest``: what follows ``json``, if there are bytes of attachments in it that are too large to be read at once.
+    ``follows``: the attachments that are to be sent as parts, in order; ``attached``: whether there are attachments,
+    even if all are stubs. Both of these are told only to who asks for more than stubs.
     """
 
     rev: Rev
@@ -60,6 +87,20 @@ class OpenedDoc(NamedTuple):
     json: bytes
     seq: int
     meta: bool = False
+    rest: tuple[Piece, ...] = ()
+    follows: tuple[OpenedAttachment, ...] = ()
+    attached: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether there are bytes that are still to be read."""
+        return bool(self.rest or self.follows)
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """The whole text, ``json`` and ``rest``."""
+        yield self.json
+        async for piece in stream_text(self.rest):
+            yield piece
 
 
 class MissingRev(NamedTuple):
@@ -77,10 +118,12 @@ def open_plain(txn: ReadTransaction, db: int, doc_id: str) -> OpenedDoc:
     if flags & DELETED:
         raise DocumentDeleted
     rev = winner_of(value)
-    return OpenedDoc(rev, False, splice(doc_id, rev, False, _body(txn, db, body_seq)), seq)
+    return OpenedDoc(rev, False, stub_text(doc_id, rev, False, _body(txn, db, body_seq)), seq)
 
 
-def open_with_options(txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions) -> OpenedDoc:
+def open_with_options(
+    txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions, open_blob: OpenBlob
+) -> OpenedDoc:
     """A revision with the members asked for. Raises NotFound, DocumentDeleted."""
     record = get_record(txn, db, doc_id)
     if record is None:
@@ -88,35 +131,44 @@ def open_with_options(txn: ReadTransaction, db: int, doc_id: str, options: OpenO
     if options.rev is not None and not options.latest:
         tree = get_tree(txn, db, record)
         limit = get_state(txn, db).revs_limit if options.revs else None
-        found = _open_revision(txn, db, doc_id, record, tree, options.rev, limit)
+        found = _open_revision(txn, db, doc_id, record, tree, options.rev, limit, options, open_blob)
         if found is None:
             raise NotFound
         return found
     if record.deleted and not options.deleted:
         raise DocumentDeleted
     extra = _extra_members(txn, db, record, options)
-    text = splice(doc_id, record.winner, record.deleted, _body(txn, db, record.body_seq), extra)
-    return OpenedDoc(record.winner, record.deleted, text, record.seq, len(extra) > options.revs)
+    winner, value = record.winner, _body(txn, db, record.body_seq)
+    meta = len(extra) > options.revs
+    if not options.shows_more_than_stubs:
+        return OpenedDoc(
+            winner, record.deleted, stub_text(doc_id, winner, record.deleted, value, extra), record.seq, meta
+        )
+    tree = get_tree(txn, db, record) if options.atts_since else EMPTY
+    text = document_text(txn, doc_id, winner, record.deleted, value, extra, _view(options, tree, winner), open_blob)
+    return OpenedDoc(winner, record.deleted, text.json, record.seq, meta, *text[1:])
 
 
 def open_revs(
-    txn: ReadTransaction, db: int, doc_id: str, revs: Revs, *, latest: bool, with_revisions: bool
+    txn: ReadTransaction, db: int, doc_id: str, revs: Revs, options: OpenOptions, open_blob: OpenBlob
 ) -> list[OpenedDoc | MissingRev]:
     """Several revisions of a document; nothing for "all" where there is no document.
 
-    With ``latest`` a revision stands for the leaves that descend from it, each leaf once.
+    Of the options ``latest``, ``revs`` and those of attachments count. With ``latest`` a revision stands for the leaves
+    that descend from it, each leaf once.
     """
     record = get_record(txn, db, doc_id)
     if record is None:
         return [] if isinstance(revs, str) else [MissingRev(rev) for rev in revs]
-    limit = get_state(txn, db).revs_limit if with_revisions else None
+    limit = get_state(txn, db).revs_limit if options.revs else None
     tree = get_tree(txn, db, record)
     result: list[OpenedDoc | MissingRev] = []
-    for wanted in _wanted(tree, revs, latest=latest):
+    for wanted in _wanted(tree, revs, latest=options.latest):
         if isinstance(wanted, MissingRev):
             result.append(wanted)
         else:
-            result.append(_open_revision(txn, db, doc_id, record, tree, wanted, limit) or MissingRev(wanted))
+            found = _open_revision(txn, db, doc_id, record, tree, wanted, limit, options, open_blob)
+            result.append(found or MissingRev(wanted))
     return result
 
 
@@ -141,22 +193,48 @@ def _open_absent(txn: ReadTransaction, db: int, doc_id: str, options: OpenOption
 
 
 def _open_revision(
-    txn: ReadTransaction, db: int, doc_id: str, record: DocRecord, tree: RevTree, rev: Rev, limit: int | None
+    txn: ReadTransaction,
+    db: int,
+    doc_id: str,
+    record: DocRecord,
+    tree: RevTree,
+    rev: Rev,
+    limit: int | None,
+    options: OpenOptions,
+    open_blob: OpenBlob,
 ) -> OpenedDoc | None:
     """A revision of which there is a body, with ``limit`` revisions in ``_revisions`` or without it."""
     node = tree.nodes.get(rev)
     value = get_body(txn, db, node.seq) if node is not None and node.seq else None
     if node is None or value is None:
         return None
-    extra = b"" if limit is None else _revisions(tree, rev, limit)
-    return OpenedDoc(rev, node.deleted, splice(doc_id, rev, node.deleted, body_text(value), extra), record.seq)
+    extra = [] if limit is None else [_revisions(tree, rev, limit)]
+    if options.shows_more_than_stubs:
+        text = document_text(txn, doc_id, rev, node.deleted, value, extra, _view(options, tree, rev), open_blob)
+    else:
+        text = DocumentText(stub_text(doc_id, rev, node.deleted, value, extra))
+    return OpenedDoc(rev, node.deleted, text.json, record.seq, False, *text[1:])
+
+
+def _view(options: OpenOptions, tree: RevTree, rev: Rev) -> AttachmentView:
+    """What the options say about the attachments of a revision; the tree is looked at for ``atts_since``."""
+    if not options.shows_more_than_stubs:
+        return STUBS
+    since = options.atts_since
+    return AttachmentView(
+        data=options.attachments or since is not None,
+        follows=options.follows,
+        reader_has=-1 if since is None else newest_generation(tree.path_to(rev), since) if since else 0,
+        encoding_info=options.att_encoding_info,
+    )
 
 
 def _body(txn: ReadTransaction, db: int, seq: int) -> bytes:
+    """The value in ``bodies``."""
     value = get_body(txn, db, seq)
     if value is None:
         raise NotFound
-    return body_text(value)
+    return value
 
 
 # --- members that a reader asks for -----------------------------------------------------------------------------

@@ -10,21 +10,23 @@ import re
 from asyncio import Task, create_task, wait
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, cast
 
 from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.administration import GONE
+from docstore.database.blob_store import BlobStore
 from docstore.database.commands import CreateDatabase, DeleteDatabase, SweepDatabase
 from docstore.database.database import Database
 from docstore.database.key_range import UNSET, Unset, read_range
 from docstore.database.notifier import Notifier
+from docstore.database.reading import OpenedDoc, open_plain
 from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, DocstoreError, IllegalDatabaseName
 from docstore.settings import Settings
 from docstore.storage.databases import list_databases, pending_sweeps
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
+from docstore.storage.transactions import Snapshot
 from docstore.storage.writer import CommitSummary, Writer
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ ALL_NAMES: Final = NamesQuery()
 
 
 class Registry:
-    """The databases of one environment.
+    """The databases of one environment. ``blobs`` keeps the bytes of all their attachments.
 
     ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits.
     """
@@ -69,6 +71,7 @@ class Registry:
         clock: Callable[[], int],
         new_uuid: Callable[[], str],
     ) -> None:
+        self.blobs = BlobStore(environment, writer, clock)
         self._environment = environment
         self._writer = writer
         self._notifier = notifier
@@ -84,14 +87,16 @@ class Registry:
 
     def open(self, name: str) -> Database:
         """The database of this name. Raises DatabaseNotFound."""
-        if not self._may_exist(name):
-            raise DatabaseNotFound
         with self._environment.snapshot() as snapshot:
-            value = snapshot.get(snapshot.tables.databases, name.encode())
-        if value is None:
-            raise DatabaseNotFound
-        # The row holds the number, which is never given again: so it names the incarnation.
-        return self._handles.get(value) or self._new_handle(name, value)
+            return self._open_in(snapshot, name)
+
+    def open_doc(self, name: str, doc_id: str) -> OpenedDoc:
+        """The winner of a document, in one snapshot with the row of its database.
+
+        Raises DatabaseNotFound, NotFound, DocumentDeleted.
+        """
+        with self._environment.snapshot() as snapshot:
+            return open_plain(snapshot, self._open_in(snapshot, name).number, doc_id)
 
     def exists(self, name: str) -> bool:
         """Whether there is a database of this name."""
@@ -114,7 +119,7 @@ class Registry:
             names = [name for name, _ in list_databases(snapshot) if limits.contains(name)]
         if query.descending:
             names.reverse()
-        return list(islice(names, query.skip, None if query.limit is None else query.skip + query.limit))
+        return names[query.skip :][: query.limit]
 
     @property
     def open_databases(self) -> int:
@@ -146,6 +151,7 @@ class Registry:
     def committed(self, summary: CommitSummary) -> None:
         """Wake those who wait for what a group commit changed. Called on the event loop after each."""
         changed = summary.changed
+        self.blobs.collector.committed()
         self._notifier.written(changed)
         for number in [number for number, seq in changed.items() if seq == GONE]:
             self._notifier.ended(number)
@@ -166,7 +172,8 @@ class Registry:
             await wait(self._sweeps)
 
     async def stop(self) -> None:
-        """Leave the sweeps for the next start."""
+        """Leave the sweeps and the garbage for the next start."""
+        await self.blobs.collector.stop()
         for task in self._sweeps:
             task.cancel()
         await self.finish_sweeps()
@@ -184,6 +191,13 @@ class Registry:
             logger.warning("the sweep of database %d goes on at the next start: %s", number, error.reason)
 
     # --- names and handles
+
+    def _open_in(self, snapshot: Snapshot, name: str) -> Database:
+        value = snapshot.raw_get(name.encode(), None, snapshot.tables.databases) if self._may_exist(name) else None
+        if value is None:
+            raise DatabaseNotFound
+        # The row holds the number, which is never given again: so it names the incarnation.
+        return self._handles.get(value) or self._new_handle(name, value)
 
     def _may_exist(self, name: str) -> bool:
         return name.isascii() and 0 < len(name) <= self._settings.limits.max_database_name
@@ -206,6 +220,7 @@ class Registry:
             writer=self._writer,
             notifier=self._notifier,
             active_tasks=self._active_tasks,
+            blobs=self.blobs,
         )
         self._handles[value] = handle
         self._rows[row.number] = value

@@ -46,7 +46,11 @@ def parse_since(value: JsonValue, opaque: str, update_seq: int) -> int:
     if match is None or len(match[2]) < OPAQUE_CHARACTERS:
         raise BadRequest("Malformed sequence supplied in 'since' parameter.")
     digits = match[1]
-    if match[2] != opaque or digits is None or len(digits) > _MAX_DIGITS:
+    if match[2] != opaque:
+        if match[2].isdigit():  # a bare number, however long, is no sequence of any server
+            raise BadRequest("Malformed sequence supplied in 'since' parameter.")
+        return 0
+    if digits is None or len(digits) > _MAX_DIGITS:
         return 0
     seq = int(digits)
     return seq if seq <= update_seq else 0

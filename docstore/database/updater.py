@@ -33,7 +33,7 @@ from docstore.core.edit import (
     settle_attachments,
 )
 from docstore.core.rev import Rev
-from docstore.database import administration, blob_commands, commands, local_docs, purging
+from docstore.database import administration, blob_commands, commands, local_docs, purging, upload_commands
 from docstore.database.commands import EditDocuments
 from docstore.errors import BytesGone, DocstoreError
 from docstore.storage.databases import get_state
@@ -65,6 +65,17 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     commands.DropStagings: blob_commands.drop,
     commands.ExpireStagings: blob_commands.expire,
     commands.CollectGarbage: blob_commands.collect,
+    commands.BeginUpload: upload_commands.begin,
+    commands.AppendUpload: upload_commands.append,
+    commands.AcceptUpload: upload_commands.accept,
+    commands.RewindUpload: upload_commands.rewind,
+    commands.SetUploadLength: upload_commands.set_length,
+    commands.SealUpload: upload_commands.seal,
+    commands.AdoptUpload: upload_commands.adopt,
+    commands.CompleteUpload: lambda txn, command: upload_commands.complete(txn, command, _edit_documents),
+    commands.RefuseUpload: upload_commands.refuse,
+    commands.CancelUpload: upload_commands.cancel,
+    commands.ExpireUploads: upload_commands.expire,
 }
 """What every command but EditDocuments does. A handler raises its DocstoreError before it writes anything."""
 
@@ -171,12 +182,12 @@ def _decide_interactive(txn: GroupTransaction, state: DatabaseState, change: Doc
         )
         if isinstance(settled, Rejected):
             return settled.error
-        if not blob_commands.all_linkable(txn, settled.attachments):
-            return BytesGone()
         edit = settled
     outcome = decide(change.head(), lambda: change.tree(txn), edit, seq, state.revs_limit)
     if isinstance(outcome, Rejected):
         return outcome.error
+    if edit.attachments and not blob_commands.all_linkable(txn, edit.attachments):
+        return BytesGone()
     _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
     state.update_seq = seq
     return outcome.rev

@@ -11,22 +11,33 @@ from collections.abc import Iterator
 import msgspec
 
 from docstore.storage import databases, keys, rows
-from docstore.storage.check_database import check_database
+from docstore.storage.check_blobs import BlobUses, check_blobs
+from docstore.storage.check_database import check_database, count_uses
+from docstore.storage.check_uploads import check_uploads
 from docstore.storage.rows import DatabaseRow
 from docstore.storage.tables import ReadTransaction
 
 
-def check(txn: ReadTransaction) -> Iterator[str]:
-    """Every invariant of the store; one line for each finding, none if all is well."""
+def check(txn: ReadTransaction, *, hashing: bool = True) -> Iterator[str]:
+    """Every invariant of the store; one line for each finding, none if all is well.
+
+    Without ``hashing`` the bytes of attachments are not read, only counted.
+    """
     names: dict[int, str] = {}
+    uses = BlobUses()
     yield from _check_names(txn, names)
     yield from _check_numbers(txn, names)
     for number, name in names.items():
         if txn.get(txn.tables.states, keys.prefix(number)) is None:
             yield f"{name}: there is no row of counters (database {number})"
         else:
-            for finding in _readable(check_database(txn, number)):
+            for finding in _readable(check_database(txn, number, uses)):
                 yield f"{name}: {finding}"
+    sweeps = set(databases.pending_sweeps(txn))
+    for number in sweeps - names.keys():
+        yield from _readable(count_uses(txn, number, uses))
+    yield from _readable(check_blobs(txn, uses, hashing=hashing))
+    yield from _readable(check_uploads(txn, sweeps | names.keys()))
 
 
 def _readable(findings: Iterator[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 from docstore.storage import counted, databases, keys, purges, rows
+from docstore.storage.check_blobs import BlobUses
 from docstore.storage.check_documents import Recount, check_documents
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction
@@ -18,12 +19,12 @@ MAX_LISTED = 20
 _NOT_COUNTED = {"update_seq", "purge_seq", "revs_limit", "purged_infos_limit"}
 
 
-def check_database(txn: ReadTransaction, db: int) -> Iterator[str]:
-    """Every invariant within one database, which has its row in ``states``."""
+def check_database(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[str]:
+    """Every invariant within one database, which has its row in ``states``; ``uses`` is told its bodies."""
     state = databases.get_state(txn, db)
     recount = Recount(state.update_seq)
     yield from check_documents(txn, db, recount)
-    yield from _limited("body without a revision", _check_bodies(txn, db, recount))
+    yield from _limited("body without a revision", _check_bodies(txn, db, recount, uses))
     yield from _limited("row of runs without a document", _check_runs(txn, db, recount))
     yield from _limited("row of changes without a document", _check_changes(txn, db, recount))
     yield from _limited("row of conflicts without a conflict", _check_conflicts(txn, db, recount))
@@ -54,7 +55,13 @@ def _rows(txn: ReadTransaction, table_name: str, db: int) -> Iterator[tuple[byte
                 yield key, value
 
 
-def _check_bodies(txn: ReadTransaction, db: int, recount: Recount) -> Iterator[str]:
+def count_uses(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[str]:
+    """Tell ``uses`` the bodies of a database, one that waits for its sweep."""
+    for _, value in _rows(txn, "bodies", db):
+        yield from uses.add(value)
+
+
+def _check_bodies(txn: ReadTransaction, db: int, recount: Recount, uses: BlobUses) -> Iterator[str]:
     for key, value in _rows(txn, "bodies", db):
         seq = keys.seq_of(key)
         if not recount.leaf_seqs.has(seq):
@@ -63,6 +70,8 @@ def _check_bodies(txn: ReadTransaction, db: int, recount: Recount) -> Iterator[s
             yield f"body {seq} belongs to no revision"
         if value[:1] not in (b"{", bytes((rows.WITH_METADATA,))):
             yield f"body {seq} is neither JSON text nor a body with metadata"
+        else:
+            yield from uses.add(value)
 
 
 def _check_runs(txn: ReadTransaction, db: int, recount: Recount) -> Iterator[str]:

@@ -45,7 +45,7 @@ class Recount:
     """What the walk over the documents of one database has found.
 
     ``body_seqs``, ``leaf_seqs``  keys of bodies that revisions, that leaves refer to; ``document_seqs``  of changes
-    ``chunks``  keys of the runs' chunks; ``conflicts``  key -> live leaves; ``blocks``  key -> [live, all]
+    ``chunks``  keys of the runs' chunks; ``conflicts``  key -> live leaves; ``blocks``  key -> (live, all)
     ``external``  bytes of live leaves' bodies; ``superseded``  bytes of rows of other bodies, filled in later
     """
 
@@ -69,23 +69,18 @@ class Recount:
 def check_documents(txn: ReadTransaction, db: int, recount: Recount) -> Iterator[str]:
     """Walk all documents of a database, and fill ``recount``."""
     first, end = keys.prefix(db), keys.prefix_end(db)
-    boundaries = [key for key, _ in counted.blocks(txn, db)]
-    if first not in boundaries:
-        boundaries.insert(0, first)
-    block, place = boundaries[0], 0
-    previous = b""
+    block, previous = first, b""
     with txn.cursor(txn.tables.docs) as cursor:
         if not cursor.set_range(first):
             return
         for key, value in cursor.iternext():
             if key >= end:
                 break
-            while place + 1 < len(boundaries) and boundaries[place + 1] <= key:
-                place += 1
-                block = boundaries[place]
+            doc_id = records.id_of_long(value) if value[0] & records.LONG_ID else key[keys.PREFIX_BYTES :]
+            if counted.begins_block(doc_id):
+                block = key
             live, total = recount.blocks.get(block, (0, 0))
             recount.blocks[block] = (live + (not value[0] & records.DELETED), total + 1)
-            doc_id = records.id_of_long(value) if value[0] & records.LONG_ID else key[keys.PREFIX_BYTES :]
             label = f"document {doc_id.decode(errors='replace')!r}"
             try:
                 for finding in _check_document(txn, db, key, value, recount):

@@ -3,20 +3,22 @@
 Owns ``doc_counts`` and ``seq_counts``: how they follow the documents, and the two questions that they answer, the
 offset of ``_all_docs`` and the ``pending`` of ``_changes``. It must not know revisions.
 
-``doc_counts`` cuts a database's rows in ``docs`` into blocks. A block's key is a key of ``docs`` and says where it
-begins; it ends where the next begins. The first has the bare database prefix for a key and begins before every id. A
-block of more than ``BLOCK_MAX`` documents, deleted ones among them, is cut into several; one without any is removed,
-and so joins the block before it. So an offset costs a sum over the blocks before and a scan in one::
+``doc_counts`` cuts a database's rows in ``docs`` into blocks. A document begins a block if a hash of its id says so
+(``begins_block``), one in ``BLOCK_MEAN`` on average; so where the blocks begin depends on which documents there are,
+and not on the batches in which they came. The block's key is the document's key; it ends where the next begins. The
+documents before the first such one are a block too, whose key is the bare database prefix. No block is empty. So an
+offset costs a sum over the blocks before and a scan in one::
 
     key    (db)            (db)"d0514"      (db)"d1026"
     value  live 512        live 498         live 730
-           rows 512        rows 512         rows 781
+           rows 513        rows 512         rows 781
 
 ``seq_counts`` has the number of rows in ``changes`` for each 1,024 sequence numbers, none where it is zero.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 from docstore.storage import keys, long_ids, records, rows
 from docstore.storage.keys import pack_seq_key
@@ -26,12 +28,22 @@ from docstore.storage.tables import ReadTransaction, WriteTransaction
 if TYPE_CHECKING:
     from lmdb import Cursor
 
-BLOCK_MAX = 1024
-"""Half of it is what a scan costs on average (0.1 ms); with a million documents some 1,500 blocks are summed."""
+BLOCK_MEAN = 512
+"""Documents in a block, on average: half of them are scanned for an offset, and a million make 2,000 blocks to sum."""
 
 _COUNT_BYTES = len(rows.encode_count(0))
 _DOC_COUNT_BYTES = len(rows.encode_doc_count(DocCount(0, 0)))
 _SEQ_KEY_BYTES = keys.PREFIX_BYTES + 8
+
+
+class CountChange(NamedTuple):
+    """What a batch did to a document: its key in ``docs``, its id (UTF-8), how many more live ones and more of all."""
+
+    key: bytes
+    doc_id: bytes
+    live: int
+    rows: int
+
 
 # --- documents --------------------------------------------------------------------------------------------------
 
@@ -54,56 +66,43 @@ def live_between(txn: ReadTransaction, db: int, start: str, end: str) -> int:
     return max(live_before(txn, db, end) - live_before(txn, db, start), 0)
 
 
-def add_documents(
-    txn: WriteTransaction, db: int, state: DatabaseState, changes: Sequence[tuple[bytes, DocCount]]
-) -> None:
-    """Add to the blocks of documents (by their keys in ``docs``, ascending; already written) what changed of them."""
+def begins_block(doc_id: bytes) -> bool:
+    """Whether a document with this id (UTF-8) begins a block. Part of the format: it may never change."""
+    return (crc32(doc_id) * 0x9E3779B1 >> 16) % BLOCK_MEAN == 0
+
+
+def add_documents(txn: WriteTransaction, db: int, state: DatabaseState, changes: Sequence[CountChange]) -> None:
+    """Bring the blocks up to date with documents, in the order of their keys, that were written or removed."""
     if not changes:
         return
     table = txn.tables.doc_counts
     stored: dict[bytes, DocCount] = {}
     sums: dict[bytes, DocCount] = {}
+    stale: set[bytes] = set()
+    gone: list[bytes] = []
     with txn.cursor(table) as cursor:
         start, end = b"", b""
-        for key, change in changes:
+        for key, doc_id, live, count in changes:
             if not start <= key < end:
-                start, count, end = _block_of(cursor, db, key)
-                stored.setdefault(start, count)
-            count = sums.get(start, stored[start])
-            sums[start] = DocCount(count.live + change.live, count.rows + change.rows)
-    written: list[tuple[bytes, bytes]] = []
-    for start, count in sums.items():
-        if stored[start].rows:
-            state.grow(-len(start) - _DOC_COUNT_BYTES)
-        if count.rows == 0:
-            txn.delete(table, start)
-            continue
-        for block, part in _split(txn, start, count):
-            state.grow(len(block) + _DOC_COUNT_BYTES)
-            written.append((block, rows.encode_doc_count(part)))
-    written.sort()
-    txn.putmulti(table, written)
-
-
-def merge_group(txn: WriteTransaction, db: int, state: DatabaseState, group: bytes) -> None:
-    """Make no block begin inside a group of long ids (``keys.group_key``), since its labels were given anew."""
-    table = txn.tables.doc_counts
-    inside: list[tuple[bytes, bytes]] = []
+                start, before, end = _block_of(cursor, db, key)
+                stored.setdefault(start, before)
+            total = sums.get(start, stored[start])
+            sums[start] = DocCount(total.live + live, total.rows + count)
+            if count and begins_block(doc_id):
+                if count > 0:
+                    stale.add(start)
+                else:
+                    gone.append(key)
+    for key in gone:
+        _write_block(txn, state, key, stored.pop(key, DocCount(0, 0)), None)
+        sums.pop(key, None)
     with txn.cursor(table) as cursor:
-        if cursor.set_range(group):
-            for key, value in cursor.iternext():
-                if not key.startswith(group):
-                    break
-                inside.append((key, value))
-        if not inside:
-            return
-        start, (live, count), _ = _block_of(cursor, db, group)
-    for key, value in inside:
-        part = rows.decode_doc_count(value)
-        live, count = live + part.live, count + part.rows
-        txn.delete(table, key)
-        state.grow(-len(key) - _DOC_COUNT_BYTES)
-    txn.put(table, start, rows.encode_doc_count(DocCount(live, count)))
+        stale.update(_block_of(cursor, db, key)[0] for key in gone)
+    for start in stale - set(gone):
+        _cut_anew(txn, db, state, start)
+    for start, total in sums.items():
+        if start not in stale:
+            _write_block(txn, state, start, stored[start], total)
 
 
 def blocks(txn: ReadTransaction, db: int) -> Iterator[tuple[bytes, DocCount]]:
@@ -141,23 +140,40 @@ def _block_of(cursor: "Cursor[bytes]", db: int, key: bytes) -> tuple[bytes, DocC
     return start, rows.decode_doc_count(value), end
 
 
-def _split(txn: ReadTransaction, start: bytes, count: DocCount) -> list[tuple[bytes, DocCount]]:
-    """A block, or the blocks that it is cut into."""
-    if count.rows <= BLOCK_MAX:
-        return [(start, count)]
-    parts: list[tuple[bytes, DocCount]] = []
-    block, live, size = start, 0, 0
+def _write_block(
+    txn: WriteTransaction, state: DatabaseState, start: bytes, before: DocCount, after: DocCount | None
+) -> None:
+    """Put or remove a block's row; there is one if ``before`` has rows."""
+    if before.rows:
+        state.grow(-len(start) - _DOC_COUNT_BYTES)
+    if after is not None and after.rows:
+        state.grow(len(start) + _DOC_COUNT_BYTES)
+        txn.put(txn.tables.doc_counts, start, rows.encode_doc_count(after))
+    elif before.rows:
+        txn.delete(txn.tables.doc_counts, start)
+
+
+def _cut_anew(txn: WriteTransaction, db: int, state: DatabaseState, start: bytes) -> None:
+    """Count the documents from the block at ``start`` to the next block, and enter the blocks that they make."""
+    with txn.cursor(txn.tables.doc_counts) as cursor:
+        _, before, end = _block_of(cursor, db, start)
+    parts: dict[bytes, DocCount] = {}
+    block, live, count = start, 0, 0
     with txn.cursor(txn.tables.docs) as cursor:
-        cursor.set_range(start)
-        for place, (key, value) in enumerate(cursor.iternext()):
-            if place == count.rows:
-                break
-            if size == BLOCK_MAX // 2:
-                parts.append((block, DocCount(live, size)))
-                block, live, size = key, 0, 0
-            live += not value[0] & records.DELETED
-            size += 1
-    return [*parts, (block, DocCount(live, size))]
+        if cursor.set_range(start):
+            for key, value in cursor.iternext():
+                if key >= end:
+                    break
+                doc_id = records.id_of_long(value) if keys.is_long_key(key) else key[keys.PREFIX_BYTES :]
+                if begins_block(doc_id):
+                    parts[block] = DocCount(live, count)
+                    block, live, count = key, 0, 0
+                live += not value[0] & records.DELETED
+                count += 1
+    parts[block] = DocCount(live, count)
+    _write_block(txn, state, start, before, parts.pop(start))
+    for key, part in parts.items():
+        _write_block(txn, state, key, DocCount(0, 0), part)
 
 
 # --- sequences --------------------------------------------------------------------------------------------------

@@ -40,9 +40,10 @@ class DocumentChange:
     ``bodies``   seq -> body value to write; without those dropped again in this batch
     ``dropped``  keys of stored bodies that lost their revision
     ``chunks``   key in ``runs`` -> chunk to write, or None to remove
+    ``created``  the seq of the edit that made the document, 0 if it was there before
     """
 
-    __slots__ = ("_tree", "before", "bodies", "chunks", "db", "dropped", "id", "id_bytes", "record")
+    __slots__ = ("_tree", "before", "bodies", "chunks", "created", "db", "dropped", "id", "id_bytes", "record")
 
     def __init__(self, db: int, doc_id: str, before: DocRecord | None) -> None:
         self.db = db
@@ -50,6 +51,7 @@ class DocumentChange:
         self.id_bytes = doc_id.encode()
         self.before = before
         self.record = before
+        self.created = 0
         self.bodies: dict[int, bytes] = {}
         self.dropped: frozenset[int] = _NOTHING_DROPPED
         self.chunks: Mapping[bytes, bytes | None] = _NO_CHUNKS
@@ -73,6 +75,7 @@ class DocumentChange:
 
     def create(self, path: Sequence[Rev], seq: int, deleted: bool, body: bytes, revs_limit: int) -> None:
         """The first revision of a new document. ``path``: it and its ancestors, newest first."""
+        self.created = seq
         if len(path) > 1 or tree_runs.is_odd(path[0]):
             tree = RevTree.from_path(path[: max(revs_limit, 1)], seq, deleted)
             self._take_tree(tree, seq, {seq: body}, len(body))
@@ -115,7 +118,9 @@ class DocumentChange:
             size = record.body_size
         else:
             size = self._body_size(txn, body_seq) or 0
-        if record is not None:
+        if record is None:
+            self.created = seq
+        else:
             kept = {node.seq for node in tree.nodes.values()}
             self._forget(txn, record, kept)
         self._take_tree(tree, seq, bodies, size, owner=0 if record is None else record.owner)

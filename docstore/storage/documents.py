@@ -15,11 +15,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from docstore.core.revtree import RevTree
 from docstore.storage import counted, keys, long_ids, records, rows
+from docstore.storage.blobs import References
+from docstore.storage.counted import CountChange
 from docstore.storage.databases import put_state
 from docstore.storage.document_change import DocumentChange
 from docstore.storage.keys import pack_seq_key
 from docstore.storage.records import DocRecord, decode_record, encode_record, record_bytes
-from docstore.storage.rows import DatabaseState, DocCount
+from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
 
 _BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
@@ -100,62 +102,80 @@ def write_batch(txn: WriteTransaction, db: int, state: DatabaseState, changes: I
     _write_bodies(txn, db, state, batch)
     _write_chunks(txn, state, batch)
     _write_changes(txn, db, state, batch)
-    count_changes = _write_records(txn, db, state, batch)
-    counted.add_documents(txn, db, state, count_changes)
+    _write_records(txn, db, state, batch)
     put_state(txn, db, state)
 
 
-def _write_records(
-    txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]
-) -> list[tuple[bytes, DocCount]]:
-    """Write ``docs`` and ``conflicts``; returns what ``counted.add_documents`` is to add."""
+def _write_records(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+    """Write ``docs`` and ``conflicts``, and count the documents."""
     docs = txn.tables.docs
     items: list[tuple[bytes, bytes]] = []
-    counts: list[tuple[bytes, DocCount]] = []
+    counts: list[CountChange] = []
+    long: list[DocumentChange] = []
     for change in batch:
-        before, after = change.before, change.record
-        value = b"" if after is None else encode_record(after)
-        if len(change.id_bytes) < keys.LONG_ID_FROM:
-            key = keys.short_key(db, change.id_bytes)
-            if after is None:
-                txn.delete(docs, key)
-            else:
-                items.append((key, value))
+        if len(change.id_bytes) >= keys.LONG_ID_FROM:
+            long.append(change)
+            continue
+        key = keys.short_key(db, change.id_bytes)
+        if change.record is None:
+            txn.delete(docs, key)
         else:
-            key = _write_long(txn, db, state, change.id_bytes, value)
-        if after is None or before is None:
-            state.grow(len(key) if before is None else -len(key))
-        state.grow(len(value) - (0 if before is None else record_bytes(before)))
-        _write_conflict(txn, state, change, key)
-        count = _count_document(state, before, after)
-        if count != _NO_COUNT:
-            counts.append((key, count))
+            items.append((key, encode_record(change.record)))
+        _account_record(txn, state, change, key)
+        _count_document(state, change, key, counts)
     txn.putmulti(docs, items)
-    return counts
+    if long:
+        _write_long(txn, db, state, long, counts)
+        counts.sort()
+    counted.add_documents(txn, db, state, counts)
 
 
-def _write_long(txn: WriteTransaction, db: int, state: DatabaseState, id_bytes: bytes, value: bytes) -> bytes:
-    """Write, or with an empty value remove, the record of a long id; its key."""
+def _write_long(
+    txn: WriteTransaction,
+    db: int,
+    state: DatabaseState,
+    batch: Sequence[DocumentChange],
+    counts: list[CountChange],
+) -> None:
+    """Write the records of long ids, new ones in the order of their first edits, which is that of their labels."""
     docs = txn.tables.docs
-    if not value:
-        found = long_ids.find(txn, docs, db, id_bytes, records.id_of_long)
-        if found is None:
-            raise KeyError(id_bytes)
-        txn.delete(docs, found[0])
-        return found[0]
-    key, moved = long_ids.place(txn, docs, db, id_bytes, records.id_of_long)
-    if moved:
-        long_ids.move_rows(txn, txn.tables.conflicts, moved)
-        counted.merge_group(txn, db, state, keys.group_key(db, id_bytes))
-    txn.put(docs, key, value)
-    return key
+    written: list[DocumentChange] = []
+    for change in sorted(batch, key=lambda change: change.created):
+        if change.record is None:
+            key = _key_of_long(txn, db, change)
+            txn.delete(docs, key)
+            _count_document(state, change, key, counts)
+        else:
+            key, moved = long_ids.place(txn, docs, db, change.id_bytes, records.id_of_long)
+            if moved:
+                long_ids.move_rows(txn, txn.tables.conflicts, moved)
+                long_ids.move_rows(txn, txn.tables.doc_counts, moved)
+            txn.put(docs, key, encode_record(change.record))
+            written.append(change)
+        _account_record(txn, state, change, key)
+    for change in written:
+        _count_document(state, change, _key_of_long(txn, db, change), counts)
 
 
-_NO_COUNT = DocCount(0, 0)
+def _key_of_long(txn: WriteTransaction, db: int, change: DocumentChange) -> bytes:
+    found = long_ids.find(txn, txn.tables.docs, db, change.id_bytes, records.id_of_long)
+    if found is None:
+        raise KeyError(change.id)
+    return found[0]
 
 
-def _count_document(state: DatabaseState, before: DocRecord | None, after: DocRecord | None) -> DocCount:
-    """Count one document in the state; what it adds to its block of ``doc_counts``."""
+def _account_record(txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes) -> None:
+    """Account for a record, and keep the document's row in ``conflicts``."""
+    if change.before is not None:
+        state.grow(-len(key) - record_bytes(change.before))
+    if change.record is not None:
+        state.grow(len(key) + record_bytes(change.record))
+    _write_conflict(txn, state, change, key)
+
+
+def _count_document(state: DatabaseState, change: DocumentChange, key: bytes, counts: list[CountChange]) -> None:
+    """Count a document in the state, and enter what that changes in its block."""
+    before, after = change.before, change.record
     live = gone = 0
     if before is not None:
         live, gone = (0, -1) if before.deleted else (-1, 0)
@@ -165,7 +185,8 @@ def _count_document(state: DatabaseState, before: DocRecord | None, after: DocRe
         state.conflict_count += after.conflicted
     state.doc_count += live
     state.doc_del_count += gone
-    return DocCount(live, live + gone)
+    if live or gone:
+        counts.append(CountChange(key, change.id_bytes, live, live + gone))
 
 
 def _write_conflict(txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes) -> None:
@@ -181,21 +202,28 @@ def _write_conflict(txn: WriteTransaction, state: DatabaseState, change: Documen
 
 
 def _write_bodies(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
-    """Write new bodies, drop those without a revision, and account for what is a leaf's now and was before."""
+    """Write new bodies, drop those without a revision, and account for what is a leaf's now and was before.
+
+    The blobs that these bodies name are counted with them.
+    """
     items: list[tuple[bytes, bytes]] = []
     others: list[DocumentChange] = []
+    references = References()
     for change in batch:
         for seq, body in change.bodies.items():
             items.append((pack_seq_key(db, seq), body))
             state.file_size += _BODY_KEY_BYTES + len(body)
+            if body[0] == rows.WITH_METADATA:
+                references.written(body)
         if not change.is_plain:
             others.append(change)
         elif change.bodies:
             _account_plain(state, change.before, change.record)
     if others:
-        _account_others(txn, db, state, others)
+        _account_others(txn, db, state, others, references)
     items.sort()
     txn.putmulti(txn.tables.bodies, items)
+    references.apply(txn)
 
 
 def _account_plain(state: DatabaseState, before: DocRecord | None, after: DocRecord | None) -> None:
@@ -210,7 +238,9 @@ def _account_plain(state: DatabaseState, before: DocRecord | None, after: DocRec
             state.external_size += after.body_size
 
 
-def _account_others(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+def _account_others(
+    txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange], references: References
+) -> None:
     """Account for the leaves of any documents, and remove the bodies that they drop."""
     leaves = [(change, change.leaves_before(), change.leaves_after(txn)) for change in batch]
     unknown: set[int] = set()
@@ -218,7 +248,8 @@ def _account_others(txn: WriteTransaction, db: int, state: DatabaseState, batch:
         unknown |= change.dropped
         unknown.update(seq for seq, leaf in before.items() if leaf.size is None and seq not in after)
         unknown.update(seq for seq in after if seq not in before and seq not in change.bodies)
-    sizes = {seq: len(body) for seq, body in get_bodies(txn, db, unknown).items()}
+    stored = get_bodies(txn, db, unknown)
+    sizes = {seq: len(body) for seq, body in stored.items()}
     gone: list[int] = []
     for change, before, after in leaves:
         for seq, leaf in before.items():
@@ -234,6 +265,7 @@ def _account_others(txn: WriteTransaction, db: int, state: DatabaseState, batch:
                 state.external_size += leaf.live * size
         for seq in change.dropped & sizes.keys():
             state.file_size -= _BODY_KEY_BYTES + sizes[seq]
+            references.dropped(stored[seq])
             gone.append(seq)
     txn.deletemulti(txn.tables.bodies, [pack_seq_key(db, seq) for seq in sorted(gone)])
 

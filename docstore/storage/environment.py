@@ -150,6 +150,11 @@ class Environment:
         return self._gate.oldest_age
 
     @property
+    def oldest_snapshot_txnid(self) -> int | None:
+        """The commit that the oldest open snapshot shows; None without one."""
+        return self._gate.oldest_txnid
+
+    @property
     def map_size(self) -> int:
         """Bytes of address space."""
         return self._lmdb.info()["map_size"]

@@ -38,6 +38,7 @@ DIGESTS = b"digests"
 BLOB_REFS = b"blob_refs"
 STAGINGS = b"stagings"
 GARBAGE = b"garbage"
+UPLOADS = b"uploads"
 
 TABLE_NAMES = (
     META,
@@ -60,6 +61,7 @@ TABLE_NAMES = (
     BLOB_REFS,
     STAGINGS,
     GARBAGE,
+    UPLOADS,
 )
 """Every table that format 1 creates."""
 
@@ -215,6 +217,16 @@ def digest_key_parts(key: bytes) -> tuple[bytes, int]:
     """(sha256, length) of a key made by ``pack_digest_key``."""
     sha256, length = _DIGEST_KEY.unpack(key)
     return sha256, length
+
+
+def upload_key(db: int, uuid: bytes) -> bytes:
+    """The key in ``uploads`` of an upload's uuid, 16 bytes."""
+    return _NUMBER.pack(db) + uuid
+
+
+def upload_key_parts(key: bytes) -> tuple[int, bytes]:
+    """(db, uuid) of a key made by ``upload_key``."""
+    return number_of(key), key[PREFIX_BYTES:]
 
 
 def purge_id_key(db: int, uuid: bytes) -> bytes:

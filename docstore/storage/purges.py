@@ -6,6 +6,7 @@ the ``state`` afterwards.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from docstore.storage import keys, rows
 from docstore.storage.keys import pack_seq_key
@@ -49,9 +50,7 @@ def scan_purges(txn: ReadTransaction, db: int, after: int = 0) -> Iterator[tuple
 def trim_purges(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
     """Keep the newest ``purged_infos_limit`` entries of the log."""
     oldest_kept = state.purge_seq - state.purged_infos_limit + 1
-    for number, info in list(scan_purges(txn, db)):
-        if number >= oldest_kept:
-            break
+    for number, info in list(takewhile(lambda entry: entry[0] < oldest_kept, scan_purges(txn, db))):
         for table, key in (
             (txn.tables.purges, pack_seq_key(db, number)),
             (txn.tables.purge_ids, keys.purge_id_key(db, info.uuid.encode())),

@@ -40,6 +40,7 @@ class Tables:
     blob_refs: "Table"
     stagings: "Table"
     garbage: "Table"
+    uploads: "Table"
 
     @classmethod
     def open(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from docstore.core.attachment import Inline, Stub
 from docstore.core.document import Document, parse_document, quote_id, splice, validate_doc_id
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
@@ -17,8 +18,6 @@ from docstore.errors import (
     DocValidation,
     IllegalDocId,
     InvalidRev,
-    MissingStub,
-    NotImplementedHere,
 )
 from docstore.settings import Limits
 
@@ -334,19 +333,20 @@ def test_no_attachments_are_none():
     assert parse('{"_attachments":{"a":5,"b":null,"c":[]}}').attachments == ()
 
 
-def test_a_stub_of_nothing():
-    assert refused('{"_attachments":{"f":{"stub":true}}}', "s") == (
-        MissingStub,
-        "Invalid attachment stub in s for f",
-    )
+def test_attachments_stand_in_the_order_sent():
+    document = parse('{"a":1,"_attachments":{"z":{"stub":true},"b":{"data":"aGk=","content_type":"text/plain"}}}')
+    assert document.attachments == (Stub("z"), Inline("b", "text/plain", b"hi"))
+    assert document.body == b'{"a":1}'
+
+
+def test_the_faults_of_members_come_before_those_of_attachments():
+    assert refused('{"_attachments":{"f":{"data":5}},"_x":1}') == (DocValidation, "Bad special document member: _x")
+    assert refused('{"_attachments":{"f":{"data":5}}}') == (BadRequest, "Invalid attachment data for f")
 
 
 def test_a_local_document_loses_its_attachments():
     assert parse('{"_attachments":{"f":{"stub":true}},"a":1}', "_local/x").attachments == ()
-
-
-def test_attachments_are_not_there_yet():
-    assert refused('{"_attachments":{"f":{"data":""}}}')[0] is NotImplementedHere
+    assert refused('{"_attachments":{"f":{"data":5}}}', "_local/x") == (BadRequest, "Invalid attachment data for f")
 
 
 # --- Text -------------------------------------------------------------------------------------------------------------

@@ -99,6 +99,10 @@ class Record:
         self._store(edits, seqs, outcome)
         return outcome
 
+    def apply(self, edit: Edit) -> Rev | DocstoreError:
+        """An interactive edit that is made already."""
+        return self._apply_one(edit, interactive=True)
+
     def winner(self) -> str:
         return str(self.tree.winner())
 

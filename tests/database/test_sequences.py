@@ -42,7 +42,14 @@ def test_quoted_sequence():
 
 @pytest.mark.parametrize(
     "value",
-    [f"5-{opaque_part(OTHER_UUID, 3)}", f"5-{opaque_part(UUID, 4)}", f"5-{COUCHDB}", COUCHDB, OPAQUE, f"{10**30}-{OPAQUE}"],
+    [
+        f"5-{opaque_part(OTHER_UUID, 3)}",
+        f"5-{opaque_part(UUID, 4)}",
+        f"5-{COUCHDB}",
+        COUCHDB,
+        OPAQUE,
+        f"{10**30}-{OPAQUE}",
+    ],
 )
 def test_sequence_of_elsewhere_starts_from_zero(value):
     assert parse_since(value, OPAQUE, 7) == 0
@@ -50,7 +57,24 @@ def test_sequence_of_elsewhere_starts_from_zero(value):
 
 @pytest.mark.parametrize(
     "value",
-    ["foo", "", "99999", 99999, "-1", "5-", "5-foo", "5", '"5"', None, True, False, 0.0, [5, OPAQUE], "5 " + OPAQUE, "5-" + "!" * 16],
+    [
+        "foo",
+        "",
+        "99999",
+        99999,
+        "-1",
+        "5-",
+        "5-foo",
+        "5",
+        '"5"',
+        None,
+        True,
+        False,
+        0.0,
+        [5, OPAQUE],
+        "5 " + OPAQUE,
+        "5-" + "!" * 16,
+    ],
 )
 def test_malformed(value):
     with pytest.raises(BadRequest, match=r"^Malformed sequence supplied in 'since' parameter\.$"):

@@ -17,12 +17,12 @@ def generator(algorithm, *, clock=lambda: 0, seed=1):
 def test_ids_are_distinct_and_32_hex_digits(algorithm):
     ids = generator(algorithm).take(10_000)
     assert len(set(ids)) == 10_000
-    assert all(len(id) == 32 and int(id, 16) >= 0 and id == id.lower() for id in ids)
+    assert all(len(each) == 32 and int(each, 16) >= 0 and each == each.lower() for each in ids)
 
 
 def test_sequential_ids_rise_within_a_prefix_and_then_change_it():
     ids = generator(UuidAlgorithm.SEQUENTIAL).take(20_000)
-    runs = {prefix: list(run) for prefix, run in itertools.groupby(ids, key=lambda id: id[:26])}
+    runs = {prefix: list(run) for prefix, run in itertools.groupby(ids, key=lambda each: each[:26])}
     assert 2 < len(runs) < 20
     assert all(run == sorted(run) for run in runs.values())
     steps = [int(b[26:], 16) - int(a[26:], 16) for run in runs.values() for a, b in itertools.pairwise(run)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -39,7 +40,9 @@ class World:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = Store(tmp_path_factory.mktemp("laws"))
-    yield store
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counted, "BLOCK_MEAN", 2)
+        yield store
     store.environment.close()
 
 
@@ -85,6 +88,51 @@ def test_tables_hold_what_the_trees_hold(shared: Store, steps: list[tuple[str, A
                 pass
     with shared.read() as txn:
         assert sum(txn.transaction.stat(table)["entries"] for _, table in txn.tables.of_database()) == 0
+
+
+@given(
+    wanted=st.lists(edits, min_size=1, max_size=25),
+    limit=st.sampled_from([1, 3, 80, 1000]),
+    cuts=st.sets(st.integers(1, 24)),
+)
+@settings(max_examples=40, deadline=None)
+def test_tables_do_not_depend_on_how_edits_are_batched(
+    shared: Store, wanted: list[dict[str, Any]], limit: int, cuts: set[int]
+) -> None:
+    worlds = [World(shared, shared.create(name, limit), limit) for name in ("grouped", "singly")]
+    try:
+        for start, end in pairwise([0, *sorted(cut for cut in cuts if cut < len(wanted)), len(wanted)]):
+            with shared.write() as txn:
+                batch(txn, worlds[0], wanted[start:end])
+            for each in wanted[start:end]:
+                with shared.write() as txn:
+                    batch(txn, worlds[1], [each])
+        assert shared.findings() == []
+        grouped, singly = (all_rows(shared, world.db) for world in worlds)
+        assert grouped == singly
+    finally:
+        with shared.write() as txn:
+            for name in ("grouped", "singly"):
+                number = databases.delete_database(txn, name)
+                while not compaction.sweep(txn, number):
+                    pass
+
+
+def all_rows(store: Store, db: int) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Everything of a database but its name, without its number."""
+    first, end = keys.prefix(db), keys.prefix_end(db)
+    found: dict[str, list[tuple[bytes, bytes]]] = {}
+    with store.read() as txn:
+        for name, table in txn.tables.of_database():
+            with txn.cursor(table) as cursor:
+                inside = [(key[4:], value) for key, value in cursor.iternext() if first <= key < end]
+            found[name] = [(key, value) for key, value in inside if (name, key) != ("properties", keys.PROPERTY_NAME)]
+    state = rows.decode_state(found.pop("states")[0][1])
+    with store.read() as txn:
+        name_bytes = len(databases.get_property(txn, db, keys.PROPERTY_NAME) or b"")
+    state.grow(-name_bytes)
+    found["state"] = [(b"", rows.encode_state(state))]
+    return found
 
 
 def batch(txn: GroupTransaction, world: World, wanted: list[dict[str, Any]]) -> None:

@@ -25,7 +25,9 @@ doc_ids = st.builds(str.__add__, beginnings, tails).filter(bool)
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = Store(tmp_path_factory.mktemp("keys"))
-    yield store
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counted, "BLOCK_MEAN", 2)
+        yield store
     store.environment.close()
 
 

@@ -1,13 +1,15 @@
 """A whole database, driven at random, against a model of plain dicts.
 
-The machine edits, replicates, purges, compacts, stems, closes and opens again. After every step the documents it touched must
-read as the model says; at the end everything must, by every way of reading, and the store must pass the check.
+The machine edits, replicates, purges, compacts, stems, closes and opens again. After every step the documents it
+touched must read as the model says; at the end everything must, by every way of reading, and the store must pass the
+check.
 """
 
 import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -34,7 +36,7 @@ rarely = st.integers(0, 3).map(lambda number: number == 0)
 
 
 class Store(RuleBasedStateMachine):
-    """``histories``: per document, every revision that was ever heard of, with its true parent, body and deleted flag."""
+    """``histories``: per document, every revision ever heard of, with its true parent, body and deleted flag."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +48,7 @@ class Store(RuleBasedStateMachine):
         self.model = Model()
         self.histories: dict[str, dict[Rev, tuple[Rev | None, int, bool]]] = {doc_id: {} for doc_id in IDS}
         self.touched: set[str] = set()
+        self.seqs: dict[str, int] = {}
 
     def run(self, awaitable):
         return self.runner.run(awaitable)
@@ -102,7 +105,7 @@ class Store(RuleBasedStateMachine):
         self.expect(doc_id, parent, deleted, body, result)
 
     def makes_known(self, doc_id: str, parent: Rev | None, deleted: bool, body: int) -> bool:
-        """Whether the edit would make a revision that is in the tree already: it would be a conflict, or bring a parent."""
+        """Whether the edit would make a revision that the tree has: a conflict, or it brings that its parent."""
         document = self.model.document(doc_id)
         made = [rev for rev, fact in self.histories[doc_id].items() if fact == (parent, body, deleted)]
         return any(rev in document.revisions for rev in made)
@@ -193,19 +196,12 @@ class Store(RuleBasedStateMachine):
         for path in paths:
             _, body, deleted = self.histories[doc_id][path[0]]
             document.add(path, body, deleted)
-        if document.facts() == before and self.database.head(doc_id).seq != self.seqs_before.get(doc_id):
-            # Nothing new: then a lowered revs_limit may be applied, or not.
-            before = {}
-        elif document.facts() == before:
-            return
+        if document.facts() == before and self.database.head(doc_id).seq == self.seqs.get(doc_id):
+            return  # nothing new, and the database did not take the occasion to apply a lowered revs_limit
         document.stem(self.model.revs_limit)
         if document.facts() != before:
             self.model.changed(doc_id, document)
             self.touched.add(doc_id)
-
-    @property
-    def seqs_before(self) -> dict[str, int]:
-        return self._seqs
 
     # --- everything else
 
@@ -272,19 +268,17 @@ class Store(RuleBasedStateMachine):
             self.compare_document(doc_id, self.model.document(doc_id))
         self.touched = set()
         heads = {doc_id: self.database.head(doc_id) for doc_id in IDS}
-        self._seqs = {doc_id: head.seq for doc_id, head in heads.items() if head is not None}
+        self.seqs = {doc_id: head.seq for doc_id, head in heads.items() if head is not None}
 
     def compare_document(self, doc_id: str, document: ModelDocument) -> None:
         database = self.database
         head = database.head(doc_id)
         if not document.revisions:
             assert head is None
-            for read in (database.open_doc, lambda doc_id: database.open_revs(doc_id, "all")):
-                try:
-                    read(doc_id)
-                    raise AssertionError("there is no such document")
-                except NotFound as error:
-                    assert type(error) is NotFound
+            with pytest.raises(NotFound, match=r"^missing$"):
+                database.open_doc(doc_id)
+            with pytest.raises(NotFound, match=r"^missing$"):
+                database.open_revs(doc_id, "all")
             return
         leaves = document.leaves()
         assert (head.winner, head.deleted, head.linear) == (document.winner, document.deleted, len(leaves) == 1)
@@ -320,12 +314,12 @@ class Store(RuleBasedStateMachine):
                 assert row["status"] == ("deleted" if ancestor.deleted else "available")
             elif not ancestor.written:
                 assert row["status"] == "missing"
-        try:
-            plain = self.database.open_doc(doc_id)
-            assert not document.deleted
-            assert decode(plain.json) == {key: text[key] for key in ("_id", "_rev", "n")}
-        except DocumentDeleted:
-            assert document.deleted
+        if document.deleted:
+            with pytest.raises(DocumentDeleted):
+                self.database.open_doc(doc_id)
+        else:
+            plain = decode(self.database.open_doc(doc_id).json)
+            assert plain == {key: text[key] for key in ("_id", "_rev", "n")}
 
     def compare_revision(self, doc_id, document, rev, revision) -> None:
         try:
@@ -369,7 +363,10 @@ class Store(RuleBasedStateMachine):
             assert [one["rev"] for one in row["changes"]] == list(map(str, document.leaves()))
             assert row.get("deleted", False) == document.deleted
             assert row["doc"]["_rev"] == str(document.winner)
-        assert self.run(helpers.changes(self.database, style=Style.ALL_DOCS, include_docs=True, descending=True)) == rows[::-1]
+        assert (
+            self.run(helpers.changes(self.database, style=Style.ALL_DOCS, include_docs=True, descending=True))
+            == rows[::-1]
+        )
         for place, row in enumerate(rows, 1):
             last, pending = self.run(helpers.pass_end(self.database, limit=place))
             assert (last, pending) == (row["seq"], len(rows) - place)

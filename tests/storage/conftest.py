@@ -1,11 +1,18 @@
-"""The store fixture of this folder."""
+"""The fixtures of this folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from docstore.storage import counted
 from tests.storage.stores import Store
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second document or so begins a block of the counts by id. To be used before the store."""
+    monkeypatch.setattr(counted, "BLOCK_MEAN", 2)
 
 
 @pytest.fixture

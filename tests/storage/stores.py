@@ -35,7 +35,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.environment = lmdb.open(
-            str(folder / "docs.mdb"), subdir=False, max_dbs=keys.MAX_TABLES, map_size=4 * GIB, sync=False, lock=False
+            str(folder / "docs.mdb"), subdir=False, max_dbs=keys.MAX_TABLES, map_size=4 * GIB, sync=False
         )
         self.tables = Tables.open(self.environment)
 

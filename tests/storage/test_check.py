@@ -303,13 +303,16 @@ def test_every_damage_is_found(damaged: Store, damage: Damage, finding: str) -> 
     assert any(finding in line for line in found), found
 
 
-def test_a_block_within_the_others_is_checked_for_itself(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counted, "BLOCK_MAX", 4)
+def test_every_block_is_checked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     db = store.create()
-    store.put(db, *"abcdefgh")
-    with store.read() as txn:
-        assert [key[4:] for key, _ in counted.blocks(txn, db)] == [b"", b"c", b"e", b"g"]
+    ids = [f"d{number}" for number in range(20)]
+    store.put(db, *ids)
     assert store.findings() == []
+    monkeypatch.setattr(counted, "BLOCK_MEAN", 2)
+    first = next(doc_id for doc_id in sorted(ids) if counted.begins_block(doc_id.encode()))
+    found = store.findings()
+    assert any(line.startswith(f"db: doc_counts from b'{first}': is missing") for line in found)
+    monkeypatch.undo()
 
 
 def test_damage_in_one_database_hides_nothing_in_another(damaged: Store) -> None:

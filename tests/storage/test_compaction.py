@@ -80,6 +80,25 @@ def test_a_step_stops_within_a_document_with_many_bodies(store: Store) -> None:
     assert len(present(store, db)) == 2
 
 
+def test_a_step_looks_for_so_many_bodies_and_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = store.create()
+    store.put(db, "a", "b", "c")
+    for doc_id in "abc":
+        update(store, db, doc_id, 5)
+    compact(store, db)
+    monkeypatch.setattr(compaction, "STEP_LOOKUPS", 5)
+    assert compact(store, db) == 3
+
+
+def test_large_bodies_are_dropped_a_few_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = store.create()
+    store.put(db, "a")
+    update(store, db, "a", 6)
+    monkeypatch.setattr(compaction, "STEP_BYTES", 14)
+    assert compact(store, db) == 3
+    assert len(present(store, db)) == 1
+
+
 def test_bodies_in_sealed_chunks_go_too_even_of_stemmed_revisions(store: Store) -> None:
     db = store.create(revs_limit=150)
     store.put(db, "a")

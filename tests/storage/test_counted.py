@@ -1,30 +1,48 @@
 """The counts by id and by sequence: right after every write, and read without a scan of everything."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
 from docstore.core.edit import Edit
 from docstore.storage import counted, databases, documents, keys
-from docstore.storage.counted import BLOCK_MAX
-from tests.storage.stores import Store
+from docstore.storage.document_change import DocumentChange
+from tests.storage.stores import Store, rev
+
+BEGINNINGS = [64, 76, 417, 1624, 2189, 2306, 2550, 2683]
 
 
-def block_sizes(store: Store, db: int) -> list[int]:
+def begins(doc_id: str) -> bool:
+    return counted.begins_block(doc_id.encode())
+
+
+def test_where_blocks_begin_is_part_of_the_format() -> None:
+    assert [number for number in range(3000) if begins(f"d{number}")] == BEGINNINGS
+
+
+@pytest.mark.parametrize("form", ["{}", "{:08}", "doc-{}", "{0:x}/{0}"])
+def test_blocks_are_of_a_useful_size(form: str) -> None:
+    ids = sorted(form.format(number) for number in range(100_000))
+    places = [place for place, doc_id in enumerate(ids) if begins(doc_id)]
+    assert 140 < len(places) < 260
+    assert max(after - before for before, after in pairwise(places)) < 6000
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_blocks_begin_at_the_same_documents_however_they_came(store: Store) -> None:
+    ids = [f"d{number}" for number in range(40)]
+    at_once, singly, backwards = store.create("a"), store.create("b"), store.create("c")
+    store.put(at_once, *ids)
+    for doc_id in ids:
+        store.put(singly, doc_id)
+    for doc_id in reversed(ids):
+        store.put(backwards, doc_id)
     with store.read() as txn:
-        return [count.rows for _, count in counted.blocks(txn, db)]
-
-
-def test_blocks_are_cut_when_they_are_full(store: Store) -> None:
-    db = store.create()
-    store.put(db, *(f"{number:05}" for number in range(BLOCK_MAX)))
-    assert block_sizes(store, db) == [BLOCK_MAX]
-    store.put(db, "00500a")
-    assert block_sizes(store, db) == [BLOCK_MAX // 2, BLOCK_MAX // 2, 1]
-    store.put(db, *(f"00700{number:05}" for number in range(3 * BLOCK_MAX)))
-    sizes = block_sizes(store, db)
-    assert sum(sizes) == 4 * BLOCK_MAX + 1
-    assert max(sizes) <= BLOCK_MAX
+        found = [[(key[4:], count) for key, count in counted.blocks(txn, db)] for db in (at_once, singly, backwards)]
+    assert found[0] == found[1] == found[2]
+    in_order = sorted(ids)
+    assert [key.decode() for key, _ in found[0] if key] == [doc_id for doc_id in in_order if begins(doc_id)]
 
 
 def test_offsets_are_exact_with_deleted_documents_in_between(store: Store) -> None:
@@ -58,22 +76,48 @@ def test_a_database_between_others_counts_its_own(store: Store) -> None:
             assert counted.live_before(txn, db, "a") == 0
 
 
-def test_an_empty_block_joins_the_one_before(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counted, "BLOCK_MAX", 4)
+@pytest.mark.usefixtures("small_blocks")
+def test_a_block_whose_first_document_is_purged_joins_the_one_before(store: Store) -> None:
     db = store.create()
-    ids = [f"d{number}" for number in range(8)]
-    store.put(db, *ids)
-    assert block_sizes(store, db) == [2, 2, 2, 2]
-    with store.read() as txn:
+    ids = [f"d{number}" for number in range(30)]
+    for order in (ids, ids[::-1], random.Random(2).sample(ids, 30)):
+        store.put(db, *ids)
+        with store.read() as txn:
+            found = documents.get_records(txn, db, ids)
+        left = set(ids)
+        for doc_id in order:
+            store.purge(db, doc_id, found[doc_id].winner)
+            left.remove(doc_id)
+            assert store.findings() == []
+            with store.read() as txn:
+                assert counted.live_before(txn, db, "d5") == sum(each < "d5" for each in left)
+        with store.read() as txn:
+            assert list(counted.blocks(txn, db)) == []
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_many_are_purged_and_made_in_one_batch(store: Store) -> None:
+    db = store.create()
+    ids = [f"d{number}" for number in range(60)]
+    store.put(db, *ids[::2])
+    with store.write() as txn:
+        state = databases.get_state(txn, db)
         found = documents.get_records(txn, db, ids)
-    for doc_id in ("d2", "d3", "d0", "d1"):
-        store.purge(db, doc_id, found[doc_id].winner)
-        assert store.findings() == []
-    assert block_sizes(store, db) == [2, 2]
+        changes = []
+        for place, doc_id in enumerate(ids):
+            state.update_seq += 1
+            change = DocumentChange(db, doc_id, found.get(doc_id))
+            if doc_id not in found:
+                change.create([rev(1, "a")], state.update_seq, place % 3 == 0, b"{}", 1000)
+            elif place % 4 == 0:
+                change.remove(txn)
+            changes.append(change)
+        documents.write_batch(txn, db, state, changes)
+    assert store.findings() == []
+    left = [doc_id for place, doc_id in enumerate(ids) if place % 4 and not (place % 2 and place % 3 == 0)]
     with store.read() as txn:
-        assert counted.live_before(txn, db, "d5") == 1
-    store.put(db, "d1")
-    assert block_sizes(store, db) == [1, 2, 2]
+        for doc_id in ids:
+            assert counted.live_before(txn, db, doc_id) == sum(each < doc_id for each in left)
 
 
 def test_pending_is_exact_from_both_ends(store: Store) -> None:

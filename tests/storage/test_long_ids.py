@@ -69,8 +69,8 @@ def test_a_group_without_room_is_labelled_anew(store: Store) -> None:
     assert all(after > before for before, after in pairwise(spread))
 
 
-def test_new_labels_take_conflicts_and_counts_along(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counted, "BLOCK_MAX", 4)
+@pytest.mark.usefixtures("small_blocks")
+def test_new_labels_take_conflicts_and_counts_along(store: Store) -> None:
     db = store.create()
     ids = [HEAD + letter for letter in "abcdefgh"]
     for doc_id in ids:

@@ -1,0 +1,328 @@
+"""Documents with attachments: from what a client sends to edits, and from a name to bytes.
+
+Owns the way of attachments into an edit, and what the standalone requests and COPY make of a stored revision. Bytes
+are staged before the edit is submitted; an edit that fails gives up what was staged for it here. The rule by which a
+stub of an interactive edit is resolved is ``core.edit``'s, inside the write transaction: what is asked here before is
+only whether one of many documents makes the whole request fail, as in CouchDB. Stubs of replicated revisions are
+resolved here, against the nearest ancestor whose body is still there (``couch_db:make_first_doc_on_disk``); that may be
+no leaf, so the write transaction must not look for it. Follows ``chttpd_db:db_attachment_req`` and ``couch_db``.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeAlias, cast
+
+from docstore.core.attachment import (
+    Attachment,
+    EditAttachment,
+    Follows,
+    Inline,
+    Linked,
+    Stub,
+    resolve,
+    unpack_attachments,
+)
+from docstore.core.document import EMPTY_BODY, LOCAL_PREFIX, Document
+from docstore.core.edit import Edit, Rejected, settle_attachments
+from docstore.core.json_text import decode
+from docstore.core.rev import Rev
+from docstore.core.revision_hash import EMPTY_BODY_TERM, encode_term
+from docstore.core.revtree import RevTree
+from docstore.database import local_docs
+from docstore.database.blob_reader import Hold, OpenedAttachment
+from docstore.database.blob_store import BlobStore
+from docstore.database.commands import EditDocuments
+from docstore.errors import BadRequest, Conflict, DocstoreError, DocumentDeleted, NotFound
+from docstore.storage.databases import get_state
+from docstore.storage.documents import get_body, get_record, get_tree
+from docstore.storage.environment import Environment
+from docstore.storage.rows import body_metadata, decode_body
+from docstore.storage.tables import ReadTransaction
+from docstore.storage.writer import Writer
+
+EditAnswer: TypeAlias = Rev | DocstoreError
+
+NO_ATTACHMENT: Final = "Document is missing attachment"
+MISSING_REV: Final = "missing_rev"
+NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
+NO_PARTS: Final = "Attachment `{}` is said to follow, but there are no parts."
+
+
+class HeldDocument(NamedTuple):
+    """A document that is about to be written, and the hold on the blobs that it takes over from stored revisions."""
+
+    document: Document
+    hold: Hold
+
+
+class _Revision(NamedTuple):
+    """A stored revision. ``body`` is its JSON text."""
+
+    rev: Rev
+    deleted: bool
+    body: bytes
+    attachments: tuple[Attachment, ...]
+
+
+def edit_of(document: Document, *, new_edits: bool, attachments: tuple[EditAttachment, ...] = ()) -> Edit:
+    """The edit that a document asks for. Raises BadRequest for a replicated one without revision."""
+    if not new_edits and not document.path:
+        raise BadRequest(NEEDS_REV)
+    return Edit(
+        document.id,
+        document.rev,
+        document.deleted,
+        document.body,
+        document.term,
+        path=document.path,
+        attachments=attachments,
+    )
+
+
+class Attachments:
+    """The attachments of one database."""
+
+    def __init__(self, number: int, environment: Environment, writer: Writer, blobs: BlobStore) -> None:
+        self._number = number
+        self._environment = environment
+        self._writer = writer
+        self._blobs = blobs
+
+    # --- reading
+
+    def open(self, doc_id: str, name: str, rev: Rev | None = None) -> OpenedAttachment:
+        """An attachment of the winner or of another revision. Raises NotFound, DocumentDeleted."""
+        with self._environment.snapshot() as snapshot:
+            found = self._winner(snapshot, doc_id) if rev is None else self._revision(snapshot, doc_id, rev)
+            if found is None:
+                raise NotFound
+            return self._blobs.open(_named(found.attachments, name))
+
+    def check_revision(self, doc_id: str, rev: Rev | None) -> None:
+        """Raises Conflict, as ``with_attachment``, if a revision is named and not there."""
+        with self._environment.snapshot() as snapshot:
+            if rev is not None and self._revision(snapshot, doc_id, rev) is None:
+                raise Conflict(MISSING_REV, error="not_found")
+
+    # --- what is to be written of a stored revision
+
+    def with_attachment(self, doc_id: str, rev: Rev | None, linked: Linked) -> HeldDocument:
+        """The revision with this attachment, before all others; without ``rev`` a new document.
+
+        Raises Conflict with CouchDB's odd words if there is no such revision.
+        """
+        if rev is None:
+            return HeldDocument(_empty_document(doc_id, (linked,)), self._blobs.hold(()))
+        return self._changed(doc_id, rev, linked.name, (linked,))
+
+    def without_attachment(self, doc_id: str, rev: Rev | None, name: str) -> HeldDocument:
+        """The revision without the attachment. Raises NotFound if it has none of this name, and as above.
+
+        Without ``rev`` it is looked for in the winner, and what comes back makes a conflict.
+        """
+        if rev is None:
+            with self._environment.snapshot() as snapshot:
+                _named(self._winner(snapshot, doc_id).attachments, name)
+            return HeldDocument(_empty_document(doc_id, ()), self._blobs.hold(()))
+        return self._changed(doc_id, rev, name, ())
+
+    def copy_of(self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None) -> HeldDocument:
+        """The content of a revision, or of a ``_local`` document, as an edit of ``target``, whose ``parent`` is given.
+
+        A ``_local`` document gets no attachments. Raises NotFound, DocumentDeleted.
+        """
+        with self._environment.snapshot() as snapshot:
+            if rev is None and local_docs.is_local(doc_id):
+                found = _Revision(*local_docs.read_body(snapshot, self._number, doc_id), ())
+            else:
+                one = self._winner(snapshot, doc_id) if rev is None else self._revision(snapshot, doc_id, rev)
+                if one is None:
+                    raise NotFound
+                found = one
+            kept = () if target.startswith(LOCAL_PREFIX) else found.attachments
+            hold = self._blobs.hold([attachment.blob for attachment in kept])
+        path = () if parent is None else (parent,)
+        return HeldDocument(_document(target, parent, found, path, tuple(map(Linked, kept))), hold)
+
+    # --- writing
+
+    async def write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
+        """Write documents, some of which have attachments; an answer for each.
+
+        Raises MissingStub, AttachmentTooLarge and BadRequest before anything is written; then for all of them.
+        """
+        hold, resolved = self._resolve(documents, new_edits=new_edits)
+        own: dict[int, list[int]] = {}
+        try:
+            edits = await self._stage(documents, resolved, own, new_edits=new_edits)
+            command = EditDocuments(self._number, edits, new_edits)
+            answers = cast("list[EditAnswer]", await self._writer.submit(command))
+        except BaseException:
+            # If the edit went through nevertheless, it did so before this, and has taken the bytes over.
+            await self._blobs.drop([staging for stagings in own.values() for staging in stagings])
+            raise
+        finally:
+            hold.close()
+        failed = [place for place, answer in enumerate(answers) if isinstance(answer, DocstoreError)]
+        await self._blobs.drop([staging for place in failed for staging in own.get(place, ())])
+        return answers
+
+    def _resolve(
+        self, documents: Sequence[Document], *, new_edits: bool
+    ) -> tuple[Hold, dict[int, dict[str, Attachment]]]:
+        """Look at the stubs on a snapshot; of replicated revisions also what each stands for. Raises MissingStub."""
+        resolved: dict[int, dict[str, Attachment]] = {}
+        with self._environment.snapshot() as snapshot:
+            for place, document in enumerate(documents):
+                stubs = tuple(spec for spec in document.attachments if isinstance(spec, Stub))
+                if not stubs:
+                    continue
+                if new_edits:
+                    self._check_stubs(snapshot, document, stubs)
+                else:
+                    resolved[place] = self._resolve_replicated(snapshot, document, stubs)
+            numbers = [one.blob for found in resolved.values() for one in found.values()]
+            return self._blobs.hold(numbers), resolved
+
+    async def _stage(
+        self,
+        documents: Sequence[Document],
+        resolved: dict[int, dict[str, Attachment]],
+        own: dict[int, list[int]],
+        *,
+        new_edits: bool,
+    ) -> tuple[Edit, ...]:
+        """Stage what stands in the documents, noting the stagings in ``own``; the edits."""
+        inline = [
+            (place, spec)
+            for place, document in enumerate(documents)
+            for spec in document.attachments
+            if isinstance(spec, Inline)
+        ]
+        linked: dict[tuple[int, str], Linked] = {}
+        if inline:
+            staged = await self._blobs.stage_inline([spec for _, spec in inline])
+            for (place, spec), bytes_ in zip(inline, staged, strict=True):
+                own.setdefault(place, []).append(bytes_.staging)
+                linked[place, spec.name] = bytes_.linked(spec.name, spec.content_type, revpos=spec.revpos)
+        edits = []
+        for place, document in enumerate(documents):
+            attachments: list[EditAttachment] = []
+            for one in document.attachments:
+                match one:
+                    case Inline():
+                        attachments.append(linked[place, one.name])
+                    case Stub():
+                        attachments.append(one if new_edits else Linked(resolved[place][one.name]))
+                    case Linked():
+                        attachments.append(one)
+                    case Follows():
+                        raise BadRequest(NO_PARTS.format(one.name))
+            edits.append(edit_of(document, new_edits=new_edits, attachments=tuple(attachments)))
+        return tuple(edits)
+
+    def _check_stubs(self, txn: ReadTransaction, document: Document, stubs: tuple[Stub, ...]) -> None:
+        """Raise MissingStub if the edit would be refused for a stub. It is decided again when it is carried out."""
+        record = get_record(txn, self._number, document.id)
+
+        def tree() -> RevTree:
+            return get_tree(txn, self._number, record) if record is not None else RevTree({})
+
+        edit = edit_of(document, new_edits=True, attachments=stubs)
+        settled = settle_attachments(
+            None if record is None else record.head(),
+            tree,
+            edit,
+            lambda leaf: self._attachments_at(txn, tree().nodes[leaf].seq),
+        )
+        if isinstance(settled, Rejected):
+            raise settled.error
+
+    def _resolve_replicated(
+        self, txn: ReadTransaction, document: Document, stubs: Sequence[Stub]
+    ) -> dict[str, Attachment]:
+        """What the stubs of a replicated revision stand for, by name. Raises MissingStub."""
+        stored: Iterable[Attachment] = ()
+        record = get_record(txn, self._number, document.id)
+        if record is not None:
+            tree = get_tree(txn, self._number, record)
+            stored = self._nearest_attachments(txn, tree, document.path)
+        found = resolve(document.id, stubs, stored, 0)
+        return {one.name: one.attachment for one in found}
+
+    def _nearest_attachments(self, txn: ReadTransaction, tree: RevTree, path: Sequence[Rev]) -> tuple[Attachment, ...]:
+        """The attachments of the newest revision of a path, itself among them, whose body is there."""
+        known = next((rev for rev in path if rev in tree.nodes), None)
+        for rev in () if known is None else tree.path_to(known):
+            seq = tree.nodes[rev].seq
+            body = get_body(txn, self._number, seq) if seq else None
+            if body is not None:
+                return unpack_attachments(body_metadata(body))
+        return ()
+
+    # --- stored revisions
+
+    def _changed(self, doc_id: str, rev: Rev, name: str, first: tuple[Linked, ...]) -> HeldDocument:
+        """A revision without the attachment of this name, and with ``first`` before the others.
+
+        Where nothing comes instead, there must be one of this name.
+        """
+        with self._environment.snapshot() as snapshot:
+            found = self._revision(snapshot, doc_id, rev)
+            if found is None:
+                raise Conflict(MISSING_REV, error="not_found")
+            if not first:
+                _named(found.attachments, name)
+            kept = [attachment for attachment in found.attachments if attachment.name != name]
+            hold = self._blobs.hold([attachment.blob for attachment in kept])
+        return HeldDocument(_document(doc_id, rev, found, (rev,), (*first, *map(Linked, kept))), hold)
+
+    def _winner(self, txn: ReadTransaction, doc_id: str) -> _Revision:
+        """Raises NotFound, DocumentDeleted."""
+        record = get_record(txn, self._number, doc_id)
+        if record is None:
+            get_state(txn, self._number)
+            raise NotFound
+        if record.deleted:
+            raise DocumentDeleted
+        found = self._stored(txn, record.winner, record.deleted, record.body_seq)
+        if found is None:
+            raise NotFound
+        return found
+
+    def _revision(self, txn: ReadTransaction, doc_id: str, rev: Rev) -> _Revision | None:
+        record = get_record(txn, self._number, doc_id)
+        if record is None:
+            get_state(txn, self._number)
+            return None
+        node = get_tree(txn, self._number, record).nodes.get(rev)
+        return None if node is None or not node.seq else self._stored(txn, rev, node.deleted, node.seq)
+
+    def _stored(self, txn: ReadTransaction, rev: Rev, deleted: bool, seq: int) -> _Revision | None:
+        value = get_body(txn, self._number, seq)
+        if value is None:
+            return None
+        body, metadata = decode_body(value)
+        return _Revision(rev, deleted, body, unpack_attachments(metadata))
+
+    def _attachments_at(self, txn: ReadTransaction, seq: int) -> tuple[Attachment, ...]:
+        value = get_body(txn, self._number, seq)
+        return () if value is None else unpack_attachments(body_metadata(value))
+
+
+def _named(attachments: Iterable[Attachment], name: str) -> Attachment:
+    """Raises NotFound."""
+    found = next((attachment for attachment in attachments if attachment.name == name), None)
+    if found is None:
+        raise NotFound(NO_ATTACHMENT)
+    return found
+
+
+def _empty_document(doc_id: str, attachments: tuple[Linked, ...]) -> Document:
+    return Document(doc_id, None, False, EMPTY_BODY, EMPTY_BODY_TERM, (), attachments)
+
+
+def _document(
+    doc_id: str, parent: Rev | None, found: _Revision, path: tuple[Rev, ...], attachments: tuple[Linked, ...]
+) -> Document:
+    """The content of a stored revision as an edit of ``parent``."""
+    return Document(doc_id, parent, found.deleted, found.body, encode_term(decode(found.body)), path, attachments)

@@ -1,0 +1,273 @@
+"""One attachment's bytes on their way into the store: hashed, gzipped if their type asks for it, written in windows.
+
+Owns the pace of an upload. It must not know documents, nor where the bytes come from.
+
+Bytes gather in a window of ``WINDOW_BYTES``. A full window is worked off by a task: joined, gzipped and hashed in
+threads, since that is what costs time, and appended by the writer meanwhile; the next window fills up beside it. So an
+upload holds two windows in memory, whatever its size, and ``write`` waits for the disk only when both are full. Every
+append is a compare-and-append at the offset reached (``storage/staging.py``).
+
+``seal`` makes everything durable and gives the blob that an edit may name. Less than a window is staged with one
+command. CouchDB's digest is the md5 of the bytes as stored; the md5 of the bytes as sent is kept beside it, for
+senders who tell it.
+"""
+
+import asyncio
+import hashlib
+import zlib
+from asyncio import Task, create_task, to_thread
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
+
+from docstore.core.attachment import Attachment, Encoding, Linked
+from docstore.database.commands import AppendStaging, BeginStaging, DropStagings, SealStaging, StageBlobs
+from docstore.errors import AttachmentTooLarge
+from docstore.storage.blob_rows import CHUNK_BYTES
+from docstore.storage.staging import Staged, WholeBlob
+from docstore.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+WINDOW_BYTES: Final = 16 * CHUNK_BYTES
+"""About 4 MiB: a commit of that size is mostly disk, and the last one, which nothing overlaps, is still short."""
+
+SMALL_BYTES: Final = 32 * 1024
+"""Fewer bytes are hashed at once, since a thread would take longer."""
+
+GZIP_LEVEL: Final = 8
+GZIP_WINDOW_BITS: Final = 16 + zlib.MAX_WBITS
+
+
+def gzip_compressor() -> "zlib._Compress":
+    """What makes the very bytes of CouchDB: level 8, a gzip head without time, classic zlib."""
+    return zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW_BITS, 8, zlib.Z_DEFAULT_STRATEGY)
+
+
+class StagedBytes(NamedTuple):
+    """A sealed blob that waits for its edit; ``staging`` is the lease on it.
+
+    ``length`` counts the bytes as sent, ``encoded_length`` those stored; ``md5`` is of the bytes as stored,
+    ``sent_md5`` of those sent. ``encoding`` is how they are stored.
+    """
+
+    staging: int
+    blob: int
+    length: int
+    encoded_length: int
+    encoding: Encoding
+    md5: bytes
+    sent_md5: bytes
+
+    def linked(self, name: str, content_type: str, *, revpos: int = 0, length: int | None = None) -> Linked:
+        """The attachment that an edit takes over. ``length``: of the plain bytes, where they were sent gzipped.
+
+        ``revpos`` counts in replicated edits; in others it is that of the new revision.
+        """
+        plain = self.length if length is None else length
+        attachment = Attachment(
+            name, content_type, self.md5, plain, self.encoded_length, self.encoding, revpos, self.blob
+        )
+        return Linked(attachment, fresh=True, staging=self.staging)
+
+
+class Lease(NamedTuple):
+    """How long a staging lives without news, in seconds, and what is noted of it. See ``StagingRow``."""
+
+    lifetime: float
+    resumable: bool = False
+    purpose: bytes = b""
+
+
+class Staging:
+    """Bytes that come in pieces; a context manager. Leaving it by an exception drops them, sealed or not.
+
+    ``number``  of the staging row, 0 before the first window is written
+    ``length``  bytes written so far
+    ``staged``  what ``seal`` gave
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        clock: Callable[[], int],
+        lease: Lease,
+        touched: Callable[[int], None],
+        *,
+        name: str = "",
+        compress: bool = False,
+        encoding: Encoding = None,
+        limit: int | None = None,
+    ) -> None:
+        """``touched`` is told the blob. ``compress``: store it gzipped. ``encoding``: how it is sent.
+
+        Beyond ``limit`` bytes ``write`` raises AttachmentTooLarge with ``name``.
+        """
+        self.number = 0
+        self.length = 0
+        self._writer = writer
+        self._clock = clock
+        self._lease = lease
+        self._touched = touched
+        self._name = name
+        self._compressor = gzip_compressor() if compress else None
+        self._encoding: Encoding = "gzip" if compress else encoding
+        self._limit = limit
+        self._window: list[bytes] = []
+        self._window_bytes = 0
+        self._tail = b""
+        self._stored = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sent_md5 = hashlib.md5(usedforsecurity=False) if compress else self._md5
+        self._under_way: Task[None] | None = None
+        self.staged: StagedBytes | None = None
+
+    def go_on(self, number: int, length: int, *, sha256: "Hash", md5: "Hash") -> None:
+        """Go on with a staging that has these bytes, whose digests so far are given. Not for bytes gzipped here."""
+        self.number, self.length, self._stored = number, length, length
+        self._sha256, self._md5 = sha256, md5
+        self._sent_md5 = md5
+
+    async def write(self, piece: bytes) -> None:
+        """Take some bytes. Raises AttachmentTooLarge, BytesGone if the lease has expired, and what a disk can do."""
+        self.length += len(piece)
+        if self._limit is not None and self.length > self._limit:
+            raise AttachmentTooLarge(self._name)
+        self._window.append(piece)
+        self._window_bytes += len(piece)
+        if self._window_bytes >= WINDOW_BYTES:
+            await self._finish_window()
+            self._under_way = create_task(self._work_off(self._take_window()))
+
+    async def flush(self) -> int:
+        """Make all bytes written so far durable; how many there are. Not for bytes that are gzipped here."""
+        if self._compressor is not None:
+            raise ValueError("bytes that are gzipped cannot be flushed")
+        await self._finish_window()
+        await self._work_off(self._take_window(), everything=True)
+        return self._stored
+
+    async def seal(self) -> StagedBytes:
+        """All bytes are there: make them durable, and a blob. Raises what ``write`` raises."""
+        if self.staged is not None:
+            return self.staged
+        await self._finish_window()
+        last = await self._encode(self._take_window(), final=True)
+        await self._hash(last)
+        data = self._tail + last
+        self._tail = b""
+        md5 = self._md5.digest()
+        whole = WholeBlob(data, self._sha256.digest(), md5)
+        expires = self._expires()
+        if self.number == 0 and not self._lease.resumable:
+            blob = await self._stage_at_once(whole, expires)
+        else:
+            if self.number == 0:
+                await self._begin(b"")
+            blob = cast("int", await self._writer.submit(SealStaging(self.number, self._stored, whole, expires)))
+        self._touched(blob)
+        self._stored += len(data)
+        self.staged = StagedBytes(
+            self.number, blob, self.length, self._stored, self._encoding, md5, self._sent_md5.digest()
+        )
+        return self.staged
+
+    async def drop(self) -> None:
+        """Give up what was written; an edit that has taken it over keeps it."""
+        window, self._under_way = self._under_way, None
+        if window is not None:
+            window.cancel()
+            await asyncio.gather(window, return_exceptions=True)
+        self._take_window()
+        if self.number:
+            await self._writer.submit(DropStagings((self.number,)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            await self.drop()
+
+    # --- steps
+
+    def _take_window(self) -> list[bytes]:
+        window, self._window, self._window_bytes = self._window, [], 0
+        return window
+
+    async def _finish_window(self) -> None:
+        window, self._under_way = self._under_way, None
+        if window is not None:
+            await window
+
+    async def _work_off(self, window: list[bytes], *, everything: bool = False) -> None:
+        """Encode, hash and append one window; what does not fill a chunk is left for the next, unless all must go."""
+        data = await self._encode(window)
+        hashing = create_task(self._hash(data))
+        try:
+            data = self._tail + data if self._tail else data
+            end = len(data) if everything else len(data) - (self._stored + len(data)) % CHUNK_BYTES
+            self._tail = data[end:] if end > 0 else data
+            if end > 0:
+                await self._append(data[:end])
+        finally:
+            await hashing
+
+    async def _append(self, data: bytes) -> None:
+        if self.number == 0:
+            await self._begin(data)
+        else:
+            command = AppendStaging(self.number, self._stored, data, self._expires())
+            await self._writer.submit(command)
+        self._stored += len(data)
+
+    async def _begin(self, data: bytes) -> None:
+        lease = self._lease
+        command = BeginStaging(self._expires(), lease.resumable, lease.purpose, data)
+        beginning = self._writer.submit(command)
+        try:
+            self.number = cast("int", await asyncio.shield(beginning))
+        except asyncio.CancelledError:
+            # It is written nevertheless, and its number is needed to drop it.
+            self.number = cast("int", await beginning)
+            raise
+
+    async def _stage_at_once(self, whole: WholeBlob, expires: int) -> int:
+        staging = self._writer.submit(StageBlobs((whole,), expires))
+        try:
+            [staged] = cast("list[Staged]", await asyncio.shield(staging))
+        except asyncio.CancelledError:
+            [staged] = cast("list[Staged]", await staging)
+            self.number = staged.staging
+            raise
+        self.number = staged.staging
+        return staged.blob
+
+    async def _encode(self, window: list[bytes], *, final: bool = False) -> bytes:
+        if self._compressor is None:
+            return window[0] if len(window) == 1 else b"".join(window)
+        return await to_thread(_compress, self._compressor, self._sent_md5, window, final)
+
+    async def _hash(self, data: bytes) -> None:
+        if len(data) < SMALL_BYTES:
+            self._sha256.update(data)
+            self._md5.update(data)
+        else:
+            await asyncio.gather(to_thread(self._sha256.update, data), to_thread(self._md5.update, data))
+
+    def _expires(self) -> int:
+        return self._clock() + int(self._lease.lifetime * 1_000_000)
+
+
+def _compress(compressor: "zlib._Compress", sent_md5: "Hash", window: list[bytes], final: bool) -> bytes:
+    pieces = []
+    for piece in window:
+        sent_md5.update(piece)
+        pieces.append(compressor.compress(piece))
+    if final:
+        pieces.append(compressor.flush())
+    return b"".join(pieces)

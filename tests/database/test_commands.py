@@ -1,0 +1,48 @@
+"""Commands are plain data: they survive a trip through bytes."""
+
+import pickle
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from docstore.core.edit import Edit
+from docstore.core.rev import Rev
+from docstore.database import commands
+from docstore.database.updater import HANDLERS
+
+REV = Rev(1, b"\x01" * 16)
+EDIT = Edit("a", REV, False, b'{"n":1}', b"term", path=(REV,))
+EXAMPLES = [
+    commands.EditDocuments(1, (EDIT, EDIT), False),
+    commands.PutLocal(1, "_local/a", 1, b"{}"),
+    commands.DeleteLocal(1, "_local/a"),
+    commands.CreateDatabase("db", "00" * 16, 5, 2, 1000, 1000),
+    commands.DeleteDatabase("db"),
+    commands.SweepDatabase(1),
+    commands.CompactDatabase(1, 0),
+    commands.SetSecurity(1, b"{}"),
+    commands.SetRevsLimit(1, 5),
+    commands.SetPurgedInfosLimit(1, 5),
+    commands.Purge(1, (commands.PurgeRequest("u", "a", (REV,)),)),
+]
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=lambda command: type(command).__name__)
+def test_round_trip(command):
+    assert pickle.loads(pickle.dumps(command)) == command
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=lambda command: type(command).__name__)
+def test_cannot_be_changed(command):
+    with pytest.raises(AttributeError):
+        setattr(command, fields(command)[0].name, None)
+
+
+def test_every_handler_is_for_a_command():
+    assert all(is_dataclass(handled) and handled.__module__ == commands.__name__ for handled in HANDLERS)
+    assert {type(example) for example in EXAMPLES} <= {*HANDLERS, commands.EditDocuments}
+
+
+def test_cost_counts_bodies():
+    assert EXAMPLES[0].cost == 2 * len(EDIT.body)
+    assert EXAMPLES[1].cost == 2

@@ -1,0 +1,204 @@
+"""The bytes of one request: in windows, durable, and on trial if they have a checksum."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from docstore.database import upload_receiver
+from docstore.database.commands import AppendUpload
+from docstore.database.upload_receiver import WINDOW_BYTES, RunningDigest, Upload
+from docstore.errors import AttachmentTooLarge, InconsistentUploadLength, NotFound
+from docstore.storage.blob_rows import CHUNK_BYTES
+
+Make = Callable[..., Awaitable[Upload]]
+
+
+@pytest.fixture
+def make(node, db) -> Make:
+    async def create(length: int | None = None, content_type: str = "image/png") -> Upload:
+        return await node.uploads.create(
+            db.number, doc_id="doc", name="a", content_type=content_type, rev=None, length=length
+        )
+
+    return create
+
+
+def now(node, upload: Upload) -> Upload:
+    return node.uploads.find(upload.database, upload.uuid)
+
+
+def bytes_of(node, upload: Upload) -> bytes:
+    from docstore.storage.blobs import read_range
+    from docstore.storage.staging import get_staging
+    from docstore.storage.uploads import bytes_there
+
+    with node.env.snapshot() as snapshot:
+        row = now(node, upload).row
+        held = get_staging(snapshot, row.staging)
+        return read_range(snapshot, held.blob, 0, bytes_there(snapshot, row))
+
+
+async def test_pieces_are_gathered_and_flushed(node, make):
+    upload = await make()
+    data = os.urandom(10_000)
+    async with node.uploads.receive(upload) as receiver:
+        for start in range(0, len(data), 100):
+            await receiver.write(data[start : start + 100])
+        assert receiver.offset == len(data)
+        assert await receiver.flush() == len(data)
+        assert receiver.durable == len(data)
+    assert now(node, upload) == receiver.upload._replace(row=now(node, upload).row)
+    assert receiver.upload.row.offset == len(data)
+    assert bytes_of(node, upload) == data
+
+
+async def test_windows_are_cut_where_chunks_end(node, make, monkeypatch):
+    upload = await make()
+    offsets = []
+    submit = node.writer.submit
+
+    def watch(command):
+        if isinstance(command, AppendUpload):
+            offsets.append(command.offset)
+        return submit(command)
+
+    monkeypatch.setattr(node.writer, "submit", watch)
+    piece = os.urandom(100_000)
+    data = piece * (2 * WINDOW_BYTES // len(piece) + 1)
+    async with node.uploads.receive(upload) as receiver:
+        for start in range(0, len(data), len(piece)):
+            await receiver.write(piece)
+        await receiver.flush()
+    assert bytes_of(node, upload) == data
+    assert len(offsets) > 2
+    assert [offset % CHUNK_BYTES for offset in offsets] == [0] * len(offsets)
+
+
+async def test_a_window_that_waits_goes_by_itself(node, make, monkeypatch):
+    monkeypatch.setattr(upload_receiver, "FLUSH_SECONDS", 0.0)
+    upload = await make()
+    told = asyncio.Queue()
+    async with node.uploads.receive(upload, on_durable=told.put_nowait) as receiver:
+        await receiver.write(b"abc")
+        assert await told.get() == 3
+        assert now(node, upload).row.offset == 3
+        await receiver.write(b"de")
+        await receiver.write(b"f")
+        assert await told.get() == 6
+    assert bytes_of(node, upload) == b"abcdef"
+
+
+async def test_whatever_ends_the_request_its_bytes_are_kept(node, make):
+    upload = await make()
+    with pytest.raises(ConnectionResetError):
+        async with node.uploads.receive(upload) as receiver:
+            await receiver.write(b"abc")
+            raise ConnectionResetError
+    assert now(node, upload).row.offset == 3
+
+    async def cancelled() -> None:
+        async with node.uploads.receive(now(node, upload)) as receiver:
+            await receiver.write(b"def")
+            begun.set()
+            await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    task = asyncio.create_task(cancelled())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bytes_of(node, upload) == b"abcdef"
+
+
+async def test_not_more_than_the_length(node, make):
+    upload = await make(length=5)
+    with pytest.raises(InconsistentUploadLength):
+        async with node.uploads.receive(upload) as receiver:
+            await receiver.write(b"abcd")
+            await receiver.write(b"ef")
+    assert bytes_of(node, upload) == b"abcd"
+
+
+async def test_not_more_than_the_limit(node, make):
+    node.uploads.max_size = 5
+    upload = await make()
+    with pytest.raises(AttachmentTooLarge):
+        async with node.uploads.receive(upload) as receiver:
+            await receiver.write(b"abcdef")
+
+
+async def test_an_upload_that_is_cancelled_meanwhile(node, make):
+    upload = await make()
+    with pytest.raises(NotFound):
+        async with node.uploads.receive(upload) as receiver:
+            await receiver.write(b"abc")
+            await node.uploads.cancel(upload)
+            await receiver.flush()
+
+
+async def test_bytes_with_a_right_checksum(node, make):
+    upload = await make()
+    data = os.urandom(CHUNK_BYTES + 5)
+    checksum = hashlib.sha1(usedforsecurity=False)
+    async with node.uploads.receive(upload, checksum=checksum) as receiver:
+        await receiver.write(data)
+        await receiver.flush()
+        assert now(node, upload).row.offset == receiver.durable == 0
+        assert checksum.digest() == hashlib.sha1(data, usedforsecurity=False).digest()
+        await receiver.accept()
+    assert now(node, upload).row.offset == receiver.durable == len(data)
+
+
+@pytest.mark.parametrize("before", [b"", b"abc"])
+async def test_bytes_that_are_not_accepted_leave_no_trace(node, make, before):
+    upload = await make()
+    async with node.uploads.receive(upload) as receiver:
+        await receiver.write(before)
+        await receiver.flush()
+    with pytest.raises(ConnectionResetError):
+        async with node.uploads.receive(receiver.upload, checksum=hashlib.md5(usedforsecurity=False)) as receiver:
+            await receiver.write(os.urandom(2 * CHUNK_BYTES))
+            raise ConnectionResetError
+    assert now(node, upload).row.offset == len(before)
+    assert bytes_of(node, upload) == before
+    assert receiver.running_digest.sha256.digest() == hashlib.sha256(before).digest()
+
+
+async def test_bytes_for_trial_of_a_killed_process_are_removed_by_the_next_request(node, make):
+    upload = await make()
+    await node.writer.submit(AppendUpload(upload.database, upload.uuid, 0, b"tried", 0, trial=True))
+    async with node.uploads.receive(upload) as receiver:
+        await receiver.write(b"abc")
+        await receiver.flush()
+    assert bytes_of(node, upload) == b"abc"
+
+
+async def test_a_digest_runs_along_from_request_to_request(node, make):
+    upload = await make()
+    for piece in (b"abc", b"", b"def"):
+        async with node.uploads.receive(now(node, upload)) as receiver:
+            await receiver.write(piece)
+            await receiver.flush()
+    digest = receiver.running_digest
+    assert (digest.offset, digest.sha256.digest()) == (6, hashlib.sha256(b"abcdef").digest())
+
+
+async def test_no_digest_runs_along_with_what_is_gzipped_in_the_end(node, make):
+    upload = await make(content_type="text/plain")
+    async with node.uploads.receive(upload) as receiver:
+        await receiver.write(b"abc")
+    assert receiver.running_digest is None
+
+
+def test_a_digest_can_be_copied():
+    digest = RunningDigest()
+    digest.update(b"abc")
+    other = digest.copy()
+    other.update(b"def")
+    assert (digest.offset, other.offset) == (3, 6)
+    assert digest.md5.digest() == hashlib.md5(b"abc", usedforsecurity=False).digest()
+    assert other.md5.digest() == hashlib.md5(b"abcdef", usedforsecurity=False).digest()
