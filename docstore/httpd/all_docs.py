@@ -9,6 +9,7 @@ from contextlib import aclosing
 from docstore.core.json_text import encode
 from docstore.database.all_docs import AllDocsQuery, AllDocsSlice, read_all_docs
 from docstore.database.database import Database
+from docstore.database.document_text import join_pieces, join_rows, stream_text
 from docstore.httpd.all_docs_params import queries_of_post, query_of_get, query_of_post
 from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.replies import Reply
@@ -70,7 +71,10 @@ async def _listing(database: Database, query: AllDocsQuery) -> AsyncGenerator[by
                 yield _head(part, query.update_seq)
                 begun = True
             if part.rows:
-                yield before + SEPARATOR.join(part.rows)
+                pieces = join_pieces([before, *join_rows(SEPARATOR, part.rows)])
+                async with aclosing(stream_text(pieces)) as text:
+                    async for piece in text:
+                        yield piece
                 before = SEPARATOR
     yield b"\r\n]}"
 

@@ -50,7 +50,17 @@ _WORDS: dict[str, tuple[JsonValue, ...]] = {
     "stable": ("true", "false", True, False),
     "update": ("true", "false", "lazy", True, False),
 }
-_FIELDS = ("inclusive_end", "descending", "skip", "limit", "include_docs", "conflicts", "update_seq")
+_FIELDS = (
+    "inclusive_end",
+    "descending",
+    "skip",
+    "limit",
+    "include_docs",
+    "conflicts",
+    "update_seq",
+    "attachments",
+    "att_encoding_info",
+)
 
 Values = dict[str, Any]
 """Parameters by field, as far as they were given."""
@@ -61,14 +71,14 @@ def query_of_get(request: Request) -> AllDocsQuery:
     keys = request.query.get("keys")
     if keys is not None and not isinstance(parse_json(keys), list):
         raise BadRequest("`keys` parameter must be an array.")
-    return _query(request, _read_text(request.query_list, {}))
+    return _query(request, read_text(request.query_list))
 
 
 def query_of_post(request: Request, body: Mapping[str, JsonValue]) -> AllDocsQuery:
     """The listing that a POST asks for. Raises QueryParseError, InvalidJson, BadRequest."""
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` body member must be an array.")
-    return _query(request, _read_text(request.query_list, _read_body(body, {})))
+    return _query(request, read_text(request.query_list, _read_body(body, {})))
 
 
 def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> list[AllDocsQuery]:
@@ -78,7 +88,7 @@ def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> list[All
     queries = body["queries"]
     if not isinstance(queries, list):
         raise BadRequest("`queries` member must be an array.")
-    common = _read_text(request.query_list, {})
+    common = read_text(request.query_list)
     common.pop("keys", None)
     found = []
     for query in queries:
@@ -88,9 +98,13 @@ def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> list[All
     return found
 
 
-def _read_text(pairs: Iterable[tuple[str, str]], values: Values) -> Values:
-    """Parameters of a query string: keys are JSON texts there."""
-    return _read(((name, parse_json(value) if name in _KEYS else value) for name, value in pairs), values)
+def read_text(pairs: Iterable[tuple[str, str]], values: Values | None = None) -> Values:
+    """Parameters of a query string, added to ``values``: keys are JSON texts there.
+
+    Raises QueryParseError, InvalidJson.
+    """
+    read = ((name, parse_json(value) if name in _KEYS else value) for name, value in pairs)
+    return _read(read, {} if values is None else values)
 
 
 def _read_body(members: Mapping[str, JsonValue], values: Values) -> Values:

@@ -22,6 +22,7 @@ from docstore.httpd import (
     revs,
     root,
     session,
+    uploads,
 )
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
 
@@ -51,8 +52,17 @@ OF_LOCAL: dict[str, Handler] = {
 }
 OF_ATTACHMENT: dict[str, Handler] = {
     "GET": attachments.get_attachment,
-    "PUT": attachments.put_attachment,
+    "PUT": uploads.put_attachment,
+    "POST": uploads.post_attachment,
+    "OPTIONS": uploads.options,
     "DELETE": attachments.delete_attachment,
+}
+OF_UPLOAD: dict[str, Handler] = {
+    "GET": uploads.show,
+    "POST": uploads.complete,
+    "PATCH": uploads.append,
+    "DELETE": uploads.cancel,
+    "OPTIONS": uploads.options,
 }
 OF_LISTING: dict[str, Handler] = {"GET": all_docs.get_all_docs, "POST": all_docs.post_all_docs}
 
@@ -111,6 +121,7 @@ ROUTES = (
     route("/{db}/_design_docs/queries", "POST", POST=all_docs.post_queries),
     route("/{db}/_local_docs", "GET,HEAD,POST", **OF_LISTING),
     route("/{db}/_local_docs/queries", "POST", POST=all_docs.post_queries),
+    route("/{db}/_uploads/{uuid}", "DELETE,GET,HEAD,OPTIONS,PATCH,POST", **OF_UPLOAD),
     # a document
     refused("/{db}/_local", refusals.no_local_id),
     route("/{db}/_local/{doc}", DOCUMENT, **OF_LOCAL),

@@ -1,28 +1,121 @@
-"""Paths below a document: attachments.
+"""One attachment of a document: GET, HEAD, PUT and DELETE of its own path.
 
-Owns the answers as long as no document can have one: reading finds none, storing is refused.
+Owns statuses, headers, conditions and ranges. How the bytes are kept, and what a PUT makes of the document, is the
+database's. Follows ``chttpd_db:db_attachment_req`` of CouchDB.
+
+An attachment is sent as it is stored where the client takes that: plain, or gzipped for one of ``Accept-Encoding:
+gzip``; otherwise it is inflated on the way. Only what is stored plain has ranges.
 """
 
-from docstore.errors import NotFound, NotImplementedHere
-from docstore.httpd.replies import Reply
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Attachment, Encoding, validate_name
+from docstore.core.document import validate_doc_id
+from docstore.database.blob_reader import OpenedAttachment
+from docstore.errors import AttachmentTooLarge, UnsupportedMediaType
+from docstore.httpd.accept import accepts_gzip
+from docstore.httpd.bodies import declared_length, stream_body
+from docstore.httpd.document_params import chosen_rev, document_query
+from docstore.httpd.document_replies import written_json, written_rev
+from docstore.httpd.multipart import MultipartWriter, header_text
+from docstore.httpd.ranges import ByteRange, requested_ranges
+from docstore.httpd.replies import Header, Reply, etag_matches, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
+from docstore.httpd.streaming import StreamReply
 
-NO_ATTACHMENT = "Document is missing attachment"
-NOT_STORED = "Attachments are not supported."
-
-
-async def get_attachment(request: Request) -> Reply:
-    """GET /{db}/{doc}/{path...}. Raises NotFound: of the document first, then of the attachment."""
-    request.database().open_doc(request.doc_id)
-    raise NotFound(NO_ATTACHMENT)
+UNKNOWN_ENCODING = "Only gzip and identity content-encodings are supported"
+SANDBOX = ("Content-Security-Policy", "sandbox")
+"""A page that somebody attached runs no scripts in this server's origin."""
 
 
-async def delete_attachment(request: Request) -> Reply:
-    """DELETE /{db}/{doc}/{path...}. Raises NotFound, as ``get_attachment``."""
-    return await get_attachment(request)
+async def get_attachment(request: Request) -> Reply | StreamReply:
+    """``GET /{db}/{doc}/{name...}``: the bytes, or some of them."""
+    query = document_query(request)
+    opened = request.database().open_attachment(request.doc_id, request.rest, query.options.rev)
+    meta = opened.meta
+    gzipped = accepts_gzip(request.headers.get("Accept-Encoding")) and meta.encoding is not None
+    etag = b64encode(meta.md5).decode()
+    if etag_matches(request.if_none_match, etag):
+        return not_modified(etag)
+    length = _sent_length(meta, gzipped=gzipped)
+    ranges = [] if length is None else requested_ranges(request.headers.get("Range"), length)
+    if meta.encoding is None and len(ranges) > 1:
+        return _several_ranges(opened, ranges)
+    headers: list[Header] = [("Accept-Ranges", "bytes" if meta.encoding is None else "none"), SANDBOX]
+    pieces = opened.stored() if gzipped else opened.decoded()
+    status = 200
+    if meta.encoding is None and ranges:
+        [part] = ranges
+        status = 206
+        headers.append(("Content-Range", part.content_range(meta.length)))
+        pieces, length = opened.stored(part.first, part.length), part.length
+    if gzipped:
+        headers.append(("Content-Encoding", "gzip"))
+    content_type = header_text(meta.content_type)
+    return StreamReply(pieces, status=status, content_type=content_type, headers=headers, etag=etag, length=length)
 
 
 async def put_attachment(request: Request) -> Reply:
-    """PUT /{db}/{doc}/{path...}. Raises NotImplementedHere."""
-    request.database()
-    raise NotImplementedHere(NOT_STORED)
+    """``PUT /{db}/{doc}/{name...}``: the bytes as an attachment of the revision named, or of a new document."""
+    database = request.database()
+    name = validate_name(request.rest)
+    encoding = _content_encoding(request)
+    rev = chosen_rev(request, document_query(request).options.rev)
+    limits = request.node.settings.limits
+    doc_id = validate_doc_id(request.doc_id, limits)
+    database.check_attachment_parent(doc_id, rev)
+    declared = declared_length(request.raw)
+    if declared is not None and declared > limits.max_attachment_size:
+        raise AttachmentTooLarge(name)
+    content_type = request.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
+    async with database.blobs.stage(
+        content_type, name=name, encoding=encoding, limit=limits.max_attachment_size
+    ) as staging:
+        async for piece in stream_body(request.raw):
+            await staging.write(piece)
+        staged = await staging.seal()
+        result = await database.put_attachment(doc_id, rev, staged.linked(name, content_type))
+    url = location(request.base_url, request.segments[0], doc_id, name)
+    return raw_json_reply(written_json(doc_id, written_rev(result)), 201, headers=(("Location", url),))
+
+
+async def delete_attachment(request: Request) -> Reply:
+    """``DELETE /{db}/{doc}/{name...}``: the revision named without the attachment, as a new one."""
+    database = request.database()
+    name = validate_name(request.rest)
+    rev = chosen_rev(request, document_query(request).options.rev)
+    result = await database.delete_attachment(request.doc_id, rev, name)
+    return raw_json_reply(written_json(request.doc_id, written_rev(result)))
+
+
+def _content_encoding(request: Request) -> Encoding:
+    """How the bytes of a PUT come. Raises UnsupportedMediaType."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise UnsupportedMediaType(UNKNOWN_ENCODING)
+    return "gzip" if encoding == "gzip" else None
+
+
+def _sent_length(meta: Attachment, *, gzipped: bool) -> int | None:
+    """How many bytes are sent; None where nobody knows: those that came gzipped were never counted."""
+    if gzipped:
+        return meta.encoded_length
+    return None if meta.encoding is not None and meta.length == meta.encoded_length else meta.length
+
+
+def _several_ranges(opened: OpenedAttachment, ranges: list[ByteRange]) -> StreamReply:
+    writer = MultipartWriter("byteranges")
+
+    async def parts() -> AsyncGenerator[bytes]:
+        meta = opened.meta
+        for part in ranges:
+            headers = (("Content-Range", part.content_range(meta.length)),)
+            yield writer.part(header_text(meta.content_type), headers)
+            async with aclosing(opened.stored(part.first, part.length)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        yield writer.end()
+
+    return StreamReply(parts(), status=206, content_type=writer.content_type, cache_control=None)

@@ -9,7 +9,6 @@ from docstore.errors import BadRequest
 from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
 from docstore.httpd.document_bodies import parse_documents
 from docstore.httpd.document_replies import result_json
-from docstore.httpd.documents import NEEDS_REV
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
@@ -24,8 +23,6 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     if not isinstance(new_edits, bool):
         raise BadRequest("`new_edits` parameter must be a boolean.")
     documents = await parse_documents(request, rows)
-    if not new_edits and not all(document.path for document in documents):
-        raise BadRequest(NEEDS_REV)
     results = await database.update_docs(documents, new_edits=new_edits)
     if not new_edits:
         results = [result for result in results if result.error is not None]

@@ -6,9 +6,10 @@ Owns the request's rows, their errors and the two shapes of the reply. Follows `
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from docstore.core.document import validate_doc_id
+from docstore.core.document import quote_id, validate_doc_id
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.rev import Rev, parse_rev
 from docstore.database.database import Database
@@ -18,21 +19,25 @@ from docstore.httpd.accept import accepts
 from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.document_params import bulk_get_options
 from docstore.httpd.document_replies import rev_json
-from docstore.httpd.multipart import MultipartWriter
+from docstore.httpd.multipart import MultipartWriter, header_text
 from docstore.httpd.open_revs import ERROR_TYPE
-from docstore.httpd.replies import Reply
+from docstore.httpd.related import RelatedDocument
+from docstore.httpd.replies import JSON, Reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 from docstore.settings import Limits
 
 Revs = Literal["all"] | tuple[Rev, ...]
 
+MISSING = b'"error":"not_found","reason":"missing"'
+
 
 class Wanted(NamedTuple):
-    """A row that can be looked up."""
+    """A row that can be looked up; ``atts_since`` are the revisions whose attachments the reader has."""
 
     doc_id: str
     revs: Revs
+    atts_since: tuple[Rev, ...] | None
 
 
 class Refused(NamedTuple):
@@ -43,11 +48,15 @@ class Refused(NamedTuple):
     error: DocstoreError
 
 
-class Answer(NamedTuple):
-    """One revision, or why there is none: JSON texts, the second form without the surrounding ``{"error":...}``."""
+class Failure(NamedTuple):
+    """Why there is no revision: JSON texts for the two shapes of the reply."""
 
-    document: bytes | None
-    error: bytes = b""
+    json: bytes
+    part: bytes
+
+
+Answers = AsyncGenerator[tuple[JsonValue, list[OpenedDoc | Failure]]]
+"""Per row its id and its revisions."""
 
 
 async def bulk_get(request: Request) -> Reply | StreamReply:
@@ -61,17 +70,19 @@ async def bulk_get(request: Request) -> Reply | StreamReply:
         raise BadRequest("`docs` parameter must be an array.")
     options = bulk_get_options(request)
     limits = request.node.settings.limits
-    answers = _answers(database, [_row(doc, limits) for doc in docs], options)
-    accept = request.headers.get("Accept")
-    if accepts(accept, "application/json"):
-        return await chunked_reply(_json(answers))
-    for subtype in ("mixed", "related"):
-        if accepts(accept, f"multipart/{subtype}"):
-            writer = MultipartWriter(subtype)
-            return await chunked_reply(
-                _multipart(writer, answers), content_type=writer.content_type, cache_control=None
-            )
-    return await chunked_reply(_json(answers))
+    rows = [_row(doc, limits) for doc in docs]
+    writer = _multipart_writer(request.headers.get("Accept"))
+    if writer is None:
+        return await chunked_reply(_json(_answers(database, rows, options)))
+    answers = _answers(database, rows, replace(options, attachments=True, follows=True, att_encoding_info=True))
+    return await chunked_reply(_multipart(writer, answers), content_type=writer.content_type, cache_control=None)
+
+
+def _multipart_writer(accept: str | None) -> MultipartWriter | None:
+    """What writes the reply as multipart; None for JSON, which goes before wherever the client takes it."""
+    if accepts(accept, JSON):
+        return None
+    return next((MultipartWriter(one) for one in ("mixed", "related") if accepts(accept, f"multipart/{one}")), None)
 
 
 def _row(row: JsonValue, limits: Limits) -> Wanted | Refused:
@@ -95,65 +106,74 @@ def _row(row: JsonValue, limits: Limits) -> Wanted | Refused:
     since = row.get("atts_since", [])
     if not isinstance(since, list):
         return Refused(doc_id, since, BadRequest("att_since value must be array of revs."))
+    atts_since = []
     for rev in since:
         try:
-            parse_rev(rev)
+            atts_since.append(parse_rev(rev))
         except DocstoreError as error:
             return Refused(doc_id, rev, error)
-    return Wanted(doc_id, revs)
+    return Wanted(doc_id, revs, tuple(atts_since) or None)
 
 
-async def _answers(
-    database: Database, rows: list[Wanted | Refused], options: OpenOptions
-) -> AsyncGenerator[tuple[JsonValue, list[Answer]]]:
-    """Per row its id and its answers."""
-    wanted = [(row.doc_id, row.revs) for row in rows if isinstance(row, Wanted)]
+async def _answers(database: Database, rows: list[Wanted | Refused], options: OpenOptions) -> Answers:
+    wanted = [(row.doc_id, row.revs, row.atts_since) for row in rows if isinstance(row, Wanted)]
     async with aclosing(database.bulk_get(wanted, options)) as found:
         for row in rows:
             if isinstance(row, Refused):
                 error = {"id": row.doc_id, "rev": row.rev, "error": row.error.error, "reason": row.error.reason}
-                yield row.doc_id, [Answer(None, encode(error))]
+                text = encode(error)
+                yield row.doc_id, [Failure(text, text)]
                 continue
             entries = await anext(found)
+            quoted = quote_id(row.doc_id)
             if entries:
                 yield (
                     row.doc_id,
-                    [
-                        Answer(entry.json)
-                        if isinstance(entry, OpenedDoc)
-                        else _missing(row.doc_id, rev_json(entry.rev))
-                        for entry in entries
-                    ],
+                    [entry if isinstance(entry, OpenedDoc) else _missing(quoted, entry.rev) for entry in entries],
                 )
             else:
-                yield row.doc_id, [_missing(row.doc_id, b'"undefined"')]
+                text = b'{"id":%b,"rev":"undefined",%b}' % (quoted, MISSING)
+                yield row.doc_id, [Failure(text, text)]
 
 
-def _missing(doc_id: str, rev: bytes) -> Answer:
-    return Answer(None, b'{"id":%b,"rev":%b,"error":"not_found","reason":"missing"}' % (encode(doc_id), rev))
+def _missing(doc_id: bytes, rev: Rev) -> Failure:
+    text = b'"rev":%b,%b}' % (rev_json(rev), MISSING)
+    return Failure(b'{"id":%b,%b' % (doc_id, text), b"{" + text)
 
 
-async def _json(answers: AsyncGenerator[tuple[JsonValue, list[Answer]]]) -> AsyncGenerator[bytes]:
+async def _json(answers: Answers) -> AsyncGenerator[bytes]:
     before = b'{"results":['
     async with aclosing(answers):
         async for doc_id, row in answers:
-            docs = b",".join(
-                b'{"error":%b}' % answer.error if answer.document is None else b'{"ok":%b}' % answer.document
-                for answer in row
-            )
-            yield b'%b{"id":%b,"docs":[%b]}' % (before, encode(doc_id), docs)
+            texts = [b'%b{"id":%b,"docs":[' % (before, encode(doc_id))]
+            for place, answer in enumerate(row):
+                comma = b"," if place else b""
+                if isinstance(answer, Failure):
+                    texts.append(b'%b{"error":%b}' % (comma, answer.json))
+                elif not answer.rest:
+                    texts.append(b'%b{"ok":%b}' % (comma, answer.json))
+                else:
+                    yield b'%b%b{"ok":' % (b"".join(texts), comma)
+                    texts = [b"}"]
+                    async with aclosing(answer.stream()) as pieces:
+                        async for piece in pieces:
+                            yield piece
+            yield b"".join((*texts, b"]}"))
             before = b","
     yield b'{"results":[]}\n' if before != b"," else b"]}\n"
 
 
-async def _multipart(
-    writer: MultipartWriter, answers: AsyncGenerator[tuple[JsonValue, list[Answer]]]
-) -> AsyncGenerator[bytes]:
+async def _multipart(writer: MultipartWriter, answers: Answers) -> AsyncGenerator[bytes]:
     async with aclosing(answers):
-        async for _, row in answers:
+        async for doc_id, row in answers:
             for answer in row:
-                if answer.document is None:
-                    yield writer.part(ERROR_TYPE) + answer.error
-                else:
-                    yield writer.part("application/json") + answer.document
+                if isinstance(answer, Failure):
+                    yield writer.part(ERROR_TYPE) + answer.part
+                    continue
+                document = RelatedDocument(answer, MultipartWriter("related", quoted=False))
+                headers = [("X-Doc-Id", header_text(str(doc_id))), ("X-Rev-Id", header_text(str(answer.rev)))]
+                yield writer.part(document.content_type, headers if document.multipart else ())
+                async with aclosing(document.pieces()) as pieces:
+                    async for piece in pieces:
+                        yield piece
     yield writer.end()

@@ -9,7 +9,8 @@ from contextlib import aclosing
 
 from docstore.database.changes import ChangesQuery, ChangesSlice, follow_changes, read_changes
 from docstore.database.database import Database
-from docstore.httpd.changes_filters import Body, changes_filter
+from docstore.database.document_text import stream_text
+from docstore.httpd.changes_filters import READ_FROM_BODY, Body, changes_filter
 from docstore.httpd.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming
 from docstore.httpd.changes_params import ChangesParams, Feed, changes_params, feed_of
 from docstore.httpd.chunking import chunked_reply
@@ -36,7 +37,7 @@ async def post_changes(request: Request) -> Reply | StreamReply:
     database = request.database()
     params = changes_params(request)
     request.require_json_type()
-    body = await request.json_object() if params.filter or await request.body() else {}
+    body = await request.json_object() if params.filter in READ_FROM_BODY or await request.body() else {}
     return await _changes(request, database, params, body)
 
 
@@ -50,6 +51,8 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         style=params.style,
         include_docs=params.include_docs,
         conflicts=params.conflicts,
+        attachments=params.attachments,
+        att_encoding_info=params.att_encoding_info,
         doc_ids=chosen.doc_ids,
         design=chosen.design,
         filter=chosen.filter,
@@ -89,5 +92,7 @@ async def _written(slices: AsyncGenerator[ChangesSlice], framing: Framing) -> As
     """The feed's bytes, a piece a slice."""
     async with aclosing(slices):
         async for part in slices:
-            yield framing.write(part)
+            async with aclosing(stream_text(framing.write(part))) as text:
+                async for piece in text:
+                    yield piece
     yield framing.end()

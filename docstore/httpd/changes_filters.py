@@ -20,6 +20,9 @@ from docstore.httpd.request import Request
 Body = Mapping[str, JsonValue] | None
 """The members of a POST's body; None for a GET."""
 
+READ_FROM_BODY = frozenset({"_doc_ids", "_selector"})
+"""Filters whose arguments a POST must have in its body; for others an empty body will do."""
+
 NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
 NEEDS_JAVASCRIPT = "Functions of design documents are not supported."
 
@@ -36,7 +39,7 @@ class ChangesFilter:
 
 def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
     """The filter of that name. Raises BadRequest, NotFound for a design document's missing parts."""
-    if not name:
+    if not name.strip("/"):
         return ChangesFilter()
     if name == "_doc_ids":
         return ChangesFilter(doc_ids=_doc_ids(request, body))

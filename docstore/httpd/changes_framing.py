@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from docstore.core.json_text import encode
 from docstore.database.changes import ChangesSlice
+from docstore.database.document_text import Piece, Row, join_pieces, join_rows
 from docstore.httpd.replies import JSON, MUST_REVALIDATE
 
 LINE_END = b"\n"
@@ -15,7 +16,7 @@ LINE_END = b"\n"
 
 
 class Framing:
-    """A feed while it is written. Methods give the bytes to send next.
+    """A feed while it is written. Methods give what to send next: bytes, and attachments in base64 where there are any.
 
     ``sequence_text`` makes the text of a sequence; ``since`` is the sequence that the feed starts after.
     """
@@ -30,18 +31,19 @@ class Framing:
         self._last_seq = since
         self._pending = 0
 
-    def write(self, part: ChangesSlice) -> bytes:
+    def write(self, part: ChangesSlice) -> list[Piece]:
         """A slice of the feed. A first one without rows gives a sign of life, so that the client's wait is over."""
         self._last_seq, self._pending = part.last_seq, part.pending
         before = b"" if self._begun else self.opening
+        pieces: list[Piece]
         if part.rows:
-            text = self.rows(part)
+            pieces = self.rows(part)
         elif not self._begun:
-            text = LINE_END
+            pieces = [LINE_END]
         else:
-            text = self.heartbeat() if part.heartbeat else b""
+            pieces = [self.heartbeat()] if part.heartbeat else []
         self._begun = True
-        return before + text
+        return join_pieces([before, *pieces])
 
     def end(self) -> bytes:
         """What comes last, also when nothing has been written yet."""
@@ -49,7 +51,7 @@ class Framing:
         self._begun = True
         return before + self.closing()
 
-    def rows(self, part: ChangesSlice) -> bytes:
+    def rows(self, part: ChangesSlice) -> list[Piece]:
         """The rows of a slice that has some."""
         raise NotImplementedError
 
@@ -71,10 +73,10 @@ class ObjectFraming(Framing):
     opening = b'{"results":[\n'
     _before = b""
 
-    def rows(self, part: ChangesSlice) -> bytes:
+    def rows(self, part: ChangesSlice) -> list[Piece]:
         """The rows, with commas."""
         before, self._before = self._before, b",\n"
-        return before + b",\n".join(part.rows)
+        return [before, *join_rows(b",\n", part.rows)]
 
     def closing(self) -> bytes:
         """The end of the array, and where to go on."""
@@ -84,9 +86,9 @@ class ObjectFraming(Framing):
 class LineFraming(Framing):
     """``continuous``: a JSON object a line."""
 
-    def rows(self, part: ChangesSlice) -> bytes:
+    def rows(self, part: ChangesSlice) -> list[Piece]:
         """The rows, a line each."""
-        return b"\n".join(part.rows) + b"\n"
+        return [*join_rows(b"\n", part.rows), b"\n"]
 
     def closing(self) -> bytes:
         """A line that tells where to go on."""
@@ -99,10 +101,16 @@ class EventFraming(Framing):
     content_type = "text/event-stream"
     cache_control = "no-cache"
 
-    def rows(self, part: ChangesSlice) -> bytes:
+    def rows(self, part: ChangesSlice) -> list[Piece]:
         """The rows, an event each."""
-        ids = [b"null" if seq is None else encode(self._sequence_text(seq)) for seq in part.seqs]
-        return b"".join([b"data: %b\nid: %b\n\n" % event for event in zip(part.rows, ids, strict=True)])
+        events: list[Row] = []
+        for row, seq in zip(part.rows, part.seqs, strict=True):
+            number = b"null" if seq is None else encode(self._sequence_text(seq))
+            if isinstance(row, bytes):
+                events.append(b"data: %b\nid: %b\n\n" % (row, number))
+            else:
+                events.append((b"data: ", *row, b"\nid: %b\n\n" % number))
+        return join_rows(b"", events)
 
     def heartbeat(self) -> bytes:
         """An event of its own kind."""

@@ -13,14 +13,19 @@ from docstore.httpd.replies import Reply, json_reply, location
 from docstore.httpd.request import Request
 
 OK: dict[str, JsonValue] = {"ok": True}
-_POSITIVE = re.compile("0*[1-9][0-9]*")
+_POSITIVE = re.compile("0*[1-9][0-9]{0,8}")
+ENGINES = ("couch",)
+"""Names of storage engines that may be asked for; whatever is, there is one."""
 
 
 async def create(request: Request) -> Reply:
     """PUT /{db}?q=: q is remembered and told again, there is one shard whatever it says."""
     name = request.segments[0]
-    shards = _shards(request, "q", DEFAULT_SHARDS)
     _shards(request, "n", 1)
+    shards = _shards(request, "q", DEFAULT_SHARDS)
+    _check_placement(request.query.get("placement"))
+    if request.query.get("engine", ENGINES[0]) not in ENGINES:
+        raise BadRequest("invalid_engine_extension")
     _refuse_partitions(request)
     await request.node.registry.create(name, shards=shards)
     return json_reply(OK, 201, headers=(("Location", location(request.base_url, name)),))
@@ -85,6 +90,15 @@ def _shards(request: Request, parameter: str, default: int) -> int:
     if not _POSITIVE.fullmatch(text):
         raise BadRequest(f"The `{parameter}` value should be a positive integer.")
     return int(text)
+
+
+def _check_placement(placement: str | None) -> None:
+    """``zone:n``, several with commas: read as CouchDB reads it, and without a meaning for one node."""
+    if placement is None:
+        return
+    rules = [[part for part in rule.split(":") if part] for rule in placement.split(",") if rule]
+    if not placement or not all(len(rule) == 2 and _POSITIVE.fullmatch(rule[1]) for rule in rules):
+        raise BadRequest("The `placement` value should be in a format `zone:n`.")
 
 
 def _refuse_partitions(request: Request) -> None:

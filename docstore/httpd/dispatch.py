@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("docstore.httpd.access")
 
 METHOD_OVERRIDE = "X-HTTP-Method-Override"
-OVERRIDES = frozenset({"GET", "HEAD", "PUT", "DELETE", "COPY"})
+OVERRIDES = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE", "COPY"})
 UNEXPECTED = "An unexpected error; the server's log has it under this request's X-Couch-Request-ID."
 NOT_ADMIN = "You are not a server admin."
 

@@ -7,12 +7,9 @@ which could take more than a turn, in a thread. It must not know the members of 
 
 import asyncio
 
-from docstore.core.attachment import Stub, missing_stub
 from docstore.core.document import Document, parse_document
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
-from docstore.errors import NotImplementedHere
-from docstore.httpd.attachments import NOT_STORED
 from docstore.httpd.request import Request
 from docstore.httpd.turns import Turns
 from docstore.settings import KIB, Limits
@@ -26,12 +23,15 @@ async def read_document(request: Request, doc_id: str | None, new_id: str = "") 
 
     Raises what ``decode`` and ``parse_document`` raise.
     """
-    body = await request.body()
-    limits = request.node.settings.limits
-    if len(body) < limits.parse_off_loop_from:
-        members = decode(body, max_depth=limits.max_json_depth)
-        return _storable(parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id))
-    return _storable(await asyncio.to_thread(_read_large, body, doc_id, new_id, limits))
+    return await document_from(await request.body(), doc_id, request.node.settings.limits, new_id)
+
+
+async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:
+    """JSON text as a document; as ``read_document``."""
+    if len(text) < limits.parse_off_loop_from:
+        members = decode(text, max_depth=limits.max_json_depth)
+        return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
+    return await asyncio.to_thread(_read_large, text, doc_id, new_id, limits)
 
 
 def _read_large(body: bytes, doc_id: str | None, new_id: str, limits: Limits) -> Document:
@@ -45,7 +45,7 @@ async def parse_documents(request: Request, rows: list[JsonValue]) -> list[Docum
     size = len(await request.body())
     nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
     new_id = iter(request.node.uuids.take(nameless)).__next__
-    parsed = (_storable(parse_document(row, limits=limits, new_id=new_id)) for row in rows)
+    parsed = (parse_document(row, limits=limits, new_id=new_id) for row in rows)
     if size >= limits.parse_off_loop_from and size >= LARGE_DOCUMENT * len(rows):
         return await asyncio.to_thread(list, parsed)
     documents: list[Document] = []
@@ -55,13 +55,3 @@ async def parse_documents(request: Request, rows: list[JsonValue]) -> list[Docum
             if turns.over():
                 await turns.next()
     return documents
-
-
-def _storable(document: Document) -> Document:
-    """The document. As long as none can have attachments, raises NotImplementedHere for some, MissingStub for stubs."""
-    if document.attachments:
-        for one in document.attachments:
-            if isinstance(one, Stub):
-                raise missing_stub(document.id, one.name)
-        raise NotImplementedHere(NOT_STORED)
-    return document

@@ -15,6 +15,8 @@ from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
 from docstore.database.reading import PLAIN, OpenOptions
 from docstore.errors import BadRequest, IllegalDocId
+from docstore.httpd.accept import accepts
+from docstore.httpd.multipart import RELATED
 from docstore.httpd.params import parse_json
 from docstore.httpd.request import Request
 
@@ -22,7 +24,7 @@ REVS_DIFFER = "Document rev from request body and query string have different va
 ETAG_DIFFERS = "Document rev and etag have different values"
 NOT_IN_BULK = ("open_revs", "new_edits", "w", "rev", "atts_since")
 META = ("revs_info", "conflicts", "deleted_conflicts")
-FLAGS = frozenset((*META, "revs", "local_seq", "latest", "deleted"))
+FLAGS = frozenset((*META, "revs", "local_seq", "latest", "deleted", "attachments", "att_encoding_info"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def document_query(request: Request) -> DocumentQuery:
         return PLAIN_QUERY
     flags: set[str] = set()
     rev: Rev | None = None
+    atts_since: tuple[Rev, ...] | None = None
     open_revs: Literal["all"] | tuple[Rev, ...] | None = None
     new_edits = True
     batch = False
@@ -63,12 +66,20 @@ def document_query(request: Request) -> DocumentQuery:
         elif name == "open_revs":
             open_revs = "all" if value == "all" else parse_revs(parse_json(value)) or None
         elif name == "atts_since":
-            parse_revs(parse_json(value))
+            atts_since = parse_revs(parse_json(value))
         elif name == "new_edits" and value in ("true", "false"):
             new_edits = value == "true"
         elif name == "batch":
             batch = value == "ok"
-    return DocumentQuery(_options(rev, flags), open_revs, new_edits, batch)
+    return DocumentQuery(_options(rev, atts_since, flags), open_revs, new_edits, batch)
+
+
+def with_parts(request: Request, options: OpenOptions) -> OpenOptions:
+    """``options`` with the bytes of attachments as parts, if bytes are wanted and the client takes multipart."""
+    wanted = options.attachments or options.atts_since is not None
+    if not wanted or not accepts(request.headers.get("Accept"), RELATED):
+        return options
+    return replace(options, follows=True, att_encoding_info=True)
 
 
 def bulk_get_options(request: Request) -> OpenOptions:
@@ -135,8 +146,8 @@ def _decode(path: str) -> str:
         raise IllegalDocId("Document id must be valid UTF-8") from None
 
 
-def _options(rev: Rev | None, flags: set[str]) -> OpenOptions:
-    if rev is None and not flags:
+def _options(rev: Rev | None, atts_since: tuple[Rev, ...] | None, flags: set[str]) -> OpenOptions:
+    if rev is None and atts_since is None and not flags:
         return PLAIN
     return OpenOptions(
         rev=rev,
@@ -147,4 +158,7 @@ def _options(rev: Rev | None, flags: set[str]) -> OpenOptions:
         local_seq="local_seq" in flags,
         latest="latest" in flags,
         deleted="deleted" in flags,
+        attachments="attachments" in flags,
+        atts_since=atts_since,
+        att_encoding_info="att_encoding_info" in flags,
     )

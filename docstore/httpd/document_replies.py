@@ -47,10 +47,10 @@ def result_json(result: EditResult) -> bytes:
     return encode({"id": result.id, **error_body(result.error or DocstoreError())})
 
 
-def document_reply(request: Request, text: bytes, etag: str) -> Reply:
-    """A document's JSON text with its ETag, or 304 if the client has it."""
+def document_reply(request: Request, text: bytes, etag: str | None) -> Reply:
+    """A document's JSON text with its ETag if it has one, or 304 if the client has it."""
     if_none_match = request.if_none_match
-    if if_none_match is not None and etag_matches(if_none_match, etag):
+    if if_none_match is not None and etag is not None and etag_matches(if_none_match, etag):
         return not_modified(etag)
     return raw_json_reply(text, etag=etag)
 

@@ -7,20 +7,18 @@ without parameters are the hot paths. Follows ``chttpd_db:db_doc_req`` of CouchD
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from docstore.core.document import parse_document
-from docstore.core.json_text import decode
-from docstore.database.database import EditResult
-from docstore.database.reading import OpenOptions
+from docstore.core.document import validate_doc_id
+from docstore.database.database import Database, EditResult
 from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
-from docstore.httpd.attachments import NOT_STORED
 from docstore.httpd.batch import write_later
 from docstore.httpd.document_bodies import read_document
 from docstore.httpd.document_params import (
-    PLAIN_QUERY,
+    DocumentQuery,
     chosen_rev,
     copy_destination,
     document_query,
     with_parent,
+    with_parts,
 )
 from docstore.httpd.document_replies import (
     accepted_reply,
@@ -30,37 +28,42 @@ from docstore.httpd.document_replies import (
     written_json,
     written_rev,
 )
+from docstore.httpd.multipart import RELATED
 from docstore.httpd.open_revs import open_revs_reply
+from docstore.httpd.related import RelatedBody, attached_reply
 from docstore.httpd.replies import Reply, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 
 NEEDS_REV = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 FORM = "multipart/form-data"
+NO_FORMS = "Forms with attachments are not supported."
 
 
 async def get_document(request: Request) -> Reply | StreamReply:
     """``GET /{db}/{doc}``: the winner, a revision, or several."""
+    if not request.query_string:
+        opened = request.node.registry.open_doc(request.segments[0], request.doc_id)
+        return document_reply(request, opened.json, rev_etag(opened.rev))
     database = request.database()
     query = document_query(request)
-    if query is PLAIN_QUERY:
-        opened = database.open_doc(request.doc_id)
-        return document_reply(request, opened.json, rev_etag(opened.rev))
     if query.open_revs is not None:
         return await open_revs_reply(request, query.open_revs, query.options)
-    opened = database.open_doc(request.doc_id, query.options)
-    if opened.meta:  # what is told beside the revision can change without it
-        return raw_json_reply(opened.json)
-    return document_reply(request, opened.json, rev_etag(opened.rev))
+    options = with_parts(request, query.options)
+    opened = database.open_doc(request.doc_id, options)
+    etag = None if opened.meta else rev_etag(opened.rev)  # what is told beside the revision can change without it
+    if opened.rest or (options.follows and opened.attached):
+        return await attached_reply(request, opened, etag, multipart=options.follows)
+    return document_reply(request, opened.json, etag)
 
 
 async def put_document(request: Request) -> Reply:
     """``PUT /{db}/{doc}``: an edit, or with ``new_edits=false`` a revision made elsewhere."""
     database = request.database()
     query = document_query(request)
-    if request.headers.get("Content-Type", "").startswith("multipart/related;"):
-        raise NotImplementedHere(NOT_STORED)
-    doc_id = request.doc_id
+    doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
+    if request.content_type == RELATED:
+        return await _put_related(request, database, query)
     document = with_parent(request, await read_document(request, doc_id), query.options.rev)
     if not query.new_edits and document.rev is None:
         raise BadRequest(NEEDS_REV)
@@ -105,11 +108,8 @@ async def copy_document(request: Request) -> Reply:
     database = request.database()
     rev = chosen_rev(request, document_query(request).options.rev)
     target, parent = copy_destination(request)
-    source = database.open_doc(request.doc_id, OpenOptions(rev=rev))
-    limits = request.node.settings.limits
-    content = parse_document(decode(source.json, max_depth=limits.max_json_depth), doc_id=target, limits=limits)
-    document = replace(content, rev=parent, path=() if parent is None else (parent,))
-    result = await database.update_doc(document)
+    validate_doc_id(target, request.node.settings.limits)
+    result = await database.copy_doc(request.doc_id, rev, target, parent)
     return _written(request, target, result, 201)
 
 
@@ -123,7 +123,20 @@ async def post_form(request: Request) -> Reply:
         raise BadRequest("Referer header must match host.")
     if request.content_type != FORM:
         raise UnsupportedMediaType(f"Content-Type must be {FORM}")
-    raise NotImplementedHere(NOT_STORED)
+    raise NotImplementedHere(NO_FORMS)
+
+
+async def _put_related(request: Request, database: Database, query: DocumentQuery) -> Reply:
+    """A document whose attachments come with it. A conflict that is certain is told before they are taken."""
+    doc_id = request.doc_id
+    async with RelatedBody(request, database) as body:
+        document = with_parent(request, await body.read_document(doc_id), query.options.rev)
+        if query.new_edits:
+            database.check_parent(doc_id, document.rev)
+        elif document.rev is None:
+            raise BadRequest(NEEDS_REV)
+        result = await database.update_doc(await body.receive(document), new_edits=query.new_edits)
+    return _written(request, doc_id, result, 200 if document.deleted else 201)
 
 
 def _written(

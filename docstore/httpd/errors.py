@@ -22,6 +22,7 @@ STATUS: dict[type[DocstoreError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RangeNotSatisfiable: 416,
+    errors.ChecksumMismatch: 460,
     errors.NotImplementedHere: 501,
     errors.StorageFailed: 500,
     errors.StorageFull: 507,

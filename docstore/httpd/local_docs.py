@@ -3,7 +3,7 @@
 Owns their statuses and ETags; the ETag tells of the content, since revisions may repeat (``couch_httpd:doc_etag``).
 """
 
-from docstore.core.document import splice
+from docstore.core.document import splice, validate_doc_id
 from docstore.database.database import EditResult
 from docstore.errors import NotFound
 from docstore.httpd.batch import write_later
@@ -37,8 +37,8 @@ async def get_local(request: Request) -> Reply | StreamReply:
 async def put_local(request: Request) -> Reply:
     """``PUT /{db}/_local/{id}``: written whatever revision is named."""
     database = request.database()
-    doc_id = request.doc_id
     query = document_query(request)
+    doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     document = with_parent(request, await read_document(request, doc_id), query.options.rev)
     write = database.update_doc(document)
     if query.batch:

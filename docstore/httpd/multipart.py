@@ -15,18 +15,23 @@ It must not know HTTP, documents or sockets: every method gives the bytes to sen
 import secrets
 from collections.abc import Sequence
 
+MIXED = "multipart/mixed"
+RELATED = "multipart/related"
 BOUNDARY_BYTES = 16
+CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
 class MultipartWriter:
-    """One multipart body while it is written. ``subtype`` is ``mixed`` or ``related``."""
+    """One multipart body while it is written. ``subtype`` is ``mixed``, ``related`` or ``byteranges``."""
 
     __slots__ = ("_delimiter", "_written", "content_type")
 
-    def __init__(self, subtype: str, boundary: str | None = None) -> None:
+    def __init__(self, subtype: str, boundary: str | None = None, *, quoted: bool = True) -> None:
+        """``quoted``: whether the boundary stands in quotes in ``content_type``."""
         if boundary is None:
             boundary = secrets.token_hex(BOUNDARY_BYTES)
-        self.content_type = f'multipart/{subtype}; boundary="{boundary}"'
+        shown = f'"{boundary}"' if quoted else boundary
+        self.content_type = f"multipart/{subtype}; boundary={shown}"
         self._delimiter = b"--" + boundary.encode()
         self._written = False
 
@@ -40,3 +45,15 @@ class MultipartWriter:
     def end(self) -> bytes:
         """What comes after the last part. A body without parts is empty, as CouchDB writes it."""
         return b"\r\n%b--" % self._delimiter if self._written else b""
+
+
+def header_text(text: str) -> str:
+    """A type that somebody chose, as it may stand in a header; line ends, which would end it, percent-encoded."""
+    return text if text.isprintable() else "".join(f"%{ord(one):02X}" if one in CONTROLS else one for one in text)
+
+
+def attachment_headers(name: str, length: int, encoding: str | None) -> list[tuple[str, str]]:
+    """The headers of a part that is a file of this name; quotes in it percent-encoded, as browsers do in forms."""
+    filename = header_text(name).replace('"', "%22")
+    headers = [("Content-Disposition", f'attachment; filename="{filename}"'), ("Content-Length", str(length))]
+    return headers if encoding is None else [*headers, ("Content-Encoding", encoding)]

@@ -4,15 +4,18 @@ Owns the two shapes of the reply and the choice between them: multipart, unless 
 for a client that names no type (``chttpd_db:db_doc_req``, ``send_docs_multipart``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Literal
 
 from docstore.core.rev import Rev
 from docstore.database.reading import MissingRev, OpenedDoc, OpenOptions
 from docstore.httpd.accept import accepts
-from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
+from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.document_replies import rev_json
-from docstore.httpd.multipart import MultipartWriter
+from docstore.httpd.multipart import MIXED, MultipartWriter
+from docstore.httpd.related import RelatedDocument
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
@@ -24,25 +27,45 @@ ERROR_TYPE = 'application/json; error="true"'
 async def open_revs_reply(
     request: Request, revs: Literal["all"] | Sequence[Rev], options: OpenOptions
 ) -> Reply | StreamReply:
-    """The revisions asked for. Raises NotFound for "all" of no document."""
-    found = request.database().open_revs(request.doc_id, revs, options)
-    if not accepts(request.headers.get("Accept"), "multipart/mixed"):
-        return await chunked_reply(in_turns(enclosed(b"[", map(_row, found), b"]\n")))
+    """The revisions asked for. Raises NotFound for "all" of no document.
+
+    As in CouchDB, ``atts_since`` counts for nothing here, and in multipart every attachment comes with its bytes.
+    """
+    multipart = accepts(request.headers.get("Accept"), MIXED)
+    if multipart:
+        options = replace(options, attachments=True, follows=True, att_encoding_info=True)
+    found = request.database().open_revs(request.doc_id, revs, replace(options, atts_since=None))
+    if not multipart:
+        return await chunked_reply(_json(found))
     writer = MultipartWriter("mixed")
-    pieces = in_turns(_multipart(writer, found))
-    return await chunked_reply(pieces, content_type=writer.content_type, cache_control=None)
+    return await chunked_reply(_multipart(writer, found), content_type=writer.content_type, cache_control=None)
 
 
-def _row(entry: OpenedDoc | MissingRev) -> bytes:
-    return b'{"ok":%b}' % entry.json if isinstance(entry, OpenedDoc) else _missing(entry)
-
-
-def _multipart(writer: MultipartWriter, found: list[OpenedDoc | MissingRev]) -> Iterator[bytes]:
+async def _json(found: Sequence[OpenedDoc | MissingRev]) -> AsyncGenerator[bytes]:
+    before = b"["
     for entry in found:
-        if isinstance(entry, OpenedDoc):
-            yield writer.part("application/json") + entry.json
+        if isinstance(entry, MissingRev):
+            yield before + _missing(entry)
         else:
+            yield before + b'{"ok":'
+            async with aclosing(entry.stream()) as pieces:
+                async for piece in pieces:
+                    yield piece
+            yield b"}"
+        before = b","
+    yield b"[]\n" if before == b"[" else b"]\n"
+
+
+async def _multipart(writer: MultipartWriter, found: Sequence[OpenedDoc | MissingRev]) -> AsyncGenerator[bytes]:
+    for entry in found:
+        if isinstance(entry, MissingRev):
             yield writer.part(ERROR_TYPE) + _missing(entry)
+            continue
+        document = RelatedDocument(entry)
+        yield writer.part(document.content_type)
+        async with aclosing(document.pieces()) as pieces:
+            async for piece in pieces:
+                yield piece
     yield writer.end()
 
 

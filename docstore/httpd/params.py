@@ -10,7 +10,8 @@ import re
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.errors import InvalidJson, QueryParseError
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,308}")
+"""No longer than an integer in JSON may be: beyond that, reading it would cost more than any use of it is worth."""
 
 
 def parse_boolean(value: JsonValue) -> bool:

@@ -53,8 +53,7 @@ def requested_ranges(header: str | None, size: int) -> list[ByteRange]:
 
 def _bounds(text: str) -> Iterator[tuple[int | None, int | None]]:
     """First and last byte of each range as they stand; None where nothing stands. Raises ValueError."""
-    for token in text.split(","):
-        token = token.strip(" ")
+    for token in (part.strip(" ") for part in text.split(",")):
         if token.startswith("-"):
             yield None, _integer(token[1:])
         elif token:

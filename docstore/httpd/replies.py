@@ -30,6 +30,9 @@ MUST_REVALIDATE = "must-revalidate"
 JSON = "application/json"
 SERVER = f"docstore/{__version__} (Python/{platform.python_version()})"
 BODILESS = frozenset({204, 304})
+OTHER_PHRASES = {460: "Checksum Mismatch"}
+"""Statuses that the standard library does not know."""
+
 JOIN_UP_TO = 64 * 1024
 
 
@@ -53,7 +56,8 @@ class HeadLines:
         return lines
 
     def _print(self, status: int, content_type: str | None, cache_control: str | None) -> bytes:
-        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Server: {SERVER}"]
+        phrase = OTHER_PHRASES.get(status) or HTTPStatus(status).phrase
+        head = [f"HTTP/1.1 {status} {phrase}", f"Server: {SERVER}"]
         if content_type is not None:
             head.append(f"Content-Type: {content_type}")
         if cache_control is not None:

@@ -4,15 +4,13 @@ Owns their replies. Follows ``chttpd_misc`` and ``couch_httpd_misc_handlers`` of
 CouchDB whose ``_global_changes`` database was never made.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.registry import NamesQuery
-from docstore.errors import BadRequest, DatabaseNotFound
+from docstore.errors import BadRequest, DatabaseNotFound, QueryParseError
+from docstore.httpd.all_docs_params import read_text
 from docstore.httpd.node_endpoints import node_name
-from docstore.httpd.params import parse_boolean, parse_json, parse_positive_integer
+from docstore.httpd.params import parse_integer
 from docstore.httpd.replies import Reply, content_etag, etag_matches, json_reply, not_modified, raw_json_reply
 from docstore.httpd.request import Request
 
@@ -21,17 +19,7 @@ API_VERSION = "3.5.0"
 
 MAX_DBS_INFO_KEYS = 100
 
-NAMES_PARAMETERS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "key": ("key", parse_json),
-    "startkey": ("start_key", parse_json),
-    "start_key": ("start_key", parse_json),
-    "endkey": ("end_key", parse_json),
-    "end_key": ("end_key", parse_json),
-    "inclusive_end": ("inclusive_end", parse_boolean),
-    "descending": ("descending", parse_boolean),
-    "skip": ("skip", parse_positive_integer),
-    "limit": ("limit", parse_positive_integer),
-}
+NAMES_FIELDS = ("start_key", "end_key", "inclusive_end", "descending", "skip", "limit")
 
 
 async def welcome(request: Request) -> Reply:
@@ -112,8 +100,8 @@ async def cluster_setup(request: Request) -> Reply:
 
 def _count(text: str, most: int) -> int:
     try:
-        count = int(text)
-    except ValueError:
+        count = parse_integer(text)
+    except QueryParseError:
         count = -1
     if count > most:
         raise BadRequest("count parameter too large")
@@ -123,12 +111,8 @@ def _count(text: str, most: int) -> int:
 
 
 def _names(request: Request) -> list[str]:
-    options: dict[str, Any] = {}
-    for name, value in request.query_list:
-        if name in NAMES_PARAMETERS:
-            field, parse = NAMES_PARAMETERS[name]
-            options[field] = parse(value)
-    return request.node.registry.names(NamesQuery(**options))
+    values = read_text(request.query_list)
+    return request.node.registry.names(NamesQuery(**{name: values[name] for name in NAMES_FIELDS if name in values}))
 
 
 def _info_row(request: Request, name: JsonValue) -> bytes:

@@ -104,7 +104,7 @@ class Wire:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         status = int(head[0].split()[1])
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
-        if bodiless or status in (100, 204, 304):
+        if bodiless or status < 200 or status in (204, 304):
             return Answer(status, headers, b"")
         if headers.get("Transfer-Encoding") == "chunked":
             return Answer(status, headers, b"".join([chunk async for chunk in self.chunks()]))

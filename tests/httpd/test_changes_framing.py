@@ -18,7 +18,7 @@ def text(seq):
 
 
 def written(framing, *slices):
-    return b"".join([*map(framing.write, slices), framing.end()])
+    return b"".join([piece for part in slices for piece in framing.write(part)] + [framing.end()])
 
 
 def test_object():
@@ -55,9 +55,26 @@ def test_events():
 )
 def test_a_feed_begins_at_once_and_shows_that_it_lives(framing, first, later):
     feed = framing(text, 0)
-    assert feed.write(NOTHING) == first
-    assert feed.write(NOTHING) == b""
-    assert feed.write(SILENCE) == later
+    assert feed.write(NOTHING) == [first]
+    assert b"".join(feed.write(NOTHING)) == b""
+    assert feed.write(SILENCE) == [later]
+
+
+@pytest.mark.parametrize(
+    ("framing", "before", "after"),
+    [
+        (ObjectFraming, b'{"results":[\n{"id":"a"},\n{"data":"', b'"}\n],\n"last_seq":"2-x","pending":0}\n'),
+        (LineFraming, b'{"id":"a"}\n{"data":"', b'"}\n{"last_seq":"2-x","pending":0}\n'),
+        (EventFraming, b'data: {"id":"a"}\nid: "1-x"\n\ndata: {"data":"', b'"}\nid: "2-x"\n\n'),
+    ],
+)
+def test_a_row_is_cut_where_bytes_are_to_be_streamed(framing, before, after):
+    attachment = object()
+    feed = framing(text, 0)
+    pieces = [*feed.write(ChangesSlice([b'{"id":"a"}', (b'{"data":"', attachment, b'"}')], [1, 2], 2, 0)), feed.end()]
+    place = pieces.index(attachment)
+    assert b"".join(pieces[:place]) == before
+    assert b"".join(pieces[place + 1 :]) == after
 
 
 @pytest.mark.parametrize(

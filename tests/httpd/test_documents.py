@@ -323,18 +323,3 @@ async def test_wrong_method(db):
 async def test_many_writers_of_one_document(db):
     answers = await asyncio.gather(*(db.put("d", {"n": n}) for n in range(20)))
     assert sorted(answer.status for answer in answers) == [201] + [409] * 19
-
-
-async def test_attachments_are_refused(db):
-    inline = {"_attachments": {"f": {"content_type": "text/plain", "data": "aGk="}}}
-    refused = (501, "not_implemented", "Attachments are not supported.")
-    missing = (412, "missing_stub", "Invalid attachment stub in a for f")
-    stub = {"_attachments": {"f": {"stub": True}}}
-    assert (await db.put("a", inline)).error == refused
-    assert (await db.post("", inline)).error == refused
-    assert (await db.post("_bulk_docs", {"docs": [{"_id": "b"}, inline]})).error == refused
-    assert (await db.put("a", b"--x--", Content_Type='multipart/related; boundary="x"')).error == refused
-    assert (await db.put("a", stub)).error == missing
-    assert (await db.post("_bulk_docs", {"docs": [stub | {"_id": "a"}]})).error == missing
-    assert (await db.put("a", {"_attachments": {}})).status == 201
-    assert (await db.get("b")).status == 404

@@ -145,3 +145,31 @@ async def test_a_feed_does_not_outlive_its_reply():
         assert (await wire.get("/db/doc")).status == 200
         server.listener._server.connections[0].feed.end()
         assert (await wire.get("/")).status == 200
+
+
+async def test_a_known_length():
+    pieces = Pieces(b"ab", b"", b"c" * 100_000, None)
+    async with streaming(pieces, length=100_002, content_type="text/plain") as server, server.wire() as wire:
+        answer = await wire.get("/_x")
+        assert answer.headers["Content-Length"] == "100002"
+        assert "Transfer-Encoding" not in answer.headers
+        assert answer.body == b"ab" + b"c" * 100_000
+        head = await wire.get("/_x", method="HEAD")
+        assert head.headers["Content-Length"] == "100002"
+        assert (await wire.get("/")).status == 200
+
+
+async def test_a_known_length_keeps_a_http_1_0_connection_open():
+    pieces = Pieces(b"abc", None)
+    async with streaming(pieces, length=3) as server, server.wire() as wire:
+        answer = await wire.ask(b"GET /_x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert answer.headers["Connection"] == "keep-alive"
+        assert (await wire.get("/")).status == 200
+
+
+@pytest.mark.parametrize("pieces", [(b"ab", None), (b"ab", b"cd", None), (b"abcd", None)])
+async def test_another_length_than_was_announced_breaks_the_connection(pieces):
+    async with streaming(Pieces(*pieces), length=3) as server, server.wire() as wire:
+        with pytest.raises(asyncio.IncompleteReadError) as broken:
+            await wire.get("/_x")
+        assert broken.value.partial in (b"", b"ab")
