@@ -64,14 +64,13 @@ $(STAMP): pyproject.toml
 
 # Client libraries of the JavaScript world. Without npm their tests are skipped.
 $(NODE_STAMP): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
-	@mkdir -p $(@D)
-	@if command -v npm >/dev/null 2>&1; then \
-		npm ci --prefix $(CLIENTS) --no-fund --no-audit --loglevel=error || echo "npm failed; the JavaScript clients are not tested" >&2; \
-		mkdir -p $(@D); \
-	else \
+	@if ! command -v npm >/dev/null 2>&1; then \
 		echo "npm is missing; the JavaScript clients are not tested" >&2; \
+	elif npm ci --prefix $(CLIENTS) --no-fund --no-audit --loglevel=error; then \
+		touch $@; \
+	else \
+		echo "npm failed; the JavaScript clients are not tested" >&2; \
 	fi
-	@touch $@
 
 # Programs from Debian: wrk for the bench, strace for the test that a sync precedes each acknowledgement.
 $(TOOLS_STAMP): $(STAMP)

@@ -34,7 +34,7 @@ OUTSIDE = {
     "docstore.core": {"msgspec", "icu"},
     "docstore.storage": {"lmdb", "msgpack", "msgspec"},
     "docstore.database": {"msgspec"},
-    "docstore.httpd": {"aiohttp", "msgspec", "multidict", "yarl"},
+    "docstore.httpd": {"aiohttp", "msgspec", "multidict", "python_multipart", "yarl"},
     "docstore.testing": {"uvloop"},
     "docstore.pytest_plugin": {"pytest"},
     "docstore.cli": {"aiohttp", "click", "rich", "uvloop", "yarl"},
