@@ -25,6 +25,8 @@ PASSWORD_VARIABLE = "DOCSTORE_ADMIN_PASSWORD"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HIGHEST_PORT = 65_535
+SECONDS_PER_HOUR = 3_600
+UPLOAD_LIFETIME_HOURS = 24.0
 COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 """A bulk request holds thousands of small objects for a moment. With Python's own thresholds (700, 10, 10) the garbage
 collector looks at them over and over: a third of a bulk load's time, and pauses of tens of milliseconds (measured)."""
@@ -55,6 +57,14 @@ collector looks at them over and over: a third of a bulk load's time, and pauses
     help="What a power cut may take: nothing, the last commits (relaxed), or the whole store (none).",
 )
 @click.option(
+    "--upload-lifetime",
+    default=UPLOAD_LIFETIME_HOURS,
+    show_default=True,
+    metavar="HOURS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long an unfinished upload is kept after its last byte.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -66,7 +76,9 @@ collector looks at them over and over: a third of a bulk load's time, and pauses
     metavar="NAME",
     help=f"Demand a login, of this one administrator. The password is read from {PASSWORD_VARIABLE}.",
 )
-def serve(host: str, port: int, data: Path, durability: str, log_level: str, admin: str | None) -> None:
+def serve(
+    host: str, port: int, data: Path, durability: str, upload_lifetime: float, log_level: str, admin: str | None
+) -> None:
     """Run a server.
 
     Without --admin everyone is the administrator, and the server answers on loopback only. It stops on SIGTERM and
@@ -80,6 +92,7 @@ def serve(host: str, port: int, data: Path, durability: str, log_level: str, adm
         host=host,
         port=port,
         admin=administrator,
+        upload_lifetime=upload_lifetime * SECONDS_PER_HOUR,
         storage=StorageSettings(durability=Durability(durability)),
     )
     logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)

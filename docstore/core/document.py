@@ -11,7 +11,7 @@ from typing import Final
 
 from docstore.core.attachment import AttachmentSpec, parse_attachments
 from docstore.core.json_text import JsonValue, encode, encode_string
-from docstore.core.rev import MAX_GENERATION_DIGITS, Rev, id_from_text, parse_rev
+from docstore.core.rev import HASH_BYTES, MAX_GENERATION_DIGITS, Rev, id_from_text, parse_rev
 from docstore.core.revision_hash import REPLICATION_MEMBERS, body_members, encode_term
 from docstore.errors import BadRequest, DocumentTooLarge, DocValidation, IllegalDocId, InvalidRev
 from docstore.settings import Limits
@@ -171,6 +171,8 @@ def splice(doc_id: str, rev: Rev, deleted: bool, body: bytes, extra: bytes | Seq
     ``extra`` are texts of further members, such as ``b'"_local_seq":5'``, in CouchDB's order: ``_revisions``,
     ``_revs_info``, ``_conflicts``, ``_deleted_conflicts``, ``_local_seq``, ``_attachments``.
     """
+    if not deleted and not extra and len(rev.id) == HASH_BYTES and body != EMPTY_BODY:
+        return b'{"_id":%b,"_rev":"%d-%b",' % (encode_string(doc_id), rev.generation, rev.id.hex().encode()) + body[1:]
     parts = [b'{"_id":', encode_string(doc_id), b',"_rev":', encode_string(str(rev))]
     if body != EMPTY_BODY:
         parts += (b",", body[1:-1])

@@ -183,9 +183,7 @@ class _Listing:
     def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[Row | None]:
         local = self._query.namespace is Namespace.LOCAL
         for key in reversed(keys) if self._query.descending else keys:
-            if not _is_answered(key, self._query.namespace):
-                continue
-            if self._skips():
+            if not _is_answered(key, self._query.namespace) or self._skips():
                 yield None
             elif local:
                 yield self._writer.local_key_row(self._snapshot.current, str(key))

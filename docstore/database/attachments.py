@@ -158,12 +158,12 @@ class Attachments:
             answers = cast("list[EditAnswer]", await self._writer.submit(command))
         except BaseException:
             # If the edit went through nevertheless, it did so before this, and has taken the bytes over.
-            await self._blobs.drop([staging for stagings in own.values() for staging in stagings])
+            await self._blobs.give_up([staging for stagings in own.values() for staging in stagings])
             raise
         finally:
             hold.close()
         failed = [place for place, answer in enumerate(answers) if isinstance(answer, DocstoreError)]
-        await self._blobs.drop([staging for place in failed for staging in own.get(place, ())])
+        await self._blobs.give_up([staging for place in failed for staging in own.get(place, ())])
         return answers
 
     def _resolve(

@@ -1,12 +1,12 @@
 """What the commands about attachments' bytes do inside the write transaction.
 
-Owns the step from a command to ``storage/staging.py`` and ``storage/garbage.py``, and what an edit needs of blobs: the
+Owns the step from a command to ``storage/staging.py`` and ``storage/garbage.py``, and what edits need of blobs: the
 stored attachments of a revision, whether a blob may be named, the end of leases. It must not know clients or clocks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from docstore.core.attachment import Attachment, EditAttachment, Linked, unpack_attachments
+from docstore.core.attachment import Attachment, Linked, unpack_attachments
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.commands import (
@@ -15,7 +15,6 @@ from docstore.database.commands import (
     CollectGarbage,
     DropStagings,
     ExpireStagings,
-    ProlongStaging,
     SealStaging,
     StageBlobs,
 )
@@ -33,7 +32,7 @@ from docstore.storage.transactions import GroupTransaction
 
 def begin(txn: GroupTransaction, command: BeginStaging) -> int:
     """Take the first bytes; the number of the staging."""
-    return staging.begin(txn, StagingRow(command.expires, 0, command.resumable, command.purpose), command.data)
+    return staging.begin(txn, StagingRow(command.expires, 0), command.data)
 
 
 def append(txn: GroupTransaction, command: AppendStaging) -> int:
@@ -49,11 +48,6 @@ def seal(txn: GroupTransaction, command: SealStaging) -> int:
 def stage(txn: GroupTransaction, command: StageBlobs) -> list[Staged]:
     """Take small blobs."""
     return staging.stage_whole(txn, command.blobs, command.expires)
-
-
-def prolong(txn: GroupTransaction, command: ProlongStaging) -> None:
-    """Give a staging another end. Raises BytesGone."""
-    staging.prolong(txn, command.staging, command.expires, command.purpose)
 
 
 def drop(txn: GroupTransaction, command: DropStagings) -> int:
@@ -82,14 +76,27 @@ def leaf_attachments(txn: ReadTransaction, change: DocumentChange, leaf: Rev) ->
     return () if body is None else unpack_attachments(body_metadata(body))
 
 
-def all_linkable(txn: ReadTransaction, attachments: Iterable[EditAttachment]) -> bool:
-    """Whether all of these are stored, complete, and not on their way out."""
-    named = {one.attachment.blob for one in attachments if isinstance(one, Linked)}
-    return blobs.sealed(txn, named) == named
+class Links:
+    """The blobs that the edits of a batch name: read once before, their leases ended once after."""
+
+    def __init__(self, txn: ReadTransaction, edits: Iterable[Edit]) -> None:
+        named = {one.attachment.blob for edit in edits for one in _linked(edit)}
+        self._sealed = blobs.sealed(txn, named) if named else set()
+        self._taken: set[int] = set()
+
+    def allow(self, edit: Edit) -> bool:
+        """Whether all blobs that the edit brings are stored, complete, and not on their way out."""
+        return all(one.attachment.blob in self._sealed for one in _linked(edit))
+
+    def take(self, edit: Edit) -> None:
+        """The edit went through: its body holds the blobs now."""
+        self._taken.update(one.staging for one in _linked(edit) if one.staging)
+
+    def end_leases(self, txn: GroupTransaction) -> None:
+        """End the leases of what was taken, after the bodies were written."""
+        if self._taken:
+            staging.release(txn, self._taken)
 
 
-def end_leases(txn: GroupTransaction, edits: Sequence[Edit]) -> None:
-    """End the leases of edits that went through: their bodies hold the blobs now."""
-    taken = {one.staging for edit in edits for one in edit.attachments if isinstance(one, Linked) and one.staging}
-    if taken:
-        staging.release(txn, taken)
+def _linked(edit: Edit) -> list[Linked]:
+    return [one for one in edit.attachments if isinstance(one, Linked)]

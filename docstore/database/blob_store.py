@@ -5,25 +5,32 @@ databases of a node, since the bytes are kept once for the whole store; ``collec
 """
 
 import hashlib
+import logging
 from asyncio import CancelledError, shield, to_thread
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Final, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from docstore.core.attachment import Attachment, Encoding, Inline, is_compressible
 from docstore.database.blob_reader import Hold, Holds, OpenedAttachment
 from docstore.database.collector import Collector
-from docstore.database.commands import DropStagings, ProlongStaging, StageBlobs
-from docstore.database.staging import SMALL_BYTES, WINDOW_BYTES, Lease, StagedBytes, Staging, gzip_compressor
-from docstore.errors import BytesGone
-from docstore.storage.blob_rows import BlobRow, BlobState, StagingRow
+from docstore.database.commands import DropStagings, StageBlobs
+from docstore.database.staging import (
+    LIFETIME,
+    SMALL_BYTES,
+    WINDOW_BYTES,
+    StagedBytes,
+    Staging,
+    gzip_compressor,
+)
+from docstore.errors import DocstoreError
+from docstore.storage.blob_rows import BlobRow, StagingRow
 from docstore.storage.blobs import get_blob
 from docstore.storage.environment import Environment
 from docstore.storage.staging import Staged, WholeBlob, get_staging
 from docstore.storage.writer import Writer
 
-TRANSIENT: Final = Lease(lifetime=3600.0)
-"""A staging that lives within one request: this long without a byte, and it is given up."""
+log = logging.getLogger(__name__)
 
 
 class FoundStaging(NamedTuple):
@@ -69,18 +76,15 @@ class BlobStore:
         name: str = "",
         encoding: Encoding = None,
         limit: int | None = None,
-        lease: Lease = TRANSIENT,
     ) -> Staging:
-        """An upload of one attachment.
+        """An upload of one attachment: gzipped if the type asks for it, unless it comes gzipped (``encoding``).
 
-        The bytes are gzipped if the type asks for it, unless they come gzipped (``encoding``), or the lease is
-        resumable: those are kept as sent, and ``compressed`` does it in the end.
+        Beyond ``limit`` bytes it raises AttachmentTooLarge with ``name``.
         """
-        compress = encoding is None and not lease.resumable and is_compressible(content_type)
+        compress = encoding is None and is_compressible(content_type)
         return Staging(
             self._writer,
             self._clock,
-            lease,
             self.holds.touch,
             name=name,
             compress=compress,
@@ -88,57 +92,21 @@ class BlobStore:
             limit=limit,
         )
 
-    async def resume(
-        self,
-        number: int,
-        *,
-        name: str = "",
-        encoding: Encoding = None,
-        limit: int | None = None,
-        lifetime: float | None = None,
-    ) -> Staging:
-        """Go on with a resumable staging, at the offset that it has reached. Raises BytesGone if it has expired.
-
-        Its bytes are read once, for their digests. A sealed one comes with ``staged`` set. ``lifetime`` is what every
-        append gives it from then on, in seconds; None for what it has left.
-        """
-        found = self.find_staging(number)
-        if found is None:
-            raise BytesGone
-        row, blob = found
-        if lifetime is None:
-            lifetime = max(row.expires - self._clock(), 0) / 1_000_000
-        staging = Staging(
-            self._writer,
-            self._clock,
-            row_lease(row, lifetime),
-            self.holds.touch,
-            name=name,
-            encoding=encoding,
-            limit=limit,
-        )
-        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-        if blob.state is BlobState.OPEN:
-            async for piece in self._bytes_of(row.blob, blob.length):
-                await to_thread(sha256.update, piece)
-                await to_thread(md5.update, piece)
-        staging.go_on(number, blob.length, sha256=sha256, md5=md5)
-        if blob.state is not BlobState.OPEN:
-            staging.staged = StagedBytes(number, row.blob, blob.length, blob.length, encoding, blob.md5, blob.md5)
-        return staging
-
-    async def prolong(self, number: int, lifetime: float, purpose: bytes | None = None) -> None:
-        """Give a staging so many seconds from now, and another purpose if one is given. Raises BytesGone."""
-        await self._writer.submit(ProlongStaging(number, self._expires(lifetime), purpose))
-
     async def drop(self, numbers: Sequence[int]) -> None:
         """Give up stagings. Those that an edit has taken over are no more, and nothing happens to them."""
         if numbers:
             await self._writer.submit(DropStagings(tuple(numbers)))
 
+    async def give_up(self, numbers: Sequence[int]) -> None:
+        """``drop`` on the way out of an error: what goes wrong here is only logged, since the leases expire anyway."""
+        try:
+            await self.drop(numbers)
+        except DocstoreError as error:
+            log.warning("stagings of attachments are left to expire: %s", error.reason)
+
     async def compressed(self, staged: StagedBytes) -> StagedBytes:
         """The same bytes gzipped, as another staging; the first stays as it is."""
-        async with Staging(self._writer, self._clock, TRANSIENT, self.holds.touch, compress=True) as staging:
+        async with Staging(self._writer, self._clock, self.holds.touch, compress=True) as staging:
             async for piece in self._bytes_of(staged.blob, staged.encoded_length):
                 await staging.write(piece)
             return await staging.seal()
@@ -154,7 +122,7 @@ class BlobStore:
                 else:
                     result.update(await self._stage_batch(batch))
         except BaseException:
-            await self.drop([staged.staging for staged in result.values()])
+            await self.give_up([staged.staging for staged in result.values()])
             raise
         return [result[place] for place in range(len(items))]
 
@@ -172,13 +140,13 @@ class BlobStore:
             wholes = list(map(_whole, items))
         else:
             wholes = await to_thread(lambda: list(map(_whole, items)))
-        command = StageBlobs(tuple(wholes), self._expires(TRANSIENT.lifetime))
+        command = StageBlobs(tuple(wholes), self._clock() + LIFETIME)
         staging = self._writer.submit(command)
         try:
             leases = cast("list[Staged]", await shield(staging))
         except CancelledError:
             # It is written nevertheless, and must be known to be dropped.
-            await self.drop([lease.staging for lease in cast("list[Staged]", await staging)])
+            await self.give_up([lease.staging for lease in cast("list[Staged]", await staging)])
             raise
         result = {}
         for (place, item), whole, (lease, blob) in zip(batch, wholes, leases, strict=True):
@@ -193,9 +161,6 @@ class BlobStore:
         async with aclosing(opened.stored()) as pieces:
             async for piece in pieces:
                 yield piece
-
-    def _expires(self, lifetime: float) -> int:
-        return self._clock() + int(lifetime * 1_000_000)
 
 
 def _batches(items: Sequence[Inline]) -> Iterator[list[tuple[int, Inline]]]:
@@ -213,11 +178,6 @@ def _batches(items: Sequence[Inline]) -> Iterator[list[tuple[int, Inline]]]:
         size += len(item.data)
     if batch:
         yield batch
-
-
-def row_lease(row: StagingRow, lifetime: float) -> Lease:
-    """The lease of a stored staging, with ``lifetime`` seconds left."""
-    return Lease(lifetime, row.resumable, row.purpose)
 
 
 def _whole(item: Inline) -> WholeBlob:

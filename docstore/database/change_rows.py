@@ -5,7 +5,7 @@ joining stored bytes (``storage/rows.py``); only a filter or a projection has th
 ``couch_changes:changes_row`` and ``fabric_rpc:changes_enumerator``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from docstore.storage.rows import (
     CHANGE_DELETED,
     CHANGE_OTHERS,
     Change,
-    change_id_json,
+    change_id,
     change_text,
     decode_change,
 )
@@ -57,7 +57,7 @@ class RowWriter:
         opaque: str,
         *,
         style: Style,
-        ids: frozenset[str] | None,
+        ids: Set[str] | None,
         include_docs: bool,
         conflicts: bool,
         filter: DocumentFilter | None,
@@ -69,7 +69,7 @@ class RowWriter:
         self._database = database
         self._tail = f'-{opaque}",'.encode()
         self._all_leaves = style is Style.ALL_DOCS
-        self._ids = None if ids is None else frozenset(map(encode_string, ids))
+        self._ids = ids
         self._include_docs = include_docs
         self._conflicts = conflicts
         self._filter = filter
@@ -88,7 +88,7 @@ class RowWriter:
 
     def row(self, txn: ReadTransaction, seq: int, value: bytes, shown: int | None) -> Row | None:
         """One row, None if it is filtered out. ``shown`` is the sequence that it shows, None for null."""
-        if self._ids is not None and change_id_json(value) not in self._ids:
+        if self._ids is not None and change_id(value) not in self._ids:
             return None
         text = change_text(value, self._all_leaves)
         document: DocumentText | None = None

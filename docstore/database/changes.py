@@ -12,7 +12,7 @@ as ``pending``; other filters look at every row.
 """
 
 from asyncio import get_running_loop, sleep
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -72,7 +72,7 @@ class ChangesQuery:
     conflicts: bool = False
     attachments: bool = False
     att_encoding_info: bool = False
-    doc_ids: frozenset[str] | None = None
+    doc_ids: Set[str] | None = None
     design: bool = False
     filter: DocumentFilter | None = None
     projection: DocumentProjection | None = None
@@ -192,7 +192,7 @@ class _Pass:
         size = 0
         clock = SliceClock()
         while self._left:
-            read = self._read_chunk(rows, seqs)
+            read = self._read_chunk(rows, seqs, clock)
             if read is None:
                 if not self._query.descending:
                     self._last = max(self._last, self._end)
@@ -202,11 +202,11 @@ class _Pass:
                 break
         return ChangesSlice(rows, seqs, self._last, self._pending), self._left == 0
 
-    def _read_chunk(self, rows: list[Row], seqs: list[int | None]) -> int | None:
+    def _read_chunk(self, rows: list[Row], seqs: list[int | None], clock: SliceClock) -> int | None:
         """Read some rows; the bytes they came to, None at the end of the pass."""
         chunk = islice(self._source, min(CHUNK_ROWS, self._left))
         if not self._writer.plain or self._query.seq_interval is not None:
-            return self._read_singly(chunk, rows, seqs)
+            return self._read_singly(chunk, rows, seqs, clock)
         stored = list(chunk)
         if not stored:
             return None
@@ -218,7 +218,9 @@ class _Pass:
         self._last = self._before = stored[-1][0]
         return sum(map(len, written))
 
-    def _read_singly(self, chunk: Iterator[tuple[int, bytes]], rows: list[Row], seqs: list[int | None]) -> int | None:
+    def _read_singly(
+        self, chunk: Iterator[tuple[int, bytes]], rows: list[Row], seqs: list[int | None], clock: SliceClock
+    ) -> int | None:
         interval = self._query.seq_interval
         size: int | None = None
         for seq, value in chunk:
@@ -232,8 +234,8 @@ class _Pass:
                 seqs.append(shown)
                 self._left -= 1
                 size += row_size(row)
-                if size > SLICE_BYTES:
-                    break
+            if size > SLICE_BYTES or clock.over:  # a filter can take its time over a single row
+                break
         return size
 
     def _open_source(self, *, first: bool) -> None:

@@ -134,8 +134,6 @@ class BeginStaging:
     """Take the first bytes of a blob. ``expires``: microseconds since 1970. Result: the number of the staging."""
 
     expires: int
-    resumable: bool
-    purpose: bytes
     data: bytes
 
     @property
@@ -185,15 +183,6 @@ class StageBlobs:
     def cost(self) -> int:
         """Bytes of data, for the size of a group commit."""
         return sum(len(blob.data) for blob in self.blobs)
-
-
-@dataclass(frozen=True, slots=True)
-class ProlongStaging:
-    """Give a staging another end, and another purpose unless that is None. Result: None, or BytesGone."""
-
-    staging: int
-    expires: int
-    purpose: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,16 +319,7 @@ class ExpireUploads:
 DatabaseCommand = (
     EditDocuments | PutLocal | DeleteLocal | CompactDatabase | SetSecurity | SetRevsLimit | SetPurgedInfosLimit | Purge
 )
-BlobCommand = (
-    BeginStaging
-    | AppendStaging
-    | SealStaging
-    | StageBlobs
-    | ProlongStaging
-    | DropStagings
-    | ExpireStagings
-    | CollectGarbage
-)
+BlobCommand = BeginStaging | AppendStaging | SealStaging | StageBlobs | DropStagings | ExpireStagings | CollectGarbage
 UploadCommand = (
     BeginUpload
     | AppendUpload

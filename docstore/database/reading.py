@@ -29,7 +29,7 @@ from docstore.database.document_text import (
 from docstore.errors import DocumentDeleted, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents import bodies_present, get_body, get_record, get_record_value, get_tree
-from docstore.storage.records import DELETED, DocRecord, read_head, winner_of
+from docstore.storage.records import DELETED, ODD_WINNER, DocRecord, read_head, winner_of
 from docstore.storage.tables import ReadTransaction
 
 
@@ -114,10 +114,10 @@ def open_plain(txn: ReadTransaction, db: int, doc_id: str) -> OpenedDoc:
     value = get_record_value(txn, db, doc_id)
     if value is None:
         return _open_absent(txn, db, doc_id, PLAIN)
-    flags, seq, body_seq, *_ = read_head(value)
+    flags, seq, body_seq, _, generation, rev_id = read_head(value)
     if flags & DELETED:
         raise DocumentDeleted
-    rev = winner_of(value)
+    rev = winner_of(value) if flags & ODD_WINNER else Rev(generation, rev_id)
     return OpenedDoc(rev, False, stub_text(doc_id, rev, False, _body(txn, db, body_seq)), seq)
 
 

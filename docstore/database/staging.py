@@ -13,6 +13,7 @@ senders who tell it.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import zlib
 from asyncio import Task, create_task, to_thread
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked
 from docstore.database.commands import AppendStaging, BeginStaging, DropStagings, SealStaging, StageBlobs
-from docstore.errors import AttachmentTooLarge
+from docstore.errors import AttachmentTooLarge, DocstoreError
 from docstore.storage.blob_rows import CHUNK_BYTES
 from docstore.storage.staging import Staged, WholeBlob
 from docstore.storage.writer import Writer
@@ -34,7 +35,10 @@ WINDOW_BYTES: Final = 16 * CHUNK_BYTES
 """About 4 MiB: a commit of that size is mostly disk, and the last one, which nothing overlaps, is still short."""
 
 SMALL_BYTES: Final = 32 * 1024
-"""Fewer bytes are hashed at once, since a thread would take longer."""
+"""Fewer bytes are gzipped and hashed at once, since a thread would take longer."""
+
+LIFETIME: Final = 3600 * 1_000_000
+"""Microseconds without a byte after which an upload is given up."""
 
 GZIP_LEVEL: Final = 8
 GZIP_WINDOW_BITS: Final = 16 + zlib.MAX_WBITS
@@ -72,14 +76,6 @@ class StagedBytes(NamedTuple):
         return Linked(attachment, fresh=True, staging=self.staging)
 
 
-class Lease(NamedTuple):
-    """How long a staging lives without news, in seconds, and what is noted of it. See ``StagingRow``."""
-
-    lifetime: float
-    resumable: bool = False
-    purpose: bytes = b""
-
-
 class Staging:
     """Bytes that come in pieces; a context manager. Leaving it by an exception drops them, sealed or not.
 
@@ -92,7 +88,6 @@ class Staging:
         self,
         writer: Writer,
         clock: Callable[[], int],
-        lease: Lease,
         touched: Callable[[int], None],
         *,
         name: str = "",
@@ -108,7 +103,6 @@ class Staging:
         self.length = 0
         self._writer = writer
         self._clock = clock
-        self._lease = lease
         self._touched = touched
         self._name = name
         self._compressor = gzip_compressor() if compress else None
@@ -124,30 +118,21 @@ class Staging:
         self._under_way: Task[None] | None = None
         self.staged: StagedBytes | None = None
 
-    def go_on(self, number: int, length: int, *, sha256: "Hash", md5: "Hash") -> None:
-        """Go on with a staging that has these bytes, whose digests so far are given. Not for bytes gzipped here."""
-        self.number, self.length, self._stored = number, length, length
-        self._sha256, self._md5 = sha256, md5
-        self._sent_md5 = md5
-
     async def write(self, piece: bytes) -> None:
         """Take some bytes. Raises AttachmentTooLarge, BytesGone if the lease has expired, and what a disk can do."""
         self.length += len(piece)
         if self._limit is not None and self.length > self._limit:
             raise AttachmentTooLarge(self._name)
-        self._window.append(piece)
-        self._window_bytes += len(piece)
-        if self._window_bytes >= WINDOW_BYTES:
+        while self._window_bytes + len(piece) >= WINDOW_BYTES:
+            # A window ends where a chunk ends, so that of plain bytes none are left over and copied.
+            cut = WINDOW_BYTES - self._window_bytes
+            self._window.append(piece[:cut])
+            piece = piece[cut:]
             await self._finish_window()
             self._under_way = create_task(self._work_off(self._take_window()))
-
-    async def flush(self) -> int:
-        """Make all bytes written so far durable; how many there are. Not for bytes that are gzipped here."""
-        if self._compressor is not None:
-            raise ValueError("bytes that are gzipped cannot be flushed")
-        await self._finish_window()
-        await self._work_off(self._take_window(), everything=True)
-        return self._stored
+        if piece:
+            self._window.append(piece)
+            self._window_bytes += len(piece)
 
     async def seal(self) -> StagedBytes:
         """All bytes are there: make them durable, and a blob. Raises what ``write`` raises."""
@@ -161,11 +146,9 @@ class Staging:
         md5 = self._md5.digest()
         whole = WholeBlob(data, self._sha256.digest(), md5)
         expires = self._expires()
-        if self.number == 0 and not self._lease.resumable:
+        if self.number == 0:
             blob = await self._stage_at_once(whole, expires)
         else:
-            if self.number == 0:
-                await self._begin(b"")
             blob = cast("int", await self._writer.submit(SealStaging(self.number, self._stored, whole, expires)))
         self._touched(blob)
         self._stored += len(data)
@@ -191,7 +174,9 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            await self.drop()
+            # Should this fail too, the lease expires; what went wrong first is told.
+            with contextlib.suppress(DocstoreError):
+                await self.drop()
 
     # --- steps
 
@@ -204,15 +189,15 @@ class Staging:
         if window is not None:
             await window
 
-    async def _work_off(self, window: list[bytes], *, everything: bool = False) -> None:
-        """Encode, hash and append one window; what does not fill a chunk is left for the next, unless all must go."""
+    async def _work_off(self, window: list[bytes]) -> None:
+        """Encode, hash and append one window; what does not fill a chunk is left for the next."""
         data = await self._encode(window)
         hashing = create_task(self._hash(data))
         try:
             data = self._tail + data if self._tail else data
-            end = len(data) if everything else len(data) - (self._stored + len(data)) % CHUNK_BYTES
-            self._tail = data[end:] if end > 0 else data
-            if end > 0:
+            end = len(data) - len(data) % CHUNK_BYTES
+            self._tail = data[end:]
+            if end:
                 await self._append(data[:end])
         finally:
             await hashing
@@ -226,9 +211,7 @@ class Staging:
         self._stored += len(data)
 
     async def _begin(self, data: bytes) -> None:
-        lease = self._lease
-        command = BeginStaging(self._expires(), lease.resumable, lease.purpose, data)
-        beginning = self._writer.submit(command)
+        beginning = self._writer.submit(BeginStaging(self._expires(), data))
         try:
             self.number = cast("int", await asyncio.shield(beginning))
         except asyncio.CancelledError:
@@ -250,6 +233,8 @@ class Staging:
     async def _encode(self, window: list[bytes], *, final: bool = False) -> bytes:
         if self._compressor is None:
             return window[0] if len(window) == 1 else b"".join(window)
+        if sum(map(len, window)) < SMALL_BYTES:
+            return _compress(self._compressor, self._sent_md5, window, final)
         return await to_thread(_compress, self._compressor, self._sent_md5, window, final)
 
     async def _hash(self, data: bytes) -> None:
@@ -260,7 +245,7 @@ class Staging:
             await asyncio.gather(to_thread(self._sha256.update, data), to_thread(self._md5.update, data))
 
     def _expires(self) -> int:
-        return self._clock() + int(self._lease.lifetime * 1_000_000)
+        return self._clock() + LIFETIME
 
 
 def _compress(compressor: "zlib._Compress", sent_md5: "Hash", window: list[bytes], final: bool) -> bytes:

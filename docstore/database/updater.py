@@ -34,6 +34,7 @@ from docstore.core.edit import (
 )
 from docstore.core.rev import Rev
 from docstore.database import administration, blob_commands, commands, local_docs, purging, upload_commands
+from docstore.database.blob_commands import Links
 from docstore.database.commands import EditDocuments
 from docstore.errors import BytesGone, DocstoreError
 from docstore.storage.databases import get_state
@@ -61,7 +62,6 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     commands.AppendStaging: blob_commands.append,
     commands.SealStaging: blob_commands.seal,
     commands.StageBlobs: blob_commands.stage,
-    commands.ProlongStaging: blob_commands.prolong,
     commands.DropStagings: blob_commands.drop,
     commands.ExpireStagings: blob_commands.expire,
     commands.CollectGarbage: blob_commands.collect,
@@ -115,10 +115,10 @@ def _edit_documents(txn: GroupTransaction, number: int, batch: list[EditDocument
     """Carry out the edits of one database. Raises DatabaseNotFound, then for all of them."""
     state = get_state(txn, number)
     changes = _read_all(txn, number, batch)
-    linked: list[Edit] = []
-    answers: list[object] = [_decide_command(txn, state, changes, command, linked) for command in batch]
+    links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
+    answers: list[object] = [_decide_command(txn, state, changes, command, links) for command in batch]
     _write_all(txn, number, state, changes)
-    blob_commands.end_leases(txn, linked)
+    links.end_leases(txn)
     return answers
 
 
@@ -140,39 +140,37 @@ def _decide_command(
     state: DatabaseState,
     changes: dict[str, DocumentChange],
     command: EditDocuments,
-    linked: list[Edit],
+    links: Links,
 ) -> list[EditAnswer]:
-    """Decide the edits of one command; an answer for each, in the order given.
-
-    Edits with attachments that go through are added to ``linked``.
-    """
+    """Decide the edits of one command; an answer for each, in the order given."""
     edits = command.edits
     answers: dict[int, EditAnswer] = {}
     order = sorted(range(len(edits)), key=lambda place: edits[place].id)
     if command.new_edits:
         for place in order:
             edit = edits[place]
-            answer = answers[place] = _decide_interactive(txn, state, changes[edit.id], edit)
-            if edit.attachments and isinstance(answer, Rev):
-                linked.append(edit)
+            answers[place] = _decide_interactive(txn, state, changes[edit.id], edit, links)
     else:
         for doc_id, places in groupby(order, key=lambda place: edits[place].id):
             together = []
             for place in places:
                 edit = edits[place]
-                if edit.attachments and not blob_commands.all_linkable(txn, edit.attachments):
+                if not links.allow(edit):
                     answers[place] = BytesGone()
                     continue
+                links.take(edit)
                 together.append(edit)
                 answers[place] = edit.path[0]
             if together:
                 _decide_replicated(txn, state, changes[doc_id], together)
-                linked += [edit for edit in together if edit.attachments]
     return [answers[place] for place in range(len(edits))]
 
 
-def _decide_interactive(txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edit: Edit) -> EditAnswer:
+def _decide_interactive(
+    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edit: Edit, links: Links
+) -> EditAnswer:
     seq = state.update_seq + 1
+    asked = edit
     if edit.attachments:
         settled = settle_attachments(
             change.head(),
@@ -186,8 +184,10 @@ def _decide_interactive(txn: GroupTransaction, state: DatabaseState, change: Doc
     outcome = decide(change.head(), lambda: change.tree(txn), edit, seq, state.revs_limit)
     if isinstance(outcome, Rejected):
         return outcome.error
-    if edit.attachments and not blob_commands.all_linkable(txn, edit.attachments):
-        return BytesGone()
+    if asked.attachments:
+        if not links.allow(asked):
+            return BytesGone()
+        links.take(asked)
     _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
     state.update_seq = seq
     return outcome.rev

@@ -11,7 +11,7 @@ bytes until it expires, and may be completed again with another revision.
 """
 
 import logging
-from asyncio import CancelledError, Task, create_task, gather, sleep, to_thread
+from asyncio import Task, create_task, gather, sleep, to_thread
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -105,8 +105,8 @@ class Uploads:
         return Upload(database, uuid, row)
 
     def seconds_left(self, row: UploadRow) -> int:
-        """How long an upload still lives."""
-        return max(row.expires - self._clock(), 0) // 1_000_000
+        """How long an upload still lives, rounded up."""
+        return max(-((self._clock() - row.expires) // 1_000_000), 0)
 
     # --- receiving
 
@@ -277,7 +277,8 @@ class Uploads:
             await self._check_md5(upload, packed.sent_md5)
             command = AdoptUpload(upload.database, upload.uuid, row.offset, packed.staging)
             return cast("UploadRow", await self._writer.submit(command))
-        except (DocstoreError, CancelledError):
+        except DocstoreError:
+            # Not after a cancellation, which does not keep the command from being carried out.
             await self._blobs.drop((packed.staging,))
             raise
 

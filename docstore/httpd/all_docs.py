@@ -15,6 +15,7 @@ from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
+from docstore.httpd.turns import Turns
 
 SEPARATOR = b",\r\n"
 
@@ -38,7 +39,13 @@ async def post_all_docs(request: Request) -> Reply | StreamReply:
 async def post_queries(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_all_docs/queries``: several listings, one after the other."""
     database = request.database()
-    queries = queries_of_post(request, await request.json_object())
+    queries: list[AllDocsQuery] = []
+    body = await request.json_object()
+    with Turns() as turns:
+        for query in queries_of_post(request, body):
+            queries.append(query)
+            if turns.over():
+                await turns.next()
     return await chunked_reply(_together(database, queries))
 
 

@@ -5,7 +5,7 @@ a view or a cluster are checked and forgotten. Follows ``couch_mrview_http:parse
 ``couch_mrview_util:validate_args``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from docstore.core.json_text import JsonValue
@@ -81,8 +81,11 @@ def query_of_post(request: Request, body: Mapping[str, JsonValue]) -> AllDocsQue
     return _query(request, read_text(request.query_list, _read_body(body, {})))
 
 
-def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> list[AllDocsQuery]:
-    """The listings that a POST to ``/queries`` asks for; what the query string says holds for each."""
+def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator[AllDocsQuery]:
+    """The listings that a POST to ``/queries`` asks for; what the query string says holds for each.
+
+    Each is read when it is asked for, since there may be many. Raises QueryParseError, InvalidJson, BadRequest.
+    """
     if "queries" not in body:
         raise BadRequest("POST body must include `queries` parameter.")
     queries = body["queries"]
@@ -90,12 +93,10 @@ def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> list[All
         raise BadRequest("`queries` member must be an array.")
     common = read_text(request.query_list)
     common.pop("keys", None)
-    found = []
     for query in queries:
         if not isinstance(query, dict):
             raise BadRequest("A query must be a JSON object.")
-        found.append(_query(request, _read_body(query, dict(common))))
-    return found
+        yield _query(request, _read_body(query, dict(common)))
 
 
 def read_text(pairs: Iterable[tuple[str, str]], values: Values | None = None) -> Values:

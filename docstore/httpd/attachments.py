@@ -1,7 +1,8 @@
 """One attachment of a document: GET, HEAD, PUT and DELETE of its own path.
 
 Owns statuses, headers, conditions and ranges. How the bytes are kept, and what a PUT makes of the document, is the
-database's. Follows ``chttpd_db:db_attachment_req`` of CouchDB.
+database's. Follows ``chttpd_db:db_attachment_req`` of CouchDB, which passes over Content-MD5: the header is checked for
+those who ask for it by ``Prefer: handling=strict`` (RFC 7240).
 
 An attachment is sent as it is stored where the client takes that: plain, or gzipped for one of ``Accept-Encoding:
 gzip``; otherwise it is inflated on the way. Only what is stored plain has ranges.
@@ -14,7 +15,7 @@ from contextlib import aclosing
 from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Attachment, Encoding, validate_name
 from docstore.core.document import validate_doc_id
 from docstore.database.blob_reader import OpenedAttachment
-from docstore.errors import AttachmentTooLarge, UnsupportedMediaType
+from docstore.errors import AttachmentTooLarge, BadRequest, DigestMismatch, UnsupportedMediaType
 from docstore.httpd.accept import accepts_gzip
 from docstore.httpd.bodies import declared_length, stream_body
 from docstore.httpd.document_params import chosen_rev, document_query
@@ -26,6 +27,8 @@ from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 
 UNKNOWN_ENCODING = "Only gzip and identity content-encodings are supported"
+NOT_UTF8 = "Content-Type is not UTF-8 encoded"
+STRICT = "handling=strict"
 SANDBOX = ("Content-Security-Policy", "sandbox")
 """A page that somebody attached runs no scripts in this server's origin."""
 
@@ -40,7 +43,7 @@ async def get_attachment(request: Request) -> Reply | StreamReply:
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
     length = _sent_length(meta, gzipped=gzipped)
-    ranges = [] if length is None else requested_ranges(request.headers.get("Range"), length)
+    ranges = [] if length is None else requested_ranges(_range_header(request, etag), length)
     if meta.encoding is None and len(ranges) > 1:
         return _several_ranges(opened, ranges)
     headers: list[Header] = [("Accept-Ranges", "bytes" if meta.encoding is None else "none"), SANDBOX]
@@ -61,7 +64,7 @@ async def put_attachment(request: Request) -> Reply:
     """``PUT /{db}/{doc}/{name...}``: the bytes as an attachment of the revision named, or of a new document."""
     database = request.database()
     name = validate_name(request.rest)
-    encoding = _content_encoding(request)
+    encoding = content_encoding(request)
     rev = chosen_rev(request, document_query(request).options.rev)
     limits = request.node.settings.limits
     doc_id = validate_doc_id(request.doc_id, limits)
@@ -69,16 +72,21 @@ async def put_attachment(request: Request) -> Reply:
     declared = declared_length(request.raw)
     if declared is not None and declared > limits.max_attachment_size:
         raise AttachmentTooLarge(name)
-    content_type = request.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
+    content_type = content_type_of(request)
+    strict = _prefers_strict(request)
     async with database.blobs.stage(
         content_type, name=name, encoding=encoding, limit=limits.max_attachment_size
     ) as staging:
         async for piece in stream_body(request.raw):
             await staging.write(piece)
         staged = await staging.seal()
+        if strict and not _is_digest(request.headers.get("Content-MD5"), staged.sent_md5):
+            raise DigestMismatch
         result = await database.put_attachment(doc_id, rev, staged.linked(name, content_type))
-    url = location(request.base_url, request.segments[0], doc_id, name)
-    return raw_json_reply(written_json(doc_id, written_rev(result)), 201, headers=(("Location", url),))
+    headers = [("Location", location(request.base_url, request.segments[0], doc_id, name))]
+    if strict:
+        headers.append(("Preference-Applied", STRICT))
+    return raw_json_reply(written_json(doc_id, written_rev(result)), 201, headers=headers)
 
 
 async def delete_attachment(request: Request) -> Reply:
@@ -90,12 +98,40 @@ async def delete_attachment(request: Request) -> Reply:
     return raw_json_reply(written_json(request.doc_id, written_rev(result)))
 
 
-def _content_encoding(request: Request) -> Encoding:
+def content_type_of(request: Request) -> str:
+    """The type that an attachment is stored with. Raises BadRequest for bytes that are no text."""
+    content_type = request.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
+    if not content_type.isascii():
+        try:
+            content_type.encode()
+        except UnicodeEncodeError:
+            raise BadRequest(NOT_UTF8) from None
+    return content_type
+
+
+def content_encoding(request: Request) -> Encoding:
     """How the bytes of a PUT come. Raises UnsupportedMediaType."""
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise UnsupportedMediaType(UNKNOWN_ENCODING)
     return "gzip" if encoding == "gzip" else None
+
+
+def _prefers_strict(request: Request) -> bool:
+    preferences = request.headers.get("Prefer", "").lower().split(",")
+    return any(preference.partition(";")[0].strip() == STRICT for preference in preferences)
+
+
+def _is_digest(header: str | None, md5: bytes) -> bool:
+    """Whether a Content-MD5 header, if there is one, names these bytes."""
+    return header is None or header.strip() == b64encode(md5).decode()
+
+
+def _range_header(request: Request, etag: str) -> str | None:
+    """The Range header, unless If-Range says that it was meant for other bytes (RFC 9110, 13.1.5)."""
+    if request.headers.get("If-Range", f'"{etag}"') != f'"{etag}"':
+        return None
+    return request.headers.get("Range")
 
 
 def _sent_length(meta: Attachment, *, gzipped: bool) -> int | None:

@@ -41,9 +41,14 @@ async def stream_body(raw: BaseRequest) -> AsyncGenerator[bytes]:
     body, ConnectionError when the client leaves.
     """
     await _continue(raw)
+    content = raw.content
     try:
-        while piece := await raw.content.readany():
-            yield piece
+        while True:
+            piece, _ = await content.readchunk()  # other than readany, it joins nothing
+            if piece:
+                yield piece
+            elif content.at_eof():
+                return
     except RequestPayloadError as error:
         raise _broken(error) from None
 

@@ -42,7 +42,7 @@ async def post_changes(request: Request) -> Reply | StreamReply:
 
 
 async def _changes(request: Request, database: Database, params: ChangesParams, body: Body) -> Reply | StreamReply:
-    chosen = changes_filter(request, database, params.filter, body)
+    chosen = await changes_filter(request, database, params.filter, body)
     feed = feed_of(params)
     query = ChangesQuery(
         since=0 if params.descending else database.parse_since(params.since),

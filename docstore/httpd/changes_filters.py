@@ -4,7 +4,7 @@ Owns the built-in filters' names and arguments. Functions of design documents ne
 run yet; their names are checked as CouchDB checks them. Follows ``couch_changes:configure_filter``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -16,6 +16,7 @@ from docstore.database.database import Database
 from docstore.errors import BadRequest, NotFound, NotImplementedHere
 from docstore.httpd.params import parse_json
 from docstore.httpd.request import Request
+from docstore.httpd.turns import Turns
 
 Body = Mapping[str, JsonValue] | None
 """The members of a POST's body; None for a GET."""
@@ -31,18 +32,18 @@ NEEDS_JAVASCRIPT = "Functions of design documents are not supported."
 class ChangesFilter:
     """Which changes are told, in the terms of ``ChangesQuery``."""
 
-    doc_ids: frozenset[str] | None = None
+    doc_ids: Set[str] | None = None
     design: bool = False
     filter: DocumentFilter | None = None
     projection: Projection | None = None
 
 
-def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
+async def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
     """The filter of that name. Raises BadRequest, NotFound for a design document's missing parts."""
     if not name.strip("/"):
         return ChangesFilter()
     if name == "_doc_ids":
-        return ChangesFilter(doc_ids=_doc_ids(request, body))
+        return ChangesFilter(doc_ids=await _doc_ids(request, body))
     if name == "_design":
         return ChangesFilter(design=True)
     if name == "_selector":
@@ -57,13 +58,18 @@ def changes_filter(request: Request, database: Database, name: str, body: Body) 
     raise _function(database, name, "filters", "`filter` must be of the form `designname/filtername`")
 
 
-def _doc_ids(request: Request, body: Body) -> frozenset[str]:
+async def _doc_ids(request: Request, body: Body) -> Set[str]:
     given = parse_json(request.query.get("doc_ids", "null")) if body is None else body.get("doc_ids")
     if not isinstance(given, list):
         raise BadRequest(NO_DOC_IDS)
-    doc_ids = frozenset(doc_id for doc_id in given if isinstance(doc_id, str))
-    if not all(isinstance(doc_id, str) for doc_id in given):
-        raise BadRequest(NO_DOC_IDS)
+    doc_ids: set[str] = set()
+    with Turns() as turns:
+        for doc_id in given:
+            if not isinstance(doc_id, str):
+                raise BadRequest(NO_DOC_IDS)
+            doc_ids.add(doc_id)
+            if turns.over():
+                await turns.next()
     return doc_ids
 
 

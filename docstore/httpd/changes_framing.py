@@ -75,8 +75,8 @@ class ObjectFraming(Framing):
 
     def rows(self, part: ChangesSlice) -> list[Piece]:
         """The rows, with commas."""
-        before, self._before = self._before, b",\n"
-        return [before, *join_rows(b",\n", part.rows)]
+        before, self._before = self._before, b",\r\n"
+        return [before, *join_rows(b",\r\n", part.rows)]
 
     def closing(self) -> bytes:
         """The end of the array, and where to go on."""

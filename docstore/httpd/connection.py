@@ -69,9 +69,14 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> StreamResponse:
-        """The reply to a request that aiohttp itself refused; the connection is closed after it."""
+        """The reply to a request that aiohttp itself refused; the connection is closed after it.
+
+        Raises ConnectionError, which closes it at once, where there can be no reply: one has begun, or the client left.
+        """
         if request.writer.output_size > 0:
             raise ConnectionError("a reply has begun, so no error can follow")
+        if isinstance(exc, ConnectionError):
+            raise exc
         if status == 400:
             logger.debug("bad request from %s: %s", request.remote, message)
         else:

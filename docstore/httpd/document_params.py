@@ -19,6 +19,7 @@ from docstore.httpd.accept import accepts
 from docstore.httpd.multipart import RELATED
 from docstore.httpd.params import parse_json
 from docstore.httpd.request import Request
+from docstore.httpd.turns import Turns
 
 REVS_DIFFER = "Document rev from request body and query string have different values"
 ETAG_DIFFERS = "Document rev and etag have different values"
@@ -95,6 +96,18 @@ def parse_revs(value: JsonValue) -> tuple[Rev, ...]:
     if not isinstance(value, list):
         raise BadRequest("Invalid list of revisions")
     return tuple(parse_rev(rev) for rev in value)
+
+
+async def parse_many_revs(value: JsonValue, turns: Turns) -> tuple[Rev, ...]:
+    """As ``parse_revs``, in turns of the event loop: for lists that may be as long as a body."""
+    if not isinstance(value, list):
+        raise BadRequest("Invalid list of revisions")
+    revs: list[Rev] = []
+    for rev in value:
+        revs.append(parse_rev(rev))
+        if turns.over():
+            await turns.next()
+    return tuple(revs)
 
 
 def chosen_rev(request: Request, rev: Rev | None) -> Rev | None:

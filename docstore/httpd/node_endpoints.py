@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from docstore.node import Node
 
 LOCAL = "_local"
+UPLOAD_COUNTERS = {
+    "created": "number of resumable uploads begun",
+    "completed": "number of resumable uploads that became attachments",
+    "conflicts": "number of times that the revision of a resumable upload was not the latest",
+    "cancelled": "number of resumable uploads given up by clients",
+    "expired": "number of resumable uploads that expired",
+    "bytes": "number of bytes received by resumable uploads",
+}
 LIBRARIES = ("aiohttp", "lmdb", "msgspec", "uvloop")
 
 
@@ -95,7 +103,10 @@ def _statistics(node: "Node") -> dict[str, JsonValue]:
             "httpd_request_methods": methods,
             "httpd_status_codes": statuses,
             "open_databases": _counter(len(node.registry.names()), "number of open databases"),
-        }
+        },
+        "docstore": {
+            "uploads": {name: _counter(node.uploads.counts[name], text) for name, text in UPLOAD_COUNTERS.items()}
+        },
     }
 
 

@@ -5,9 +5,10 @@ Owns the limits of one request and the replies' shapes (``chttpd_db:db_req``). C
 
 from docstore.core.json_text import JsonValue
 from docstore.errors import BadRequest
-from docstore.httpd.document_params import parse_revs
+from docstore.httpd.document_params import parse_many_revs
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
+from docstore.httpd.turns import Turns
 
 MAX_DOCUMENTS = 100
 MAX_REVISIONS = 1_000
@@ -17,7 +18,8 @@ async def purge(request: Request) -> Reply:
     """``POST /{db}/_purge``: the requested ids with the revisions that were leaves and are gone."""
     database = request.database()
     body = await request.json_object(require_json_type=True)
-    requests = {doc_id: parse_revs(revs) for doc_id, revs in body.items()}
+    with Turns() as turns:
+        requests = {doc_id: await parse_many_revs(revs, turns) for doc_id, revs in body.items()}
     if len(requests) > MAX_DOCUMENTS:
         raise BadRequest("Exceeded maximum number of documents.")
     if sum(map(len, requests.values())) > MAX_REVISIONS:

@@ -91,12 +91,19 @@ class RelatedBody:
             if expected is not None and staging.length > expected:
                 raise BadRequest(TOO_LONG)
         if expected is not None and staging.length < expected:
-            raise BadRequest(TOO_SHORT)
+            raise BadRequest(await self._mismatch(staging.length, expected))
         staged = await staging.seal()
         if spec.md5 and spec.md5 != staged.sent_md5:
             raise DigestMismatch
         plain_length = None if spec.encoding is None else spec.length
         return staged.linked(spec.name, spec.content_type, revpos=spec.revpos, length=plain_length)
+
+    async def _mismatch(self, received: int, expected: int) -> str:
+        """What CouchDB says of a part that is too short: its parts are one stream, in which the next ones follow."""
+        while received < expected and await self._reader.next_part() is not None:
+            async for data in self._reader.data():
+                received += len(data)
+        return TOO_LONG if received > expected else TOO_SHORT
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ answered with 409 and ``?0``, since it can still be completed.
 import binascii
 from collections.abc import Awaitable
 
-from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Encoding
+from docstore.core.attachment import DEFAULT_CONTENT_TYPE
 from docstore.core.json_text import JsonValue
 from docstore.database.upload_queue import Turn
 from docstore.database.upload_receiver import Upload
@@ -23,6 +23,7 @@ from docstore.errors import (
     UnsupportedMediaType,
     UploadCompleted,
 )
+from docstore.httpd.attachments import content_encoding
 from docstore.httpd.bodies import declared_length
 from docstore.httpd.interim import Interim
 from docstore.httpd.problems import problem_reply
@@ -49,7 +50,6 @@ LENGTH = "Upload-Length"
 LIMIT = "Upload-Limit"
 PARTIAL_UPLOAD = "application/partial-upload"
 NO_STORE = "no-store"
-UNKNOWN_ENCODING = "Only gzip and identity content-encodings are supported"
 
 
 def is_creation(request: Request) -> bool:
@@ -145,7 +145,7 @@ async def _create(request: Request) -> Reply:
         content_type=request.headers.get("Content-Type", DEFAULT_CONTENT_TYPE),
         rev=target.rev,
         length=length,
-        encoding=_content_encoding(request),
+        encoding=content_encoding(request),
         md5=_content_md5(request) if is_all else b"",
     )
     url = upload_url(request, upload)
@@ -264,13 +264,6 @@ def _length_told(request: Request, offset: int, *, is_all: bool) -> int | None:
     if told is not None and (end > told or (is_all and end != told)):
         raise InconsistentUploadLength(f"{LENGTH} says {told} bytes, but the body ends at {end}.")
     return end if is_all else told
-
-
-def _content_encoding(request: Request) -> Encoding:
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise UnsupportedMediaType(UNKNOWN_ENCODING)
-    return "gzip" if encoding == "gzip" else None
 
 
 def _content_md5(request: Request) -> bytes:

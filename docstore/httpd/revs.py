@@ -7,7 +7,7 @@ from docstore.core.json_text import encode
 from docstore.core.rev import Rev
 from docstore.database.revisions import RevsDiff
 from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
-from docstore.httpd.document_params import parse_revs
+from docstore.httpd.document_params import parse_many_revs
 from docstore.httpd.document_replies import rev_json
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
@@ -37,7 +37,7 @@ async def _compare(request: Request) -> dict[str, RevsDiff]:
     batch: dict[str, tuple[Rev, ...]] = {}
     with Turns() as turns:
         for doc_id, revs in body.items():
-            batch[doc_id] = parse_revs(revs)
+            batch[doc_id] = await parse_many_revs(revs, turns)
             if len(batch) == DOCUMENTS_A_TURN or turns.over():
                 found |= database.revs_diff(batch)
                 batch.clear()

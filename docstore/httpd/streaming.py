@@ -86,14 +86,17 @@ class StreamReply(Head):
     async def prepare(self, raw: BaseRequest) -> None:
         """Write the head and every piece."""
         self._task = asyncio.current_task()
-        chunked = self._length is None and raw.version >= HttpVersion11
-        if not raw.keep_alive or (self._length is None and not chunked):
+        counted = self._length is not None
+        chunked = not counted and raw.version >= HttpVersion11
+        if not raw.keep_alive or not (counted or chunked):
             self.keep_alive = False
         head = self.head(raw, self._framing(chunked=chunked))
         if raw.method == hdrs.METH_HEAD:
             await raw.writer.write(head)
             return
-        framed = _chunk if chunked else bytes if self._length is None else self._counted
+        framed: Callable[[bytes], bytes] = self._counted if counted else bytes
+        if chunked:
+            framed = _chunk
         try:
             await self._write_first(raw, head, framed)
             await self._write_pieces(raw, framed)

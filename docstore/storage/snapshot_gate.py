@@ -163,7 +163,7 @@ class SnapshotGate:
     def oldest_txnid(self) -> int | None:
         """The commit that the oldest open snapshot shows; None without one."""
         with self._lock:
-            return min((snapshot.txnid for snapshot in self._open), default=None)
+            return min((snapshot.txnid for snapshot in tuple(self._open) if not snapshot.closed), default=None)
 
     def _open_while_waiting(self, thread: int) -> None:
         """On an event loop see to it that the new snapshot is not held across an await; elsewhere wait, if allowed."""

@@ -141,14 +141,6 @@ def stage_whole(txn: WriteTransaction, items: Sequence[WholeBlob], expires: int)
     return result
 
 
-def prolong(txn: WriteTransaction, staging: int, expires: int, purpose: bytes | None = None) -> None:
-    """Give a lease another end, and another purpose if one is given. Raises BytesGone if it has expired."""
-    row = get_staging(txn, staging)
-    if row is None:
-        raise BytesGone
-    _put_staging(txn, staging, row._replace(expires=expires, purpose=row.purpose if purpose is None else purpose))
-
-
 def release(txn: WriteTransaction, stagings: Collection[int]) -> int:
     """End leases; how many there were. A blob that is open then is doomed: it can never be completed."""
     wanted = [pack_blob_key(staging) for staging in sorted(stagings)]

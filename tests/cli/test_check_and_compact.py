@@ -31,6 +31,22 @@ def test_check_reads_beside_a_running_server(tmp_path: Path) -> None:
         urllib.request.urlopen(f"{server.url}/elements/Hg").close()
 
 
+def test_check_reads_the_bytes_of_attachments_unless_told_otherwise(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        for path in ("db", "db/d/a.bin"):
+            urllib.request.urlopen(urllib.request.Request(f"{server.url}/{path}", b"bytes", method="PUT")).close()
+    with lmdb.open(str(tmp_path / "docs.mdb"), subdir=False, max_dbs=64) as environment:
+        blobs = environment.open_db(b"blobs", create=False)
+        with environment.begin(write=True, db=blobs) as transaction, transaction.cursor() as cursor:
+            assert cursor.first()
+            assert cursor.value() == b"bytes"
+            transaction.put(cursor.key(), b"bites")
+    said = run_program("check", "--data", tmp_path)
+    assert said.status == 1
+    assert "its bytes have the sha256" in said.out
+    assert run_program("check", "--data", tmp_path, "--skip-hashing").status == 0
+
+
 def test_check_tells_each_finding_in_a_line(tmp_path: Path) -> None:
     load(tmp_path)
     with lmdb.open(str(tmp_path / "docs.mdb"), subdir=False, max_dbs=64) as environment:

@@ -136,3 +136,12 @@ def test_it_answers_soon(tmp_path: Path) -> None:
             return time.perf_counter() - begin
 
     assert min(seconds(tmp_path / str(attempt)) for attempt in range(3)) < 2.4
+
+
+@pytest.mark.parametrize(("arguments", "seconds"), [((), 86_400), (("--upload-lifetime", "0.5"), 1_800)])
+def test_upload_lifetime(tmp_path: Path, arguments: tuple[str, ...], seconds: int) -> None:
+    with serving(tmp_path, *arguments) as server:
+        request(f"{server.url}/films", "PUT")
+        asked = urllib.request.Request(f"{server.url}/films/alien/poster", method="OPTIONS")
+        with urllib.request.urlopen(asked) as reply:
+            assert reply.headers["Upload-Limit"].endswith(f", max-age={seconds}")

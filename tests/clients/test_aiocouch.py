@@ -64,3 +64,19 @@ async def test_changes_feed(server: TestNode) -> None:
             await document.save()
         seen = [event.id async for event in database.changes(feed="normal")]
         assert seen == ["one", "two"]
+
+
+async def test_attachments(server: TestNode) -> None:
+    async with CouchDB(server.url) as couch:
+        database = await couch.create("attached")
+        document = await database.create("d")
+        await document.save()
+        attachment = document.attachment("a/b.txt")
+        await attachment.save(b"hello", "text/plain")
+        await document.fetch()
+        assert list(document["_attachments"]) == ["a/b.txt"]
+        found = (await database.get("d")).attachment("a/b.txt")
+        assert await found.fetch() == b"hello"
+        assert found.content_type == "text/plain"
+        await found.delete()
+        assert not await (await database.get("d")).attachment("a/b.txt").exists()

@@ -60,3 +60,11 @@ async def test_pouchdb_two_way_sync_of_real_data_ends_in_equal_conflicts(server:
 
 async def test_nano(server: TestNode) -> None:
     assert await run_script("nano_remote.js", server.url, "nano") == {"ok": True}
+
+
+async def test_nano_attachments(server: TestNode) -> None:
+    assert await run_script("nano_attachments.js", server.url, "nano") == {"ok": True}
+
+
+async def test_pouchdb_syncs_attachments(server: TestNode, tmp_path: Path) -> None:
+    assert await run_script("pouchdb_attachments.js", f"{server.url}/attached", str(tmp_path)) == {"ok": True}

@@ -5,9 +5,12 @@ import random
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.crash.server_process import Connection, ServerProcess, check_findings
 
 KILLS = 20
+KILLS_LONG = 150
 WRITERS = 4
 ACKNOWLEDGED_BEFORE_KILL = (20, 120)
 
@@ -111,10 +114,11 @@ def assert_everything_is_there(connection: Connection, ledger: Ledger, sample: r
         assert reply["value"] == ledger.bodies[doc_id, rev]
 
 
-def test_acknowledged_writes_survive_sigkill(tmp_path: Path) -> None:
-    sample = random.Random(20)
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(KILLS_LONG, marks=pytest.mark.long)])
+def test_acknowledged_writes_survive_sigkill(tmp_path: Path, kills: int) -> None:
+    sample = random.Random(kills)
     ledger = Ledger()
-    for seed in range(KILLS):
+    for seed in range(kills):
         with ServerProcess(tmp_path) as server:
             connection = server.connect()
             if seed == 0:

@@ -473,7 +473,11 @@ async def test_attachments_as_parts(db):
 
 async def test_several_revisions_with_attachments(db):
     await db.update_docs(
-        [with_path("d", "1-a", **attachments(a=TEXT)), with_path("d", "1-b", **attachments(b=PIXELS))], new_edits=False
+        [
+            with_path("d", "1-a", **attachments(a=TEXT | {"revpos": 1})),
+            with_path("d", "1-b", **attachments(b=PIXELS)),
+        ],
+        new_edits=False,
     )
     options = OpenOptions(attachments=True, revs=True)
     found = [json.loads(one.json) for one in db.open_revs("d", "all", options)]

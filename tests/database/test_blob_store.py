@@ -85,6 +85,16 @@ async def test_what_fails_in_the_middle_leaves_nothing(node, blobs, monkeypatch)
         assert list(scan_stagings(snapshot)) == []
 
 
+async def test_giving_up_does_not_fail(blobs, node, monkeypatch, caplog):
+    def fail(command):
+        raise StorageFull
+
+    monkeypatch.setattr(node.writer, "submit", fail)
+    await blobs.give_up([1])
+    assert "left to expire" in caplog.text
+    await blobs.give_up([])
+
+
 async def test_no_such_staging(blobs):
     assert blobs.find_staging(77) is None
     await blobs.drop([77])

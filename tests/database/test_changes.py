@@ -48,6 +48,14 @@ async def test_order_since_limit_and_pending(abc):
         assert await pass_end(abc, **query) == (last_seq, pending), query
 
 
+async def test_a_slow_filter_ends_the_slice_after_a_row(abc, monkeypatch):
+    monkeypatch.setattr("docstore.database.slices.SLICE_SECONDS", 0.0)
+    seen = []
+    query = ChangesQuery(filter=lambda document: bool(seen.append(document)))
+    counts = [len(seen) async for _ in read_changes(abc, query)]
+    assert counts == [1, 2, 3, 3]
+
+
 async def test_an_empty_database(db):
     assert await changes(db) == []
     assert await pass_end(db) == (0, 0)

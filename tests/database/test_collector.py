@@ -6,9 +6,9 @@ import pytest
 
 from docstore.core.attachment import Inline, unpack_attachments
 from docstore.database import collector as module
+from docstore.database import staging
 from docstore.database.commands import DropStagings
 from docstore.database.reading import OpenOptions
-from docstore.database.staging import Lease
 from docstore.errors import StorageFull
 from docstore.node import Node
 from docstore.storage.documents import get_body, get_record
@@ -38,6 +38,11 @@ async def asleep(node):
 def entries(node, table):
     with node.env.snapshot() as snapshot:
         return snapshot.transaction.stat(getattr(snapshot.tables, table))["entries"]
+
+
+def stagings(node):
+    with node.env.snapshot() as snapshot:
+        return [number for number, _ in scan_stagings(snapshot)]
 
 
 async def attached(db, doc_id, data=b"data"):
@@ -133,10 +138,11 @@ async def test_other_garbage_is_not_kept_by_what_is_being_read(node, db, asleep)
 
 async def test_leases_expire(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "EXPIRE_SECONDS", 0.01)
+    monkeypatch.setattr(staging, "LIFETIME", 0)
     async with Node(settings(tmp_path)) as node:
-        staging = node.registry.blobs.stage(OCTETS, lease=Lease(0.0, resumable=True))
-        await staging.write(b"x")
-        await staging.flush()
+        upload = node.registry.blobs.stage(OCTETS)
+        await upload.write(b"x")
+        await upload.seal()
         async with asyncio.timeout(10):
             while entries(node, "stagings") or entries(node, "blobs"):
                 await node.writer.submit(NOTHING)
@@ -145,17 +151,15 @@ async def test_leases_expire(tmp_path, monkeypatch):
 async def test_a_restart_gives_up_what_was_cut_short(tmp_path):
     async with Node(settings(tmp_path)) as node:
         await node.registry.blobs.stage_inline([Inline("a", OCTETS, b"inline")])
-        upload = node.registry.blobs.stage(OCTETS, lease=Lease(60.0, resumable=True))
-        await upload.write(b"kept")
-        await upload.flush()
+        upload = node.registry.blobs.stage(OCTETS)
+        for _ in range(2):
+            await upload.write(bytes(staging.WINDOW_BYTES))
+        assert len(stagings(node)) == 2
     async with Node(settings(tmp_path)) as node:
-        with node.env.snapshot() as snapshot:
-            assert [number for number, _ in scan_stagings(snapshot)] == [upload.number]
+        assert stagings(node) == []
         async with asyncio.timeout(10):
             await until_clean(node)
-        assert entries(node, "blobs") == 1
-        assert (await node.registry.blobs.resume(upload.number)).length == 4
-        await node.registry.blobs.drop([upload.number])
+        assert entries(node, "blobs") == 0
 
 
 async def test_a_deleted_database_gives_its_attachments_back(node, db):

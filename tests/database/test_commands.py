@@ -9,8 +9,10 @@ from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database import commands
 from docstore.database.updater import HANDLERS
+from docstore.storage.upload_rows import Refusal, UploadRow
 
 REV = Rev(1, b"\x01" * 16)
+UUID = b"u" * 16
 EDIT = Edit("a", REV, False, b'{"n":1}', b"term", path=(REV,))
 EXAMPLES = [
     commands.EditDocuments(1, (EDIT, EDIT), False),
@@ -24,6 +26,17 @@ EXAMPLES = [
     commands.SetRevsLimit(1, 5),
     commands.SetPurgedInfosLimit(1, 5),
     commands.Purge(1, (commands.PurgeRequest("u", "a", (REV,)),)),
+    commands.BeginUpload(1, UUID, UploadRow("a", "b", "image/png", REV, 5, md5=b"m")),
+    commands.AppendUpload(1, UUID, 0, b"abc", 5, trial=True),
+    commands.AcceptUpload(1, UUID, 3),
+    commands.RewindUpload(1, UUID),
+    commands.SetUploadLength(1, UUID, 3),
+    commands.SealUpload(1, UUID, 3, b"sha256", b"md5"),
+    commands.AdoptUpload(1, UUID, 3, 7),
+    commands.CompleteUpload(UUID, commands.EditDocuments(1, (EDIT,)), 5),
+    commands.RefuseUpload(1, UUID, Refusal("conflict", "Document update conflict.")),
+    commands.CancelUpload(1, UUID),
+    commands.ExpireUploads(5),
 ]
 
 
@@ -46,3 +59,4 @@ def test_every_handler_is_for_a_command():
 def test_cost_counts_bodies():
     assert EXAMPLES[0].cost == 2 * len(EDIT.body)
     assert EXAMPLES[1].cost == 2
+    assert commands.AppendUpload(1, UUID, 0, b"abc", 5).cost == 3

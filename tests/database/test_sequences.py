@@ -74,6 +74,9 @@ def test_sequence_of_elsewhere_starts_from_zero(value):
         [5, OPAQUE],
         "5 " + OPAQUE,
         "5-" + "!" * 16,
+        "9" * 16,
+        "9" * 5000,
+        "5-" + "9" * 16,
     ],
 )
 def test_malformed(value):

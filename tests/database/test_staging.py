@@ -8,14 +8,13 @@ import zlib
 import pytest
 
 from docstore.database.commands import DropStagings
-from docstore.database.staging import WINDOW_BYTES, Lease
-from docstore.errors import AttachmentTooLarge, BytesGone, OffsetMismatch
+from docstore.database.staging import WINDOW_BYTES
+from docstore.errors import AttachmentTooLarge, BytesGone, StorageFull
 from docstore.storage.blob_rows import CHUNK_BYTES, BlobState
 from docstore.storage.blobs import read_range
 from docstore.storage.staging import scan_stagings
 
 OCTETS = "application/octet-stream"
-RESUMABLE = Lease(60.0, resumable=True, purpose=b"upload")
 
 
 def md5(data):
@@ -147,6 +146,21 @@ async def test_an_upload_that_fails_leaves_nothing(node, blobs):
         assert snapshot.transaction.stat(snapshot.tables.blobs)["entries"] == 0
 
 
+async def test_what_went_wrong_first_is_told(node, blobs, monkeypatch):
+    def fail(command):
+        raise StorageFull
+
+    async def upload():
+        async with blobs.stage(OCTETS) as staging:
+            await staging.write(b"x")
+            await staging.seal()
+            monkeypatch.setattr(node.writer, "submit", fail)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await upload()
+
+
 async def test_an_upload_that_fails_after_it_was_sealed_leaves_nothing(node, blobs):
     async def upload():
         async with blobs.stage(OCTETS) as staging:
@@ -180,86 +194,20 @@ async def test_an_upload_that_is_cancelled_leaves_nothing(node, blobs, pieces):
 
 async def test_a_lease_that_is_gone_is_told(node, blobs):
     async with blobs.stage(OCTETS) as staging:
-        await write(staging, bytes(WINDOW_BYTES), WINDOW_BYTES)
-        await staging.flush()
+        await write(staging, bytes(2 * WINDOW_BYTES), WINDOW_BYTES)
         await node.writer.submit(DropStagings((staging.number,)))
         with pytest.raises(BytesGone):
             await write(staging, bytes(3 * WINDOW_BYTES), WINDOW_BYTES)
 
 
-async def test_flushed_bytes_are_there(node, blobs):
-    data = os.urandom(CHUNK_BYTES + 100)
-    staging = blobs.stage(OCTETS, lease=RESUMABLE)
-    assert await staging.flush() == 0
-    for end in (10, 10, 500, CHUNK_BYTES, len(data)):
-        await staging.write(data[staging.length : end])
-        assert await staging.flush() == end
-        if end:
-            assert blobs.find_staging(staging.number).blob.length == end
-            assert stored(node, staging.number, end) == data[:end]
-    staged = await staging.seal()
-    assert staged.md5 == md5(data)
-    await staging.drop()
-
-
-async def test_gzip_cannot_be_flushed(blobs):
-    async with blobs.stage("text/plain") as staging:
-        with pytest.raises(ValueError, match="gzipped"):
-            await staging.flush()
-
-
-async def test_a_resumable_upload_is_kept_as_sent_and_outlives_its_process(node, blobs):
-    staging = blobs.stage("text/plain", lease=RESUMABLE)
-    await staging.write(b"hel")
-    await staging.flush()
-    assert stagings(node)[staging.number].purpose == b"upload"
-    await blobs.collector.expire(all_transient=True)
-    again = await blobs.resume(staging.number)
-    assert again.length == 3
-    await again.write(b"lo")
-    staged = await again.seal()
-    assert (staged.length, staged.encoded_length, staged.encoding, staged.md5) == (5, 5, None, md5(b"hello"))
-    assert (await blobs.resume(staging.number)).staged == staged
-    packed = await blobs.compressed(staged)
-    assert packed.md5 == md5(gzipped(b"hello"))
-    assert (packed.length, packed.sent_md5, packed.encoding) == (5, md5(b"hello"), "gzip")
-    await blobs.drop([staging.number, packed.staging])
-    with pytest.raises(BytesGone):
-        await blobs.resume(staging.number)
-
-
-async def test_a_large_upload_is_resumed_where_it_was(node, blobs):
-    data = os.urandom(WINDOW_BYTES + 12_345)
-    staging = blobs.stage(OCTETS, lease=RESUMABLE)
-    await write(staging, data[:-5], WINDOW_BYTES)
-    await staging.flush()
-    again = await blobs.resume(staging.number)
-    await again.write(data[-5:])
-    staged = await again.seal()
-    assert (staged.md5, stored(node, staged.blob, len(data))) == (md5(data), data)
-    await again.drop()
-
-
-async def test_two_that_go_on_at_once_do_not_double_bytes(blobs):
-    staging = blobs.stage(OCTETS, lease=RESUMABLE)
-    await staging.write(b"abc")
-    await staging.flush()
-    late = await blobs.resume(staging.number)
-    await staging.write(b"d")
-    await staging.flush()
-    await late.write(b"d")
-    with pytest.raises(OffsetMismatch) as caught:
-        await late.flush()
-    assert caught.value.offset == 4
-    await staging.drop()
-
-
-async def test_an_upload_that_is_sealed_before_anything_was_flushed_can_be_resumed(blobs):
-    staging = blobs.stage(OCTETS, lease=RESUMABLE)
-    await staging.write(b"abc")
-    staged = await staging.seal()
-    assert blobs.find_staging(staged.staging).row.resumable
-    assert (await blobs.resume(staged.staging)).staged == staged
-    await blobs.prolong(staged.staging, 1000.0, b"other")
-    assert blobs.find_staging(staged.staging).row.purpose == b"other"
-    await staging.drop()
+async def test_the_same_bytes_gzipped(node, blobs):
+    data = b"hello" * 100_000
+    async with blobs.stage(OCTETS) as staging:
+        await staging.write(data)
+        sent = await staging.seal()
+        packed = await blobs.compressed(sent)
+    assert (packed.md5, packed.sent_md5) == (md5(gzipped(data)), md5(data))
+    assert (packed.length, packed.encoding) == (len(data), "gzip")
+    assert stored(node, packed.blob, packed.encoded_length) == gzipped(data)
+    await blobs.drop([sent.staging, packed.staging])
+    assert stagings(node) == {}

@@ -41,12 +41,13 @@ async def test_whoever_comes_ends_what_is_under_way_and_waits_for_its_end():
     queue = UploadQueue()
     endless = Endless()
     order = []
-    finish = asyncio.Event()
+    ended, finish = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
         async with queue.turn(UUID) as turn:
             assert not await turn.until_ended(endless.run())
             order.append("first ended")
+            ended.set()
             await finish.wait()
             order.append("first committed")
 
@@ -57,8 +58,7 @@ async def test_whoever_comes_ends_what_is_under_way_and_waits_for_its_end():
     one = asyncio.create_task(first())
     await endless.begun.wait()
     two = asyncio.create_task(second())
-    while not order:
-        await asyncio.sleep(0)
+    await ended.wait()
     assert endless.gave_up
     assert order == ["first ended"]
     finish.set()

@@ -69,7 +69,7 @@ async def test_windows_are_cut_where_chunks_end(node, make, monkeypatch):
     piece = os.urandom(100_000)
     data = piece * (2 * WINDOW_BYTES // len(piece) + 1)
     async with node.uploads.receive(upload) as receiver:
-        for start in range(0, len(data), len(piece)):
+        for _ in range(len(data) // len(piece)):
             await receiver.write(piece)
         await receiver.flush()
     assert bytes_of(node, upload) == data
@@ -93,10 +93,14 @@ async def test_a_window_that_waits_goes_by_itself(node, make, monkeypatch):
 
 async def test_whatever_ends_the_request_its_bytes_are_kept(node, make):
     upload = await make()
-    with pytest.raises(ConnectionResetError):
+
+    async def broken() -> None:
         async with node.uploads.receive(upload) as receiver:
             await receiver.write(b"abc")
             raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await broken()
     assert now(node, upload).row.offset == 3
 
     async def cancelled() -> None:
@@ -116,10 +120,14 @@ async def test_whatever_ends_the_request_its_bytes_are_kept(node, make):
 
 async def test_not_more_than_the_length(node, make):
     upload = await make(length=5)
-    with pytest.raises(InconsistentUploadLength):
+
+    async def send() -> None:
         async with node.uploads.receive(upload) as receiver:
             await receiver.write(b"abcd")
             await receiver.write(b"ef")
+
+    with pytest.raises(InconsistentUploadLength):
+        await send()
     assert bytes_of(node, upload) == b"abcd"
 
 
@@ -133,11 +141,15 @@ async def test_not_more_than_the_limit(node, make):
 
 async def test_an_upload_that_is_cancelled_meanwhile(node, make):
     upload = await make()
-    with pytest.raises(NotFound):
+
+    async def send() -> None:
         async with node.uploads.receive(upload) as receiver:
             await receiver.write(b"abc")
             await node.uploads.cancel(upload)
             await receiver.flush()
+
+    with pytest.raises(NotFound):
+        await send()
 
 
 async def test_bytes_with_a_right_checksum(node, make):
@@ -159,13 +171,19 @@ async def test_bytes_that_are_not_accepted_leave_no_trace(node, make, before):
     async with node.uploads.receive(upload) as receiver:
         await receiver.write(before)
         await receiver.flush()
-    with pytest.raises(ConnectionResetError):
-        async with node.uploads.receive(receiver.upload, checksum=hashlib.md5(usedforsecurity=False)) as receiver:
-            await receiver.write(os.urandom(2 * CHUNK_BYTES))
+
+    async def broken() -> None:
+        checksum = hashlib.md5(usedforsecurity=False)
+        async with node.uploads.receive(receiver.upload, checksum=checksum) as trial:
+            await trial.write(os.urandom(2 * CHUNK_BYTES))
             raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await broken()
     assert now(node, upload).row.offset == len(before)
     assert bytes_of(node, upload) == before
-    assert receiver.running_digest.sha256.digest() == hashlib.sha256(before).digest()
+    async with node.uploads.receive(receiver.upload) as again:
+        assert again.running_digest.sha256.digest() == hashlib.sha256(before).digest()
 
 
 async def test_bytes_for_trial_of_a_killed_process_are_removed_by_the_next_request(node, make):

@@ -68,7 +68,9 @@ def stagings(server: TestNode) -> int:
 async def until(condition: Callable[[], Any]) -> None:
     """Wait for something in the store, which tells nobody when it happens."""
     async with asyncio.timeout(20):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.001)
 
 

@@ -47,7 +47,9 @@ def test_gzip_is_taken(header):
     assert accepts_gzip(header)
 
 
-@pytest.mark.parametrize("header", [None, "", "identity", "deflate", "gzip;q=0", "*, gzip;q=0", "br;q=1.0, gzip;q=0.000"])
+@pytest.mark.parametrize(
+    "header", [None, "", "identity", "deflate", "gzip;q=0", "*, gzip;q=0", "br;q=1.0, gzip;q=0.000"]
+)
 def test_gzip_is_not_taken(header):
     assert not accepts_gzip(header)
 

@@ -105,6 +105,8 @@ async def test_update_seq(letters):
     assert list(answer.json) == ["total_rows", "offset", "update_seq", "rows"]
     assert answer.json["update_seq"] == (await letters.get("")).json["update_seq"]
     assert (await letters.get('_all_docs?update_seq=true&keys=["a"]')).json["update_seq"] is None
+    assert (await letters.get("_local_docs?update_seq=true")).json["update_seq"] is None
+    assert (await letters.get("_design_docs?update_seq=true")).json["update_seq"] is not None
 
 
 @pytest.mark.parametrize(

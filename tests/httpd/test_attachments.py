@@ -47,7 +47,13 @@ async def test_an_attachment_makes_a_document(db):
     assert answer.headers["Location"].endswith("/db/d/a.txt")
     assert "ETag" not in answer.headers
     assert (await db.get("d")).json["_attachments"] == {
-        "a.txt": {"content_type": "text/plain", "revpos": 1, "digest": digest(gzipped(b"hello")), "length": 5, "stub": True}
+        "a.txt": {
+            "content_type": "text/plain",
+            "revpos": 1,
+            "digest": digest(gzipped(b"hello")),
+            "length": 5,
+            "stub": True,
+        }
     }
 
 
@@ -158,6 +164,16 @@ async def test_without_content_type(db):
     assert (await db.get("d/a")).headers["Content-Type"] == "application/octet-stream"
 
 
+async def test_types_beyond_ascii(server, db):
+    head = b"PUT /db/d/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Type: text/%b\r\n\r\nx"
+    async with wire(server) as raw:
+        answer = await raw.ask(head % b"\xff")
+        assert json.loads(answer.body) == {"error": "bad_request", "reason": "Content-Type is not UTF-8 encoded"}
+        assert (await raw.ask(head % "é".encode())).status == 201
+    assert (await db.get("d")).json["_attachments"]["a"]["content_type"] == "text/é"
+    assert (await db.get("d/a")).headers["Content-Type"] == "text/é"
+
+
 async def test_a_chunked_body(server, db):
     async with wire(server) as raw:
         answer = await raw.ask(
@@ -201,7 +217,9 @@ async def test_a_conflict_during_the_upload_leaves_nothing(server, db):
 
 async def test_a_broken_chunked_body(server, db):
     async with wire(server) as raw:
-        raw.writer.write(b"PUT /db/d/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcde\r\nzz\r\n")
+        raw.writer.write(
+            b"PUT /db/d/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcde\r\nzz\r\n"
+        )
         answer = await raw.answer()
     assert answer.status == 400
     assert (await db.get("d")).error == MISSING
@@ -223,7 +241,9 @@ async def test_limit(tmp_path):
             answer = await raw.get("/db/f", method="PUT", body=json.dumps(document).encode())
             assert json.loads(answer.body) == {"error": "attachment_too_large", "reason": "large"}
         async with wire(server) as raw:
-            head = b"PUT /db/e/large HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n"
+            head = (
+                b"PUT /db/e/large HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n"
+            )
             assert (await raw.ask(head)).status == 413
         assert stagings(server) == 0
 
@@ -231,6 +251,19 @@ async def test_limit(tmp_path):
 async def test_content_md5_is_passed_over_as_in_couchdb(db):
     for value in ("AAAAAAAAAAAAAAAAAAAAAA==", "junk"):
         await attach(db, f"{value[:1]}/a", b"hello", Content_MD5=value)
+
+
+@pytest.mark.parametrize("prefer", ["handling=strict", "respond-async, Handling=Strict; x=y"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream"])
+async def test_content_md5_is_checked_for_who_asks(server, db, prefer, content_type):
+    md5 = "XUFAKrxLKna5cZ2REBfFkg=="
+    for value in ("AAAAAAAAAAAAAAAAAAAAAA==", "junk", md5[:-2]):
+        answer = await db.put("d/a", b"hello", Content_MD5=value, Prefer=prefer, Content_Type=content_type)
+        assert answer.error == (400, "content_md5_mismatch", "Possible message corruption.")
+    assert stagings(server) == 0
+    answer = await db.put("d/a", b"hello", Content_MD5=md5, Prefer=prefer, Content_Type=content_type)
+    assert (answer.status, answer.headers["Preference-Applied"]) == (201, "handling=strict")
+    assert (await db.put("e/a", b"hello", Prefer=prefer)).status == 201
 
 
 # --- GET ------------------------------------------------------------------------------------------------------------
@@ -307,7 +340,11 @@ async def test_gzip_goes_out_as_it_is_stored(server, db):
 
 async def test_encodings_that_nobody_has(db):
     await attach(db, "d/a", b"x", **TEXT)
-    assert (await db.get("d/a", Accept_Encoding="identity;q=0")).error == (406, "not_acceptable", "unsupported encoding")
+    assert (await db.get("d/a", Accept_Encoding="identity;q=0")).error == (
+        406,
+        "not_acceptable",
+        "unsupported encoding",
+    )
     assert (await db.get("d/a", Accept_Encoding="gzip;q=x")).error[:2] == (400, "bad_request")
     refused = (415, "bad_content_type", "Only gzip and identity content-encodings are supported")
     assert (await db.put("e/a", b"x", Content_Encoding="br")).error == refused
@@ -353,7 +390,8 @@ async def test_a_type_cannot_write_headers(db):
 
 
 @pytest.mark.parametrize(
-    ("header", "first", "last"), [("bytes=3-5", 3, 5), ("bytes=-3", 1048573, 1048575), ("bytes=262100-900000", 262100, 900000)]
+    ("header", "first", "last"),
+    [("bytes=3-5", 3, 5), ("bytes=-3", 1048573, 1048575), ("bytes=262100-900000", 262100, 900000)],
 )
 async def test_a_range(db, header, first, last):
     await attach(db, "d/a", NOISE)
@@ -364,6 +402,14 @@ async def test_a_range(db, header, first, last):
         assert answer.headers["Content-Length"] == str(last - first + 1)
         assert answer.headers["ETag"] == etag(NOISE)
         assert answer.body == (NOISE[first : last + 1] if method == "GET" else b"")
+
+
+async def test_a_range_of_bytes_that_were_replaced(db):
+    await attach(db, "d/a", b"abc")
+    assert (await db.get("d/a", Range="bytes=1-", If_Range=etag(b"abc"))).body == b"bc"
+    for other in (etag(b"x"), f"W/{etag(b'abc')}", "Sat, 01 Jan 2022 00:00:00 GMT"):
+        answer = await db.get("d/a", Range="bytes=1-", If_Range=other)
+        assert (answer.status, answer.body) == (200, b"abc")
 
 
 async def test_several_ranges(db):

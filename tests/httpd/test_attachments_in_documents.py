@@ -6,6 +6,7 @@ from base64 import b64decode
 
 import pytest
 
+from docstore.storage.garbage import is_waiting
 from tests.httpd.attaching import NOISE, digest, gzipped, inline, stagings, until
 
 MISSING_STUB = (412, "missing_stub", "Invalid attachment stub in d for f")
@@ -114,7 +115,11 @@ async def test_replicated_revisions(db):
     path = {"start": 2, "ids": ["b", "a"]}
     await db.replicate({"_id": "d", "_rev": "1-a", "_attachments": {"f": inline(b"one") | {"revpos": 1}}})
     await db.replicate(
-        {"_id": "d", "_revisions": path, "_attachments": {"f": {"stub": True, "revpos": 1}, "g": inline(b"two") | {"revpos": 2}}}
+        {
+            "_id": "d",
+            "_revisions": path,
+            "_attachments": {"f": {"stub": True, "revpos": 1}, "g": inline(b"two") | {"revpos": 2}},
+        }
     )
     shown = await attachments(db, "d")
     assert [(name, one["revpos"]) for name, one in shown.items()] == [("f", 1), ("g", 2)]
@@ -133,8 +138,6 @@ async def test_an_edit_that_is_refused_leaves_nothing(server, db):
 
 
 def garbage(registry):
-    from docstore.storage.garbage import is_waiting
-
     with registry._environment.snapshot() as snapshot:
         return is_waiting(snapshot)
 
@@ -205,7 +208,7 @@ async def test_atts_since(two):
 
 
 async def test_older_revisions(two):
-    db, rev = two
+    db, _ = two
     first = (await db.get("d?revs=true")).json["_revisions"]["ids"][1]
     shown = await attachments(db, f"d?rev=1-{first}&attachments=true")
     assert shown == {"a.txt": member(b"hello", "text/plain", 1, data="aGVsbG8=")}
@@ -273,7 +276,10 @@ async def test_all_docs(many, parameters, shown):
     for query in ("", "&descending=true", '&keys=["c","b","none"]'):
         rows = (await many.get(f"_all_docs?include_docs=true{parameters}{query}")).json["rows"]
         assert shown_in([row["doc"] for row in rows if row.get("doc")]) == shown
-    body = {"include_docs": True, **{name: True for name in ("attachments", "att_encoding_info") if f"{name}=" in parameters}}
+    body = {
+        "include_docs": True,
+        **{name: True for name in ("attachments", "att_encoding_info") if f"{name}=" in parameters},
+    }
     rows = (await many.post("_all_docs", body)).json["rows"]
     assert shown_in([row["doc"] for row in rows]) == shown
     listings = (await many.post("_all_docs/queries", {"queries": [body, body]})).json["results"]

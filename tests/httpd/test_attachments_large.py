@@ -68,7 +68,6 @@ def test_there_and_back(tmp_path: Path, size: int) -> None:
         sent, put = transferred(server, "put", size)
         received, get = transferred(server, "get", size)
     assert received == sent
-    for b in (put, get): print(f"{b.most_memory / MIB:.0f} MiB, p99 {b.p99 * 1000:.1f} ms of {len(b.seconds)}", sum(b.seconds))
     for beside in (put, get):
         assert beside.most_memory < MOST_ANONYMOUS_MEMORY
         assert len(beside.seconds) < FEWEST_REQUESTS or beside.p99 < LONGEST_P99_SECONDS

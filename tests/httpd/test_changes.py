@@ -150,6 +150,7 @@ async def test_etag(abc):
             "Supported `feed` types: normal, continuous, live, longpoll, eventsource",
         ),
         ("style=bogus", "bad_request", "Supported `style` types: main_only, all_docs"),
+        ("since=" + "9" * 30, "bad_request", "Malformed sequence supplied in 'since' parameter."),
         ("limit=x", "query_parse_error", 'Invalid value for integer: "x"'),
         ("timeout=x", "query_parse_error", 'Invalid value for integer: "x"'),
         ("timeout=-1", "query_parse_error", "The timeout value should not be negative (in milliseconds)."),
@@ -188,6 +189,17 @@ async def test_functions_of_design_documents(abc):
     assert (await abc.get("_changes?filter=_view&view=d/w")).error == (404, "not_found", "missing json key: w")
     assert (await abc.get("_changes?filter=d/f")).status == 501
     assert (await abc.get("_changes?filter=_view&view=d/v")).status == 501
+
+
+async def test_no_filter(abc):
+    for name in ("", "/"):
+        assert ids(await abc.get(f"_changes?filter={name}")) == [*"abc"]
+
+
+@pytest.mark.parametrize("doc_ids", [5, {}, "a", [5], ["a", None], ["a", ["b"]], ["a", {}]])
+async def test_what_are_no_doc_ids(abc, doc_ids):
+    answer = await abc.post("_changes?filter=_doc_ids", {"doc_ids": doc_ids})
+    assert answer.error == (400, "bad_request", "`doc_ids` filter parameter is not a list of doc ids.")
 
 
 async def test_doc_ids(abc):
@@ -231,6 +243,9 @@ async def test_selector_of_all_leaves(db):
 
 async def test_post(abc):
     assert ids(await abc.post("_changes", b"")) == [*"abc"]
+    assert ids(await abc.post("_changes?filter=_design", b"")) == []
+    assert (await abc.post("_changes?filter=_nope", b"")).error == (400, "bad_request", "unknown builtin filter name")
+    assert (await abc.post("_changes?filter=_selector", b"")).error == (400, "bad_request", "invalid UTF-8 JSON")
     assert (await abc.post("_changes", b"x")).error == (400, "bad_request", "invalid UTF-8 JSON")
     assert (await abc.post("_changes", [])).error == (400, "bad_request", "Request body must be a JSON object")
     assert (await abc.post("_changes?filter=_doc_ids", b"")).error == (400, "bad_request", "invalid UTF-8 JSON")

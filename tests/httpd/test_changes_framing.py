@@ -23,7 +23,7 @@ def written(framing, *slices):
 
 def test_object():
     assert written(ObjectFraming(text, 0), ROWS, MORE) == (
-        b'{"results":[\n{"id":"a"},\n{"id":"b"},\n{"id":"c"}\n],\n"last_seq":"3-x","pending":0}\n'
+        b'{"results":[\n{"id":"a"},\r\n{"id":"b"},\r\n{"id":"c"}\n],\n"last_seq":"3-x","pending":0}\n'
     )
 
 
@@ -63,7 +63,7 @@ def test_a_feed_begins_at_once_and_shows_that_it_lives(framing, first, later):
 @pytest.mark.parametrize(
     ("framing", "before", "after"),
     [
-        (ObjectFraming, b'{"results":[\n{"id":"a"},\n{"data":"', b'"}\n],\n"last_seq":"2-x","pending":0}\n'),
+        (ObjectFraming, b'{"results":[\n{"id":"a"},\r\n{"data":"', b'"}\n],\n"last_seq":"2-x","pending":0}\n'),
         (LineFraming, b'{"id":"a"}\n{"data":"', b'"}\n{"last_seq":"2-x","pending":0}\n'),
         (EventFraming, b'data: {"id":"a"}\nid: "1-x"\n\ndata: {"data":"', b'"}\nid: "2-x"\n\n'),
     ],

@@ -78,7 +78,14 @@ async def test_a_name_that_is_too_long(client):
     [
         ("q=0", 400, "The `q` value should be a positive integer."),
         ("q=x", 400, "The `q` value should be a positive integer."),
+        ("q=" + "9" * 10, 400, "The `q` value should be a positive integer."),
+        ("q=" + "9" * 5000, 400, "The `q` value should be a positive integer."),
         ("n=-1", 400, "The `n` value should be a positive integer."),
+        ("n=x&q=y", 400, "The `n` value should be a positive integer."),
+        ("placement=", 400, "The `placement` value should be in a format `zone:n`."),
+        ("placement=moon", 400, "The `placement` value should be in a format `zone:n`."),
+        ("placement=a:1,moon:eagle", 400, "The `placement` value should be in a format `zone:n`."),
+        ("engine=other", 400, "invalid_engine_extension"),
         ("partitioned=maybe", 400, "Invalid `partitioned` parameter"),
         ("partitioned=true", 501, "Partitioned databases are not supported."),
     ],
@@ -87,6 +94,11 @@ async def test_parameters_that_cannot_be(client, query, status, reason):
     got, body, _ = await ask(client, "PUT", f"/db?{query}")
     assert (got, body["reason"]) == (status, reason)
     assert (await ask(client, "GET", "/db"))[0] == 404
+
+
+async def test_where_a_database_is_kept_is_accepted(client):
+    status, body, _ = await ask(client, "PUT", "/db?q=8&n=3&placement=a:1,b:3&engine=couch&partitioned=false")
+    assert (status, body) == (201, {"ok": True})
 
 
 async def test_a_delete_with_a_rev_was_meant_for_a_document(client):

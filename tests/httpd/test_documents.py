@@ -201,6 +201,12 @@ async def test_ids(db):
     assert (await db.get("_foo")).error == (404, "not_found", "missing")
 
 
+@pytest.mark.parametrize("path", ["_foo", "x" * 7_169, "_local/" + "x" * 7_162])
+async def test_an_id_that_cannot_be_is_told_before_the_body(db, path):
+    answer = await db.put(path, b"{")
+    assert (answer.status, answer.json["error"]) == (400, "illegal_docid")
+
+
 async def test_id_in_the_body(db):
     assert (await db.put("a", {"_id": "b"})).json["id"] == "a"
     assert (await db.put("a", {"_id": 5})).error == (400, "illegal_docid", "Document id must be a string")

@@ -127,8 +127,11 @@ A5 = {"_attachments": {"a": follows(b"12345"), "b": follows(b"123")}}
     ("body", "error"),
     [
         (related(A5, b"123456", b"123"), TOO_LONG),
-        (related(A5, b"123", b"12345"), TOO_SHORT),
-        (related(A5, b"1234", b"123"), TOO_SHORT),
+        (related(A5, b"123", b"12345"), TOO_LONG),
+        (related(A5, b"1234", b"123"), TOO_LONG),
+        (related(A5, b"123", b"12"), TOO_SHORT),
+        (related(A5, b"12", b"1"), TOO_SHORT),
+        (related(A5, b"12345", b"12"), TOO_SHORT),
         (related(A5, b"12345"), TOO_SHORT),
         (related(A5), TOO_SHORT),
         (related(A5, b"12345", b"123")[:-2], EARLY),
@@ -171,7 +174,11 @@ async def test_refused_at_once(server, db, body, error):
     ("content_type", "headers", "error"),
     [
         ("multipart/related", {}, (400, "bad_request", "The Content-Type of a multipart body must name its boundary.")),
-        (RELATED, {"Content_Encoding": "gzip"}, (415, "bad_content_type", "A multipart body cannot have a Content-Encoding.")),
+        (
+            RELATED,
+            {"Content_Encoding": "gzip"},
+            (415, "bad_content_type", "A multipart body cannot have a Content-Encoding."),
+        ),
         ("multipart/mixed; boundary=xyz", {}, (400, "bad_request", "invalid UTF-8 JSON")),
     ],
 )
@@ -324,7 +331,10 @@ async def test_open_revs(full):
     await db.replicate({"_id": "d", "_rev": "1-aa", "plain": True})
     answer = await db.get(f'd?open_revs=["{rev}","9-x","1-aa"]&atts_since=["{rev}"]', Accept=MIXED)
     assert answer.headers["Content-Type"].startswith('multipart/mixed; boundary="')
-    parts = {part["Content-Type"].split(";")[0] + ("!" if "error" in part["Content-Type"] else ""): part for part in parts_of(answer)}
+    parts = {
+        part["Content-Type"].split(";")[0] + ("!" if "error" in part["Content-Type"] else ""): part
+        for part in parts_of(answer)
+    }
     assert set(parts) == {"multipart/related", "application/json!", "application/json"}
     assert 'boundary="' in parts["multipart/related"]["Content-Type"]
     assert_parts(parts["multipart/related"].get_payload())

@@ -10,7 +10,7 @@ from docstore.httpd.multipart_reader import FEED_BYTES, MAX_PREAMBLE, MultipartR
 TYPE = 'multipart/related; boundary="abc123"'
 JSON_PART = b"--abc123\r\nContent-Type: application/json\r\n\r\n{}"
 TRICKY = b"\r\n--abc\r\n--abc12\r\n--\r\n\r--abc123"
-BODY = JSON_PART + b"\r\n--abc123\r\nContent-Disposition: attachment; filename=\"b\"\r\nX:\xc3\xa9\r\n\r\n" + TRICKY
+BODY = JSON_PART + b'\r\n--abc123\r\nContent-Disposition: attachment; filename="b"\r\nX:\xc3\xa9\r\n\r\n' + TRICKY
 BODY += b"\r\n--abc123\r\n\r\n\r\n--abc123--"
 PARTS = [
     ({"content-type": "application/json"}, b"{}"),
@@ -65,7 +65,11 @@ async def test_preamble_and_epilogue(preamble, size):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["multipart/related;boundary=abc123", "multipart/related; type=x; BOUNDARY=abc123", 'multipart/mixed;boundary="abc123"'],
+    [
+        "multipart/related;boundary=abc123",
+        "multipart/related; type=x; BOUNDARY=abc123",
+        'multipart/mixed;boundary="abc123"',
+    ],
 )
 async def test_spellings_of_the_boundary(content_type):
     assert await read(BODY, content_type=content_type) == PARTS
@@ -132,7 +136,9 @@ async def test_malformed(body):
             await read(body, size)
 
 
-@pytest.mark.parametrize("content_type", ["multipart/related", "multipart/related;boundary=", "", "multipart/related;x"])
+@pytest.mark.parametrize(
+    "content_type", ["multipart/related", "multipart/related;boundary=", "", "multipart/related;x"]
+)
 async def test_no_boundary(content_type):
     with pytest.raises(BadRequest, match="boundary"):
         await read(BODY, content_type=content_type)

@@ -21,12 +21,16 @@ def test_what_is_no_boolean(value, shown):
     assert error.value.reason == f"Invalid boolean parameter: {shown}"
 
 
-@pytest.mark.parametrize(("value", "read"), [("5", 5), ("-1", -1), ("+7", 7), ("007", 7), (12, 12), (-3, -3)])
+@pytest.mark.parametrize(
+    ("value", "read"), [("5", 5), ("-1", -1), ("+7", 7), ("007", 7), ("9" * 308, 10**308 - 1), (12, 12), (-3, -3)]
+)
 def test_integers(value, read):
     assert parse_integer(value) == read
 
 
-@pytest.mark.parametrize("value", ["", "abc", "1.5", "1e3", " 1", "1_000", "٣", True, 1.0, None, [1]])
+@pytest.mark.parametrize(
+    "value", ["", "abc", "1.5", "1e3", " 1", "1_000", "٣", "9" * 309, "9" * 5000, True, 1.0, None, [1]]
+)
 def test_what_is_no_integer(value):
     with pytest.raises(QueryParseError, match="Invalid value for integer: "):
         parse_integer(value)

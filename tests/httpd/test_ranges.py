@@ -53,7 +53,9 @@ def test_the_whole(header):
     assert requested_ranges(header, SIZE) == []
 
 
-@pytest.mark.parametrize("header", ["bytes=30-", "bytes=10-5", "bytes=-0", "bytes=--5", "bytes=0-1,40-50", "bytes=30-31"])
+@pytest.mark.parametrize(
+    "header", ["bytes=30-", "bytes=10-5", "bytes=-0", "bytes=--5", "bytes=0-1,40-50", "bytes=30-31"]
+)
 def test_no_such_bytes(header):
     with pytest.raises(RangeNotSatisfiable):
         requested_ranges(header, SIZE)

@@ -52,6 +52,9 @@ async def test_uuids(client):
         ("1001", "count parameter too large"),
         ("-1", "count must be a positive integer"),
         ("abc", "count must be a positive integer"),
+        ("1_0", "count must be a positive integer"),
+        ("%D9%A3", "count must be a positive integer"),
+        ("9" * 30, "count parameter too large"),
         ("", "count must be a positive integer"),
     ],
 )
@@ -70,12 +73,22 @@ async def test_a_count_that_cannot_be(client, count, reason):
         ("?limit=2&skip=1", ["ab", "b/c"]),
         ('?key="ab"', ["ab"]),
         ('?key="no"', []),
+        ('?key="ab"&inclusive_end=false', []),
+        ('?key="ab"&endkey="c"', ["ab", "b/c", "c"]),
+        ("?skip=" + "9" * 30, []),
+        ("?limit=" + "9" * 30, ["a_", "ab", "b/c", "c"]),
         ("?unknown=x", ["a_", "ab", "b/c", "c"]),
     ],
 )
 @pytest.mark.usefixtures("databases")
 async def test_all_dbs(client, query, names):
     assert await get(client, f"/_all_dbs{query}") == names
+
+
+@pytest.mark.parametrize("path", ["/_all_dbs", "/_dbs_info"])
+@pytest.mark.parametrize("query", ["limit=x", "descending=x", "include_docs=x", "skip=" + "9" * 5_000])
+async def test_a_range_that_cannot_be(client, path, query):
+    assert (await get(client, f"{path}?{query}", 400))["error"] == "query_parse_error"
 
 
 @pytest.mark.usefixtures("databases")

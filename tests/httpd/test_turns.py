@@ -2,7 +2,12 @@
 
 import asyncio
 
+import pytest
+
+from docstore.core.rev import parse_rev
+from docstore.errors import BadRequest, InvalidRev
 from docstore.httpd import turns
+from docstore.httpd.document_params import parse_many_revs
 from docstore.httpd.turns import Turns
 
 
@@ -47,3 +52,15 @@ def test_ended_work_takes_no_share():
     with Turns():
         pass
     assert Turns._working == 0
+
+
+async def test_a_long_list_of_revisions_is_read_in_turns(monkeypatch):
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    gone_on = []
+    asyncio.get_running_loop().call_soon(gone_on.append, True)
+    with Turns() as work:
+        assert await parse_many_revs(["1-a", "2-b"], work) == (parse_rev("1-a"), parse_rev("2-b"))
+        assert gone_on
+        for value, error in (("1-a", BadRequest), (None, BadRequest), (["1-a", "x"], InvalidRev), ([5], InvalidRev)):
+            with pytest.raises(error):
+                await parse_many_revs(value, work)

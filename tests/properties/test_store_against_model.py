@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
@@ -377,7 +377,19 @@ def revisions_of(text: bytes) -> list[Rev]:
     return [parse_rev(f"{told['start'] - age}-{rev_id}") for age, rev_id in enumerate(told["ids"])]
 
 
-TestStore = Store.TestCase
-TestStore.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def run_store(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Store,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def test_the_store_does_what_the_model_does() -> None:
+    run_store(60, 30)
+
+
+@pytest.mark.long
+def test_the_store_does_what_the_model_does_for_long() -> None:
+    run_store(600, 50)

@@ -120,6 +120,20 @@ def test_age_makes_it_expire(environment: Environment, make_gate: Callable[[floa
         assert not young.expired
 
 
+def test_the_oldest_commit_that_is_shown(bare: lmdb.Environment) -> None:
+    gate = SnapshotGate(bare.begin, Tables.open(bare), max_snapshots=8, max_age=FOREVER)
+    assert gate.oldest_txnid is None
+    with gate.open() as old:
+        with bare.begin(write=True) as transaction:
+            transaction.put(b"k", b"v")
+        with gate.open() as young:
+            assert young.txnid == old.txnid + 1
+            assert gate.oldest_txnid == old.txnid
+            old.close()
+            assert gate.oldest_txnid == young.txnid
+    assert gate.oldest_txnid is None
+
+
 def test_the_garbage_collector_may_close_one_while_another_is_opened(bare: lmdb.Environment) -> None:
     forgotten: list[Snapshot] = []
 
