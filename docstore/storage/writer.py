@@ -7,7 +7,7 @@ command does is the business of ``apply``, which is handed in; the writer must n
 command's DocstoreError. The steps of one group:
 
 1. *Gather*: everything that was submitted while the last group was being synced, up to the limits of a group. No
-   command waits for others to come, but what one turn of the event loop submits is handed over together: waking the
+   command waits for others to come, but what a few turns of the event loop bring is handed over together: waking the
    writer for each command made its thread fight the loop for the interpreter, at a third of the PUTs per second.
 2. *Apply*: ``apply(transaction, commands)`` answers one result, or one DocstoreError, for each command.
 3. *Commit*: LMDB writes and syncs; the only step that a command waits long for.
@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 
 STALE_READERS_EVERY = 1_000
 """Group commits between two looks for reader slots of killed processes."""
+
+GATHER_TURNS = 4
+"""How many turns of the event loop submissions may be gathered for, as long as each brings more."""
 
 Apply: TypeAlias = Callable[[GroupTransaction, Sequence[object]], Sequence[object]]
 Waiter: TypeAlias = "asyncio.Future[object] | ThreadFuture[object]"
@@ -135,9 +138,17 @@ class Writer:
             loop = self._start_on_loop()
         future: asyncio.Future[object] = loop.create_future()
         if not self._outbox:
-            loop.call_soon(self._hand_over)
+            loop.call_soon(self._gather_turns, loop, 0, GATHER_TURNS)
         self._outbox.append((command, future))
         return future
+
+    def _gather_turns(self, loop: asyncio.AbstractEventLoop, before: int, turns: int) -> None:
+        """Hand over once a turn of the loop brought nothing more, or after ``turns`` more turns."""
+        count = len(self._outbox)
+        if turns and before < count:
+            loop.call_soon(self._gather_turns, loop, count, turns - 1)
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """Give the writer what one turn of the loop submitted: one wake-up of its thread, not one a command."""
