@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from bench import documents, questions, servers, wrk
+from bench import attachments, documents, questions, servers, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
+from docstore.storage.blob_rows import CHUNK_BYTES
 
 
 class Run:
@@ -85,6 +86,21 @@ class Run:
             Row("GET beside steady _bulk_docs, p99", "ms", beside, less_is_better=True),
         ]
 
+    def attachments(self) -> list[Row]:
+        """Attachments of 20 MB, beside LMDB writing the same chunks and aiohttp streaming the same bytes."""
+        plain = {target.name: attachments.puts(target, "application/octet-stream") for target in self.targets}
+        plain["bare LMDB chunks"] = attachments.bare_chunks(self.folder)
+        path = f"/{attachments.DATABASE}/doc0/bytes"
+        given = {target.name: attachments.gets(target.url + path) for target in self.targets}
+        with servers.bare_stream(attachments.SIZE, CHUNK_BYTES) as bare:
+            given[bare.name] = attachments.gets(f"{bare.url}/db/doc/bytes")
+        gzipped = {target.name: attachments.puts(target, "text/plain", times=3) for target in self.targets}
+        return [
+            Row("PUT 20 MB application/octet-stream, durable", "MB/s", plain),
+            Row("GET 20 MB application/octet-stream", "MB/s", given),
+            Row("PUT 20 MB text/plain, gzip level 8", "MB/s", gzipped),
+        ]
+
     def footprint(self) -> list[Row]:
         """What a server that holds the documents costs: start-up, file, memory."""
         with tempfile.TemporaryDirectory() as name:
@@ -104,7 +120,9 @@ class Run:
 @click.command()
 @click.option("--peer", help="URL of another server to ask the same of (credentials may stand in it).")
 @click.option("--quick", is_flag=True, help="Short loads and 20,000 documents instead of 100,000.")
-@click.option("--only", help="Only the questions whose name has this word: reads writes feeds waiting footprint.")
+@click.option(
+    "--only", help="Only the questions whose name has this word: reads writes feeds waiting attachments footprint."
+)
 def main(peer: str | None, quick: bool, only: str | None) -> None:
     """Measure docstore and print a Markdown table of figures and ratios."""
     if not wrk.available():
@@ -116,7 +134,7 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             targets.append(servers.peer(peer))
         run = Run(folder, targets, quick)
         rows: list[Row] = []
-        for question in (run.reads, run.writes, run.feeds, run.waiting, run.footprint):
+        for question in (run.reads, run.writes, run.feeds, run.waiting, run.attachments, run.footprint):
             if only is None or only in question.__name__:
                 click.echo(f"... {question.__name__}", err=True)
                 rows += question()

@@ -92,6 +92,13 @@ def bare_group_commit(data: Path) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
+def bare_stream(size: int, chunk: int) -> Iterator[Target]:
+    """An aiohttp route that streams bytes from memory."""
+    with _process([sys.executable, "-m", "bench.bare_stream", str(size), str(chunk)]) as (process, url):
+        yield Target("bare aiohttp stream", url, {}, process.pid)
+
+
+@contextlib.contextmanager
 def _process(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
     try:

@@ -16,8 +16,10 @@ from docstore.database.upload_receiver import Upload
 from docstore.errors import (
     BadRequest,
     Conflict,
+    DigestMismatch,
     DocstoreError,
     InconsistentUploadLength,
+    NotFound,
     OffsetMismatch,
     TooLarge,
     UnsupportedMediaType,
@@ -160,7 +162,7 @@ async def _create(request: Request) -> Reply:
                 await uploads.cancel(upload)  # nobody has ever heard of it
             raise
         except DocstoreError as error:
-            return await _refused(request, upload, error, here)
+            return _refused(request, upload, error, here)
         if is_all:
             return await _answered(request, upload, _completed(request, upload), here)
         return json_reply({"ok": True}, 201, headers=(*here, *_state(upload, complete=False)))
@@ -224,25 +226,34 @@ async def _answered(
     try:
         return await work
     except DocstoreError as error:
-        return await _refused(request, upload, error, here)
+        return _refused(request, upload, error, here)
 
 
-async def _refused(
-    request: Request, upload: Upload | None, error: DocstoreError, here: tuple[Header, ...] = ()
-) -> Reply:
-    """The reply to an error: with the upload's state where that tells how to go on."""
-    headers: list[Header] = list(here)
+def _refused(request: Request, upload: Upload | None, error: DocstoreError, here: tuple[Header, ...] = ()) -> Reply:
+    """The reply to an error, with what tells a client how to go on; ``here`` too, if the upload is still there."""
+    now = None if upload is None else _reread(request, upload)
+    headers: list[Header] = [] if now is None else list(here)
     members: dict[str, JsonValue] = {}
     if isinstance(error, OffsetMismatch):
-        headers.append((OFFSET, str(error.offset)))
-        if upload is None or upload.row.state is not UploadState.COMPLETED:
-            headers.append((COMPLETE, "?0"))
+        headers += [(COMPLETE, "?0"), (OFFSET, str(error.offset))]
         members = {"expected-offset": error.offset, "provided-offset": count_item(request.headers.get(OFFSET))}
-    elif isinstance(error, Conflict) and upload is not None:
-        headers += _state(uploads_of(request).find(upload.database, upload.uuid), complete=False)
-    elif isinstance(error, TooLarge) and not here:
-        headers.append((LIMIT, limits_of(request)))
+    elif isinstance(error, Conflict) and now is not None:
+        headers += _state(now, complete=False)
+    elif isinstance(error, InconsistentUploadLength | UploadCompleted | TooLarge):
+        headers.append((COMPLETE, "?0"))
+        if not any(name == LIMIT for name, _ in headers):
+            headers.append((LIMIT, limits_of(request, now)))
+    elif isinstance(error, DigestMismatch):
+        headers.append((COMPLETE, "?1"))
     return problem_reply(error, headers, members)
+
+
+def _reread(request: Request, upload: Upload) -> Upload | None:
+    """The upload as it is now; None if it was given up."""
+    try:
+        return uploads_of(request).find(upload.database, upload.uuid)
+    except NotFound:
+        return None
 
 
 def _state(upload: Upload, *, complete: bool) -> tuple[Header, ...]:

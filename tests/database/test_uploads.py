@@ -336,6 +336,14 @@ async def test_a_refused_upload_is_completed_in_another_process(tmp_path: Path, 
         assert storage_findings(node) == []
 
 
+async def test_a_digest_that_missed_some_bytes_is_not_used(node, db):
+    upload = await received(node, db, b"abc")
+    await node.writer.submit(AppendUpload(db.number, upload.uuid, 3, b"def", 0))
+    upload = await send(node, node.uploads.find(db.number, upload.uuid), b"ghi")
+    await node.uploads.complete(upload, None)
+    assert db.open_attachment("doc", "a").meta.md5 == hashlib.md5(b"abcdefghi", usedforsecurity=False).digest()
+
+
 async def test_digests_of_many_uploads_are_not_all_kept(node, db, monkeypatch):
     monkeypatch.setattr("docstore.database.uploads.MAX_DIGESTS", 2)
     uploads = [await received(node, db, b"%d" % number, doc_id=str(number)) for number in range(4)]

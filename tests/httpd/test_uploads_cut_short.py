@@ -4,8 +4,11 @@ import asyncio
 import os
 
 import pytest
+from aiohttp import ClientSession
 
 from docstore.storage.uploads import scan_uploads
+from docstore.testing import run_node
+from tests.httpd.asking import Database
 from tests.httpd.serving import Wire
 from tests.httpd.uploading import OFFSET_STREAM, PARTIAL_UPLOAD, Resumable, Tus, head_of, path_of, wire_to
 
@@ -193,3 +196,21 @@ async def test_an_upload_that_was_announced_is_kept(db, server, resumable):
     offset = await resumable.offset(upload)
     assert (await resumable.send(upload, offset, DATA[offset:], complete=True)).status == 201
     assert (await db.get("doc/a")).body == DATA
+
+
+async def test_a_server_that_stops_keeps_what_has_come(tmp_path):
+    settings = {"data": tmp_path, "shutdown_grace": 0.0}
+    async with run_node(**settings) as server, ClientSession(server.url) as session:
+        db = await Database(session).create()
+        upload = await Resumable(db).begin("/doc/a")
+        async with wire_to(server) as wire:
+            head = ietf_patch(upload, 0, len(DATA)).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+            wire.writer.write(head)
+            assert (await wire.answer()).status == 100
+            wire.writer.write(DATA[:1000])
+            await wire.writer.drain()
+            # the server's side of the connection has them once another request has been answered
+            assert (await db.get("")).status == 200
+    async with run_node(**settings) as server, ClientSession(server.url) as session:
+        db = Database(session)
+        assert await Resumable(db).offset(upload) == 1000

@@ -23,6 +23,7 @@ def problem(answer, status: int, kind: str) -> dict:
     """The members of problem details besides those that all have."""
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
     body = answer.json
+    assert answer.headers["Upload-Complete"] == "?0"
     assert body.pop("type") == PROBLEM + kind
     assert body.pop("status") == status
     assert body.pop("title")
@@ -120,6 +121,8 @@ async def test_a_digest_of_the_whole(db):
     assert (await db.put("doc/a", b"hello", Upload_Complete="?1", Content_MD5=right)).status == 201
     wrong = await db.put("other/a", b"hullo", Upload_Complete="?1", Content_MD5=right)
     assert wrong.error[:2] == (400, "content_md5_mismatch")
+    assert wrong.headers["Upload-Complete"] == "?1"  # there is nothing to resume
+    assert "Location" not in wrong.headers
     assert (await db.put("other/a", b"hullo", Upload_Complete="?1", Content_MD5="x")).status == 400
     assert (await db.get("other")).status == 404
 
@@ -140,6 +143,7 @@ async def test_bytes_beyond_the_limit_that_nobody_announced(db, server, resumabl
     answer = await send_chunked(server, "PUT", "/db/doc/a", b"hello!", "Upload-Complete: ?1")
     assert answer.status == 413
     assert answer.headers["Upload-Limit"].startswith("max-size=5, ")
+    assert "Location" not in answer.headers
     assert server.node.uploads.counts["cancelled"] == 1
     upload = await resumable.begin("/doc/a", b"hel")
     answer = await resumable.send(upload, 3, b"lo!")

@@ -247,6 +247,18 @@ async def test_a_conflict_at_once(db, tus):
         assert (await tus.ask("HEAD", path_of(answer))).status == 412
 
 
+async def test_only_the_client_ends_a_conflict(db, tus):
+    """Though the document is deleted meanwhile, so that an attachment without a parent would do."""
+    rev = await db.write("doc", {})
+    upload = path_of(await tus.create("/doc/a", 5, b"hello"))
+    await db.ask("DELETE", f"/doc?rev={rev}")
+    assert (await tus.ask("HEAD", upload)).status == 412
+    assert (await tus.send(upload, 5, b"")).status == 412
+    assert (await db.get("doc")).status == 404
+    assert (await db.ask("POST", upload)).status == 201
+    assert (await db.get("doc/a")).body == b"hello"
+
+
 async def test_a_document_that_is_gone(db, tus):
     rev = await db.write("doc", {})
     upload = await tus.begin(f"/doc/a?rev={rev}", 1)
