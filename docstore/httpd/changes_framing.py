@@ -4,6 +4,7 @@ Owns the bytes around the rows, and how far the writing is, so that a feed can b
 not know where the changes come from. Follows ``chttpd_db:changes_callback``.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from docstore.core.json_text import encode
@@ -15,7 +16,7 @@ LINE_END = b"\n"
 """The sign of life between changes, and what tells a client at once that its feed has begun."""
 
 
-class Framing:
+class Framing(ABC):
     """A feed while it is written. Methods give what to send next: bytes, and attachments in base64 where there are any.
 
     ``sequence_text`` makes the text of a sequence; ``since`` is the sequence that the feed starts after.
@@ -51,17 +52,17 @@ class Framing:
         self._begun = True
         return before + self.closing()
 
+    @abstractmethod
     def rows(self, part: ChangesSlice) -> list[Piece]:
         """The rows of a slice that has some."""
-        raise NotImplementedError
 
     def heartbeat(self) -> bytes:
         """A sign of life after the feed has begun."""
         return LINE_END
 
+    @abstractmethod
     def closing(self) -> bytes:
         """The last bytes of a feed that has begun."""
-        raise NotImplementedError
 
     def _position(self) -> bytes:
         return b'"last_seq":%b,"pending":%d}\n' % (encode(self._sequence_text(self._last_seq)), self._pending)
