@@ -155,7 +155,11 @@ def body_members(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
     The replicator's own marks (``_replication_id`` ...) belong to the body nevertheless.
     """
-    return {name: value for name, value in members.items() if name[:1] != "_" or name in REPLICATION_MEMBERS}
+    body = members.copy()  # and not built anew: most documents have one such member, and many others
+    for name in members:
+        if name[:1] == "_" and name not in REPLICATION_MEMBERS:
+            del body[name]
+    return body
 
 
 def body_term(members: dict[str, JsonValue]) -> bytes:
