@@ -133,7 +133,11 @@ class _Merge:
         return ours
 
     def _members(
-        self, base: dict[str, JsonValue], ours: dict[str, JsonValue], theirs: dict[str, JsonValue], pointer: str
+        self,
+        base: Mapping[str, JsonValue],
+        ours: Mapping[str, JsonValue],
+        theirs: Mapping[str, JsonValue],
+        pointer: str,
     ) -> dict[str, JsonValue]:
         merged: dict[str, JsonValue] = {}
         for name in _names_in_order(base, ours, theirs):
@@ -148,14 +152,7 @@ class _Merge:
         self, base: Mapping[str, str], ours: Mapping[str, str], theirs: Mapping[str, str], pointer: str
     ) -> dict[str, str]:
         """Attachments by name: the same rule, a digest is an atom."""
-        merged: dict[str, str] = {}
-        for name in _names_in_order(base, ours, theirs):
-            value = self.place(
-                base.get(name, MISSING), ours.get(name, MISSING), theirs.get(name, MISSING), _below(pointer, name)
-            )
-            if isinstance(value, str):
-                merged[name] = value
-        return merged
+        return cast("dict[str, str]", self._members(base, ours, theirs, pointer))
 
 
 def _below(pointer: str, name: str) -> str:
