@@ -263,6 +263,22 @@ def branch_points(tree: RevTree) -> frozenset[Rev]:
     return frozenset(points)
 
 
+def common_ancestor(tree: RevTree, revs: Iterable[Rev]) -> Rev | None:
+    """The newest revision from which all of ``revs`` descend, or which they are; None where the tree shows none.
+
+    It may be known only by name (``seq`` 0). Raises KeyError if the tree does not have one of them.
+    """
+    common: tuple[Rev, ...] | None = None
+    for rev in revs:
+        path = tree.path_to(rev)
+        if common is None:
+            common = path
+        else:
+            known = set(path)
+            common = tuple(each for each in common if each in known)
+    return common[0] if common else None
+
+
 def receive(tree: RevTree, arrivals: Sequence[Arrival], limit: int) -> RevTree:
     """Merge written revisions into a tree, then stem it. The same object comes back if nothing changed.
 

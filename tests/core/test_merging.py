@@ -1,7 +1,16 @@
 import pytest
 
 from docstore.core.json_text import JsonValue
-from docstore.core.merging import MISSING, Merged, Version, changed_places, merge_versions, read_pointer, same_json
+from docstore.core.merging import (
+    MISSING,
+    POINTERS_AT_MOST,
+    Merged,
+    Version,
+    changed_places,
+    merge_versions,
+    read_pointer,
+    same_json,
+)
 
 Body = dict[str, JsonValue]
 
@@ -118,3 +127,35 @@ def test_read_pointer() -> None:
         read_pointer(value, "/a~1b/1")
     with pytest.raises(ValueError, match="no slash"):
         read_pointer(value, "no slash")
+
+
+@pytest.mark.parametrize("index", ["00", "-1", "1", "٠", "x", "", "9" * 5_000])
+def test_read_pointer_takes_indexes_as_the_rfc_spells_them(index: str) -> None:
+    with pytest.raises(KeyError):
+        read_pointer([5], f"/{index}")
+
+
+def nested(depth: int, inner: JsonValue, *, arrays: bool = False) -> JsonValue:
+    """``inner`` within as many objects, or arrays."""
+    for _ in range(depth):
+        inner = [inner] if arrays else {"a": inner}
+    return inner
+
+
+@pytest.mark.parametrize("depth", [499, 20_000])
+def test_nesting_does_not_use_up_the_stack(depth: int) -> None:
+    base, ours, theirs = ({"t": nested(depth, {"n": 0, side: 1})} for side in ("b", "o", "t"))
+    merged = merge(base, ours, theirs)
+    assert merged.clashes == ()
+    assert read_pointer(merged.body, "/t" + "/a" * depth) == {"n": 0, "o": 1, "t": 1}
+    deep = [{"t": nested(depth, number, arrays=True)} for number in range(3)]
+    assert merge(*deep).clashes == ("/t",)
+    assert not same_json(deep[0], deep[1])
+    assert changed_places(base, ours) == tuple("/t" + "/a" * depth + name for name in ("/b", "/o"))
+
+
+def test_the_places_named_are_bounded() -> None:
+    sides = [{"n" * 40_000: {str(number): side for number in range(1_000)}} for side in (1, 2)]
+    clashes = merge({}, *sides).clashes
+    assert clashes == ("/" + "n" * 40_000 + "/0", "/" + "n" * 40_000 + "/1")
+    assert len(changed_places({}, {"n" * POINTERS_AT_MOST: 1, "m": 1})) == 1

@@ -1,7 +1,7 @@
 import pytest
 
 from docstore.core.rev import Rev, parse_rev
-from docstore.core.revtree import EMPTY, Arrival, Node, RevTree, branch_points, receive
+from docstore.core.revtree import EMPTY, Arrival, Node, RevTree, branch_points, common_ancestor, receive
 from tests.core.trees import path, texts, tree
 
 # The tree drawn in the module's docstring.
@@ -274,6 +274,32 @@ class TestBranchPoints:
         assert branch_points(tree("2-b 1-a", "2-x 1-y")) == frozenset()
         assert branch_points(tree("2-b 1-a x", "2-c 1-a x")) == frozenset()
         assert branch_points(EMPTY) == frozenset()
+
+
+class TestCommonAncestor:
+    GROWN = tree("4-d 3-c 2-b 1-a", "4-e 3-c 2-b 1-a", "3-f 2-b 1-a", "1-z")
+
+    @pytest.mark.parametrize(
+        ("revs", "common"),
+        [
+            ("4-d 4-e", "3-c"),
+            ("4-e 4-d 3-f", "2-b"),
+            ("4-d", "4-d"),
+            ("3-f 2-b", "2-b"),
+            ("4-d 1-z", None),
+            ("", None),
+        ],
+    )
+    def test_the_newest_that_all_descend_from(self, revs: str, common: str | None) -> None:
+        found = common_ancestor(self.GROWN, path(revs))
+        assert found == (None if common is None else parse_rev(common))
+
+    def test_it_is_a_branch_point_of_live_leaves(self) -> None:
+        assert common_ancestor(self.GROWN, path("4-e 4-d 3-f")) in branch_points(self.GROWN)
+
+    def test_an_unknown_revision(self) -> None:
+        with pytest.raises(KeyError):
+            common_ancestor(self.GROWN, path("9-x"))
 
 
 class TestReceive:
