@@ -21,6 +21,10 @@
       NotAcceptable                    406  not_acceptable
       Conflict                         409  conflict: Document update conflict.
         OffsetMismatch
+        ResolveStaleLeaves                  resolve_stale_leaves
+        MergeClash                          merge_clash
+        AncestorUnavailable                 ancestor_unavailable
+        IdempotencyInFlight                 idempotency_in_flight
       PreconditionFailed               412  precondition_failed
         DatabaseExists                      file_exists
         MissingStub                         missing_stub
@@ -29,6 +33,7 @@
         AttachmentTooLarge                  attachment_too_large
       UnsupportedMediaType             415  bad_content_type
       RangeNotSatisfiable              416  requested_range_not_satisfiable
+      IdempotencyKeyReused             422  idempotency_key_reused
       ChecksumMismatch                 460  checksum_mismatch
       NotImplementedHere               501  not_implemented
       StorageFailed                    500  storage_failed
@@ -37,19 +42,30 @@
       Unavailable                      503  service_unavailable
         BytesGone                           attachment_bytes_gone
 
-This module owns the classes and their words. It imports nothing and knows no HTTP: the status in the drawing
-is kept in ``httpd/errors.py``, the one table from class to status.
+This module owns the classes and their words. It imports nothing of docstore and knows no HTTP: the status in the
+drawing is kept in ``httpd/errors.py``, the one table from class to status.
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+NO_DETAILS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class DocstoreError(Exception):
     """Base of every error that a caller of docstore may meet.
 
     ``error`` is the short machine word and ``reason`` the sentence of CouchDB's ``{"error", "reason"}`` reply.
+    ``details`` are further members (JSON values by name) that problem details show; whoever raises the error sets them.
+    ``attempt`` is what was to be written (``database.attempts.Attempt``), where a document was and the database knows
+    it: those who ask get an explanation made from it.
     """
 
     error: str = "unknown_error"
     default_reason: str = "unknown_error"
+    details: Mapping[str, object] = NO_DETAILS
+    attempt: object | None = None
 
     def __init__(self, reason: str | None = None, *, error: str | None = None) -> None:
         self.reason = self.default_reason if reason is None else reason
@@ -202,6 +218,37 @@ class OffsetMismatch(Conflict):
         self.offset = offset
 
 
+class ResolveStaleLeaves(Conflict):
+    """The live leaves of a document are not those that its conflict was to be resolved for.
+
+    ``details`` has the live ones (``leaves``) and those that were supplied.
+    """
+
+    error = "resolve_stale_leaves"
+    default_reason = "The document's leaves are no longer the ones that were named."
+
+
+class MergeClash(Conflict):
+    """Leaves that cannot be merged without a choice. ``details`` names the places (``clashes``, JSON Pointers)."""
+
+    error = "merge_clash"
+    default_reason = "The leaves changed the same places differently."
+
+
+class AncestorUnavailable(Conflict):
+    """A three-way merge needs the common ancestor's body, which is not here. ``details`` has its revision, if known."""
+
+    error = "ancestor_unavailable"
+    default_reason = "The body of the leaves' common ancestor is not stored here."
+
+
+class IdempotencyInFlight(Conflict):
+    """A request with the same idempotency key is still being carried out."""
+
+    error = "idempotency_in_flight"
+    default_reason = "A request with this Idempotency-Key is still being carried out; try again later."
+
+
 class PreconditionFailed(DocstoreError):
     """A condition that the request states does not hold."""
 
@@ -253,6 +300,13 @@ class RangeNotSatisfiable(DocstoreError):
 
     error = "requested_range_not_satisfiable"
     default_reason = "Requested range not satisfiable"
+
+
+class IdempotencyKeyReused(DocstoreError):
+    """An idempotency key that was used for another request."""
+
+    error = "idempotency_key_reused"
+    default_reason = "This Idempotency-Key was used for another request."
 
 
 class ChecksumMismatch(DocstoreError):

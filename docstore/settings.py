@@ -56,7 +56,31 @@ class Limits:
     max_url: int = 64 * KIB
     max_header: int = 32 * KIB
     max_uuids: int = 1_000
+    max_stored_reply: int = 1 * MIB
+    max_stored_replies: int = 100_000
+    max_stored_reply_bytes: int = 64 * MIB
     parse_off_loop_from: int = 256 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicatorSettings:
+    """How many replications run at a time, and how long they are remembered.
+
+    ``max_jobs``    replications that run at the same time; others wait for their turn
+    ``interval``    time after which continuous ones make room for those that wait, at most ``max_churn`` of them
+    ``max_history`` events remembered of a replication
+    ``health_threshold``  a run that lasted longer is not counted among failures in a row
+    ``stop_grace``  time that a replication gets to write its last checkpoint when it is stopped
+    ``update_docs`` also the states ``triggered`` and ``error`` are written into replication documents
+    """
+
+    max_jobs: int = 500
+    interval: float = 60.0
+    max_churn: int = 20
+    max_history: int = 20
+    health_threshold: float = 120.0
+    stop_grace: float = 5.0
+    update_docs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,8 @@ class Settings:
     uuid_algorithm: UuidAlgorithm = UuidAlgorithm.SEQUENTIAL
     cookie_lifetime: float = 600.0
     upload_lifetime: float = 86_400.0
+    idempotency_lifetime: float = 86_400.0
+    idempotency_wait: float = 30.0
     changes_heartbeat: float = 60.0
     changes_timeout: float = 60.0
     shutdown_grace: float = 10.0
@@ -86,3 +112,4 @@ class Settings:
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)
     limits: Limits = field(default_factory=Limits)
+    replicator: ReplicatorSettings = field(default_factory=ReplicatorSettings)

@@ -13,6 +13,7 @@ import msgspec
 from docstore.storage import databases, keys, rows
 from docstore.storage.check_blobs import BlobUses, check_blobs
 from docstore.storage.check_database import check_database, count_uses
+from docstore.storage.check_replies import check_replies
 from docstore.storage.check_uploads import check_uploads
 from docstore.storage.rows import DatabaseRow
 from docstore.storage.tables import ReadTransaction
@@ -38,6 +39,7 @@ def check(txn: ReadTransaction, *, hashing: bool = True) -> Iterator[str]:
         yield from _readable(count_uses(txn, number, uses))
     yield from _readable(check_blobs(txn, uses, hashing=hashing))
     yield from _readable(check_uploads(txn, sweeps | names.keys()))
+    yield from _readable(check_replies(txn))
 
 
 def _readable(findings: Iterator[str]) -> Iterator[str]:

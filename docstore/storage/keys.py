@@ -5,7 +5,8 @@ long id gets its label (``long_ids.py``). ``docs/storage_format.md`` describes t
 
 Every key of a table that belongs to databases starts with the database's number, 4 bytes big-endian, never reused;
 so one database is one key range in each table, and sorts by what follows. Attachments' bytes belong to the store as a
-whole: their tables are keyed by the number of a blob or of a staging, 8 bytes big-endian, never reused.
+whole: their tables are keyed by the number of a blob or of a staging, 8 bytes big-endian, never reused. Remembered
+replies outlive their database: their tables are keyed by a digest of its name.
 
 A document's key is its id in UTF-8, so that the table's order is the order of ``_all_docs``. LMDB takes keys of at
 most 511 bytes while ids go up to 7,168: an id of ``LONG_ID_FROM`` bytes or more is keyed by its first
@@ -14,6 +15,7 @@ the ids do, and the record carries the whole id. A short id has fewer than ``LON
 every long id that it is a prefix of, as it must.
 """
 
+from hashlib import blake2b
 from struct import Struct
 
 FORMAT_VERSION = 1
@@ -39,6 +41,9 @@ BLOB_REFS = b"blob_refs"
 STAGINGS = b"stagings"
 GARBAGE = b"garbage"
 UPLOADS = b"uploads"
+REPLIES = b"replies"
+REPLY_ORDER = b"reply_order"
+REPLY_TOTALS = b"reply_totals"
 
 TABLE_NAMES = (
     META,
@@ -62,11 +67,11 @@ TABLE_NAMES = (
     STAGINGS,
     GARBAGE,
     UPLOADS,
+    REPLIES,
+    REPLY_ORDER,
+    REPLY_TOTALS,
 )
 """Every table that format 1 creates."""
-
-RESERVED_TABLE_NAMES = (b"replies",)
-"""A name kept for idempotent replies: nothing else may take it."""
 
 MAX_TABLES = 64
 """``max_dbs`` of the environment."""
@@ -102,6 +107,8 @@ PREFIX_BYTES = 4
 LONG_ID_FROM = 400
 LABEL_BYTES = 8
 LABEL_MAX = (1 << 64) - 1
+REPLY_SCOPE_BYTES = 16
+REPLY_DIGEST_BYTES = 32
 LONG_KEY_BYTES = PREFIX_BYTES + LONG_ID_FROM + LABEL_BYTES
 MAX_NUMBER = (1 << 32) - 2
 """The last database number that is given out; the one behind it ends the last one's keys."""
@@ -232,3 +239,40 @@ def upload_key_parts(key: bytes) -> tuple[int, bytes]:
 def purge_id_key(db: int, uuid: bytes) -> bytes:
     """The key in ``purge_ids`` of a purge request's uuid."""
     return _NUMBER.pack(db) + uuid
+
+
+def reply_scope(database: str) -> bytes:
+    """What the keys of all replies start with that are remembered of one database name; the key in ``reply_totals``."""
+    return blake2b(database.encode("utf-8", "surrogateescape"), digest_size=REPLY_SCOPE_BYTES).digest()
+
+
+def reply_digest(user: str, key: str) -> bytes:
+    """What tells the replies of one scope apart: a user and a key of theirs."""
+    text = f"{len(user)} {user}{key}"
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=REPLY_DIGEST_BYTES).digest()
+
+
+def reply_key(database: str, digest: bytes) -> bytes:
+    """The key in ``replies``."""
+    return reply_scope(database) + digest
+
+
+def digest_of(key: bytes) -> bytes:
+    """The digest that a key made by ``reply_key`` ends with."""
+    return key[REPLY_SCOPE_BYTES:]
+
+
+def reply_order_key(scope: bytes, number: int) -> bytes:
+    """The key in ``reply_order``: what is remembered of a scope by its place."""
+    return scope + _SEQ.pack(number)
+
+
+def reply_number_of(key: bytes) -> int:
+    """The place in a key made by ``reply_order_key``."""
+    number: int = _SEQ.unpack_from(key, REPLY_SCOPE_BYTES)[0]
+    return number
+
+
+def scope_of(key: bytes) -> bytes:
+    """The scope that a key in ``replies`` or ``reply_order`` starts with."""
+    return key[:REPLY_SCOPE_BYTES]

@@ -41,6 +41,9 @@ class Tables:
     stagings: "Table"
     garbage: "Table"
     uploads: "Table"
+    replies: "Table"
+    reply_order: "Table"
+    reply_totals: "Table"
 
     @classmethod
     def open(

@@ -9,7 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ class ServerProcess:
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=None if env is None else dict(env)
         )
+        self._reader: threading.Thread | None = None
         self.port = self._read_port()
         self._pid = _child_of(self._process.pid) if before else self._process.pid
 
@@ -42,6 +44,9 @@ class ServerProcess:
         said: list[str] = []
         for line in self._process.stdout:
             if found := URL.search(line):
+                # A pipe that nobody reads fills up, and then the server waits at its next log line.
+                self._reader = threading.Thread(target=_drain, args=(self._process.stdout,), daemon=True)
+                self._reader.start()
                 return int(found.group(1))
             said.append(line)
         self._process.wait()
@@ -73,8 +78,15 @@ class ServerProcess:
     ) -> None:
         if self._process.poll() is None:
             self.stop()
+        if self._reader is not None:
+            self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+def _drain(output: Iterable[str]) -> None:
+    for _ in output:
+        pass
 
 
 def _child_of(pid: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docstore.httpd.structured_fields import boolean_item, count_item
+from docstore.httpd.structured_fields import boolean_item, count_item, string_or_word
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,9 @@ from docstore.httpd.structured_fields import boolean_item, count_item
         (" ?1 ", True),
         ("?1;a", True),
         ("?0; a=1;b=?0", False),
+        ('?1;a="; ,\\"";b', True),
+        ('?1;a="', None),
+        ("?1;a=b c", None),
         (None, None),
         ("", None),
         ("1", None),
@@ -46,3 +49,42 @@ def test_booleans(text, value):
 )
 def test_counts(text, value):
     assert count_item(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('"a"', "a"),
+        ('""', ""),
+        (' "a b, c" ', "a b, c"),
+        ('"a\\"b\\\\"', 'a"b\\'),
+        ('"a";v=1;w="x"', "a"),
+        ("a;v=1", "a"),
+        ("8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+        ("user:42/a+b=", "user:42/a+b="),
+        ("", None),
+        ("a b", None),
+        ("a, b", None),
+        ('"a", "b"', None),
+        ('"a" b', None),
+        ('"a', None),
+        ('a"', None),
+        ('"a\\b"', None),
+        ("(a)", None),
+        ("é", None),
+        ('"é"', None),
+        ('"a\tb"', None),
+    ],
+)
+def test_strings_and_words(text, value):
+    assert string_or_word(text) == value
+
+
+@pytest.mark.parametrize("item", ["?1", "5", '"a"', "a"])
+@pytest.mark.parametrize("repeated", [";a= ", "; ;", ' ;a=""', ";a=b", " "])
+def test_what_cannot_be_read_is_seen_soon(item, repeated):
+    """A pattern that tries all ways to cut it would not come to an end."""
+    text = item + repeated * 5_000 + "@,"
+    assert boolean_item(text) is None
+    assert count_item(text) is None
+    assert string_or_word(text) is None

@@ -269,6 +269,24 @@ def test_odd_revision_ids_go_through_everything(store: Store) -> None:
         assert not record.whole
 
 
+@pytest.mark.parametrize(("newest", "limit"), [(1, 1000), (5, 1000), (72, 1000), (73, 1000), (300, 1000), (300, 150)])
+def test_a_revision_is_found_without_the_tree(store: Store, newest: int, limit: int) -> None:
+    db = store.create(revs_limit=limit)
+    store.replicate(db, "a", *line(newest, 1))
+    for _ in range(3):
+        update(store, db, "a", b"{}")
+    for branch in ((), (rev(2, "b"), rev(1, "b")), (Rev(3, b"odd"),)):
+        if branch:
+            store.replicate(db, "a", *branch)
+        nodes = store.tree(db, "a").nodes
+        asked = [*nodes, *line(newest + 5, 1), *line(newest + 5, 1, "f"), Rev(0, b"x"), Rev(2**70, b"odd"), *branch]
+        with store.read() as txn:
+            record = documents.get_record(txn, db, "a")
+            assert record is not None
+            found = [documents.has_revision(txn, db, record, each) for each in asked]
+        assert found == [each in nodes for each in asked]
+
+
 def test_an_old_revision_that_is_a_leaf_again_has_a_body(store: Store) -> None:
     db = store.create()
     store.replicate(db, "a", rev(1, "a"), body=b'{"old":1}')

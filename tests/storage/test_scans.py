@@ -88,3 +88,51 @@ def test_changes_come_in_the_order_of_their_last_edits(store: Store) -> None:
     assert seqs(after=2, before=4) == [(3, "c")]
     assert seqs(after=2, descending=True, before=4) == [(3, "c")]
     assert seqs(after=4) == seqs(after=4, descending=True) == []
+
+
+def conflicted(store: Store, db: int, *doc_ids: str) -> None:
+    """Make each of these a document with three live leaves and a deleted one."""
+    for doc_id in doc_ids:
+        for letter in "abc":
+            store.replicate(db, doc_id, rev(1, letter))
+        store.replicate(db, doc_id, rev(2, "z"), deleted=True)
+
+
+def test_conflicts_are_told_with_their_place_and_their_live_leaves(store: Store, db: int) -> None:
+    conflicted(store, db, "d")
+    store.replicate(db, "e", rev(2, "q"), deleted=True)
+    with store.read() as txn:
+        [found] = scans.scan_conflicts(txn, db)
+        record = documents.get_record(txn, db, "d")
+        assert record is not None
+        assert found == (("d", str(rev(1, "c")), False, record.body_seq), 3, record.seq)
+        assert [seq for seq, _ in scans.changes_at(txn, db, [found.seq])] == [record.seq]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 64])
+@pytest.mark.parametrize("descending", [False, True])
+def test_every_range_of_conflicts(store: Store, db: int, descending: bool, at_once: int) -> None:
+    among = ["a", LONG, LONG + "x", "e"]
+    conflicted(store, db, *among)
+    probes = [None, "", "a", "b", LONG, LONG + "a", LONG + "x", "d", "e", "\U0010ffff"]
+    for start, end in product(probes, repeat=2):
+        for options in ({}, {"inclusive_start": False}, {"inclusive_end": False}):
+            wanted = [
+                doc_id
+                for doc_id in scan(store, db, start=start, end=end, descending=descending, deleted=True, **options)
+                if doc_id in among
+            ]
+            with store.read() as txn:
+                found = scans.scan_conflicts(
+                    txn, db, start=start, end=end, descending=descending, at_once=at_once, **options
+                )
+                assert [row.document[0] for row in found] == wanted
+
+
+def test_changes_at_some_places(store: Store) -> None:
+    db = store.create("db")
+    store.put(db, "a", "b", "c")
+    with store.read() as txn:
+        for at_once in (1, 2, 64):
+            found = scans.changes_at(txn, db, [3, 9, 1], at_once)
+            assert [(seq, rows.change_id(row)) for seq, row in found] == [(3, "c"), (1, "a")]
