@@ -34,8 +34,11 @@ OUTSIDE = {
     "docstore.core": {"msgspec", "icu"},
     "docstore.storage": {"lmdb", "msgpack", "msgspec"},
     "docstore.database": {"msgspec"},
-    "docstore.httpd": {"aiohttp", "msgspec", "multidict", "python_multipart", "yarl"},
+    "docstore.replication": {"aiohttp", "msgspec", "yarl"},
+    "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
     "docstore.testing": {"uvloop"},
+    "docstore.client": {"aiohttp", "yarl"},
+    "docstore.lab": {"jinja2"},
     "docstore.pytest_plugin": {"pytest"},
     "docstore.cli": {"aiohttp", "click", "rich", "uvloop", "yarl"},
 }
