@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from docstore.core.attachment import AttachmentSpec, parse_attachments
+from docstore.core.conditions import Condition
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.rev import HASH_BYTES, MAX_GENERATION_DIGITS, Rev, id_from_text, parse_rev
 from docstore.core.revision_hash import REPLICATION_MEMBERS, body_members, encode_term
@@ -33,7 +34,7 @@ class Document:
     ``rev`` is the revision that the document names: an edit's parent, or with new_edits=false the revision itself. It
     is the first of ``path``, which goes on with its ancestors, newest first, as far as ``_revisions`` tells them.
     ``body`` is the compact JSON text of the members that are stored and hashed, ``term`` their external term.
-    ``attachments`` stand in the order in which they are hashed.
+    ``attachments`` stand in the order in which they are hashed. ``condition`` is what the request states beside.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Document:
     term: bytes
     path: tuple[Rev, ...] = ()
     attachments: tuple[AttachmentSpec, ...] = ()
+    condition: Condition | None = None
 
 
 def parse_document(
@@ -51,8 +53,9 @@ def parse_document(
     doc_id: str | None = None,
     limits: Limits,
     new_id: Callable[[], str] | None = None,
+    hashed: bool = True,
 ) -> Document:
-    """The document that decoded JSON describes.
+    """The document that decoded JSON describes. ``hashed`` False leaves out its ``term``: a revision that is there.
 
     ``doc_id``, from a request's path, goes before ``_id`` (which must be valid nevertheless); ``new_id`` makes the id
     of a document that has neither. Raises BadRequest for what is no object, IllegalDocId, DocValidation for members
@@ -78,7 +81,8 @@ def parse_document(
         if doc_id.startswith(LOCAL_PREFIX):  # CouchDB looks at those of a ``_local`` document, and drops them
             attachments = ()
     path = draft.path
-    return Document(doc_id, path[0] if path else None, draft.deleted, text, encode_term(body), path, attachments)
+    term = encode_term(body) if hashed else b""
+    return Document(doc_id, path[0] if path else None, draft.deleted, text, term, path, attachments)
 
 
 @dataclass(slots=True)
@@ -158,6 +162,12 @@ def validate_doc_id(doc_id: object, limits: Limits) -> str:
     if doc_id[0] == "_" and not doc_id.startswith((DESIGN_PREFIX, LOCAL_PREFIX)):
         raise IllegalDocId
     return doc_id
+
+
+def revisions_member(path: Sequence[Rev]) -> bytes:
+    """The text of the member ``"_revisions":{...}`` of a revision with this path, newest first."""
+    ids = b",".join([encode_string(each.id_text) for each in path])
+    return b'"_revisions":{"start":%d,"ids":[%b]}' % (path[0].generation, ids)
 
 
 def quote_id(doc_id: str) -> bytes:

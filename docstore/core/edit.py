@@ -27,6 +27,9 @@ Most documents have one leaf, and most edits extend it or make a new document. T
 alone, the tree is not loaded. A replicated extension is taken so too, where its path cannot reach below what is stored;
 ancestors older than the parent are then not compared, which only forged ones could tell from the long way.
 
+A **condition** that the request states (``conditions.py``) is met by the winner if it is live, or else by nothing there
+being; it is looked at first (``meet_condition``). If it names revisions, an edit without a parent changes the winner.
+
 A single DELETE asks ``refuse_delete`` first, since it answers 404 where the rule would create or conflict; a
 ``_deleted`` document in PUT, POST or ``_bulk_docs`` does not ask, and may create a deleted document.
 
@@ -39,6 +42,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from docstore.core.attachment import Attachment, EditAttachment, Stub, resolve, term_of
+from docstore.core.conditions import Condition, rev_etag
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import NIL, new_revision
 from docstore.core.revtree import EMPTY, Arrival, RevTree, receive
@@ -55,6 +59,7 @@ class Edit(NamedTuple):
     ``settle_attachments`` has resolved them, which also gives ``attachments_term``.
     ``path`` is what the sender tells of the history, newest first: of a replicated edit the revision itself and its
     ancestors (at least itself), of an interactive edit the parent and its ancestors, or nothing.
+    ``condition`` is for ``meet_condition``, which comes before all else.
     """
 
     id: str
@@ -65,6 +70,7 @@ class Edit(NamedTuple):
     attachments_term: bytes = NIL
     path: tuple[Rev, ...] = ()
     attachments: tuple[EditAttachment, ...] = ()
+    condition: Condition | None = None
 
 
 class Head(NamedTuple):
@@ -131,6 +137,20 @@ Outcome = Create | Extend | Rewrite | Unchanged | Rejected
 LoadTree = Callable[[], RevTree]
 LoadAttachments = Callable[[Rev], Iterable[Attachment]]
 """The attachments of a leaf."""
+
+
+def meet_condition(head: Head | None, parent: Rev | None, condition: Condition | None) -> Rev | None:
+    """The revision that an edit of ``parent`` changes: the winner, if the condition names that and the edit none.
+
+    Raises PreconditionFailed.
+    """
+    if condition is None:
+        return parent
+    if head is None or head.deleted:
+        condition.check()
+        return parent
+    condition.check(rev_etag(head.winner))
+    return head.winner if parent is None and condition.match is not None else parent
 
 
 def settle_attachments(

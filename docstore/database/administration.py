@@ -7,6 +7,7 @@ are swept step by step.
 
 from typing import Final
 
+from docstore.core.conditions import content_etag
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.database.commands import (
     CompactDatabase,
@@ -66,8 +67,10 @@ def compact(txn: GroupTransaction, command: CompactDatabase) -> int | None:
 
 
 def set_security(txn: GroupTransaction, command: SetSecurity) -> None:
-    """Replace the security object. Raises DatabaseNotFound."""
+    """Replace the security object. Raises DatabaseNotFound, PreconditionFailed."""
     state = databases.get_state(txn, command.database)
+    if command.condition is not None:
+        command.condition.check(content_etag(security_text(txn, command.database)))
     databases.set_property(txn, command.database, state, keys.PROPERTY_SECURITY, command.security)
     databases.put_state(txn, command.database, state)
 
@@ -90,11 +93,16 @@ def set_purged_infos_limit(txn: GroupTransaction, command: SetPurgedInfosLimit) 
 # --- before it --------------------------------------------------------------------------------------------------
 
 
-def read_security(txn: ReadTransaction, number: int) -> dict[str, JsonValue]:
-    """The security object; CouchDB's default for a database that never got one. Raises DatabaseNotFound."""
-    databases.get_state(txn, number)
+def security_text(txn: ReadTransaction, number: int) -> bytes:
+    """The security object as JSON text; CouchDB's default for a database that never got one."""
     stored = databases.get_property(txn, number, keys.PROPERTY_SECURITY)
-    security = decode(DEFAULT_SECURITY if stored is None else stored)
+    return DEFAULT_SECURITY if stored is None else stored
+
+
+def read_security(txn: ReadTransaction, number: int) -> dict[str, JsonValue]:
+    """The security object. Raises DatabaseNotFound."""
+    databases.get_state(txn, number)
+    security = decode(security_text(txn, number))
     if not isinstance(security, dict):
         raise TypeError(f"the security object of database {number} is no object")
     return security

@@ -4,6 +4,7 @@ Owns their revisions, ``0-N``: a write makes N one more than that of the revisio
 with what is stored (``couch_db_updater:increment_local_doc_revs``). A deletion answers ``0-0``.
 """
 
+from docstore.core.conditions import Condition, content_etag
 from docstore.core.document import LOCAL_PREFIX, Document, splice
 from docstore.core.rev import HASH_BYTES, Rev
 from docstore.database.commands import DeleteLocal, PutLocal
@@ -29,16 +30,18 @@ def is_local(doc_id: str) -> bool:
 
 
 def put(txn: GroupTransaction, command: PutLocal) -> int:
-    """Write one; its number. Raises DatabaseNotFound."""
+    """Write one; its number. Raises DatabaseNotFound, PreconditionFailed."""
     state = get_state(txn, command.database)
+    _check(txn, command.database, command.doc_id, command.condition)
     local.put_local(txn, command.database, state, name_of(command.doc_id), command.number, command.body)
     put_state(txn, command.database, state)
     return command.number
 
 
 def delete(txn: GroupTransaction, command: DeleteLocal) -> bool:
-    """Remove one; whether it was there. Raises DatabaseNotFound."""
+    """Remove one; whether it was there. Raises DatabaseNotFound, PreconditionFailed."""
     state = get_state(txn, command.database)
+    _check(txn, command.database, command.doc_id, command.condition)
     found = local.delete_local(txn, command.database, state, name_of(command.doc_id))
     if found:
         put_state(txn, command.database, state)
@@ -51,9 +54,13 @@ def delete(txn: GroupTransaction, command: DeleteLocal) -> bool:
 def write_command(database: int, document: Document) -> PutLocal | DeleteLocal:
     """The command that writes a ``_local`` document. Raises CouchDB's answer to a revision that is not ``0-N``."""
     if document.deleted:
-        return DeleteLocal(database, document.id)
-    number = FIRST if document.rev is None else _number(document.rev) + 1
-    return PutLocal(database, document.id, number, document.body)
+        return DeleteLocal(database, document.id, document.condition)
+    return PutLocal(database, document.id, _next_number(document), document.body, document.condition)
+
+
+def next_rev(document: Document) -> Rev:
+    """The revision that the command of ``write_command`` makes. Raises as that."""
+    return rev_of(DELETED if document.deleted else _next_number(document))
 
 
 def rev_of(number: int) -> Rev:
@@ -87,6 +94,17 @@ def text_of(doc_id: str, row: LocalRow) -> bytes:
 def name_of(doc_id: str) -> str:
     """The id as the store has it, without ``_local/``."""
     return doc_id.removeprefix(LOCAL_PREFIX)
+
+
+def _check(txn: ReadTransaction, database: int, doc_id: str, condition: Condition | None) -> None:
+    """Raises PreconditionFailed. A ``_local`` document's tag is that of its text, as its revisions may repeat."""
+    if condition is not None:
+        row = local.get_local(txn, database, name_of(doc_id))
+        condition.check(*(() if row is None else (content_etag(text_of(doc_id, row)),)))
+
+
+def _next_number(document: Document) -> int:
+    return FIRST if document.rev is None else _number(document.rev) + 1
 
 
 def _number(rev: Rev) -> int:

@@ -1,23 +1,26 @@
 """``_local`` documents: kept beside the others, never replicated, without history.
 
 Owns their statuses and ETags; the ETag tells of the content, since revisions may repeat (``couch_httpd:doc_etag``).
+Conditions are about that ETag, and name no revision: If-Match and If-None-Match are those of RFC 9110.
 """
 
-from docstore.core.document import splice, validate_doc_id
+from dataclasses import replace
+
+from docstore.core.answers import written_json
+from docstore.core.conditions import content_etag
+from docstore.core.document import EMPTY_BODY, Document, splice, validate_doc_id
+from docstore.core.rev import Rev
 from docstore.database.database import EditResult
+from docstore.database.local_docs import DELETED, next_rev, rev_of
+from docstore.database.reply_forms import WrittenForm
 from docstore.errors import NotFound
-from docstore.httpd.batch import write_later
+from docstore.httpd.batch import accepted
+from docstore.httpd.conditions import is_unchanged, write_condition
 from docstore.httpd.document_bodies import read_document
-from docstore.httpd.document_params import chosen_rev, document_query, with_parent
-from docstore.httpd.document_replies import (
-    accepted_reply,
-    document_reply,
-    location_header,
-    written_json,
-    written_rev,
-)
+from docstore.httpd.document_params import document_query, with_rev
+from docstore.httpd.document_replies import location_header, written_rev
 from docstore.httpd.open_revs import open_revs_reply
-from docstore.httpd.replies import Reply, content_etag, raw_json_reply
+from docstore.httpd.replies import Reply, not_modified, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 
@@ -31,19 +34,23 @@ async def get_local(request: Request) -> Reply | StreamReply:
     if query.options.rev is not None and not query.options.latest:
         raise NotFound
     opened = database.open_doc(request.doc_id)
-    return document_reply(request, opened.json, content_etag(opened.json))
+    etag = content_etag(opened.json)
+    return not_modified(etag) if is_unchanged(request, etag) else raw_json_reply(opened.json, etag=etag)
 
 
 async def put_local(request: Request) -> Reply:
-    """``PUT /{db}/_local/{id}``: written whatever revision is named."""
+    """``PUT /{db}/_local/{id}``: written whatever revision is named, if the request's condition holds."""
     database = request.database()
     query = document_query(request)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
-    document = with_parent(request, await read_document(request, doc_id), query.options.rev)
+    condition = write_condition(request)
+    document = with_rev(await read_document(request, doc_id), query.options.rev)
+    document = replace(document, condition=condition)
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, _form(request, document))
     write = database.update_doc(document)
-    if query.batch:
-        await write_later(doc_id, write)
-        return accepted_reply(doc_id)
+    if query.batch and request.ticket is None:
+        return await accepted(document, write)
     result = await write
     return _written(request, result, document.body, deleted=document.deleted)
 
@@ -52,9 +59,12 @@ async def delete_local(request: Request) -> Reply:
     """``DELETE /{db}/_local/{id}``: gone whatever revision is named, if it was there."""
     database = request.database()
     database.open_doc(request.doc_id)  # CouchDB looks for the document before it looks at the revision
-    rev = chosen_rev(request, document_query(request).options.rev)
-    result = await database.delete_doc(request.doc_id, rev)
-    return _written(request, result, b"{}", deleted=True, location=False)
+    rev = document_query(request).options.rev
+    condition = write_condition(request)
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, _form_of_deletion(request))
+    result = await database.delete_doc(request.doc_id, rev, condition)
+    return _written(request, result, EMPTY_BODY, deleted=True, location=False)
 
 
 def _written(request: Request, result: EditResult, body: bytes, *, deleted: bool, location: bool = True) -> Reply:
@@ -63,5 +73,21 @@ def _written(request: Request, result: EditResult, body: bytes, *, deleted: bool
         written_json(doc_id, rev),
         200 if deleted else 201,
         headers=location_header(request, doc_id) if location else (),
-        etag=content_etag(splice(doc_id, rev, deleted, body)),
+        etag=_etag(doc_id, rev, body, deleted=deleted),
     )
+
+
+def _form(request: Request, document: Document) -> WrittenForm:
+    """What is remembered of a PUT; its revision is known before it is written."""
+    doc_id, deleted = request.doc_id, document.deleted
+    etag = _etag(doc_id, next_rev(document), document.body, deleted=deleted)
+    return WrittenForm(doc_id, 200 if deleted else 201, location_header(request, doc_id), etag)
+
+
+def _form_of_deletion(request: Request) -> WrittenForm:
+    etag = _etag(request.doc_id, rev_of(DELETED), EMPTY_BODY, deleted=True)
+    return WrittenForm(request.doc_id, 200, etag=etag, must_exist=True)
+
+
+def _etag(doc_id: str, rev: Rev, body: bytes, *, deleted: bool) -> str:
+    return content_etag(splice(doc_id, rev, deleted, body))
