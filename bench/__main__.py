@@ -18,6 +18,7 @@ from bench.servers import Target
 from docstore.storage.blob_rows import CHUNK_BYTES
 
 ROUNDS = 5
+CONFLICTS = 50
 
 
 class Run:
@@ -104,6 +105,12 @@ class Run:
             Row("GET beside steady _bulk_docs, p99", "ms", beside, less_is_better=True),
         ]
 
+    def conflicts(self) -> list[Row]:
+        """All of ``_conflicts``, where few documents among many are in conflict. A CouchDB has no such listing."""
+        taken = questions.conflict_listing(self.docstore, self.count, CONFLICTS, 50) * 1_000
+        what = f"_conflicts: {CONFLICTS} documents of {self.count:,}"
+        return [Row(what, "ms", {self.docstore.name: taken}, less_is_better=True)]
+
     def attachments(self) -> list[Row]:
         """Attachments of 20 MB, beside LMDB writing the same chunks and aiohttp streaming the same bytes."""
         plain = {target.name: attachments.puts(target, "application/octet-stream") for target in self.targets}
@@ -139,7 +146,8 @@ class Run:
 @click.option("--peer", help="URL of another server to ask the same of (credentials may stand in it).")
 @click.option("--quick", is_flag=True, help="Short loads and 20,000 documents instead of 100,000.")
 @click.option(
-    "--only", help="Only the questions whose name has this word: reads writes feeds waiting attachments footprint."
+    "--only",
+    help="Only the questions whose name has this word: reads writes feeds waiting conflicts attachments footprint.",
 )
 def main(peer: str | None, quick: bool, only: str | None) -> None:
     """Measure docstore and print a Markdown table of figures and ratios."""
@@ -152,7 +160,16 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             targets.append(servers.peer(peer))
         run = Run(folder, targets, quick)
         rows: list[Row] = []
-        for question in (run.reads, run.writes, run.feeds, run.waiting, run.attachments, run.footprint):
+        questions_asked = (
+            run.reads,
+            run.writes,
+            run.feeds,
+            run.waiting,
+            run.conflicts,
+            run.attachments,
+            run.footprint,
+        )
+        for question in questions_asked:
             if only is None or only in question.__name__:
                 click.echo(f"... {question.__name__}", err=True)
                 rows += question()

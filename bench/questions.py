@@ -3,6 +3,7 @@
 Owns what is asked of a server and how it is counted. Servers are started and ended by the caller.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -131,6 +132,34 @@ def whole_changes_feed(target: Target, count: int, query: str = "") -> float:
     if rows != count:
         raise RuntimeError(f"_changes gave {rows} rows of {count}")
     return rows / taken
+
+
+def conflict_listing(target: Target, count: int, conflicts: int, times: int) -> float:
+    """Median seconds for all rows of ``_conflicts``, of so many documents in conflict among ``count``."""
+    name = f"{DATABASE}_conflicts"
+    create(target, name)
+    for body in documents.bulk_bodies(count, BATCH):
+        target.once("POST", f"/{name}/_bulk_docs", json.loads(body))
+    leaves = [
+        {
+            "_id": f"doc{number:08d}",
+            "_rev": f"2-{letter * 32}",
+            "_revisions": {"start": 2, "ids": [letter * 32, "0" * 32]},
+        }
+        for number in range(0, count, count // conflicts)
+        for letter in "ab"
+    ]
+    target.once("POST", f"/{name}/_bulk_docs", {"docs": leaves, "new_edits": False})
+    connection = target.connection()
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        status, reply = target.request(connection, "GET", f"/{name}/_conflicts")
+        taken.append(time.perf_counter() - began)
+        if status != 200 or reply.count(b'"key"') != conflicts:
+            raise RuntimeError(f"_conflicts answered {status} with {reply.count(b'key')} rows")
+    connection.close()
+    return sorted(taken)[len(taken) // 2]
 
 
 def long_poll_wake_up(target: Target, times: int) -> float:

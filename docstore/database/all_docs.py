@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
 from docstore.database.all_docs_rows import RowWriter
+from docstore.database.conflicts import count_conflicts, is_conflicted, scan_range
 from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.key_range import UNSET, KeyRange, Unset, read_range
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
@@ -21,7 +22,8 @@ from docstore.storage.counted import live_before, live_between
 from docstore.storage.databases import get_state
 from docstore.storage.local import scan_local
 from docstore.storage.rows import DatabaseState
-from docstore.storage.scans import scan_documents
+from docstore.storage.scans import DocRow, scan_documents
+from docstore.storage.tables import ReadTransaction
 
 if TYPE_CHECKING:
     from docstore.database.database import Database
@@ -43,7 +45,11 @@ class Namespace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AllDocsQuery:
-    """What is listed. Keys are JSON values; ``keys`` excludes ``key``, ``start_key`` and ``end_key``."""
+    """What is listed. Keys are JSON values; ``keys`` excludes ``key``, ``start_key`` and ``end_key``.
+
+    ``conflicts_only``: documents with more than one live leaf, and none of the others is looked at; of ``keys`` only
+    those of such documents are answered. ``total_rows`` then counts them, and there is no offset.
+    """
 
     keys: tuple[JsonValue, ...] | None = None
     key: JsonValue | Unset = UNSET
@@ -58,6 +64,7 @@ class AllDocsQuery:
     update_seq: bool = False
     attachments: bool = False
     att_encoding_info: bool = False
+    conflicts_only: bool = False
     namespace: Namespace = Namespace.ALL
 
 
@@ -147,13 +154,20 @@ class _Listing:
     def _open_rows(self) -> Iterator[Row | None]:
         if self._query.keys is not None:
             return self._rows_of_keys(self._query.keys)
-        if self._range.empty:
+        local = self._query.namespace is Namespace.LOCAL
+        if self._range.empty or (local and self._query.conflicts_only):  # local documents have no conflicts
             return iter(())
-        return self._rows_of_local() if self._query.namespace is Namespace.LOCAL else self._rows_of_documents()
+        return self._rows_of_local() if local else self._rows_of_documents()
 
     def _rows_of_documents(self) -> Iterator[Row | None]:
-        txn, limits = self._snapshot.current, self._range
-        for row in scan_documents(
+        txn = self._snapshot.current
+        for row in self._conflicted(txn) if self._query.conflicts_only else self._documents(txn):
+            self._last = row[0]
+            yield None if self._skips() else self._writer.document_row(txn, row)
+
+    def _documents(self, txn: ReadTransaction) -> Iterator[DocRow]:
+        limits = self._range
+        return scan_documents(
             txn,
             self._number,
             start=limits.start if self._last is None else self._last,
@@ -161,9 +175,11 @@ class _Listing:
             descending=limits.descending,
             inclusive_start=self._last is None,
             inclusive_end=limits.inclusive_end,
-        ):
-            self._last = row[0]
-            yield None if self._skips() else self._writer.document_row(txn, row)
+        )
+
+    def _conflicted(self, txn: ReadTransaction) -> Iterator[DocRow]:
+        for found in scan_range(txn, self._number, self._range, self._last, self._left, self._to_skip):
+            yield found.document
 
     def _rows_of_local(self) -> Iterator[bytes | None]:
         limits, last = self._range, self._last
@@ -183,12 +199,18 @@ class _Listing:
     def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[Row | None]:
         local = self._query.namespace is Namespace.LOCAL
         for key in reversed(keys) if self._query.descending else keys:
-            if not _is_answered(key, self._query.namespace) or self._skips():
+            if not self._is_answered(key) or self._skips():
                 yield None
             elif local:
                 yield self._writer.local_key_row(self._snapshot.current, str(key))
             else:
                 yield self._writer.key_row(self._snapshot.current, key)
+
+    def _is_answered(self, key: JsonValue) -> bool:
+        """Whether a key of ``keys`` is answered at all."""
+        if not _is_within(key, self._query.namespace):
+            return False
+        return not self._query.conflicts_only or is_conflicted(self._snapshot.current, self._number, key)
 
     def _skips(self) -> bool:
         if not self._to_skip:
@@ -202,6 +224,10 @@ class _Listing:
         match self._query.namespace:
             case Namespace.LOCAL:
                 return None
+            case Namespace.DESIGN if self._query.conflicts_only:
+                return count_conflicts(self._snapshot.current, self._number, DESIGN_PREFIX, DESIGN_END)
+            case Namespace.ALL if self._query.conflicts_only:
+                return state.conflict_count
             case Namespace.DESIGN:
                 return live_between(self._snapshot.current, self._number, DESIGN_PREFIX, DESIGN_END)
             case Namespace.ALL:
@@ -210,7 +236,7 @@ class _Listing:
     def _count_before(self, state: DatabaseState) -> int | None:
         """CouchDB's ``offset``: the live documents before the first row, in the direction of reading."""
         total = self.total_rows
-        if total is None or self._query.keys is not None:
+        if total is None or self._query.keys is not None or self._query.conflicts_only:
             return None
         txn, limits = self._snapshot.current, self._range
         if limits.past_end:
@@ -241,8 +267,8 @@ def _range_of(query: AllDocsQuery) -> KeyRange:
             return limits.within(LOCAL_PREFIX, LOCAL_END)
 
 
-def _is_answered(key: JsonValue, namespace: Namespace) -> bool:
-    """Whether a key of ``keys`` is answered at all."""
+def _is_within(key: JsonValue, namespace: Namespace) -> bool:
+    """Whether a key names a document of these."""
     match namespace:
         case Namespace.ALL:
             return True

@@ -37,11 +37,11 @@ class RowWriter:
         self._view = attachments
         self._open_blob = open_blob
 
-    def document_row(self, txn: ReadTransaction, row: DocRow) -> Row:
-        """The row of a document."""
+    def document_row(self, txn: ReadTransaction, row: DocRow, more: bytes = b"") -> Row:
+        """The row of a document, with ``more`` in its value: JSON members, a comma before each."""
         doc_id, rev, deleted, body_seq = row
         quoted = encode_string(doc_id)
-        text = b'{"id":%b,"key":%b,"value":{"rev":%b' % (quoted, quoted, encode_string(rev))
+        text = b'{"id":%b,"key":%b,"value":{"rev":%b%b' % (quoted, quoted, encode_string(rev), more)
         if deleted:
             return text + (b',"deleted":true},"doc":null}' if self._include_docs else b',"deleted":true}}')
         if not self._include_docs:

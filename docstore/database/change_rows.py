@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.rev import Rev
+from docstore.database.conflicts import is_conflicted
 from docstore.database.document_text import (
     AttachmentView,
     DocumentText,
@@ -47,6 +48,7 @@ class RowWriter:
     """Writes the rows of one feed; the parameters are those of ``ChangesQuery``.
 
     ``ids``    the only documents that have a row, None for all
+    ``conflicts_only``  those with more than one live leaf alone have a row
     ``plain``  whether ``plain_rows`` is all that is needed
     ``attachments``  what is shown of them, None for stubs; ``open_blob`` opens those that are to be streamed
     """
@@ -58,6 +60,7 @@ class RowWriter:
         *,
         style: Style,
         ids: Set[str] | None,
+        conflicts_only: bool = False,
         include_docs: bool,
         conflicts: bool,
         filter: DocumentFilter | None,
@@ -65,11 +68,12 @@ class RowWriter:
         attachments: AttachmentView | None = None,
         open_blob: OpenBlob | None = None,
     ) -> None:
-        self.plain = ids is None and filter is None and not include_docs
+        self.plain = ids is None and filter is None and not include_docs and not conflicts_only
         self._database = database
         self._tail = f'-{opaque}",'.encode()
         self._all_leaves = style is Style.ALL_DOCS
         self._ids = ids
+        self._conflicts_only = conflicts_only
         self._include_docs = include_docs
         self._conflicts = conflicts
         self._filter = filter
@@ -89,6 +93,10 @@ class RowWriter:
     def row(self, txn: ReadTransaction, seq: int, value: bytes, shown: int | None) -> Row | None:
         """One row, None if it is filtered out. ``shown`` is the sequence that it shows, None for null."""
         if self._ids is not None and change_id(value) not in self._ids:
+            return None
+        if self._conflicts_only and not (
+            value[0] & CHANGE_OTHERS and is_conflicted(txn, self._database, change_id(value))
+        ):
             return None
         text = change_text(value, self._all_leaves)
         document: DocumentText | None = None

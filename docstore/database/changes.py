@@ -8,7 +8,8 @@ beside a busy writer. It is read in slices; when it lasts longer than a snapshot
 document that changed meanwhile has moved beyond the end, where the next pass finds it.
 
 Filters that name documents (``doc_ids``, ``design``) look these up, as CouchDB does, and count the rows not looked at
-as ``pending``; other filters look at every row.
+as ``pending``; other filters look at every row. With ``conflicts_only`` the documents in conflict are looked for in
+their own table if they are few among the rows to be read; what is told is the same.
 """
 
 from asyncio import get_running_loop, sleep
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from docstore.core.document import DESIGN_PREFIX
 from docstore.database.all_docs import DESIGN_END
 from docstore.database.change_rows import DocumentFilter, DocumentProjection, RowWriter, Style
+from docstore.database.conflicts import MAX_SEARCHED, ConflictSearch
 from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import DatabaseNotFound
@@ -28,7 +30,8 @@ from docstore.storage.counted import rows_after
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_records
 from docstore.storage.keys import pack_seq_key, seq_of
-from docstore.storage.scans import scan_changes, scan_documents
+from docstore.storage.rows import DatabaseState
+from docstore.storage.scans import changes_at, scan_changes, scan_documents
 from docstore.storage.tables import ReadTransaction
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ __all__ = [
     "follow_changes",
     "read_changes",
 ]
+
+LOOKUP_COST: Final = 8
+"""To find the row of a document in conflict costs as much as to look at so many rows."""
 
 MAX_LOOKUPS: Final = 100
 """Up to so many ``doc_ids`` are looked up; more are found by reading all rows (CouchDB's
@@ -59,6 +65,7 @@ class ChangesQuery:
     ``since``       a number from ``Database.parse_since``; ignored when ``descending``, as in CouchDB
     ``doc_ids``     these documents alone (filter ``_doc_ids``)
     ``design``      design documents alone (filter ``_design``)
+    ``conflicts_only``  documents with more than one live leaf alone, beside any filter
     ``filter``      gets each revision's document as parsed JSON, with ``_id``, ``_rev`` and ``_deleted``
     ``projection``  what stands in ``doc`` instead of the document (``fields`` of ``_selector``)
     ``seq_interval``  only every n-th row carries its sequence, the others null
@@ -74,6 +81,7 @@ class ChangesQuery:
     att_encoding_info: bool = False
     doc_ids: Set[str] | None = None
     design: bool = False
+    conflicts_only: bool = False
     filter: DocumentFilter | None = None
     projection: DocumentProjection | None = None
     seq_interval: int | None = None
@@ -168,6 +176,7 @@ class _Pass:
             database.opaque,
             style=query.style,
             ids=None if few else query.doc_ids,
+            conflicts_only=query.conflicts_only,
             include_docs=query.include_docs,
             conflicts=query.conflicts,
             filter=query.filter,
@@ -181,6 +190,7 @@ class _Pass:
         self._before = self._end + 1
         self._pending = 0
         self._source: Iterator[tuple[int, bytes]] = iter(())
+        self._search = self._search_of(state)
         self._open_source(first=True)
 
     def next_slice(self) -> tuple[ChangesSlice, bool]:
@@ -192,14 +202,23 @@ class _Pass:
         size = 0
         clock = SliceClock()
         while self._left:
+            if self._search is not None and not self._search.done:
+                if not self._search.go_on(clock):
+                    break
+                self._open_source(first=False)
             read = self._read_chunk(rows, seqs, clock)
             if read is None:
                 if not self._query.descending:
                     self._last = max(self._last, self._end)
-                return ChangesSlice(rows, seqs, self._last, self._pending), True
+                elif self._search is not None:
+                    first = next(scan_changes(self._snapshot.current, self._number), None)
+                    self._last = self._last if first is None else first[0]
+                return ChangesSlice(rows, seqs, self._last, self._pending if self._search is None else 0), True
             size += read
             if size > SLICE_BYTES or clock.over:
                 break
+        if self._search is not None:
+            self._pending = self._rows_left()
         return ChangesSlice(rows, seqs, self._last, self._pending), self._left == 0
 
     def _read_chunk(self, rows: list[Row], seqs: list[int | None], clock: SliceClock) -> int | None:
@@ -241,17 +260,37 @@ class _Pass:
     def _open_source(self, *, first: bool) -> None:
         """Begin, or go on behind the last row read, on the present snapshot. Raises DatabaseNotFound."""
         txn, number, query = self._snapshot.current, self._number, self._query
-        state = get_state(txn, number)
+        get_state(txn, number)  # a database that is gone says so
         after, before = self._last, self._end + 1
         if query.descending:
             after, before = 0, self._before
         if self._looks_up:
             self._source = self._look_up(txn, after, before)
+        elif self._search is not None and not self._search.done:
+            self._search.begin(txn)
+        elif self._search is not None:
+            seqs = [seq for seq in self._search.seqs if after < seq < before]
+            self._source = changes_at(txn, number, seqs[::-1] if query.descending else seqs)
         else:
             self._source = scan_changes(txn, number, after=after, before=before, descending=query.descending)
         if first or not self._looks_up:
-            rows_behind = rows_after(txn, number, state, before - 1 if query.descending else after)
-            self._pending = state.doc_count + state.doc_del_count - rows_behind if query.descending else rows_behind
+            self._pending = self._rows_left()
+
+    def _rows_left(self) -> int:
+        """How many rows there are that were not looked at yet, told or not."""
+        txn, number = self._snapshot.current, self._number
+        state = get_state(txn, number)
+        if self._query.descending:
+            return state.doc_count + state.doc_del_count - rows_after(txn, number, state, self._before - 1)
+        return rows_after(txn, number, state, self._last)
+
+    def _search_of(self, state: DatabaseState) -> ConflictSearch | None:
+        """How documents in conflict are found; None if all rows are to be looked at, or others are looked up."""
+        query = self._query
+        if not query.conflicts_only or self._looks_up or state.conflict_count > MAX_SEARCHED:
+            return None
+        few = state.conflict_count * LOOKUP_COST <= self._rows_left()
+        return ConflictSearch(self._number) if few else None
 
     def _look_up(self, txn: ReadTransaction, after: int, before: int) -> Iterator[tuple[int, bytes]]:
         """The rows of the documents that the query names."""

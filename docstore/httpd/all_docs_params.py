@@ -38,6 +38,7 @@ _READINGS: dict[str, Callable[[JsonValue], int]] = {
     "inclusive_end": parse_boolean,
     "include_docs": parse_boolean,
     "conflicts": parse_boolean,
+    "conflicts_only": parse_boolean,
     "update_seq": parse_boolean,
     "attachments": parse_boolean,
     "att_encoding_info": parse_boolean,
@@ -57,6 +58,7 @@ _FIELDS = (
     "limit",
     "include_docs",
     "conflicts",
+    "conflicts_only",
     "update_seq",
     "attachments",
     "att_encoding_info",
@@ -144,7 +146,7 @@ def _query(request: Request, values: Values) -> AllDocsQuery:
         keys=None if keys is None else tuple(keys),
         start_key=values.get("start_key_docid", UNSET) if start_key is UNSET else start_key,
         end_key=values.get("end_key_docid", UNSET) if end_key is UNSET else end_key,
-        namespace=NAMESPACES[request.segments[1]],
+        namespace=NAMESPACES.get(request.segments[1], Namespace.ALL),
         **{name: values[name] for name in _FIELDS if name in values},
     )
 

@@ -7,6 +7,7 @@ Follows ``chttpd_db:handle_changes_req``.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from docstore.core.conditions import content_etag
 from docstore.database.changes import ChangesQuery, ChangesSlice, follow_changes, read_changes
 from docstore.database.database import Database
 from docstore.database.document_text import stream_text
@@ -14,7 +15,7 @@ from docstore.httpd.changes_filters import READ_FROM_BODY, Body, changes_filter
 from docstore.httpd.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming
 from docstore.httpd.changes_params import ChangesParams, Feed, changes_params, feed_of
 from docstore.httpd.chunking import chunked_reply
-from docstore.httpd.replies import Reply, content_etag, etag_matches, not_modified
+from docstore.httpd.replies import Reply, etag_matches, not_modified
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 
@@ -55,6 +56,7 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         att_encoding_info=params.att_encoding_info,
         doc_ids=chosen.doc_ids,
         design=chosen.design,
+        conflicts_only=params.conflicts_only,
         filter=chosen.filter,
         projection=chosen.projection,
         seq_interval=params.seq_interval,

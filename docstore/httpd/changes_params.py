@@ -17,7 +17,7 @@ from docstore.settings import Settings
 HEARTBEAT_NOT_POSITIVE = "The heartbeat value should be a positive integer (in milliseconds)."
 HEARTBEAT_NO_NUMBER = "Invalid heartbeat value. Expecting a positive integer value (in milliseconds)."
 LAST_EVENT_ID = "last-event-id"
-FLAGS = ("descending", "include_docs", "conflicts", "attachments", "att_encoding_info")
+FLAGS = ("descending", "include_docs", "conflicts", "conflicts_only", "attachments", "att_encoding_info")
 
 
 class Feed(StrEnum):
@@ -48,6 +48,7 @@ class ChangesParams:
     style: Style
     include_docs: bool
     conflicts: bool
+    conflicts_only: bool
     attachments: bool
     att_encoding_info: bool
     timeout: float
@@ -79,6 +80,7 @@ def changes_params(request: Request) -> ChangesParams:
         style=_style(values.get("style")),
         include_docs=flags["include_docs"],
         conflicts=flags["conflicts"],
+        conflicts_only=flags["conflicts_only"],
         attachments=flags["attachments"],
         att_encoding_info=flags["att_encoding_info"],
         timeout=_timeout(values.get("timeout"), settings),

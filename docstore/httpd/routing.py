@@ -6,9 +6,10 @@ what a route does. Follows ``chttpd:process_request`` (empty segments count for 
 
 The shapes: literal segments, ``{name}`` for any one segment, ``{doc}`` for one that is (the end of) a document id,
 ``{path...}`` at the end for one or more. ``_design%2F{doc}`` is a single segment that begins ``_design/`` once decoded.
+A literal behind ``{doc}`` goes before an attachment of that name.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from docstore.errors import MethodNotAllowed, NotFound
@@ -70,12 +71,13 @@ class Route:
         """The segments that ``{path...}`` stands for, with slashes between them."""
         return "/".join(segments[len(self.segments) :])
 
-    def matches(self, segments: Sequence[str]) -> bool:
-        """Whether these segments have the pattern's shape."""
+    def matches(self, segments: Sequence[str], start: int = 0) -> bool:
+        """Whether these segments have the pattern's shape; those before ``start`` are not looked at."""
         own = len(self.segments)
         if len(segments) <= own if self.has_rest else len(segments) != own:
             return False
-        return all(ours[0] == "{" or ours == theirs for ours, theirs in zip(self.segments, segments, strict=False))
+        pairs = zip(self.segments[start:], segments[start:], strict=False)
+        return all(ours[0] == "{" or ours == theirs for ours, theirs in pairs)
 
 
 def route(pattern: str, allow: str, **handlers: Handler) -> Route:
@@ -89,19 +91,23 @@ def open_route(pattern: str, allow: str, **handlers: Handler) -> Route:
 
 
 class Router:
-    """The rows, arranged by their first literal segment."""
+    """The rows, arranged by their first literal segment. ``once``: handlers of writes that heed idempotency keys."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], *, once: Collection[Handler] = frozenset()) -> None:
         self.routes = tuple(routes)
+        self.once = once
         self._plain: dict[str, Route] = {}
         self._of_server: dict[str, list[Route]] = {}
         self._of_database: dict[str, list[Route]] = {}
+        self._of_document: dict[str, Route] = {}
         self._encoded: list[tuple[str, Route]] = []
         for row in self.routes:
             if not row.below_database and row.segments:
                 self._of_server.setdefault(row.segments[0], []).append(row)
             elif len(row.segments) < 2 or row.segments[1] == DOCUMENT:
                 self._plain[row.pattern] = row
+                if len(row.segments) > 2:
+                    self._of_document[row.segments[2]] = row
             elif ENCODED_SLASH in row.segments[1]:
                 self._encoded.append((row.segments[1].removesuffix(DOCUMENT).replace(ENCODED_SLASH, "/"), row))
             else:
@@ -129,7 +135,10 @@ class Router:
             row = self._reserved(segments)
             if row is not None:
                 return row
-        return self._document if len(segments) == 2 else self._below_document
+        if len(segments) == 2:
+            return self._document
+        named = self._of_document.get(segments[2])
+        return named if named is not None and len(segments) == 3 else self._below_document
 
     def _reserved(self, segments: Sequence[str]) -> Route | None:
         """The row of an endpoint of a database, or of an id below ``_design`` or ``_local``."""
@@ -138,7 +147,7 @@ class Router:
         if row is not None:
             return row
         for prefix, encoded in self._encoded:
-            if second.startswith(prefix) and encoded.has_rest == (len(segments) > 2):
+            if second.startswith(prefix) and encoded.matches(segments, 2):
                 return encoded
         return None
 

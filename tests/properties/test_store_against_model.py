@@ -18,6 +18,8 @@ from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
 from docstore.database.all_docs import Namespace
 from docstore.database.changes import Style
+from docstore.database.conflicts import ConflictsQuery, read_conflicts
+from docstore.database.database import Database
 from docstore.database.reading import MissingRev, OpenOptions
 from docstore.errors import Conflict, DocumentDeleted, NotFound
 from docstore.node import Node
@@ -351,9 +353,31 @@ class Store(RuleBasedStateMachine):
             total, offset, rows = self.run(helpers.all_docs(database, start_key=doc_id, limit=1))
             assert (total, offset, [row["id"] for row in rows]) == (len(live), place, [doc_id])
         self.compare_changes()
+        self.compare_conflicts()
         assert self.run(helpers.ids(database, namespace=Namespace.LOCAL)) == sorted(model.local)
         for doc_id, (number, body) in model.local.items():
             assert decode(database.open_doc(doc_id).json) == {"_id": doc_id, "_rev": f"0-{number}", "n": body}
+
+    def compare_conflicts(self) -> None:
+        """The documents in conflict are those with more than one live leaf, by every way of asking."""
+        database = self.database
+        leaves = {doc_id: document.leaves() for doc_id, document in self.model.documents.items()}
+        wanted = {}
+        for doc_id in sorted(leaves, key=str.encode):
+            document = self.model.documents[doc_id]
+            live = [leaf for leaf in leaves[doc_id] if not document.revisions[leaf].deleted]
+            if len(live) > 1:
+                wanted[doc_id] = (list(map(str, live)), len(leaves[doc_id]) - len(live))
+        rows = self.run(listed_conflicts(database))
+        told = {
+            row["id"]: ([row["value"]["rev"], *row["value"]["conflicts"]], row["value"]["counts"]["deleted"])
+            for row in rows
+        }
+        assert list(told.items()) == list(wanted.items())
+        assert [row["value"]["counts"]["live"] for row in rows] == [len(live) for live, _ in wanted.values()]
+        assert self.run(helpers.ids(database, conflicts_only=True)) == list(wanted)
+        changed = self.run(helpers.ids_changed(database, conflicts_only=True))
+        assert changed == [doc_id for doc_id, _ in self.model.feed() if doc_id in wanted]
 
     def compare_changes(self) -> None:
         feed = self.model.feed()
@@ -370,6 +394,11 @@ class Store(RuleBasedStateMachine):
         for place, row in enumerate(rows, 1):
             last, pending = self.run(helpers.pass_end(self.database, limit=place))
             assert (last, pending) == (row["seq"], len(rows) - place)
+
+
+async def listed_conflicts(database: Database) -> list[dict]:
+    parts = read_conflicts(database, ConflictsQuery(counts=True))
+    return [decode(row) async for part in parts for row in part.rows]
 
 
 def revisions_of(text: bytes) -> list[Rev]:

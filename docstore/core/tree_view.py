@@ -1,0 +1,148 @@
+"""A document's revision tree as it is shown to people and programs.
+
+Owns what is told of each revision, its JSON, and the way back from JSON or from what a CouchDB tells of its leaves. It
+must not know storage or HTTP; pictures are made by ``tree_text.py`` and ``tree_svg.py`` of what ``tree_layout.py``
+arranges.
+"""
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from docstore.core.json_text import JsonValue
+from docstore.core.rev import Rev, parse_rev
+from docstore.core.revtree import Node, RevTree
+from docstore.errors import BadRequest, InvalidRev
+
+
+class State(StrEnum):
+    """What a revision is to a reader; the values are the words that pictures show."""
+
+    WINNER = "winner"
+    CONFLICT = "conflict"
+    DELETED = "deleted"
+    INNER = ""
+
+
+@dataclass(frozen=True)
+class TreeView:
+    """The tree of a document. ``stored`` are the keys of the bodies that are there; None if nobody knows."""
+
+    id: str
+    tree: RevTree
+    stored: Container[int] | None
+
+    @cached_property
+    def leaves(self) -> frozenset[Rev]:
+        """The leaves, of which there may be thousands."""
+        return frozenset(self.tree.leaves())
+
+    def state(self, rev: Rev) -> State:
+        """What a revision is. A document may have been deleted, and then so has its winner."""
+        if self.tree.nodes[rev].deleted:
+            return State.DELETED
+        if rev not in self.leaves:
+            return State.INNER
+        return State.WINNER if rev == self.tree.winner() else State.CONFLICT
+
+    def is_stored(self, rev: Rev) -> bool | None:
+        """Whether the revision's body is there; None if nobody knows."""
+        seq = self.tree.nodes[rev].seq
+        if self.stored is None:
+            return None
+        return seq != 0 and seq in self.stored
+
+    @property
+    def live_leaves(self) -> int:
+        """How many leaves are live: more than one is a conflict."""
+        return sum(not self.tree.nodes[leaf].deleted for leaf in self.leaves)
+
+    def summary(self) -> str:
+        """One line: how many leaves, how many revisions."""
+        leaves = len(self.leaves)
+        live = self.live_leaves
+        state = ", in conflict" if live > 1 else "" if live else ", deleted"
+        parts = f"{_count(leaves, 'leaf', 'leaves')} ({live} live, {leaves - live} deleted)"
+        return f"{_count(len(self.tree.nodes), 'revision', 'revisions')}, {parts}{state}"
+
+
+def members_of(view: TreeView) -> dict[str, JsonValue]:
+    """The JSON object. Parents come before their children; ``seq`` is null for what was never written here."""
+    tree = view.tree
+    winner = tree.winner()
+    texts = {rev: str(rev) for rev in tree.nodes}
+    nodes: list[JsonValue] = []
+    for rev in sorted(tree.nodes):
+        parent, seq, deleted = tree.nodes[rev]
+        nodes.append(
+            {
+                "rev": texts[rev],
+                "parent": None if parent is None else texts[parent],
+                "deleted": deleted,
+                "leaf": rev in view.leaves,
+                "winner": rev == winner,
+                "available": view.is_stored(rev),
+                "seq": seq or None,
+            }
+        )
+    live = view.live_leaves
+    return {
+        "id": view.id,
+        "winner": texts[winner],
+        "live_leaves": live,
+        "deleted_leaves": len(view.leaves) - live,
+        "nodes": nodes,
+    }
+
+
+def view_of_members(value: JsonValue) -> TreeView:
+    """The view that ``members_of`` describes. Raises BadRequest for anything else."""
+    try:
+        return _read(value)
+    except (InvalidRev, KeyError, TypeError, ValueError, IndexError):
+        raise BadRequest("This is no revision tree.") from None
+
+
+def view_of_leaves(doc_id: str, leaves: Iterable[tuple[tuple[Rev, ...], bool]]) -> TreeView:
+    """The view of a document of which only the leaves are told: (path, newest first, and whether it is deleted)."""
+    tree = RevTree({})
+    for seq, (path, deleted) in enumerate(leaves, 1):
+        tree, _ = tree.insert_path(path, seq, deleted)
+    return TreeView(doc_id, tree, None)
+
+
+def printable(text: str) -> str:
+    """Text as it may be shown: what would steer a terminal, or is no character, is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+
+
+def _read(value: JsonValue) -> TreeView:
+    if not isinstance(value, dict) or not isinstance(value["nodes"], list):
+        raise TypeError("no tree")
+    nodes: dict[Rev, Node] = {}
+    stored: set[int] = set()
+    known = True
+    for row in value["nodes"]:
+        if not isinstance(row, dict):
+            raise TypeError("no node")
+        rev, parent, seq = parse_rev(row["rev"]), row["parent"], row["seq"]
+        if seq is not None and not isinstance(seq, int):
+            raise TypeError("no sequence number")
+        nodes[rev] = Node(None if parent is None else parse_rev(parent), seq or 0, row["deleted"] is True)
+        if parent is not None and parse_rev(parent).generation >= rev.generation:
+            raise ValueError("a parent that is no older than its child")
+        known = known and row["available"] is not None
+        if row["available"] and seq:
+            stored.add(seq)
+    if any(node.parent is not None and node.parent not in nodes for node in nodes.values()):
+        raise ValueError("a parent that is not there")
+    tree = RevTree(nodes)
+    tree.winner()
+    return TreeView(str(value["id"]), tree, stored if known else None)
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

@@ -1,0 +1,31 @@
+"""Reading the revision tree of a document, as it is shown.
+
+Owns what of the store is looked at. It must not know how a tree is shown: that is ``core/tree_view.py`` and the modules
+that draw it.
+"""
+
+from typing import TYPE_CHECKING
+
+from docstore.core.tree_view import TreeView
+from docstore.errors import NotFound
+from docstore.storage.databases import get_state
+from docstore.storage.documents import bodies_present, get_record, get_tree
+
+if TYPE_CHECKING:
+    from docstore.database.database import Database
+
+
+def read_tree(database: "Database", doc_id: str) -> TreeView:
+    """The tree of a document, deleted or not, and which bodies are there. It may be large; any thread will do.
+
+    Raises NotFound, DatabaseNotFound.
+    """
+    number = database.number
+    with database.environment.snapshot() as snapshot:
+        record = get_record(snapshot, number, doc_id)
+        if record is None:
+            get_state(snapshot, number)
+            raise NotFound
+        tree = get_tree(snapshot, number, record)
+        stored = bodies_present(snapshot, number, {node.seq for node in tree.nodes.values() if node.seq})
+    return TreeView(doc_id, tree, stored)
