@@ -17,6 +17,7 @@ def _steps(indices: Iterable[int], reason: str) -> dict[int, str]:
 
 NOT_YET: dict[str, dict[int, str]] = {
     "changes__builtin_filters": _steps([16], JAVASCRIPT),
+    "repl__options": _steps([11, 12], JAVASCRIPT),
     "security__object": _steps([12, 13], USERS),
     "session__cookie_login": _steps([0, 2, 3, 7, 13, 14], USERS),
 }

@@ -1,6 +1,7 @@
 """Every recorded scenario, step by step, against a running server."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,20 @@ from docstore.settings import Admin
 from docstore.testing import TestNode, run_node_in_thread
 from tests.conformance.not_yet import NOT_YET
 from tests.conformance.replay import Replay, Scenario, load_scenarios
+from tests.conformance.wire import send
 from tests.storage_findings import storage_findings
 
 SCENARIOS = {scenario.name: scenario for scenario in load_scenarios()}
-ADMIN = Admin("admin", "secret")
+ADMIN = Admin("admin", "pass")  # as in the recordings; one of them sends it in a body
+REPLICATOR = {"method": "PUT", "path": "/_replicator"}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNode]:
     data: Path = tmp_path_factory.mktemp("conformance")
     with run_node_in_thread(data=data, admin=ADMIN) as server:
+        host = server.url.removeprefix("http://")
+        assert send(host, f"{ADMIN.name}:{ADMIN.password}", REPLICATOR, {}).status == HTTPStatus.CREATED
         yield server
         assert storage_findings(server.node) == []
 
