@@ -12,6 +12,7 @@ from docstore.httpd import (
     bulk,
     bulk_get,
     changes,
+    conflicts,
     databases,
     documents,
     local_docs,
@@ -19,9 +20,14 @@ from docstore.httpd import (
     node_endpoints,
     purge,
     refusals,
+    replicate,
+    resolve,
     revs,
     root,
+    scheduler,
     session,
+    telemetry,
+    tree,
     uploads,
 )
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
@@ -79,13 +85,19 @@ ROUTES = (
     route("/_membership", "GET", GET=root.membership),
     route("/_active_tasks", "GET,HEAD", GET=root.active_tasks),
     route("/_cluster_setup", "GET", GET=root.cluster_setup),
-    route("/_replicate", "POST", POST=refusals.no_replication),
+    route("/_replicate", "POST", POST=replicate.replicate),
+    route("/_scheduler/jobs", "GET,HEAD", GET=scheduler.jobs),
+    route("/_scheduler/jobs/{id}", "GET,HEAD", GET=scheduler.job),
+    route("/_scheduler/docs", "GET,HEAD", GET=scheduler.docs),
+    route("/_scheduler/docs/{path...}", "GET,HEAD", GET=scheduler.docs),
     refused("/_node", refusals.no_node_name),
     route("/_node/{name}", "GET", GET=node_endpoints.name),
     route("/_node/{name}/_stats", "GET", GET=node_endpoints.statistics),
     route("/_node/{name}/_stats/{path...}", "GET", GET=node_endpoints.statistics),
+    route("/_node/{name}/_prometheus", "GET", GET=telemetry.prometheus),
     route("/_node/{name}/_system", "GET", GET=node_endpoints.system),
     route("/_node/{name}/_versions", "GET", GET=node_endpoints.versions),
+    route("/_docstore/conflict_stats", "GET,HEAD", GET=telemetry.conflict_stats),
     # a database
     route(
         "/{db}",
@@ -109,6 +121,8 @@ ROUTES = (
     route("/{db}/_bulk_get", "POST", POST=bulk_get.bulk_get),
     route("/{db}/_revs_diff", "POST", POST=revs.revs_diff),
     route("/{db}/_missing_revs", "POST", POST=revs.missing_revs),
+    route("/{db}/_conflicts", "GET,HEAD,POST", GET=conflicts.get_conflicts, POST=conflicts.post_conflicts),
+    route("/{db}/_resolve", "POST", POST=resolve.resolve_many),
     route("/{db}/_purge", "POST", POST=purge.purge),
     route("/{db}/_purged_infos", "GET", GET=purge.purged_infos),
     route("/{db}/_find", "POST", POST=refusals.no_queries),
@@ -128,11 +142,37 @@ ROUTES = (
     refused("/{db}/_local/{doc}/{path...}", refusals.no_local_attachment),
     route("/{db}/_local%2F{doc}", DOCUMENT, **OF_LOCAL),
     route("/{db}/_design/{doc}", DOCUMENT, **OF_DOCUMENT),
+    route("/{db}/_design/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
+    route("/{db}/_design/{doc}/_resolve", "POST", POST=resolve.resolve_document),
     route("/{db}/_design/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),
     route("/{db}/_design%2F{doc}", DOCUMENT, **OF_DOCUMENT | {"GET": refusals.design_path}),
+    route("/{db}/_design%2F{doc}/_tree", "GET,HEAD", GET=refusals.design_path),
+    route("/{db}/_design%2F{doc}/_resolve", "POST", POST=resolve.resolve_document),
     route("/{db}/_design%2F{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT | {"GET": refusals.design_path}),
     route("/{db}/{doc}", DOCUMENT, **OF_DOCUMENT),
+    route("/{db}/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
+    route("/{db}/{doc}/_resolve", "POST", POST=resolve.resolve_document),
     route("/{db}/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),
 )
 
-ROUTER = Router(ROUTES)
+ONCE: frozenset[Handler] = frozenset(
+    {
+        databases.create,
+        databases.delete,
+        documents.create_document,
+        documents.put_document,
+        documents.delete_document,
+        documents.copy_document,
+        local_docs.put_local,
+        local_docs.delete_local,
+        uploads.put_attachment,
+        attachments.delete_attachment,
+        bulk.bulk_docs,
+        purge.purge,
+        resolve.resolve_document,
+        resolve.resolve_many,
+    }
+)
+"""What is carried out once, however often it comes with the same Idempotency-Key. Elsewhere the header says nothing."""
+
+ROUTER = Router(ROUTES, once=ONCE)

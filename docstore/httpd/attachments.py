@@ -12,15 +12,21 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from docstore.core.answers import written_json
 from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Attachment, Encoding, validate_name
 from docstore.core.document import validate_doc_id
 from docstore.database.blob_reader import OpenedAttachment
+from docstore.database.database import EditResult
+from docstore.database.reply_forms import WrittenForm
 from docstore.errors import AttachmentTooLarge, BadRequest, DigestMismatch, UnsupportedMediaType
 from docstore.httpd.accept import accepts_gzip
-from docstore.httpd.bodies import declared_length, stream_body
-from docstore.httpd.document_params import chosen_rev, document_query
-from docstore.httpd.document_replies import written_json, written_rev
+from docstore.httpd.bodies import declared_length
+from docstore.httpd.conditions import chosen_parent
+from docstore.httpd.document_params import document_query
+from docstore.httpd.document_replies import written_rev
+from docstore.httpd.leniency import settled
 from docstore.httpd.multipart import MultipartWriter, header_text
+from docstore.httpd.preferences import STRICT, handling, wants_explanation
 from docstore.httpd.ranges import ByteRange, requested_ranges
 from docstore.httpd.replies import Header, Reply, etag_matches, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
@@ -28,7 +34,6 @@ from docstore.httpd.streaming import StreamReply
 
 UNKNOWN_ENCODING = "Only gzip and identity content-encodings are supported"
 NOT_UTF8 = "Content-Type is not UTF-8 encoded"
-STRICT = "handling=strict"
 SANDBOX = ("Content-Security-Policy", "sandbox")
 """A page that somebody attached runs no scripts in this server's origin."""
 
@@ -39,7 +44,7 @@ async def get_attachment(request: Request) -> Reply | StreamReply:
     opened = request.database().open_attachment(request.doc_id, request.rest, query.options.rev)
     meta = opened.meta
     gzipped = accepts_gzip(request.headers.get("Accept-Encoding")) and meta.encoding is not None
-    etag = b64encode(meta.md5).decode()
+    etag = meta.etag
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
     length = _sent_length(meta, gzipped=gzipped)
@@ -65,27 +70,34 @@ async def put_attachment(request: Request) -> Reply:
     database = request.database()
     name = validate_name(request.rest)
     encoding = content_encoding(request)
-    rev = chosen_rev(request, document_query(request).options.rev)
+    rev, condition = chosen_parent(request, document_query(request).options.rev)
     limits = request.node.settings.limits
     doc_id = validate_doc_id(request.doc_id, limits)
-    database.check_attachment_parent(doc_id, rev)
+    if not wants_explanation(request):  # it is explained by the bytes, so they must come
+        database.check_attachment_parent(doc_id, database.attachment_parent(doc_id, name, rev, condition))
     declared = declared_length(request.raw)
     if declared is not None and declared > limits.max_attachment_size:
         raise AttachmentTooLarge(name)
     content_type = content_type_of(request)
-    strict = _prefers_strict(request)
-    async with database.blobs.stage(
-        content_type, name=name, encoding=encoding, limit=limits.max_attachment_size
-    ) as staging:
-        async for piece in stream_body(request.raw):
-            await staging.write(piece)
-        staged = await staging.seal()
-        if strict and not _is_digest(request.headers.get("Content-MD5"), staged.sent_md5):
-            raise DigestMismatch
-        result = await database.put_attachment(doc_id, rev, staged.linked(name, content_type))
+    strict = handling(request.raw.headers) == STRICT
     headers = [("Location", location(request.base_url, request.segments[0], doc_id, name))]
     if strict:
         headers.append(("Preference-Applied", STRICT))
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, WrittenForm(doc_id, 201, tuple(headers)))
+
+    async def write() -> EditResult:
+        async with database.blobs.stage(
+            content_type, name=name, encoding=encoding, limit=limits.max_attachment_size
+        ) as staging:
+            async for piece in request.stream():
+                await staging.write(piece)
+            staged = await staging.seal()
+            if strict and not _is_digest(request.headers.get("Content-MD5"), staged.sent_md5):
+                raise DigestMismatch
+            return await database.put_attachment(doc_id, rev, staged.linked(name, content_type), condition)
+
+    result = await settled(request, write())
     return raw_json_reply(written_json(doc_id, written_rev(result)), 201, headers=headers)
 
 
@@ -93,8 +105,10 @@ async def delete_attachment(request: Request) -> Reply:
     """``DELETE /{db}/{doc}/{name...}``: the revision named without the attachment, as a new one."""
     database = request.database()
     name = validate_name(request.rest)
-    rev = chosen_rev(request, document_query(request).options.rev)
-    result = await database.delete_attachment(request.doc_id, rev, name)
+    rev, condition = chosen_parent(request, document_query(request).options.rev)
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, WrittenForm(request.doc_id, 200))
+    result = await settled(request, database.delete_attachment(request.doc_id, rev, name, condition))
     return raw_json_reply(written_json(request.doc_id, written_rev(result)))
 
 
@@ -115,11 +129,6 @@ def content_encoding(request: Request) -> Encoding:
     if encoding not in ("identity", "gzip"):
         raise UnsupportedMediaType(UNKNOWN_ENCODING)
     return "gzip" if encoding == "gzip" else None
-
-
-def _prefers_strict(request: Request) -> bool:
-    preferences = request.headers.get("Prefer", "").lower().split(",")
-    return any(preference.partition(";")[0].strip() == STRICT for preference in preferences)
 
 
 def _is_digest(header: str | None, md5: bytes) -> bool:

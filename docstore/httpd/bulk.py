@@ -5,13 +5,17 @@ Owns the request's members and the reply's rows. One bad document refuses the wh
 """
 
 from docstore.core.json_text import JsonValue
+from docstore.database.reply_forms import AROUND_ROW, BulkForm
 from docstore.errors import BadRequest
+from docstore.httpd.bulk_rows import explained_rows, plain_rows
 from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
 from docstore.httpd.document_bodies import parse_documents
-from docstore.httpd.document_replies import result_json
-from docstore.httpd.replies import Reply
+from docstore.httpd.preferences import wants_explanation
+from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
+
+VARIES = (("Vary", "Accept, Prefer"),)
 
 
 async def bulk_docs(request: Request) -> Reply | StreamReply:
@@ -22,11 +26,22 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     new_edits = members.get("new_edits", True)
     if not isinstance(new_edits, bool):
         raise BadRequest("`new_edits` parameter must be a boolean.")
-    documents = await parse_documents(request, rows)
+    if request.ticket is not None and new_edits:
+        request.ticket.check_length(len(rows) * AROUND_ROW)
+    documents = await parse_documents(request, rows, hashed=new_edits)
+    if request.ticket is not None:
+        form = BulkForm(tuple(document.id for document in documents), only_failed=not new_edits)
+        database = request.ticket.remembering(database, form)
     results = await database.update_docs(documents, new_edits=new_edits)
     if not new_edits:
         results = [result for result in results if result.error is not None]
-    return await chunked_reply(in_turns(enclosed(b"[", map(result_json, results), b"]\n")), status=201)
+    if request.ticket is not None:
+        async for _ in in_turns(plain_rows(request, results)):
+            pass
+        return json_reply([], 201)  # what is remembered takes its place
+    if wants_explanation(request):
+        return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
+    return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
 
 
 def _rows(members: dict[str, JsonValue]) -> list[JsonValue]:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from docstore.core.answers import rev_json
 from docstore.core.document import quote_id, validate_doc_id
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.rev import Rev, parse_rev
@@ -19,7 +20,6 @@ from docstore.errors import BadRequest, DocstoreError
 from docstore.httpd.accept import accepts
 from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.document_params import bulk_get_options
-from docstore.httpd.document_replies import rev_json
 from docstore.httpd.multipart import MultipartWriter, header_text
 from docstore.httpd.open_revs import ERROR_TYPE
 from docstore.httpd.related import RelatedDocument

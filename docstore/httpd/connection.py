@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from docstore.httpd.errors import plain_error_reply
+from docstore.httpd.preferences import wants_problems
+from docstore.httpd.problems import plain_problem_reply
 from docstore.httpd.replies import Reply
 from docstore.httpd.streaming import StreamReply
 
@@ -81,19 +84,25 @@ class Connection(RequestHandler):
             logger.debug("bad request from %s: %s", request.remote, message)
         else:
             logger.error("request from %s failed", request.remote, exc_info=exc)
-        reply = self._refusal(status, exc, message or "")
+        reply = self._refusal(request, status, exc, message or "")
         reply.keep_alive = False
         return cast(StreamResponse, reply)
 
-    def _refusal(self, status: int, exc: BaseException | None, message: str) -> Reply:
+    def _refusal(self, request: BaseRequest, status: int, exc: BaseException | None, message: str) -> Reply:
         if isinstance(exc, LineTooLong):
             if str(exc.args[1]) == str(self.max_line_size):
-                return plain_error_reply(414, "too_long", "the request uri is too long")
-            return plain_error_reply(431, "too_large", "a request header is too large")
-        if message.startswith(TOO_MANY_HEADERS):
-            return plain_error_reply(431, "too_large", "the request has too many headers")
-        if isinstance(exc, BadHttpMethod):
-            return plain_error_reply(501, "not_implemented", "the request method is not known")
-        if status == 400:
-            return plain_error_reply(400, "bad_request", "the request is not valid HTTP")
-        return plain_error_reply(status, "unknown_error", "An unexpected error; the server's log has it.")
+                status, error, reason = 414, "too_long", "the request uri is too long"
+            else:
+                status, error, reason = 431, "too_large", "a request header is too large"
+        elif message.startswith(TOO_MANY_HEADERS):
+            status, error, reason = 431, "too_large", "the request has too many headers"
+        elif isinstance(exc, BadHttpMethod):
+            status, error, reason = 501, "not_implemented", "the request method is not known"
+        elif status == 400:
+            error, reason = "bad_request", "the request is not valid HTTP"
+        else:
+            error, reason = "unknown_error", "An unexpected error; the server's log has it."
+        # of what could not be read as HTTP, no headers are known
+        if wants_problems(CIMultiDictProxy(CIMultiDict(request.headers))):
+            return plain_problem_reply(status, error, reason)
+        return plain_error_reply(status, error, reason)

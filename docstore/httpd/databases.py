@@ -6,13 +6,18 @@ Owns the parameters and replies of these endpoints. Follows ``chttpd_db:create_d
 
 import re
 
-from docstore.core.json_text import JsonValue
+from docstore.core.conditions import content_etag
+from docstore.core.json_text import JsonValue, encode
 from docstore.database.registry import DEFAULT_SHARDS
+from docstore.database.reply_forms import ConstantForm
 from docstore.errors import BadRequest, NotImplementedHere
-from docstore.httpd.replies import Reply, json_reply, location
+from docstore.httpd.conditions import is_conditional, is_unchanged, write_condition
+from docstore.httpd.replies import Reply, json_reply, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
+from docstore.storage.reply_rows import StoredReply
 
 OK: dict[str, JsonValue] = {"ok": True}
+OK_TEXT = json_reply(OK).body
 _POSITIVE = re.compile("0*[1-9][0-9]{0,8}")
 ENGINES = ("couch",)
 """Names of storage engines that may be asked for; whatever is, there is one."""
@@ -27,8 +32,12 @@ async def create(request: Request) -> Reply:
     if request.query.get("engine", ENGINES[0]) not in ENGINES:
         raise BadRequest("invalid_engine_extension")
     _refuse_partitions(request)
-    await request.node.registry.create(name, shards=shards)
-    return json_reply(OK, 201, headers=(("Location", location(request.base_url, name)),))
+    headers = (("Location", location(request.base_url, name)),)
+    once = None
+    if request.ticket is not None:
+        once = request.ticket.once(ConstantForm(StoredReply(201, OK_TEXT, headers)))
+    await request.node.registry.create(name, shards=shards, once=once)
+    return json_reply(OK, 201, headers=headers)
 
 
 async def info(request: Request) -> Reply:
@@ -43,20 +52,29 @@ async def delete(request: Request) -> Reply:
         raise BadRequest(
             "You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?"
         )
-    await request.node.registry.delete(request.segments[0])
+    once = None
+    if request.ticket is not None:
+        once = request.ticket.once(ConstantForm(StoredReply(200, OK_TEXT)))
+    await request.node.registry.delete(request.segments[0], once=once)
     return json_reply(OK)
 
 
 async def security(request: Request) -> Reply:
-    """GET /{db}/_security"""
-    return json_reply(request.database().security())
+    """GET /{db}/_security. Only a conditional request is told the ETag, since CouchDB has none."""
+    text = encode(request.database().security())
+    if not is_conditional(request):
+        return raw_json_reply(text)
+    etag = content_etag(text)
+    return not_modified(etag) if is_unchanged(request, etag) else raw_json_reply(text, etag=etag)
 
 
 async def set_security(request: Request) -> Reply:
-    """PUT /{db}/_security"""
+    """PUT /{db}/_security. A conditional one is told the new ETag."""
     database = request.database()
-    await database.set_security(await request.json())
-    return json_reply(OK)
+    condition = write_condition(request)
+    value = await request.json()
+    await database.set_security(value, condition)
+    return json_reply(OK, etag=None if condition is None else content_etag(encode(value)))
 
 
 async def revs_limit(request: Request) -> Reply:

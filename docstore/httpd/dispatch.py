@@ -17,9 +17,11 @@ from aiohttp.web import BaseRequest
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.auth import Authenticator
 from docstore.httpd.connection import Connection
-from docstore.httpd.errors import error_reply
 from docstore.httpd.guard import Guard
+from docstore.httpd.idempotency import HEADER, answer_once
+from docstore.httpd.leniency import LENIENT_HEADERS
 from docstore.httpd.paths import check_escapes, path_of_absolute, split_path
+from docstore.httpd.refusing import refused
 from docstore.httpd.replies import Reply, new_request_id
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Route, Router
@@ -58,28 +60,30 @@ class Service:
         """The reply to a request. Raises nothing but what ends the connection."""
         started = time.monotonic()
         request = Request(self, raw, _method(raw), [], "")
-        request_id = new_request_id()
+        request.id = new_request_id()
         self.running += 1
         try:
             reply = await self._answer(request)
         except DocstoreError as error:
-            reply = error_reply(error)
+            reply = await refused(request, error)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
-            logger.exception("request %s: %s %s failed", request_id.decode(), raw.method, raw.raw_path)
-            reply = error_reply(DocstoreError(UNEXPECTED))
+            logger.exception("request %s: %s %s failed", request.id.decode(), raw.method, raw.raw_path)
+            reply = await refused(request, DocstoreError(UNEXPECTED))
         finally:
             self.running -= 1
             if self.closing and not self.running:
                 self._drained.set()
-        reply.request_id = request_id
+        reply.request_id = request.id
+        if request.is_lenient_success:
+            reply.headers = (*reply.headers, *LENIENT_HEADERS)
         reply.body_time = request.body_time
         if self.closing:
             reply.keep_alive = False
         self.node.counters.count_request(request.method, reply.status)
         if access_logger.isEnabledFor(logging.DEBUG):
-            _log(request, reply, request_id, started)
+            _log(request, reply, started)
         return reply
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -125,7 +129,10 @@ class Service:
         if route.has_rest:
             request.rest = route.rest(segments)
         handler = route.handlers.get(request.method) or _other_handler(route, request)
-        reply = await handler(request)
+        if HEADER in headers and handler in self.router.once:
+            reply = await answer_once(request, handler)
+        else:
+            reply = await handler(request)
         if isinstance(reply, StreamReply):
             await _begin(reply, raw, request.method, closing=self.closing)
         if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
@@ -173,7 +180,7 @@ async def _begin(reply: StreamReply, raw: BaseRequest, method: str, *, closing: 
     await reply.begin(method)
 
 
-def _log(request: Request, reply: Reply | StreamReply, request_id: bytes, started: float) -> None:
+def _log(request: Request, reply: Reply | StreamReply, started: float) -> None:
     """One line of ``name=value`` pairs; the time is that until the reply's first byte."""
     access_logger.debug(
         "method=%s path=%s status=%d ms=%.1f id=%s user=%s remote=%s",
@@ -181,7 +188,7 @@ def _log(request: Request, reply: Reply | StreamReply, request_id: bytes, starte
         request.raw.raw_path,
         reply.status,
         (time.monotonic() - started) * 1000,
-        request_id.decode(),
+        request.id.decode(),
         request.user.name or "-",
         request.remote or "-",
     )

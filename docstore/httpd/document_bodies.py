@@ -39,13 +39,16 @@ def _read_large(body: bytes, doc_id: str | None, new_id: str, limits: Limits) ->
     return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
 
 
-async def parse_documents(request: Request, rows: list[JsonValue]) -> list[Document]:
-    """Every row as a document; those without an id get one. Raises what the first bad one raises."""
+async def parse_documents(request: Request, rows: list[JsonValue], *, hashed: bool = True) -> list[Document]:
+    """Every row as a document; those without an id get one. Raises what the first bad one raises.
+
+    ``hashed`` as in ``parse_document``.
+    """
     limits = request.node.settings.limits
     size = len(await request.body())
     nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
     new_id = iter(request.node.uuids.take(nameless)).__next__
-    parsed = (parse_document(row, limits=limits, new_id=new_id) for row in rows)
+    parsed = (parse_document(row, limits=limits, new_id=new_id, hashed=hashed) for row in rows)
     if size >= limits.parse_off_loop_from and size >= LARGE_DOCUMENT * len(rows):
         return await asyncio.to_thread(list, parsed)
     documents: list[Document] = []

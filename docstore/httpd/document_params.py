@@ -1,9 +1,9 @@
 """What a request about one document asks: query string and headers, read once.
 
 Owns the parameters of GET, PUT, DELETE and COPY of a document and of ``_bulk_get``, the Destination header, and which
-of ``rev``, ``_rev`` and If-Match counts. Follows ``chttpd_db:parse_doc_query``, ``couch_doc_from_req``,
-``extract_header_rev`` and ``chttpd_util:parse_copy_destination_header``: a flag is set by the very word ``true``,
-anything else leaves it as it was, and parameters that nobody knows are ignored.
+of ``rev`` and ``_rev`` counts. Follows ``chttpd_db:parse_doc_query``, ``couch_doc_from_req`` and
+``chttpd_util:parse_copy_destination_header``: a flag is set by the very word ``true``, anything else leaves it as it
+was, and parameters that nobody knows are ignored.
 """
 
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ from docstore.core.rev import Rev, parse_rev
 from docstore.database.reading import PLAIN, OpenOptions
 from docstore.errors import BadRequest, IllegalDocId
 from docstore.httpd.accept import accepts
+from docstore.httpd.conditions import chosen_parent
 from docstore.httpd.multipart import RELATED
 from docstore.httpd.params import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.turns import Turns
 
 REVS_DIFFER = "Document rev from request body and query string have different values"
-ETAG_DIFFERS = "Document rev and etag have different values"
 NOT_IN_BULK = ("open_revs", "new_edits", "w", "rev", "atts_since")
 META = ("revs_info", "conflicts", "deleted_conflicts")
 FLAGS = frozenset((*META, "revs", "local_seq", "latest", "deleted", "attachments", "att_encoding_info"))
@@ -110,29 +110,24 @@ async def parse_many_revs(value: JsonValue, turns: Turns) -> tuple[Rev, ...]:
     return tuple(revs)
 
 
-def chosen_rev(request: Request, rev: Rev | None) -> Rev | None:
-    """``rev``, or that of the If-Match header. Raises BadRequest if the two differ, InvalidRev."""
-    if_match = request.if_match
-    if if_match is None:
-        return rev
-    matched = parse_rev(if_match)
-    if rev is not None and rev != matched:
-        raise BadRequest(ETAG_DIFFERS)
-    return matched
-
-
 def with_parent(request: Request, document: Document, rev: Rev | None) -> Document:
     """``document`` as the edit of the revision that its body, the ``rev`` parameter or If-Match names.
 
-    Raises BadRequest if they name different ones, InvalidRev.
+    The condition that the request states comes with it. Raises BadRequest if they name different ones, InvalidRev.
     """
-    if document.rev is None:
-        parent = chosen_rev(request, rev)
-        return document if parent is None else replace(document, rev=parent, path=(parent,))
-    if rev is not None and rev != document.rev:
+    document = with_rev(document, rev)
+    parent, condition = chosen_parent(request, document.rev)
+    document = with_rev(document, parent)
+    return document if condition is None else replace(document, condition=condition)
+
+
+def with_rev(document: Document, rev: Rev | None) -> Document:
+    """``document`` as the edit of the revision that its body or the ``rev`` parameter names. Raises BadRequest."""
+    if rev is None or rev == document.rev:
+        return document
+    if document.rev is not None:
         raise BadRequest(REVS_DIFFER)
-    chosen_rev(request, document.rev)
-    return document
+    return replace(document, rev=rev, path=(rev,))
 
 
 def copy_destination(request: Request) -> tuple[str, Rev | None]:

@@ -1,36 +1,16 @@
-"""What replies about documents have in common: ETags of revisions, and the JSON of what became of an edit.
+"""What replies about documents have in common: a document with its ETag, and what became of an edit.
 
-Owns that spelling. It must not know how an edit is decided. Follows ``couch_httpd:doc_etag`` and
-``chttpd_db:update_doc_result_to_json``.
+Owns these replies; the JSON text of an edit's answer is that of ``core/answers.py``. It must not know how an edit is
+decided. Follows ``couch_httpd:doc_etag`` and ``chttpd_db:update_doc_result_to_json``.
 """
 
+from docstore.core.answers import refused_json, written_json
 from docstore.core.document import quote_id
-from docstore.core.json_text import encode
-from docstore.core.rev import HASH_BYTES, Rev
+from docstore.core.rev import Rev
 from docstore.database.database import EditResult
 from docstore.errors import DocstoreError
-from docstore.httpd.errors import error_body
-from docstore.httpd.replies import Reply, content_etag, etag_matches, location, not_modified, raw_json_reply
+from docstore.httpd.replies import Reply, etag_matches, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
-
-
-def rev_etag(rev: Rev) -> str:
-    """The ETag of a revision: the revision itself, or a digest of one that would not fit into a header."""
-    text = str(rev)
-    if len(rev.id) == HASH_BYTES or (text.isascii() and text.isprintable() and '"' not in text):
-        return text
-    return content_etag(text.encode())
-
-
-def rev_json(rev: Rev) -> bytes:
-    """The JSON text of a revision; one made elsewhere may hold any character."""
-    text = str(rev)
-    return b'"%b"' % text.encode() if len(rev.id) == HASH_BYTES else encode(text)
-
-
-def written_json(doc_id: str, rev: Rev) -> bytes:
-    """What an edit that went through is answered with, alone or as a row of ``_bulk_docs``."""
-    return b'{"ok":true,"id":%b,"rev":%b}' % (quote_id(doc_id), rev_json(rev))
 
 
 def written_rev(result: EditResult) -> Rev:
@@ -44,7 +24,7 @@ def result_json(result: EditResult) -> bytes:
     """A row of ``_bulk_docs``: the new revision, or the error."""
     if result.rev is not None and result.error is None:
         return written_json(result.id, result.rev)
-    return encode({"id": result.id, **error_body(result.error or DocstoreError())})
+    return refused_json(result.id, result.error or DocstoreError())
 
 
 def document_reply(request: Request, text: bytes, etag: str | None) -> Reply:

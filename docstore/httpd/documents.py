@@ -7,29 +7,32 @@ without parameters are the hot paths. Follows ``chttpd_db:db_doc_req`` of CouchD
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from docstore.core.answers import written_json
+from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import validate_doc_id
 from docstore.database.database import Database, EditResult
+from docstore.database.replies import Ticket
+from docstore.database.reply_forms import WrittenForm
 from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
-from docstore.httpd.batch import write_later
+from docstore.httpd.batch import accepted
+from docstore.httpd.conditions import chosen_parent, is_create_only
 from docstore.httpd.document_bodies import read_document
 from docstore.httpd.document_params import (
     DocumentQuery,
-    chosen_rev,
     copy_destination,
     document_query,
     with_parent,
     with_parts,
 )
 from docstore.httpd.document_replies import (
-    accepted_reply,
     document_reply,
     location_header,
-    rev_etag,
-    written_json,
     written_rev,
 )
+from docstore.httpd.leniency import settled
 from docstore.httpd.multipart import RELATED
 from docstore.httpd.open_revs import open_revs_reply
+from docstore.httpd.preferences import wants_explanation
 from docstore.httpd.related import RelatedBody, attached_reply
 from docstore.httpd.replies import Reply, raw_json_reply
 from docstore.httpd.request import Request
@@ -67,12 +70,14 @@ async def put_document(request: Request) -> Reply:
     document = with_parent(request, await read_document(request, doc_id), query.options.rev)
     if not query.new_edits and document.rev is None:
         raise BadRequest(NEEDS_REV)
+    status = 200 if document.deleted else 201
+    if request.ticket is not None:
+        database = _remembering(request, request.ticket, database, doc_id, status)
     write = database.update_doc(document, new_edits=query.new_edits)
-    if query.batch:
-        await write_later(doc_id, write)
-        return accepted_reply(doc_id)
-    result = await write
-    return _written(request, doc_id, result, 200 if document.deleted else 201)
+    if query.batch and request.ticket is None:
+        return await accepted(document, write)
+    result = await settled(request, write)
+    return _written(request, doc_id, result, status)
 
 
 async def create_document(request: Request) -> Reply:
@@ -83,11 +88,14 @@ async def create_document(request: Request) -> Reply:
     document = await read_document(request, None, new_id)
     if document.id == new_id:  # a revision of what has no id yet counts for nothing
         document = replace(document, rev=None, path=())
+    elif is_create_only(request):
+        document = replace(document, condition=CREATE_ONLY)
+    if request.ticket is not None:
+        database = _remembering(request, request.ticket, database, document.id, 201, etag=False)
     write = database.update_doc(document)
-    if request.query.get("batch") == "ok":
-        await write_later(document.id, write)
-        return accepted_reply(document.id)
-    result = await write
+    if request.query.get("batch") == "ok" and request.ticket is None:
+        return await accepted(document, write)
+    result = await settled(request, write)
     return _written(request, document.id, result, 201, etag=False)
 
 
@@ -95,21 +103,28 @@ async def delete_document(request: Request) -> Reply:
     """``DELETE /{db}/{doc}``: a tombstone on the revision named."""
     database = request.database()
     try:
-        rev = chosen_rev(request, document_query(request).options.rev)
+        rev, condition = chosen_parent(request, document_query(request).options.rev)
     except BadRequest:
         database.open_doc(request.doc_id)  # CouchDB looks for the document before it looks at the revision
         raise
-    result = await database.delete_doc(request.doc_id, rev)
+    if request.ticket is not None:
+        database = _remembering(request, request.ticket, database, request.doc_id, 200, location=False)
+    result = await settled(request, database.delete_doc(request.doc_id, rev, condition))
     return _written(request, request.doc_id, result, 200, location=False)
 
 
 async def copy_document(request: Request) -> Reply:
-    """``COPY /{db}/{doc}``: the content of a revision as an edit of another document."""
+    """``COPY /{db}/{doc}``: the content of a revision as an edit of another document.
+
+    If-Match is about the document that is read, ``If-None-Match: *`` about the one that is written.
+    """
     database = request.database()
-    rev = chosen_rev(request, document_query(request).options.rev)
+    rev, condition = chosen_parent(request, document_query(request).options.rev)
     target, parent = copy_destination(request)
     validate_doc_id(target, request.node.settings.limits)
-    result = await database.copy_doc(request.doc_id, rev, target, parent)
+    if request.ticket is not None:
+        database = _remembering(request, request.ticket, database, target, 201)
+    result = await settled(request, database.copy_doc(request.doc_id, rev, target, parent, condition))
     return _written(request, target, result, 201)
 
 
@@ -127,16 +142,41 @@ async def post_form(request: Request) -> Reply:
 
 
 async def _put_related(request: Request, database: Database, query: DocumentQuery) -> Reply:
-    """A document whose attachments come with it. A conflict that is certain is told before they are taken."""
+    """A document whose attachments come with it."""
+    body = RelatedBody(request, database)
+    result = await settled(request, _write_related(request, database, query, body))
+    return _written(request, request.doc_id, result, 200 if body.is_deletion else 201)
+
+
+async def _write_related(request: Request, database: Database, query: DocumentQuery, body: RelatedBody) -> EditResult:
+    """Receive it and write it. A conflict that is certain is told before the attachments come, if no more is asked."""
     doc_id = request.doc_id
-    async with RelatedBody(request, database) as body:
+    async with body:
         document = with_parent(request, await body.read_document(doc_id), query.options.rev)
-        if query.new_edits:
-            database.check_parent(doc_id, document.rev)
-        elif document.rev is None:
-            raise BadRequest(NEEDS_REV)
-        result = await database.update_doc(await body.receive(document), new_edits=query.new_edits)
-    return _written(request, doc_id, result, 200 if document.deleted else 201)
+        if not query.new_edits:
+            if document.rev is None:
+                raise BadRequest(NEEDS_REV)
+        elif not wants_explanation(request):
+            database.check_parent(doc_id, document.rev, document.condition)
+        if request.ticket is not None:
+            status = 200 if document.deleted else 201
+            database = _remembering(request, request.ticket, database, doc_id, status)
+        return await database.update_doc(await body.receive(document), new_edits=query.new_edits)
+
+
+def _remembering(
+    request: Request,
+    ticket: Ticket,
+    database: Database,
+    doc_id: str,
+    status: int,
+    *,
+    etag: bool = True,
+    location: bool = True,
+) -> Database:
+    """The database, its one write to be remembered with the reply that ``_written`` would make."""
+    headers = location_header(request, doc_id) if location else ()
+    return ticket.remembering(database, WrittenForm(doc_id, status, headers, etag))
 
 
 def _written(

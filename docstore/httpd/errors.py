@@ -8,6 +8,7 @@ from docstore import errors
 from docstore.core.json_text import JsonValue
 from docstore.errors import DocstoreError, MethodNotAllowed
 from docstore.httpd.replies import Header, Reply, json_reply
+from docstore.replication.options import RefusedReplication
 
 STATUS: dict[type[DocstoreError], int] = {
     errors.DocstoreError: 500,
@@ -22,11 +23,13 @@ STATUS: dict[type[DocstoreError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RangeNotSatisfiable: 416,
+    errors.IdempotencyKeyReused: 422,
     errors.ChecksumMismatch: 460,
     errors.NotImplementedHere: 501,
     errors.StorageFailed: 500,
     errors.StorageFull: 507,
     errors.Unavailable: 503,
+    RefusedReplication: 500,
 }
 
 

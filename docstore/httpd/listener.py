@@ -45,12 +45,18 @@ class Listener:
         sockets = await asyncio.get_running_loop().create_server(server, host, port, backlog=BACKLOG)
         bound = sockets.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
-        return cls(server, sockets, f"http://{shown}:{bound}", bound)
+        url = f"http://{shown}:{bound}"
+        server.service.node.replications.start(url)
+        return cls(server, sockets, url, bound)
 
     async def stop(self) -> None:
-        """Take no more connections, end feeds at once, let running requests finish for ``shutdown_grace`` seconds."""
-        self._sockets.close()
+        """Take no more connections, end feeds at once, let running requests finish for ``shutdown_grace`` seconds.
+
+        Replications are stopped before that: those of this server with itself write their last checkpoints.
+        """
         service = self._server.service
+        await service.node.replications.stop()
+        self._sockets.close()
         grace = service.node.settings.shutdown_grace
         service.close()
         self._wind_down()

@@ -35,17 +35,17 @@ LIBRARIES = ("aiohttp", "lmdb", "msgspec", "uvloop")
 
 def node_name(node: "Node") -> str:
     """The name by which this node goes in ``_membership`` and in paths."""
-    return f"docstore@{node.settings.host}"
+    return node.name
 
 
 async def name(request: Request) -> Reply:
     """GET /_node/{name}"""
-    return json_reply({"name": _checked(request)})
+    return json_reply({"name": checked_name(request)})
 
 
 async def statistics(request: Request) -> Reply:
     """GET /_node/{name}/_stats and any path into it; null where it leads nowhere."""
-    _checked(request)
+    checked_name(request)
     found: JsonValue = _statistics(request.node)
     for segment in request.segments[3:]:
         found = found.get(segment) if isinstance(found, dict) else None
@@ -54,7 +54,7 @@ async def statistics(request: Request) -> Reply:
 
 async def system(request: Request) -> Reply:
     """GET /_node/{name}/_system"""
-    _checked(request)
+    checked_name(request)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return json_reply(
         {
@@ -73,12 +73,12 @@ async def system(request: Request) -> Reply:
 
 async def versions(request: Request) -> Reply:
     """GET /_node/{name}/_versions"""
-    _checked(request)
+    checked_name(request)
     libraries: dict[str, JsonValue] = {library: version(library) for library in LIBRARIES}
     return json_reply({"docstore": __version__, "python": platform.python_version(), "libraries": libraries})
 
 
-def _checked(request: Request) -> str:
+def checked_name(request: Request) -> str:
     """The node's own name. Raises NotFound if the path names another."""
     own = node_name(request.node)
     asked = request.segments[1]

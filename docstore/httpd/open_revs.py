@@ -9,11 +9,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
 
+from docstore.core.answers import rev_json
 from docstore.core.rev import Rev
 from docstore.database.reading import MissingRev, OpenedDoc, OpenOptions
 from docstore.httpd.accept import accepts
 from docstore.httpd.chunking import chunked_reply
-from docstore.httpd.document_replies import rev_json
 from docstore.httpd.multipart import MIXED, MultipartWriter
 from docstore.httpd.related import RelatedDocument
 from docstore.httpd.replies import Reply

@@ -3,7 +3,11 @@
 Owns the limits of one request and the replies' shapes (``chttpd_db:db_req``). CouchDB tells no purge sequence here.
 """
 
+from collections.abc import Mapping, Sequence
+
 from docstore.core.json_text import JsonValue
+from docstore.core.rev import Rev
+from docstore.database.reply_forms import PurgedForm
 from docstore.errors import BadRequest
 from docstore.httpd.document_params import parse_many_revs
 from docstore.httpd.replies import Reply, json_reply
@@ -24,9 +28,11 @@ async def purge(request: Request) -> Reply:
         raise BadRequest("Exceeded maximum number of documents.")
     if sum(map(len, requests.values())) > MAX_REVISIONS:
         raise BadRequest("Exceeded maximum number of revisions.")
+    if request.ticket is not None:
+        longest = len(json_reply(_purged(requests)).body)
+        database = request.ticket.remembering(database, PurgedForm(tuple(requests), longest))
     removed = await database.purge(requests)
-    purged: dict[str, JsonValue] = {doc_id: [str(rev) for rev in revs] for doc_id, revs in removed.items()}
-    return json_reply({"purge_seq": None, "purged": purged}, 201)
+    return json_reply(_purged(removed), 201)
 
 
 async def purged_infos(request: Request) -> Reply:
@@ -35,3 +41,8 @@ async def purged_infos(request: Request) -> Reply:
         {"id": doc_id, "revs": [str(rev) for rev in revs]} for doc_id, revs in request.database().purged_infos()
     ]
     return json_reply({"purged_infos": infos})
+
+
+def _purged(removed: Mapping[str, Sequence[Rev]]) -> dict[str, JsonValue]:
+    purged: dict[str, JsonValue] = {doc_id: [str(rev) for rev in revs] for doc_id, revs in removed.items()}
+    return {"purge_seq": None, "purged": purged}

@@ -35,12 +35,6 @@ async def no_queries(request: Request) -> Reply:
     raise NotImplementedHere("Mango queries are not supported.")
 
 
-async def no_replication(request: Request) -> Reply:
-    """/_replicate"""
-    request.require_json_type()
-    raise NotImplementedHere("The server does not replicate by itself; a client such as PouchDB can.")
-
-
 async def design_path(request: Request) -> Reply:
     """GET of ``_design%2Fname``: to ``_design/name``, so that what hangs on the path (attachments) has one URL."""
     request.database()

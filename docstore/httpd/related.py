@@ -19,7 +19,6 @@ from docstore.core.document import Document
 from docstore.database.database import Database
 from docstore.database.reading import OpenedDoc
 from docstore.errors import BadRequest, DigestMismatch, TooLarge, UnsupportedMediaType
-from docstore.httpd.bodies import stream_body
 from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.document_bodies import document_from
 from docstore.httpd.multipart import MultipartWriter, attachment_headers, header_text
@@ -38,6 +37,7 @@ class RelatedBody:
     """A request's body of a document and its attachments; an async context manager.
 
     ``read_document`` first, then ``receive``. When the context is left by an exception, what was received is dropped.
+    ``is_deletion`` says what the document is, once it was read.
     """
 
     def __init__(self, request: Request, database: Database) -> None:
@@ -46,8 +46,9 @@ class RelatedBody:
             raise UnsupportedMediaType("A multipart body cannot have a Content-Encoding.")
         self._request = request
         self._database = database
-        self._reader = MultipartReader(request.headers.get("Content-Type", ""), stream_body(request.raw))
+        self._reader = MultipartReader(request.headers.get("Content-Type", ""), request.stream())
         self._received = AsyncExitStack()
+        self.is_deletion = False
 
     async def read_document(self, doc_id: str) -> Document:
         """The first part. Raises UnsupportedMediaType unless it is JSON, TooLarge, what ``parse_document`` raises."""
@@ -63,6 +64,7 @@ class RelatedBody:
             if len(text) > limits.max_request_body:
                 raise TooLarge
         document = await document_from(bytes(text), doc_id, limits)
+        self.is_deletion = document.deleted
         self._reader.expect_parts(1 + sum(isinstance(spec, Follows) for spec in document.attachments))
         return document
 

@@ -12,7 +12,6 @@ import platform
 import time
 from collections.abc import Sequence
 from email.utils import formatdate
-from hashlib import blake2b
 from http import HTTPStatus
 from random import getrandbits
 
@@ -22,6 +21,7 @@ from aiohttp.web import BaseRequest
 
 from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
+from docstore.httpd.entity_tags import entity_tags
 from docstore.httpd.paths import encode_segment
 
 Header = tuple[str, str]
@@ -34,6 +34,11 @@ OTHER_PHRASES = {460: "Checksum Mismatch"}
 """Statuses that the standard library does not know."""
 
 JOIN_UP_TO = 64 * 1024
+
+
+def phrase_of(status: int) -> str:
+    """The words beside a status."""
+    return OTHER_PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 class HeadLines:
@@ -56,8 +61,7 @@ class HeadLines:
         return lines
 
     def _print(self, status: int, content_type: str | None, cache_control: str | None) -> bytes:
-        phrase = OTHER_PHRASES.get(status) or HTTPStatus(status).phrase
-        head = [f"HTTP/1.1 {status} {phrase}", f"Server: {SERVER}"]
+        head = [f"HTTP/1.1 {status} {phrase_of(status)}", f"Server: {SERVER}"]
         if content_type is not None:
             head.append(f"Content-Type: {content_type}")
         if cache_control is not None:
@@ -199,16 +203,15 @@ def redirect(location: str, status: int = 301) -> Reply:
 def etag_matches(if_none_match: str | None, etag: str) -> bool:
     """Whether an If-None-Match header names this ETag (given without quotes).
 
-    Weak tags match too; ``*`` does not (``chttpd:etag_match``).
+    Weak tags match too; ``*`` does not (``chttpd:etag_match``). Of what is no list of tags each piece counts.
     """
     if if_none_match is None:
         return False
-    return f'"{etag}"' in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
-
-
-def content_etag(content: bytes) -> str:
-    """An ETag (without quotes) for a reply that has no revision: it changes with the content and says nothing else."""
-    return blake2b(content, digest_size=16).hexdigest()
+    try:
+        tags = entity_tags(if_none_match)
+    except ValueError:
+        return f'"{etag}"' in (piece.strip().removeprefix("W/") for piece in if_none_match.split(","))
+    return not isinstance(tags, str) and any(tag.text == etag for tag in tags)
 
 
 def location(base_url: str, *segments: str) -> str:

@@ -5,13 +5,14 @@ Owns access to path, query, headers and body. It must not know what any endpoint
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.core.json_text import JsonValue
+from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, UnsupportedMediaType
 from docstore.httpd import bodies
 from docstore.httpd.auth import NOBODY, UserContext
@@ -19,6 +20,8 @@ from docstore.httpd.paths import decode_query
 
 if TYPE_CHECKING:
     from docstore.database.database import Database
+    from docstore.database.replies import Ticket
+    from docstore.httpd.body_digest import BodyDigest
     from docstore.httpd.dispatch import Service
     from docstore.node import Node
 
@@ -37,13 +40,20 @@ class Request:
     ``rest``      the path below that, decoded: an attachment's name
     ``user``      who asks
     ``body_time`` milliseconds spent waiting for the body
+    ``ticket``    of a request with an idempotency key, else None: its one write goes through it
+    ``body_digest``  what is made of its body meanwhile
+    ``id``        what the reply and the log call this request
+    ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
 
     __slots__ = (
         "_body",
         "_query",
+        "body_digest",
         "body_time",
         "doc_id",
+        "id",
+        "is_lenient_success",
         "method",
         "node",
         "query_string",
@@ -51,6 +61,7 @@ class Request:
         "rest",
         "segments",
         "service",
+        "ticket",
         "user",
     )
 
@@ -67,6 +78,10 @@ class Request:
         self.rest = ""
         self.user: UserContext = NOBODY
         self.body_time = 0
+        self.ticket: Ticket | None = None
+        self.body_digest: BodyDigest | None = None
+        self.id = b""
+        self.is_lenient_success = False
         self._query: dict[str, str] | None = None
         self._body: bytes | None = None
 
@@ -113,15 +128,12 @@ class Request:
         """The If-None-Match header as it stands; ``replies.etag_matches`` judges it."""
         return self.raw.headers.get(hdrs.IF_NONE_MATCH)
 
-    @property
-    def if_match(self) -> str | None:
-        """The If-Match header without its quotes, as CouchDB reads it; None if there is none."""
-        value = self.raw.headers.get(hdrs.IF_MATCH)
-        return None if value is None else value.strip('"')
-
     def database(self) -> "Database":
-        """The database of the first segment. Raises DatabaseNotFound."""
-        return self.node.registry.open(self.segments[0])
+        """The database of the first segment; what is written is written by this user. Raises DatabaseNotFound."""
+        database = self.node.registry.open(self.segments[0])
+        if database.write_hook is None:
+            return database
+        return database.acting_for(Actor(self.user.name, self.user.is_admin))
 
     def require_json_type(self) -> None:
         """Raises UnsupportedMediaType unless the Content-Type is ``application/json``."""
@@ -137,7 +149,20 @@ class Request:
             started = time.monotonic()
             self._body = await bodies.read_body(self.raw, self.node.settings.limits)
             self.body_time = int((time.monotonic() - started) * 1000)
+            if self.body_digest is not None:
+                await self.body_digest.update(self._body)
+                self.body_digest.whole = True
         return self._body
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """The body piece by piece, as ``bodies.stream_body``; or what is left of it, if some was taken before."""
+        digest = self.body_digest
+        async for piece in bodies.stream_body(self.raw):
+            if digest is not None:
+                await digest.update(piece)
+            yield piece
+        if digest is not None:
+            digest.whole = True
 
     async def json(self, *, require_json_type: bool = False) -> JsonValue:
         """The body as JSON.

@@ -21,6 +21,7 @@ from docstore.errors import (
     InconsistentUploadLength,
     NotFound,
     OffsetMismatch,
+    PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
     UploadCompleted,
@@ -28,7 +29,8 @@ from docstore.errors import (
 from docstore.httpd.attachments import content_encoding
 from docstore.httpd.bodies import declared_length
 from docstore.httpd.interim import Interim
-from docstore.httpd.problems import problem_reply
+from docstore.httpd.problems import upload_problem_reply
+from docstore.httpd.refusing import count_conflict, refused
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.structured_fields import boolean_item, count_item
@@ -90,7 +92,8 @@ async def complete(request: Request) -> Reply:
     uploads = uploads_of(request)
     async with uploads.queue.turn(uuid):
         upload = uploads.find(database, uuid)
-        row, rev = upload.row, asked_rev(request)
+        row = upload.row
+        rev = asked_rev(request, row.doc_id, row.name)
         if row.result is not None and row.rev == rev:
             return completed_reply(request, upload, row.result, headers=_state(upload, complete=True))
         if row.length is None and row.state is UploadState.RECEIVING:
@@ -162,7 +165,7 @@ async def _create(request: Request) -> Reply:
                 await uploads.cancel(upload)  # nobody has ever heard of it
             raise
         except DocstoreError as error:
-            return _refused(request, upload, error, here)
+            return await _refused(request, upload, error, here)
         if is_all:
             return await _answered(request, upload, _completed(request, upload), here)
         return json_reply({"ok": True}, 201, headers=(*here, *_state(upload, complete=False)))
@@ -213,7 +216,7 @@ async def _receive(request: Request, turn: Turn, upload: Upload, interim: Interi
 
 async def _completed(request: Request, upload: Upload, *, rev_given: bool = False) -> Reply:
     """Complete the upload, with the revision that it was made for unless the request names one."""
-    rev = asked_rev(request)
+    rev = asked_rev(request, upload.row.doc_id, upload.row.name)
     if rev is None and not rev_given:
         rev = upload.row.rev
     result = await uploads_of(request).complete(upload, rev)
@@ -226,10 +229,12 @@ async def _answered(
     try:
         return await work
     except DocstoreError as error:
-        return _refused(request, upload, error, here)
+        return await _refused(request, upload, error, here)
 
 
-def _refused(request: Request, upload: Upload | None, error: DocstoreError, here: tuple[Header, ...] = ()) -> Reply:
+async def _refused(
+    request: Request, upload: Upload | None, error: DocstoreError, here: tuple[Header, ...] = ()
+) -> Reply:
     """The reply to an error, with what tells a client how to go on; ``here`` too, if the upload is still there."""
     now = None if upload is None else _reread(request, upload)
     headers: list[Header] = [] if now is None else list(here)
@@ -237,7 +242,7 @@ def _refused(request: Request, upload: Upload | None, error: DocstoreError, here
     if isinstance(error, OffsetMismatch):
         headers += [(COMPLETE, "?0"), (OFFSET, str(error.offset))]
         members = {"expected-offset": error.offset, "provided-offset": count_item(request.headers.get(OFFSET))}
-    elif isinstance(error, Conflict) and now is not None:
+    elif isinstance(error, Conflict | PreconditionFailed) and now is not None:
         headers += _state(now, complete=False)
     elif isinstance(error, InconsistentUploadLength | UploadCompleted | TooLarge):
         headers.append((COMPLETE, "?0"))
@@ -245,7 +250,12 @@ def _refused(request: Request, upload: Upload | None, error: DocstoreError, here
             headers.append((LIMIT, limits_of(request, now)))
     elif isinstance(error, DigestMismatch):
         headers.append((COMPLETE, "?1"))
-    return problem_reply(error, headers, members)
+    reply = upload_problem_reply(error, headers, members)
+    if reply is None:
+        return await refused(request, error, headers)
+    if isinstance(error, Conflict):
+        count_conflict(request, error)
+    return reply
 
 
 def _reread(request: Request, upload: Upload) -> Upload | None:

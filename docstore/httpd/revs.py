@@ -3,12 +3,12 @@
 Owns the requests' and replies' shapes (``chttpd_db:db_req``).
 """
 
+from docstore.core.answers import rev_json
 from docstore.core.json_text import encode
 from docstore.core.rev import Rev
 from docstore.database.revisions import RevsDiff
 from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
 from docstore.httpd.document_params import parse_many_revs
-from docstore.httpd.document_replies import rev_json
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply

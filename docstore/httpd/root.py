@@ -5,13 +5,15 @@ CouchDB whose ``_global_changes`` database was never made.
 """
 
 from docstore import __version__
+from docstore.core.conditions import content_etag
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.registry import NamesQuery
-from docstore.errors import BadRequest, DatabaseNotFound, QueryParseError
+from docstore.errors import BadRequest, DatabaseNotFound, NotFound, QueryParseError
 from docstore.httpd.all_docs_params import read_text
 from docstore.httpd.node_endpoints import node_name
 from docstore.httpd.params import parse_integer
-from docstore.httpd.replies import Reply, content_etag, etag_matches, json_reply, not_modified, raw_json_reply
+from docstore.httpd.preferences import wants_problems
+from docstore.httpd.replies import Reply, etag_matches, json_reply, not_modified, raw_json_reply
 from docstore.httpd.request import Request
 
 API_VERSION = "3.5.0"
@@ -38,6 +40,8 @@ async def welcome(request: Request) -> Reply:
 
 async def favicon(request: Request) -> Reply:
     """GET /favicon.ico: there is none. Answered as CouchDB answers for a file, in plain text; only browsers ask."""
+    if wants_problems(request.raw.headers):
+        raise NotFound
     return Reply(404, b"Not found.", content_type="text/plain")
 
 

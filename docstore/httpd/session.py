@@ -6,8 +6,8 @@ Owns the login form and the shape of the session object. Follows ``couch_httpd_a
 from docstore.core.json_text import JsonValue
 from docstore.errors import BadRequest, Unauthorized
 from docstore.httpd.auth import ENDED_SESSION
-from docstore.httpd.errors import error_body
 from docstore.httpd.paths import decode_query
+from docstore.httpd.refusing import refused
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.httpd.request import Request
 
@@ -40,24 +40,25 @@ async def login(request: Request) -> Reply:
     try:
         user = authenticator.login(name, form.get("password", ""))
     except Unauthorized as error:
-        return _reply(request, 401, "fail", ENDED_SESSION, error_body(error))
-    cookie = authenticator.session_cookie(name)
-    return _reply(request, 200, "next", cookie, {"ok": True, "name": user.name, "roles": list(user.roles)})
+        return _with_cookie(request, await refused(request, error), "fail", ENDED_SESSION)
+    reply = json_reply({"ok": True, "name": user.name, "roles": list(user.roles)})
+    return _with_cookie(request, reply, "next", authenticator.session_cookie(name))
 
 
 async def logout(request: Request) -> Reply:
     """DELETE /_session."""
-    return _reply(request, 200, "next", ENDED_SESSION, {"ok": True})
+    return _with_cookie(request, json_reply({"ok": True}), "next", ENDED_SESSION)
 
 
-def _reply(request: Request, status: int, redirect: str, cookie: str, body: dict[str, JsonValue]) -> Reply:
+def _with_cookie(request: Request, reply: Reply, redirect: str, cookie: str) -> Reply:
+    """The reply with a cookie; a redirect, if the parameter of that name says where to."""
     headers: tuple[Header, ...] = (("Set-Cookie", cookie),)
     path = request.query.get(redirect)
+    status = reply.status if path is None else 302
     if path is not None:
-        status = 302
         # always a path below this server: "@elsewhere" appended to a host would lead somewhere else
         headers += (("Location", f"{request.base_url}/{path.lstrip('/')}"),)
-    return json_reply(body, status, headers=headers)
+    return Reply(status, reply.body, content_type=reply.content_type, headers=(*headers, *reply.headers))
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -29,7 +29,7 @@ from docstore.errors import (
     UnsupportedMediaType,
 )
 from docstore.httpd.bodies import declared_length
-from docstore.httpd.errors import error_reply
+from docstore.httpd.refusing import refused
 from docstore.httpd.replies import Header, Reply
 from docstore.httpd.request import Request
 from docstore.httpd.upload_requests import (
@@ -126,7 +126,7 @@ async def _create(request: Request) -> Reply:
             await uploads.cancel(upload)  # nobody has ever heard of it
             raise
         except DocstoreError as error:
-            return _refused(error, here)
+            return await _refused(request, error, here)
         return Reply(201, content_type=None, headers=(here, *_state(upload, rev)))
 
 
@@ -210,22 +210,22 @@ async def _answered(request: Request, work: Callable[[Request], Awaitable[Reply]
         if request.headers["Tus-Resumable"] == VERSION:
             reply = await work(request)
         else:
-            reply = error_reply(PreconditionFailed(f"Tus-Resumable must be {VERSION}."))
-            reply.headers = (*reply.headers, ("Tus-Version", VERSION))
-    except DocstoreError as error:
-        reply = _refused(error)
+            error = PreconditionFailed(f"Tus-Resumable must be {VERSION}.")
+            reply = await refused(request, error, (("Tus-Version", VERSION),))
+    except DocstoreError as refusal:
+        reply = await _refused(request, refusal)
     reply.headers = (*reply.headers, RESUMABLE)
     return reply
 
 
-def _refused(error: DocstoreError, *here: Header) -> Reply:
+async def _refused(request: Request, error: DocstoreError, *here: Header) -> Reply:
     """A conflict of revisions is no reason to try again, which 409 would be to a client of tus."""
     if isinstance(error, Conflict) and not isinstance(error, OffsetMismatch):
+        attempt = error.attempt
         error = PreconditionFailed(error.reason, error=error.error)
-    reply = error_reply(error)
+        error.attempt = attempt
     told = (("Upload-Offset", str(error.offset)),) if isinstance(error, OffsetMismatch) else ()
-    reply.headers = (*reply.headers, *told, *here)
-    return reply
+    return await refused(request, error, (*told, *here))
 
 
 def _state(upload: Upload, rev: Rev | None) -> list[Header]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 
+from docstore.core.answers import written_json
 from docstore.core.attachment import validate_name
 from docstore.core.document import validate_doc_id
 from docstore.core.rev import Rev
@@ -16,8 +17,8 @@ from docstore.database.upload_queue import Turn
 from docstore.database.upload_receiver import Upload, UploadReceiver
 from docstore.errors import BadRequest, NotFound
 from docstore.httpd.bodies import declared_length, stream_body
-from docstore.httpd.document_params import chosen_rev, document_query
-from docstore.httpd.document_replies import written_json
+from docstore.httpd.conditions import chosen_parent
+from docstore.httpd.document_params import document_query
 from docstore.httpd.replies import Header, Reply, location, raw_json_reply
 from docstore.httpd.request import Request
 
@@ -48,12 +49,17 @@ def target_of(request: Request) -> Target:
     database = request.database()
     name = validate_name(request.rest)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
-    return Target(database.number, doc_id, name, asked_rev(request))
+    return Target(database.number, doc_id, name, asked_rev(request, doc_id, name))
 
 
-def asked_rev(request: Request) -> Rev | None:
-    """The revision of ``rev`` or If-Match. Raises BadRequest, InvalidRev."""
-    return chosen_rev(request, document_query(request).options.rev)
+def asked_rev(request: Request, doc_id: str, name: str) -> Rev | None:
+    """The revision that ``rev`` or If-Match names. Raises BadRequest, InvalidRev, PreconditionFailed.
+
+    The request's condition need hold only now: whoever completes an upload names the revision that it changes, and a
+    revision's attachments are what they are; without one there must be no document.
+    """
+    rev, condition = chosen_parent(request, document_query(request).options.rev)
+    return request.database().attachment_parent(doc_id, name, rev, condition)
 
 
 def upload_id(request: Request) -> tuple[int, bytes]:

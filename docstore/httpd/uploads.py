@@ -5,18 +5,21 @@ Owns that choice, for the paths of attachments and of uploads. A request with ``
 asked about in the other.
 """
 
-from docstore.errors import MethodNotAllowed
+from docstore.errors import BadRequest, MethodNotAllowed
 from docstore.httpd import attachments, resumable_uploads, tus
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.upload_requests import upload_id, uploads_of
 
+NO_KEY = "A resumable upload has no Idempotency-Key: the upload itself can be asked what became of it."
 ATTACHMENT_METHODS = "DELETE,GET,HEAD,PUT"
 
 
 async def put_attachment(request: Request) -> Reply:
     """``PUT /{db}/{doc}/{path...}``: an attachment, by a resumable upload if the request offers one."""
     if resumable_uploads.is_creation(request):
+        if request.ticket is not None:
+            raise BadRequest(NO_KEY)
         return await resumable_uploads.create(request)
     return await attachments.put_attachment(request)
 

@@ -114,7 +114,7 @@ async def test_a_failing_compaction_is_over(node, db):
     await node.registry.delete("db")
     with pytest.raises(DatabaseNotFound):
         await db.compact()
-    assert not db._compacting
+    assert not db._compactor.running
 
 
 async def test_deleted_database(node, db):

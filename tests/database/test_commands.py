@@ -6,8 +6,9 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from docstore.core.edit import Edit
+from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
-from docstore.database import commands
+from docstore.database import commands, remembered, reply_forms
 from docstore.database.updater import HANDLERS
 from docstore.storage.upload_rows import Refusal, UploadRow
 
@@ -17,6 +18,7 @@ EDIT = Edit("a", REV, False, b'{"n":1}', b"term", path=(REV,))
 EXAMPLES = [
     commands.EditDocuments(1, (EDIT, EDIT), False),
     commands.PutLocal(1, "_local/a", 1, b"{}"),
+    commands.ResolveDocuments(1, (Resolution("a", (REV,), result=EDIT), Resolution("b", (REV,), REV))),
     commands.DeleteLocal(1, "_local/a"),
     commands.CreateDatabase("db", "00" * 16, 5, 2, 1000, 1000),
     commands.DeleteDatabase("db"),
@@ -37,6 +39,13 @@ EXAMPLES = [
     commands.RefuseUpload(1, UUID, Refusal("conflict", "Document update conflict.")),
     commands.CancelUpload(1, UUID),
     commands.ExpireUploads(5),
+    remembered.Remembered(
+        remembered.Receipt("db", "sue", "key", b"f" * 32, 5, 6, 7, 8),
+        (commands.EditDocuments(1, (EDIT,)), commands.PutLocal(1, "_local/a", 1, b"{}")),
+        reply_forms.BulkForm(("a", "_local/a")),
+    ),
+    remembered.Refused("error", "Invalid rev format"),
+    remembered.ExpireReplies(5, b"position"),
 ]
 
 
@@ -52,11 +61,14 @@ def test_cannot_be_changed(command):
 
 
 def test_every_handler_is_for_a_command():
-    assert all(is_dataclass(handled) and handled.__module__ == commands.__name__ for handled in HANDLERS)
-    assert {type(example) for example in EXAMPLES} <= {*HANDLERS, commands.EditDocuments}
+    modules = {commands.__name__, remembered.__name__}
+    assert all(is_dataclass(handled) and handled.__module__ in modules for handled in HANDLERS)
+    assert {type(example) for example in EXAMPLES} <= {*HANDLERS, commands.EditDocuments, remembered.Remembered}
 
 
 def test_cost_counts_bodies():
     assert EXAMPLES[0].cost == 2 * len(EDIT.body)
     assert EXAMPLES[1].cost == 2
+    assert EXAMPLES[2].cost == len(EDIT.body)
     assert commands.AppendUpload(1, UUID, 0, b"abc", 5).cost == 3
+    assert next(example for example in EXAMPLES if isinstance(example, remembered.Remembered)).cost == 7 + 2

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore.database.sequences import opaque_part, parse_since
+from docstore.database.sequences import EPOCH_SHIFT, instance_start_time, opaque_part, parse_since
 from docstore.errors import BadRequest
 
 UUID = "00112233445566778899aabbccddeeff"
@@ -82,3 +82,11 @@ def test_sequence_of_elsewhere_starts_from_zero(value):
 def test_malformed(value):
     with pytest.raises(BadRequest, match=r"^Malformed sequence supplied in 'since' parameter\.$"):
         parse_since(value, OPAQUE, 7)
+
+
+def test_the_beginning_of_a_database_moves_with_the_incarnation_and_with_the_epoch():
+    created = 1_700_000_000_000_000
+    starts = {instance_start_time(created, epoch) for epoch in (0, 5, EPOCH_SHIFT - 1, 1 << 62)}
+    assert len(starts) == 4
+    assert all(created - EPOCH_SHIFT < int(start) <= created for start in starts)
+    assert instance_start_time(created + 1, 5) != instance_start_time(created, 5)

@@ -5,11 +5,13 @@ the ``server`` fixture.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from docstore.database.conflict_stats import ConflictStats
 from docstore.errors import DatabaseNotFound
 from docstore.httpd.dispatch import Service
 from docstore.httpd.listener import Listener
@@ -24,6 +26,8 @@ ADMIN = Admin("admin", "secret")
 
 class NoDatabases:
     """A registry with one database, ``db``, that can do nothing."""
+
+    write_hook = None
 
     def open(self, name):
         if name != "db":
@@ -41,6 +45,16 @@ class Counted:
         self.answered.append((method, status))
 
 
+class NoReplications:
+    """Nothing is replicated."""
+
+    def start(self, base_url):
+        pass
+
+    async def stop(self):
+        pass
+
+
 @dataclass
 class StandIn:
     """What the dispatcher needs of a node."""
@@ -48,6 +62,8 @@ class StandIn:
     settings: Settings
     registry: NoDatabases = field(default_factory=NoDatabases)
     counters: Counted = field(default_factory=Counted)
+    replications: NoReplications = field(default_factory=NoReplications)
+    conflict_stats: ConflictStats = field(default_factory=lambda: ConflictStats(time.monotonic))
 
 
 def stand_in(**settings) -> StandIn:

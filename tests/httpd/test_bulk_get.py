@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.httpd.test_multipart import read
+from tests.core.test_multipart import read
 
 C, D = "3-" + "c" * 32, "2-" + "d" * 32
 

@@ -8,6 +8,7 @@ import pytest
 
 from docstore.settings import Limits
 from docstore.testing import run_node
+from tests.core.test_multipart import read
 from tests.httpd.attaching import (
     BOUNDARY,
     NOISE,
@@ -21,7 +22,6 @@ from tests.httpd.attaching import (
     until,
     wire,
 )
-from tests.httpd.test_multipart import read
 
 TOO_LONG = (400, "bad_request", "attachment longer than expected")
 TOO_SHORT = (400, "bad_request", "attachment shorter than expected")

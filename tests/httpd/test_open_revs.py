@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.httpd.test_multipart import read
+from tests.core.test_multipart import read
 
 A, B, C, D = (f"{generation}-{letter * 32}" for generation, letter in ((1, "a"), (2, "b"), (2, "c"), (3, "d")))
 

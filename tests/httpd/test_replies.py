@@ -5,7 +5,6 @@ import pytest
 from docstore.httpd.replies import (
     HeadLines,
     Reply,
-    content_etag,
     etag_matches,
     json_reply,
     location,
@@ -119,10 +118,6 @@ def test_request_ids_differ():
 )
 def test_if_none_match(header, matches):
     assert etag_matches(header, "1-a") is matches
-
-
-def test_a_content_etag_changes_with_the_content():
-    assert content_etag(b"a") == content_etag(b"a") != content_etag(b"b")
 
 
 def test_a_location():

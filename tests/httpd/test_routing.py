@@ -43,6 +43,18 @@ from docstore.httpd.paths import split_path
         ("/db/_local/x/y", "/{db}/_local/{doc}/{path...}", "_local/x", "y"),
         ("/db/_local_docs", "/{db}/_local_docs", "", ""),
         ("/db/_designs", "/{db}/{doc}", "_designs", ""),
+        ("/db/_conflicts", "/{db}/_conflicts", "", ""),
+        ("/db/a/_tree", "/{db}/{doc}/_tree", "a", ""),
+        ("/db/a%2Fb/_tree", "/{db}/{doc}/_tree", "a/b", ""),
+        ("/db/_x/_tree", "/{db}/{doc}/_tree", "_x", ""),
+        ("/db/a/_tree/b", "/{db}/{doc}/{path...}", "a", "_tree/b"),
+        ("/db/a/b/_tree", "/{db}/{doc}/{path...}", "a", "b/_tree"),
+        ("/db/_design/a/_tree", "/{db}/_design/{doc}/_tree", "_design/a", ""),
+        ("/db/_design/a/_tree/b", "/{db}/_design/{doc}/{path...}", "_design/a", "_tree/b"),
+        ("/db/_design/_tree", "/{db}/_design/{doc}", "_design/_tree", ""),
+        ("/db/_design%2Fa/_tree", "/{db}/_design%2F{doc}/_tree", "_design/a", ""),
+        ("/db/_design%2Fa/b/_tree", "/{db}/_design%2F{doc}/{path...}", "_design/a", "b/_tree"),
+        ("/db/_local/a/_tree", "/{db}/_local/{doc}/{path...}", "_local/a", "_tree"),
     ],
 )
 def test_a_path_finds_its_row(path, pattern, doc_id, rest):

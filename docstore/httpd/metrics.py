@@ -1,0 +1,138 @@
+"""What this node counts, as Prometheus reads it.
+
+Owns the names. Where CouchDB's ``_prometheus`` (``couch_prometheus_util``) has a metric of the same meaning, it has the
+same name and labels here, also where that is not Prometheus' own way; all else begins with ``docstore_``. The process
+itself is told by prometheus-client's own collectors. The module is imported when somebody first asks, since that
+library takes a while to load.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UntypedMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from docstore.node import Node
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+METHODS: Final = frozenset({"COPY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+OTHER_METHOD: Final = "other"
+
+
+def render(collector: "NodeCollector") -> bytes:
+    """The text of all metrics; made in a thread, since there may be many."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return generate_latest(registry)
+
+
+class NodeCollector(Collector):
+    """The metrics of one running node. What changes on the event loop is copied there, when this is made."""
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+        stats, counters = node.conflict_stats, node.counters
+        self._requests = counters.requests
+        self._methods = dict(counters.requests_by_method)
+        self._statuses = dict(counters.responses_by_status)
+        self._conflicted = dict(stats.conflicts)
+        self._replayed = dict(stats.replays)
+        self._lenient = dict(stats.leniencies)
+        self._most_refused = stats.most_refused()
+        self._uploaded = dict(node.uploads.counts)
+
+    def describe(self) -> list[Metric]:
+        """Nothing is collected before it is asked for."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics but those of the process."""
+        yield from self._of_couchdb()
+        yield from self._conflicts()
+        yield from self._uploads()
+        yield from self._storage()
+
+    def _of_couchdb(self) -> Iterator[Metric]:
+        node = self._node
+        yield GaugeMetricFamily(
+            "couchdb_uptime_seconds", "seconds since the node started", value=int(time.time() - node.started_at)
+        )
+        yield GaugeMetricFamily("couchdb_open_databases", "number of open databases", value=len(node.registry.names()))
+        yield CounterMetricFamily("couchdb_httpd_requests", "number of HTTP requests", value=self._requests)
+        methods = UntypedMetricFamily(
+            "couchdb_httpd_request_methods", "number of HTTP requests by method", labels=["method"]
+        )
+        known = {method: count for method, count in self._methods.items() if method in METHODS}
+        others = sum(self._methods.values()) - sum(known.values())
+        for method, count in sorted(known.items()):
+            methods.add_metric([method], count)
+        if others:
+            methods.add_metric([OTHER_METHOD], others)
+        yield methods
+        statuses = UntypedMetricFamily(
+            "couchdb_httpd_status_codes", "number of HTTP responses by status code", labels=["code"]
+        )
+        for status, count in sorted(self._statuses.items()):
+            statuses.add_metric([str(status)], count)
+        yield statuses
+
+    def _conflicts(self) -> Iterator[Metric]:
+        conflicts = CounterMetricFamily(
+            "docstore_conflicts", "number of requests and of rows answered with 409", labels=["kind", "db"]
+        )
+        for (kind, database), count in sorted(self._conflicted.items()):
+            conflicts.add_metric([kind, database], count)
+        yield conflicts
+        replays = CounterMetricFamily(
+            "docstore_idempotent_replays", "number of replies given again for an idempotency key", labels=["db"]
+        )
+        for database, count in sorted(self._replayed.items()):
+            replays.add_metric([database], count)
+        yield replays
+        leniencies = CounterMetricFamily(
+            "docstore_lenient_successes", "number of edits that were applied already and answered so", labels=["db"]
+        )
+        for database, count in sorted(self._lenient.items()):
+            leniencies.add_metric([database], count)
+        yield leniencies
+        often = GaugeMetricFamily(
+            "docstore_document_conflicts_last_hour",
+            "the documents most often answered with 409 in the last hour, and how often at least",
+            labels=["db", "doc"],
+        )
+        for one in self._most_refused:
+            often.add_metric([one.database, one.id], one.refusals)
+        yield often
+
+    def _uploads(self) -> Iterator[Metric]:
+        counts = self._uploaded
+        uploads = CounterMetricFamily("docstore_uploads", "number of resumable uploads by event", labels=["event"])
+        for event in ("created", "completed", "conflicts", "cancelled", "expired"):
+            uploads.add_metric([event], counts.get(event, 0))
+        yield uploads
+        yield CounterMetricFamily(
+            "docstore_upload_bytes", "number of bytes received by resumable uploads", value=counts.get("bytes", 0)
+        )
+
+    def _storage(self) -> Iterator[Metric]:
+        node = self._node
+        yield CounterMetricFamily(
+            "docstore_group_commits", "number of transactions that were written", value=node.writer.groups
+        )
+        yield CounterMetricFamily(
+            "docstore_commands", "number of commands carried out in them", value=node.writer.commands
+        )
+        env = node.env
+        yield GaugeMetricFamily("docstore_open_snapshots", "number of open snapshots", value=env.open_snapshots)
+        yield GaugeMetricFamily(
+            "docstore_oldest_snapshot_seconds",
+            "age of the oldest open snapshot, 0 without one",
+            value=env.oldest_snapshot_age,
+        )
+        yield GaugeMetricFamily("docstore_data_file_bytes", "size of the data file", value=env.data_file.stat().st_size)

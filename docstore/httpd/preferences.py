@@ -1,0 +1,79 @@
+"""What a client would rather have: problem details instead of CouchDB's errors, and how strictly it is judged.
+
+Owns the reading of ``Accept: application/problem+json`` (RFC 9457) and of ``Prefer: handling=...`` (RFC 7240). It must
+not know what is made of them.
+
+Problem details are given to those who name their type. Ranges such as ``*/*`` are no word on it: nearly every client
+sends one, and expects what CouchDB answers. How the types are ranked does not count, but a weight of zero refuses.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from multidict import CIMultiDictProxy
+
+from docstore.httpd.request import Request
+
+PROBLEM_JSON: Final = "application/problem+json"
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+LENIENT: Final = "handling=lenient"
+STRICT: Final = "handling=strict"
+
+_ENTRY = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+"""An entry of a list; commas within quotes are part of it."""
+
+
+def wants_problems(headers: "CIMultiDictProxy[str]") -> bool:
+    """Whether the client takes problem details, by their name."""
+    fields = headers.getall("Accept", ())
+    wanted = False
+    for field in fields:
+        if "problem+json" not in field.lower():
+            continue
+        for entry in field.lower().split(","):
+            name, *parameters = (part.strip() for part in entry.split(";"))
+            if name == PROBLEM_JSON:
+                if _is_zero(parameters):
+                    return False
+                wanted = True
+    return wanted
+
+
+def handling(headers: "CIMultiDictProxy[str]") -> str | None:
+    """The preference ``handling=strict`` or ``handling=lenient``, if there is one; of several the first counts."""
+    for name, value in _preferences(headers):
+        if name == "handling":
+            preference = f"handling={value}"
+            return preference if preference in (STRICT, LENIENT) else None
+    return None
+
+
+def is_lenient(request: Request) -> bool:
+    """Whether an edit that is applied already counts as done. A request with an idempotency key is judged by that."""
+    headers = request.raw.headers
+    return handling(headers) == LENIENT and IDEMPOTENCY_KEY not in headers
+
+
+def wants_explanation(request: Request) -> bool:
+    """Whether it matters to the client if a refused edit is applied already; then all of it must be read."""
+    return wants_problems(request.raw.headers) or is_lenient(request)
+
+
+def _is_zero(parameters: list[str]) -> bool:
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return float(value) == 0
+            except ValueError:
+                return True  # a weight that cannot be read is no yes
+    return False
+
+
+def _preferences(headers: "CIMultiDictProxy[str]") -> Iterator[tuple[str, str]]:
+    """(name, value) of all preferences, in lower case and without quotes; their parameters are left out."""
+    for field in headers.getall("Prefer", ()):
+        for entry in _ENTRY.findall(field.lower()):
+            name, _, value = entry.partition(";")[0].partition("=")
+            yield name.strip(), value.strip().strip('"')
