@@ -8,11 +8,14 @@ HTTP::
         registry     the databases; is told of each commit, and wakes through
           notifier   those who wait for changes
         uploads      the resumable uploads of attachments, and their expiry
+        replications what is replicated; begins when there is a server, since that may be replicated with itself
+        replies      what requests with an idempotency key were answered with, and its expiry
 
 A stop goes the other way: nobody waits any more, what was accepted is written, the store is closed cleanly.
 """
 
 import os
+import random
 import sys
 import time
 from collections import Counter
@@ -21,11 +24,16 @@ from typing import Final, Self
 from uuid import uuid4
 
 from docstore.database.active_tasks import ActiveTasks
+from docstore.database.conflict_stats import ConflictStats
 from docstore.database.notifier import Notifier
 from docstore.database.registry import Registry
+from docstore.database.replies import Replies
 from docstore.database.updater import apply
 from docstore.database.uploads import Uploads
 from docstore.database.uuids import UuidGenerator
+from docstore.replication.clock import SystemClock
+from docstore.replication.replications import Replications
+from docstore.replication.replicator_docs import replicator_hook
 from docstore.settings import Settings
 from docstore.storage.environment import Environment
 from docstore.storage.folder_lock import FolderLock
@@ -63,6 +71,8 @@ class Node:
     writer: Writer
     registry: Registry
     uploads: Uploads
+    replications: Replications
+    replies: Replies
     uuid: str
     started_at: float
 
@@ -72,6 +82,7 @@ class Node:
         self.notifier = Notifier()
         self.active_tasks = ActiveTasks(time.time)
         self.counters = Counters()
+        self.conflict_stats = ConflictStats(time.monotonic)
         self.uuids = UuidGenerator(settings.uuid_algorithm, _microseconds, os.urandom)
         self._lock = lock
         self._old_switch_interval = sys.getswitchinterval()
@@ -90,6 +101,7 @@ class Node:
             settings,
             clock=_microseconds,
             new_uuid=lambda: uuid4().hex,
+            write_hooks=replicator_hook,
         )
         self.uploads = Uploads(
             self.env,
@@ -100,21 +112,39 @@ class Node:
             lifetime=settings.upload_lifetime,
             limits=settings.limits,
         )
+        self.replies = Replies(self.env, self.writer, settings, clock=_microseconds)
+        self.replications = Replications(
+            self.registry,
+            self.active_tasks,
+            settings,
+            server_uuid=self.uuid,
+            node_name=self.name,
+            clock=SystemClock(),
+            random=random.random,
+        )
         self.started_at = time.time()
         self._old_switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
         await self.registry.blobs.collector.start()
         await self.uploads.start()
+        await self.replies.start()
         self.registry.resume_sweeps()
 
     async def stop(self) -> None:
-        """End all feeds, finish what was accepted, close the store cleanly."""
+        """Stop replications, end all feeds, finish what was accepted, close the store cleanly."""
+        await self.replications.stop()
         self.notifier.close()
+        await self.replies.stop()
         await self.uploads.stop()
         await self.registry.stop()
         await self.writer.close()
         self.env.close()
         sys.setswitchinterval(self._old_switch_interval)
+
+    @property
+    def name(self) -> str:
+        """The name by which this node goes in ``_membership`` and in paths."""
+        return f"docstore@{self.settings.host}"
 
     def _committed(self, summary: CommitSummary) -> None:
         self.registry.committed(summary)

@@ -55,9 +55,14 @@ class Attachment(NamedTuple):
     blob: int
 
     @property
+    def etag(self) -> str:
+        """The entity tag, without quotes."""
+        return b64encode(self.md5).decode()
+
+    @property
     def digest(self) -> str:
-        """The text of the ``digest`` member, which is also that of the ETag."""
-        return f"md5-{b64encode(self.md5).decode()}"
+        """The text of the ``digest`` member."""
+        return f"md5-{self.etag}"
 
 
 # --- what a document says ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ resolved here, against the nearest ancestor whose body is still there (``couch_d
 no leaf, so the write transaction must not look for it. Follows ``chttpd_db:db_attachment_req`` and ``couch_db``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from docstore.core.attachment import (
@@ -21,17 +21,20 @@ from docstore.core.attachment import (
     resolve,
     unpack_attachments,
 )
+from docstore.core.conditions import NOT_AMONG, Condition, rev_etag
 from docstore.core.document import EMPTY_BODY, LOCAL_PREFIX, Document
-from docstore.core.edit import Edit, Rejected, settle_attachments
+from docstore.core.edit import Edit, Rejected, meet_condition, settle_attachments
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM, encode_term
 from docstore.core.revtree import RevTree
-from docstore.database import local_docs
+from docstore.database import attempts, local_docs
+from docstore.database.attempts import Attempt, Operation
 from docstore.database.blob_reader import Hold, OpenedAttachment
 from docstore.database.blob_store import BlobStore
 from docstore.database.commands import EditDocuments
-from docstore.errors import BadRequest, Conflict, DocstoreError, DocumentDeleted, NotFound
+from docstore.database.replies import Once
+from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_body, get_record, get_tree
 from docstore.storage.environment import Environment
@@ -40,9 +43,10 @@ from docstore.storage.tables import ReadTransaction
 from docstore.storage.writer import Writer
 
 EditAnswer: TypeAlias = Rev | DocstoreError
+SubmitEdits: TypeAlias = Callable[[tuple[Edit, ...]], Awaitable[Sequence[object]]]
+"""Carries out edits; an answer for each, a DocstoreError for one that failed."""
 
 NO_ATTACHMENT: Final = "Document is missing attachment"
-MISSING_REV: Final = "missing_rev"
 NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 NO_PARTS: Final = "Attachment `{}` is said to follow, but there are no parts."
 
@@ -75,13 +79,14 @@ def edit_of(document: Document, *, new_edits: bool, attachments: tuple[EditAttac
         document.term,
         path=document.path,
         attachments=attachments,
+        condition=document.condition,
     )
 
 
 class Attachments:
     """The attachments of one database."""
 
-    def __init__(self, number: int, environment: Environment, writer: Writer, blobs: BlobStore) -> None:
+    def __init__(self, number: int, environment: Environment, writer: Writer | Once, blobs: BlobStore) -> None:
         self._number = number
         self._environment = environment
         self._writer = writer
@@ -97,40 +102,79 @@ class Attachments:
                 raise NotFound
             return self._blobs.open(_named(found.attachments, name))
 
+    def meet_condition(
+        self, doc_id: str, name: str, rev: Rev | None, condition: Condition | None
+    ) -> tuple[Rev | None, Condition | None]:
+        """The revision to be changed, and what must hold of the document when it is. Raises PreconditionFailed.
+
+        If-None-Match is about the attachment of the revision that is changed. What revision has which attachments can
+        not change, so nothing of it is left for the write transaction. If-Match may name the attachment of the
+        winner or the winner itself; that it still is the winner then is left.
+        """
+        if condition is None:
+            return rev, None
+        with self._environment.snapshot() as snapshot:
+            try:
+                winner: _Revision | None = self._winner(snapshot, doc_id)
+            except NotFound:
+                winner = None
+            changed = winner if rev is None else self._revision(snapshot, doc_id, rev)
+        Condition(none_match=condition.none_match).check(*_tags_of(changed, name))
+        if condition.match is None:
+            return rev, None
+        if winner is None:
+            raise PreconditionFailed(NOT_AMONG)
+        tag = rev_etag(winner.rev)
+        Condition(condition.match).check(tag, *_tags_of(winner, name))
+        return rev or winner.rev, Condition((tag,))
+
     def check_revision(self, doc_id: str, rev: Rev | None) -> None:
         """Raises Conflict, as ``with_attachment``, if a revision is named and not there."""
         with self._environment.snapshot() as snapshot:
             if rev is not None and self._revision(snapshot, doc_id, rev) is None:
-                raise Conflict(MISSING_REV, error="not_found")
+                raise attempts.missing_rev(Attempt(self._number, doc_id, rev, Operation.PUT_ATTACHMENT))
 
     # --- what is to be written of a stored revision
 
-    def with_attachment(self, doc_id: str, rev: Rev | None, linked: Linked) -> HeldDocument:
+    def with_attachment(
+        self, doc_id: str, rev: Rev | None, linked: Linked, condition: Condition | None = None
+    ) -> HeldDocument:
         """The revision with this attachment, before all others; without ``rev`` a new document.
 
-        Raises Conflict with CouchDB's odd words if there is no such revision.
+        Raises PreconditionFailed, and Conflict with CouchDB's odd words if there is no such revision.
         """
+        rev, condition = self.meet_condition(doc_id, linked.name, rev, condition)
         if rev is None:
             return HeldDocument(_empty_document(doc_id, (linked,)), self._blobs.hold(()))
-        return self._changed(doc_id, rev, linked.name, (linked,))
+        return self._changed(doc_id, rev, linked.name, (linked,), condition)
 
-    def without_attachment(self, doc_id: str, rev: Rev | None, name: str) -> HeldDocument:
+    def without_attachment(
+        self, doc_id: str, rev: Rev | None, name: str, condition: Condition | None = None
+    ) -> HeldDocument:
         """The revision without the attachment. Raises NotFound if it has none of this name, and as above.
 
         Without ``rev`` it is looked for in the winner, and what comes back makes a conflict.
         """
+        rev, condition = self.meet_condition(doc_id, name, rev, condition)
         if rev is None:
             with self._environment.snapshot() as snapshot:
                 _named(self._winner(snapshot, doc_id).attachments, name)
             return HeldDocument(_empty_document(doc_id, ()), self._blobs.hold(()))
-        return self._changed(doc_id, rev, name, ())
+        return self._changed(doc_id, rev, name, (), condition)
 
-    def copy_of(self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None) -> HeldDocument:
+    def copy_of(
+        self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None, condition: Condition | None = None
+    ) -> HeldDocument:
         """The content of a revision, or of a ``_local`` document, as an edit of ``target``, whose ``parent`` is given.
 
-        A ``_local`` document gets no attachments. Raises NotFound, DocumentDeleted.
+        A ``_local`` document gets no attachments. What the condition says of revisions is about the document that is
+        read, the rest about ``target``. Raises NotFound, DocumentDeleted, PreconditionFailed.
         """
         with self._environment.snapshot() as snapshot:
+            if condition is not None and condition.match is not None:
+                record = get_record(snapshot, self._number, doc_id)
+                rev = meet_condition(None if record is None else record.head(), rev, Condition(condition.match))
+                condition = condition._replace(match=None)
             if rev is None and local_docs.is_local(doc_id):
                 found = _Revision(*local_docs.read_body(snapshot, self._number, doc_id), ())
             else:
@@ -141,21 +185,30 @@ class Attachments:
             kept = () if target.startswith(LOCAL_PREFIX) else found.attachments
             hold = self._blobs.hold([attachment.blob for attachment in kept])
         path = () if parent is None else (parent,)
-        return HeldDocument(_document(target, parent, found, path, tuple(map(Linked, kept))), hold)
+        return HeldDocument(_document(target, parent, found, path, tuple(map(Linked, kept)), condition), hold)
 
     # --- writing
 
     async def write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
-        """Write documents, some of which have attachments; an answer for each.
+        """Write documents, some of which have attachments; an answer for each. Raises as ``write_by``."""
+
+        async def submit(edits: tuple[Edit, ...]) -> Sequence[object]:
+            command = EditDocuments(self._number, edits, new_edits)
+            return cast("list[EditAnswer]", await self._writer.submit(command))
+
+        return cast("list[EditAnswer]", await self.write_by(documents, submit, new_edits=new_edits))
+
+    async def write_by(
+        self, documents: Sequence[Document], submit: SubmitEdits, *, new_edits: bool = True
+    ) -> Sequence[object]:
+        """Write documents by whatever ``submit`` does with their edits; its answers, one for each document.
 
         Raises MissingStub, AttachmentTooLarge and BadRequest before anything is written; then for all of them.
         """
         hold, resolved = self._resolve(documents, new_edits=new_edits)
         own: dict[int, list[int]] = {}
         try:
-            edits = await self._stage(documents, resolved, own, new_edits=new_edits)
-            command = EditDocuments(self._number, edits, new_edits)
-            answers = cast("list[EditAnswer]", await self._writer.submit(command))
+            answers = await submit(await self._stage(documents, resolved, own, new_edits=new_edits))
         except BaseException:
             # If the edit went through nevertheless, it did so before this, and has taken the bytes over.
             await self._blobs.give_up([staging for stagings in own.values() for staging in stagings])
@@ -221,15 +274,17 @@ class Attachments:
         return tuple(edits)
 
     def _check_stubs(self, txn: ReadTransaction, document: Document, stubs: tuple[Stub, ...]) -> None:
-        """Raise MissingStub if the edit would be refused for a stub. It is decided again when it is carried out."""
+        """Raise MissingStub or PreconditionFailed as the edit would be. It is decided again when it is carried out."""
         record = get_record(txn, self._number, document.id)
 
         def tree() -> RevTree:
             return get_tree(txn, self._number, record) if record is not None else RevTree({})
 
+        head = None if record is None else record.head()
         edit = edit_of(document, new_edits=True, attachments=stubs)
+        edit = edit._replace(parent=meet_condition(head, edit.parent, edit.condition))
         settled = settle_attachments(
-            None if record is None else record.head(),
+            head,
             tree,
             edit,
             lambda leaf: self._attachments_at(txn, tree().nodes[leaf].seq),
@@ -261,7 +316,9 @@ class Attachments:
 
     # --- stored revisions
 
-    def _changed(self, doc_id: str, rev: Rev, name: str, first: tuple[Linked, ...]) -> HeldDocument:
+    def _changed(
+        self, doc_id: str, rev: Rev, name: str, first: tuple[Linked, ...], condition: Condition | None
+    ) -> HeldDocument:
         """A revision without the attachment of this name, and with ``first`` before the others.
 
         Where nothing comes instead, there must be one of this name.
@@ -269,12 +326,14 @@ class Attachments:
         with self._environment.snapshot() as snapshot:
             found = self._revision(snapshot, doc_id, rev)
             if found is None:
-                raise Conflict(MISSING_REV, error="not_found")
+                operation = Operation.PUT_ATTACHMENT if first else Operation.DELETE_ATTACHMENT
+                raise attempts.missing_rev(Attempt(self._number, doc_id, rev, operation))
             if not first:
                 _named(found.attachments, name)
             kept = [attachment for attachment in found.attachments if attachment.name != name]
             hold = self._blobs.hold([attachment.blob for attachment in kept])
-        return HeldDocument(_document(doc_id, rev, found, (rev,), (*first, *map(Linked, kept))), hold)
+        document = _document(doc_id, rev, found, (rev,), (*first, *map(Linked, kept)), condition)
+        return HeldDocument(document, hold)
 
     def _winner(self, txn: ReadTransaction, doc_id: str) -> _Revision:
         """Raises NotFound, DocumentDeleted."""
@@ -322,7 +381,18 @@ def _empty_document(doc_id: str, attachments: tuple[Linked, ...]) -> Document:
 
 
 def _document(
-    doc_id: str, parent: Rev | None, found: _Revision, path: tuple[Rev, ...], attachments: tuple[Linked, ...]
+    doc_id: str,
+    parent: Rev | None,
+    found: _Revision,
+    path: tuple[Rev, ...],
+    attachments: tuple[Linked, ...],
+    condition: Condition | None,
 ) -> Document:
     """The content of a stored revision as an edit of ``parent``."""
-    return Document(doc_id, parent, found.deleted, found.body, encode_term(decode(found.body)), path, attachments)
+    term = encode_term(decode(found.body))
+    return Document(doc_id, parent, found.deleted, found.body, term, path, attachments, condition)
+
+
+def _tags_of(revision: _Revision | None, name: str) -> tuple[str, ...]:
+    """The tag of a revision's attachment, if there is one."""
+    return () if revision is None else tuple(one.etag for one in revision.attachments if one.name == name)

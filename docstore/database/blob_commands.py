@@ -6,7 +6,7 @@ stored attachments of a revision, whether a blob may be named, the end of leases
 
 from collections.abc import Iterable
 
-from docstore.core.attachment import Attachment, Linked, unpack_attachments
+from docstore.core.attachment import Attachment, Linked, pack_attachments, unpack_attachments
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.commands import (
@@ -22,7 +22,7 @@ from docstore.storage import blobs, garbage, staging
 from docstore.storage.blob_rows import StagingRow
 from docstore.storage.document_change import DocumentChange
 from docstore.storage.documents import get_body
-from docstore.storage.rows import body_metadata
+from docstore.storage.rows import body_metadata, encode_body
 from docstore.storage.staging import Staged
 from docstore.storage.tables import ReadTransaction
 from docstore.storage.transactions import GroupTransaction
@@ -74,6 +74,13 @@ def leaf_attachments(txn: ReadTransaction, change: DocumentChange, leaf: Rev) ->
     seq = record.body_seq if record is not None and record.winner == leaf else change.tree(txn).nodes[leaf].seq
     body = change.bodies.get(seq) or get_body(txn, change.db, seq)
     return () if body is None else unpack_attachments(body_metadata(body))
+
+
+def body_of(edit: Edit) -> bytes:
+    """The value in ``bodies`` of an edit whose attachments are settled."""
+    if not edit.attachments:
+        return edit.body
+    return encode_body(edit.body, pack_attachments([one.attachment for one in _linked(edit)]))
 
 
 class Links:

@@ -163,6 +163,15 @@ class BlobStore:
                 yield piece
 
 
+def measured(item: Inline) -> Attachment:
+    """What is known of an attachment once its bytes are stored, which they are not; so no blob has the number 0."""
+    whole = _whole(item)
+    encoding: Encoding = "gzip" if is_compressible(item.content_type) else None
+    return Attachment(
+        item.name, item.content_type, whole.md5, len(item.data), len(whole.data), encoding, item.revpos, blob=0
+    )
+
+
 def _batches(items: Sequence[Inline]) -> Iterator[list[tuple[int, Inline]]]:
     """The items with their places: large ones one by one, small ones in batches of at most two windows."""
     batch: list[tuple[int, Inline]] = []

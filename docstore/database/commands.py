@@ -7,7 +7,9 @@ another process. It must not know how it is applied: ``updater.py`` says that.
 
 from dataclasses import dataclass
 
+from docstore.core.conditions import Condition
 from docstore.core.edit import Edit
+from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
 from docstore.storage.staging import WholeBlob
 from docstore.storage.upload_rows import Refusal, UploadRow
@@ -32,13 +34,30 @@ class EditDocuments:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolveDocuments:
+    """Resolve conflicts, each document for itself. Leases as of EditDocuments.
+
+    Result: one ``Resolved | DocstoreError`` for each, in order.
+    """
+
+    database: int
+    resolutions: tuple[Resolution, ...]
+
+    @property
+    def cost(self) -> int:
+        """Bytes of the bodies, for the size of a group commit."""
+        return sum(len(one.result.body) for one in self.resolutions if one.result is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class PutLocal:
-    """Write a ``_local`` document as revision ``0-number``. Result: that number."""
+    """Write a ``_local`` document as revision ``0-number``. Result: that number; PreconditionFailed."""
 
     database: int
     doc_id: str
     number: int
     body: bytes
+    condition: Condition | None = None
 
     @property
     def cost(self) -> int:
@@ -48,10 +67,11 @@ class PutLocal:
 
 @dataclass(frozen=True, slots=True)
 class DeleteLocal:
-    """Remove a ``_local`` document. Result: whether there was one."""
+    """Remove a ``_local`` document. Result: whether there was one; PreconditionFailed."""
 
     database: int
     doc_id: str
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +110,11 @@ class CompactDatabase:
 
 @dataclass(frozen=True, slots=True)
 class SetSecurity:
-    """Replace the security object by this JSON text. Result: None."""
+    """Replace the security object by this JSON text. Result: None; PreconditionFailed."""
 
     database: int
     security: bytes
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +338,15 @@ class ExpireUploads:
 
 
 DatabaseCommand = (
-    EditDocuments | PutLocal | DeleteLocal | CompactDatabase | SetSecurity | SetRevsLimit | SetPurgedInfosLimit | Purge
+    EditDocuments
+    | ResolveDocuments
+    | PutLocal
+    | DeleteLocal
+    | CompactDatabase
+    | SetSecurity
+    | SetRevsLimit
+    | SetPurgedInfosLimit
+    | Purge
 )
 BlobCommand = BeginStaging | AppendStaging | SealStaging | StageBlobs | DropStagings | ExpireStagings | CollectGarbage
 UploadCommand = (

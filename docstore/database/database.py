@@ -4,25 +4,27 @@ Owns the handle and nothing else; the work is in the modules that it delegates t
 a snapshot each, since they cost microseconds; writes and long reads are awaited. It must not know HTTP.
 """
 
-from asyncio import sleep
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias, cast
+from copy import copy
+from functools import partial
+from typing import NamedTuple, cast
 from uuid import uuid4
 
 from docstore.core.attachment import Linked
+from docstore.core.conditions import Condition
 from docstore.core.document import EMPTY_BODY, Document
-from docstore.core.edit import Head, is_stale, refuse_delete
+from docstore.core.edit import Head, refuse_delete
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
-from docstore.database import administration, local_docs, purging, reading, revisions
+from docstore.database import administration, attempts, bulk_reading, local_docs, purging, reading, revisions
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.attachments import Attachments, EditAnswer, edit_of
+from docstore.database.attempts import Operation
 from docstore.database.blob_reader import OpenedAttachment
 from docstore.database.blob_store import BlobStore
+from docstore.database.bulk_reading import RevsRequest
 from docstore.database.commands import (
-    CompactDatabase,
     DeleteLocal,
     EditDocuments,
     Purge,
@@ -31,23 +33,21 @@ from docstore.database.commands import (
     SetRevsLimit,
     SetSecurity,
 )
+from docstore.database.compacting import Compactor
+from docstore.database.info import DatabaseInfo
 from docstore.database.notifier import Notifier
 from docstore.database.reading import PLAIN, MissingRev, OpenedDoc, OpenOptions, Revs
+from docstore.database.replies import Once, update_mixed
+from docstore.database.resolving import Resolver
 from docstore.database.revisions import RevsDiff
-from docstore.database.sequences import opaque_part, parse_since
-from docstore.database.slices import LongSnapshot, SliceClock
+from docstore.database.sequences import instance_start_time, opaque_part, parse_since
+from docstore.database.write_hooks import Actor, WriteHook, settle
 from docstore.errors import Conflict, DocstoreError, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_record
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow
 from docstore.storage.writer import Writer
-
-RevsRequest: TypeAlias = tuple[str, Revs] | tuple[str, Revs, tuple[Rev, ...] | None]
-"""A document, its revisions, and perhaps the revisions that the reader has (``OpenOptions.atts_since``)."""
-
-DISK_FORMAT_VERSION = 8
-"""What CouchDB 3 answers; clients look at it, it says nothing about our format."""
 
 
 class EditResult(NamedTuple):
@@ -56,39 +56,6 @@ class EditResult(NamedTuple):
     id: str
     rev: Rev | None
     error: DocstoreError | None
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseInfo:
-    """What ``GET /{db}`` tells. Sizes are bytes, ``instance_start_time`` microseconds since 1970 as text."""
-
-    name: str
-    update_seq: str
-    purge_seq: str
-    doc_count: int
-    doc_del_count: int
-    size_file: int
-    size_active: int
-    size_external: int
-    compact_running: bool
-    instance_start_time: str
-    shards: int
-
-    def members(self) -> dict[str, JsonValue]:
-        """The JSON object of CouchDB, its members in CouchDB's order."""
-        return {
-            "instance_start_time": self.instance_start_time,
-            "db_name": self.name,
-            "purge_seq": self.purge_seq,
-            "update_seq": self.update_seq,
-            "sizes": {"file": self.size_file, "external": self.size_external, "active": self.size_active},
-            "props": {},
-            "doc_del_count": self.doc_del_count,
-            "doc_count": self.doc_count,
-            "disk_format_version": DISK_FORMAT_VERSION,
-            "compact_running": self.compact_running,
-            "cluster": {"q": self.shards, "n": 1, "w": 1, "r": 1},
-        }
 
 
 class Database:
@@ -108,6 +75,7 @@ class Database:
         notifier: Notifier,
         active_tasks: ActiveTasks,
         blobs: BlobStore,
+        write_hook: WriteHook | None = None,
     ) -> None:
         self.name = name
         self.number = row.number
@@ -118,11 +86,25 @@ class Database:
         self.environment = environment
         self.notifier = notifier
         self.blobs = blobs
+        self.write_hook = write_hook
+        self._actor: Actor | None = None
         self._snapshot = environment.snapshot
-        self._writer = writer
-        self._active_tasks = active_tasks
+        self._writer: Writer | Once = writer
         self._attachments = Attachments(row.number, environment, writer, blobs)
-        self._compacting = False
+        self._compactor = Compactor(row.number, name, writer, active_tasks)
+
+    def acting_for(self, actor: Actor) -> "Database":
+        """The same database on behalf of somebody: what they write goes through the write hook first."""
+        other = copy(self)
+        other._actor = actor
+        return other
+
+    def writing_by(self, writer: Once) -> "Database":
+        """The same database, its writes submitted to another writer. Bytes of attachments are staged as ever."""
+        other = copy(self)
+        other._writer = writer
+        other._attachments = Attachments(self.number, self.environment, writer, self.blobs)
+        return other
 
     # --- reading one document or a few
 
@@ -145,24 +127,11 @@ class Database:
                 raise NotFound
             return found
 
-    async def bulk_get(
+    def bulk_get(
         self, requests: Sequence[RevsRequest], options: OpenOptions = PLAIN
     ) -> AsyncGenerator[list[OpenedDoc | MissingRev]]:
         """``open_revs`` for each request, in order; an empty list for "all" of no document."""
-        with LongSnapshot(self.environment) as snapshot:
-            get_state(snapshot.current, self.number)
-            clock = SliceClock()
-            for doc_id, revs, *since in requests:
-                if clock.over:
-                    await sleep(0)
-                    clock = SliceClock()
-                if snapshot.renew():
-                    get_state(snapshot.current, self.number)
-                wanted = replace(options, atts_since=since[0]) if since and since[0] is not None else options
-                found = reading.open_revs(snapshot.current, self.number, doc_id, revs, wanted, self.blobs.open)
-                if any(isinstance(entry, OpenedDoc) and entry.streams for entry in found):
-                    snapshot.close()  # their bytes may take any time to be sent
-                yield found
+        return bulk_reading.bulk_get(self.environment, self.number, requests, options, self.blobs.open)
 
     def head(self, doc_id: str) -> Head | None:
         """The head of a document's record, None if there is no such document."""
@@ -172,12 +141,6 @@ class Database:
                 get_state(snapshot, self.number)
                 return None
             return record.head()
-
-    def _committed_head(self, doc_id: str) -> Head | None:
-        """``head``, without a look whether the database still is: for what is only a shortcut."""
-        with self._snapshot() as snapshot:
-            record = get_record(snapshot, self.number, doc_id)
-        return None if record is None else record.head()
 
     def revs_diff(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
         """Per document the revisions that are missing here; documents that lack none are left out."""
@@ -200,8 +163,8 @@ class Database:
             size_file=state.file_size,
             size_active=state.active_size,
             size_external=state.external_size,
-            compact_running=self._compacting,
-            instance_start_time=str(self.created),
+            compact_running=self._compactor.running,
+            instance_start_time=instance_start_time(self.created, self.environment.epoch),
             shards=self.shards,
         )
 
@@ -240,19 +203,27 @@ class Database:
 
     # --- writing documents
 
-    async def update_doc(self, document: Document, *, new_edits: bool = True) -> EditResult:
-        """Write one document, a ``_local`` one too. Raises Conflict and what else refuses the edit.
+    async def update_doc(
+        self, document: Document, *, new_edits: bool = True, operation: Operation = Operation.WRITE
+    ) -> EditResult:
+        """Write one document, a ``_local`` one too. Raises Conflict, PreconditionFailed and what else refuses the edit.
 
         A conflict that a snapshot shows for certain is told at once, without a turn of the writer.
         """
         if local_docs.is_local(document.id):
             return await self._write_local(document)
-        if new_edits and is_stale(self._committed_head(document.id), document.rev):
-            raise Conflict
-        [answer] = await self._write([document], new_edits=new_edits)
-        if isinstance(answer, DocstoreError):
-            raise answer
-        return EditResult(document.id, answer, None)
+        if self._actor is not None and new_edits:
+            [document] = await settle(self.write_hook, self._actor, [document])
+        try:
+            if new_edits:
+                self.check_parent(document.id, document.rev, document.condition, operation)
+            answers = await self._write([document], new_edits=new_edits)
+            if isinstance(answers[0], DocstoreError):
+                raise cast("DocstoreError", answers.pop())  # and no name for it, see attempts.refuse_stale
+        except attempts.EXPLAINED as error:
+            attempts.note(error, self.number, document, operation)
+            raise
+        return EditResult(document.id, answers[0], None)
 
     async def update_docs(self, documents: Sequence[Document], *, new_edits: bool = True) -> list[EditResult]:
         """Write documents; each result stands where its document stood.
@@ -260,8 +231,14 @@ class Database:
         Those with a history are one command: a failing disk takes all or none. Raises BadRequest, before anything is
         written, for a document without revision where ``new_edits`` is false.
         """
+        if isinstance(self._writer, Once) and any(local_docs.is_local(document.id) for document in documents):
+            mixed = await update_mixed(self, self._writer, documents, new_edits=new_edits)
+            return [_result_of(document.id, answer) for document, answer in zip(documents, mixed, strict=True)]
+        if self._actor is not None and new_edits:
+            documents = await settle(self.write_hook, self._actor, documents)
         plain = [document for document in documents if not local_docs.is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
+        attempts.note_all(answers, self.number, plain)
         results = [_result_of(document.id, answer) for document, answer in zip(plain, answers, strict=True)]
         if len(plain) == len(documents):
             return results
@@ -271,16 +248,18 @@ class Database:
             for document in documents
         ]
 
-    async def delete_doc(self, doc_id: str, rev: Rev | None) -> EditResult:
-        """A single DELETE. Raises NotFound and DocumentDeleted before it looks at ``rev``, as CouchDB; Conflict."""
+    async def delete_doc(self, doc_id: str, rev: Rev | None, condition: Condition | None = None) -> EditResult:
+        """A single DELETE. Raises NotFound and DocumentDeleted before it looks at ``rev``, as CouchDB; Conflict, ..."""
         if local_docs.is_local(doc_id):
-            if not await self._writer.submit(DeleteLocal(self.number, doc_id)):
+            if not await self._writer.submit(DeleteLocal(self.number, doc_id, condition)):
                 raise NotFound
             return EditResult(doc_id, local_docs.rev_of(local_docs.DELETED), None)
+        document = Document(doc_id, rev, True, EMPTY_BODY, EMPTY_BODY_TERM, condition=condition)
         refusal = refuse_delete(self.head(doc_id))
         if refusal is not None:
+            attempts.note(refusal, self.number, document, Operation.DELETE)
             raise refusal
-        return await self.update_doc(Document(doc_id, rev, True, EMPTY_BODY, EMPTY_BODY_TERM))
+        return await self.update_doc(document, operation=Operation.DELETE)
 
     async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
         """Documents with a history, as one command; an answer for each."""
@@ -307,45 +286,70 @@ class Database:
         """An attachment of the winner or of another revision. Raises NotFound, DocumentDeleted."""
         return self._attachments.open(doc_id, name, rev)
 
-    def check_parent(self, doc_id: str, rev: Rev | None) -> None:
-        """Raises Conflict if a snapshot shows for certain that an edit of this parent is one.
+    def check_parent(
+        self, doc_id: str, rev: Rev | None, condition: Condition | None = None, operation: Operation = Operation.WRITE
+    ) -> None:
+        """Raises Conflict if a snapshot shows for certain that an edit of this parent is one; PreconditionFailed.
 
         To be asked before a client sends what may be much; when it passes, nothing is promised.
         """
-        if is_stale(self._committed_head(doc_id), rev):
-            raise Conflict
+        with self._snapshot() as snapshot:
+            attempts.refuse_stale(snapshot, self.number, doc_id, rev, condition, operation)
 
     def check_attachment_parent(self, doc_id: str, rev: Rev | None) -> None:
         """The same for ``put_attachment``, which needs the revision itself."""
         self._attachments.check_revision(doc_id, rev)
-        self.check_parent(doc_id, rev)
+        self.check_parent(doc_id, rev, operation=Operation.PUT_ATTACHMENT)
 
-    async def put_attachment(self, doc_id: str, rev: Rev | None, linked: Linked) -> EditResult:
-        """A standalone PUT: the revision with this attachment in front, or a new document. Raises Conflict."""
-        document, hold = self._attachments.with_attachment(doc_id, rev, linked)
+    def attachment_parent(self, doc_id: str, name: str, rev: Rev | None, condition: Condition | None) -> Rev | None:
+        """What ``put_attachment`` would change now. Raises PreconditionFailed."""
+        return self._attachments.meet_condition(doc_id, name, rev, condition)[0]
+
+    async def put_attachment(
+        self, doc_id: str, rev: Rev | None, linked: Linked, condition: Condition | None = None
+    ) -> EditResult:
+        """A standalone PUT: the revision with this attachment in front, or a new document.
+
+        Raises Conflict, PreconditionFailed; the condition is about the attachment (``Attachments.meet_condition``).
+        """
+        document, hold = self._attachments.with_attachment(doc_id, rev, linked, condition)
         with hold:
-            return await self.update_doc(document)
+            try:
+                return await self.update_doc(document, operation=Operation.PUT_ATTACHMENT)
+            except Conflict:  # perhaps since somebody else has made just this attachment
+                self._attachments.meet_condition(doc_id, linked.name, rev, condition)
+                raise
 
-    async def delete_attachment(self, doc_id: str, rev: Rev | None, name: str) -> EditResult:
-        """A standalone DELETE: the revision without this attachment. Raises NotFound, DocumentDeleted, Conflict."""
-        document, hold = self._attachments.without_attachment(doc_id, rev, name)
+    async def delete_attachment(
+        self, doc_id: str, rev: Rev | None, name: str, condition: Condition | None = None
+    ) -> EditResult:
+        """A standalone DELETE: the revision without this attachment. Raises NotFound and as ``put_attachment``."""
+        document, hold = self._attachments.without_attachment(doc_id, rev, name, condition)
         with hold:
-            return await self.update_doc(document)
+            return await self.update_doc(document, operation=Operation.DELETE_ATTACHMENT)
 
-    async def copy_doc(self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None) -> EditResult:
+    async def copy_doc(
+        self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None, condition: Condition | None = None
+    ) -> EditResult:
         """COPY: the content of a revision, with its attachments, as an edit of ``target``.
 
-        Raises NotFound and DocumentDeleted of the source, Conflict of the target.
+        Raises NotFound and DocumentDeleted of the source, Conflict and PreconditionFailed of the target.
         """
-        document, hold = self._attachments.copy_of(doc_id, rev, target, parent)
+        document, hold = self._attachments.copy_of(doc_id, rev, target, parent, condition)
         with hold:
-            return await self.update_doc(document)
+            return await self.update_doc(document, operation=Operation.COPY if rev else Operation.COPY_LATEST)
+
+    @property
+    def resolver(self) -> Resolver:
+        """What resolves conflicts."""
+        settled = None if self._actor is None else partial(settle, self.write_hook, self._actor)
+        return Resolver(self.number, self.environment, self._writer, self.blobs, self._attachments, settled)
 
     # --- writing about the database
 
-    async def set_security(self, value: JsonValue) -> None:
-        """Replace the security object. Raises what CouchDB answers to a malformed one."""
-        await self._writer.submit(SetSecurity(self.number, administration.check_security(value)))
+    async def set_security(self, value: JsonValue, condition: Condition | None = None) -> None:
+        """Replace the security object. Raises what CouchDB answers to a malformed one, PreconditionFailed."""
+        await self._writer.submit(SetSecurity(self.number, administration.check_security(value), condition))
 
     async def set_revs_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
@@ -364,22 +368,7 @@ class Database:
 
     async def compact(self) -> None:
         """Drop superseded bodies, in small steps between other writes; returns at once if this is under way."""
-        if self._compacting:
-            return
-        self._compacting = True
-        try:
-            end = self.update_seq()
-            with self._active_tasks.running(
-                "database_compaction", database=self.name, progress=0, changes_done=0, total_changes=end
-            ) as task:
-                position: int | None = 0
-                while position is not None and position < end:
-                    step = CompactDatabase(self.number, position)
-                    position = cast("int | None", await self._writer.submit(step))
-                    done = end if position is None else min(position, end)
-                    task.update(progress=100 * done // max(end, 1), changes_done=done)
-        finally:
-            self._compacting = False
+        await self._compactor.run(self.update_seq())
 
 
 def _result_of(doc_id: str, answer: Rev | DocstoreError) -> EditResult:

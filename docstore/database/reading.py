@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from docstore.core.document import LOCAL_PREFIX
+from docstore.core.document import LOCAL_PREFIX, revisions_member
 from docstore.core.json_text import encode_string
 from docstore.core.rev import Rev
 from docstore.core.revtree import EMPTY, RevTree
@@ -275,8 +275,7 @@ def _extra_members(txn: ReadTransaction, db: int, record: DocRecord, options: Op
 
 
 def _revisions(tree: RevTree, rev: Rev, limit: int) -> bytes:
-    ids = b",".join(encode_string(each.id_text) for each in tree.path_to(rev, limit))
-    return b'"_revisions":{"start":%d,"ids":[%b]}' % (rev.generation, ids)
+    return revisions_member(tree.path_to(rev, limit))
 
 
 def _revs_info(txn: ReadTransaction, db: int, tree: RevTree, rev: Rev) -> bytes:

@@ -7,7 +7,7 @@ exist is the ``databases`` table in a snapshot; the handles kept here are only s
 
 import logging
 import re
-from asyncio import Task, create_task, wait
+from asyncio import Task, create_task, sleep, wait
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
@@ -21,8 +21,12 @@ from docstore.database.database import Database
 from docstore.database.key_range import UNSET, Unset, read_range
 from docstore.database.notifier import Notifier
 from docstore.database.reading import OpenedDoc, open_plain
+from docstore.database.replica import Replica
+from docstore.database.replies import Once
+from docstore.database.slices import CHUNK_ROWS, SliceClock
+from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, DocstoreError, IllegalDatabaseName
-from docstore.settings import Settings
+from docstore.settings import Limits, Settings
 from docstore.storage.databases import list_databases, pending_sweeps
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
@@ -57,7 +61,7 @@ ALL_NAMES: Final = NamesQuery()
 class Registry:
     """The databases of one environment. ``blobs`` keeps the bytes of all their attachments.
 
-    ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits.
+    ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits. ``on_created`` is told of new databases.
     """
 
     def __init__(
@@ -70,7 +74,9 @@ class Registry:
         *,
         clock: Callable[[], int],
         new_uuid: Callable[[], str],
+        write_hooks: WriteHooks = no_write_hooks,
     ) -> None:
+        self.on_created: Callable[[Database], None] = lambda database: None
         self.blobs = BlobStore(environment, writer, clock)
         self._environment = environment
         self._writer = writer
@@ -79,6 +85,7 @@ class Registry:
         self._settings = settings
         self._clock = clock
         self._new_uuid = new_uuid
+        self._write_hooks = write_hooks
         self._handles: dict[bytes, Database] = {}
         self._rows: dict[int, bytes] = {}
         self._sweeps: set[Task[None]] = set()
@@ -97,6 +104,15 @@ class Registry:
         """
         with self._environment.snapshot() as snapshot:
             return open_plain(snapshot, self._open_in(snapshot, name).number, doc_id)
+
+    def replica(self, name: str) -> Replica:
+        """The stored revisions of a database, for replication. Raises DatabaseNotFound."""
+        return Replica(self.open(name), self._writer)
+
+    @property
+    def limits(self) -> Limits:
+        """What documents may not exceed."""
+        return self._settings.limits
 
     def exists(self, name: str) -> bool:
         """Whether there is a database of this name."""
@@ -121,6 +137,23 @@ class Registry:
             names.reverse()
         return names[query.skip :][: query.limit]
 
+    async def find(self, accepts: Callable[[str], bool]) -> list[str]:
+        """The names that are accepted, sorted by bytes; looked through in slices, however many there are."""
+        found: list[str] = []
+        start, done = "", False
+        while not done:
+            clock = SliceClock()
+            done = True
+            with self._environment.snapshot() as snapshot:
+                for count, (name, _) in enumerate(list_databases(snapshot, start), 1):
+                    if accepts(name):
+                        found.append(name)
+                    if count % CHUNK_ROWS == 0 and clock.over:
+                        start, done = name + "\x00", False
+                        break
+            await sleep(0)
+        return found
+
     @property
     def open_databases(self) -> int:
         """How many handles are kept."""
@@ -128,7 +161,7 @@ class Registry:
 
     # --- writing
 
-    async def create(self, name: str, *, shards: int = DEFAULT_SHARDS) -> Database:
+    async def create(self, name: str, *, shards: int = DEFAULT_SHARDS, once: Once | None = None) -> Database:
         """A new database. Raises IllegalDatabaseName, DatabaseNameTooLong, DatabaseExists."""
         self._check_name(name)
         command = CreateDatabase(
@@ -139,14 +172,16 @@ class Registry:
             self._settings.revs_limit,
             self._settings.purged_infos_limit,
         )
-        row = cast("DatabaseRow", await self._writer.submit(command))
-        return self._new_handle(name, encode_database(row))
+        row = cast("DatabaseRow", await (once or self._writer).submit(command))
+        database = self._new_handle(name, encode_database(row))
+        self.on_created(database)
+        return database
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, name: str, *, once: Once | None = None) -> None:
         """Remove a database. Its rows are swept in the background. Raises DatabaseNotFound."""
         if not self._may_exist(name):
             raise DatabaseNotFound
-        self._start_sweep(cast("int", await self._writer.submit(DeleteDatabase(name))))
+        self._start_sweep(cast("int", await (once or self._writer).submit(DeleteDatabase(name))))
 
     def committed(self, summary: CommitSummary) -> None:
         """Wake those who wait for what a group commit changed. Called on the event loop after each."""
@@ -221,6 +256,7 @@ class Registry:
             notifier=self._notifier,
             active_tasks=self._active_tasks,
             blobs=self.blobs,
+            write_hook=self._write_hooks(name),
         )
         self._handles[value] = handle
         self._rows[row.number] = value

@@ -19,6 +19,9 @@ OPAQUE_BYTES = 12
 OPAQUE_CHARACTERS = 16
 """``OPAQUE_BYTES`` in base64: also the least that any server's opaque part is taken to have."""
 
+EPOCH_SHIFT: Final = 1_000_000_000
+"""By how many microseconds, at most, an epoch moves the time at which a database began: a quarter of an hour."""
+
 _SINCE = re.compile(r'"?(?:([0-9]+)-)?([A-Za-z0-9_-]+)"?', re.ASCII)
 _MAX_DIGITS = 19
 
@@ -30,6 +33,15 @@ def opaque_part(database_uuid: str, epoch: int) -> str:
     """
     names = bytes.fromhex(database_uuid) + epoch.to_bytes(8)
     return urlsafe_b64encode(blake2b(names, digest_size=OPAQUE_BYTES).digest()).decode()
+
+
+def instance_start_time(created: int, epoch: int) -> str:
+    """When this incarnation began, microseconds since 1970, moved back a little by the epoch.
+
+    A replicator looks at it before each checkpoint: while it is the same, all that was acknowledged is still there. So
+    it must change not only with the incarnation, but also when the store may have lost its last commits.
+    """
+    return str(created - epoch % EPOCH_SHIFT)
 
 
 def parse_since(value: JsonValue, opaque: str, update_seq: int) -> int:

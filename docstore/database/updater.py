@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from docstore.core.attachment import Linked, pack_attachments
 from docstore.core.edit import (
     Create,
     Edit,
@@ -30,17 +29,30 @@ from docstore.core.edit import (
     Unchanged,
     decide,
     decide_replicated_batch,
+    meet_condition,
     settle_attachments,
 )
 from docstore.core.rev import Rev
-from docstore.database import administration, blob_commands, commands, local_docs, purging, upload_commands
-from docstore.database.blob_commands import Links
+from docstore.database import (
+    administration,
+    blob_commands,
+    commands,
+    local_docs,
+    purging,
+    remembered,
+    reply_commands,
+    resolve_commands,
+    upload_commands,
+)
+from docstore.database.blob_commands import Links, body_of
 from docstore.database.commands import EditDocuments
-from docstore.errors import BytesGone, DocstoreError
+from docstore.database.remembered import Remembered
+from docstore.database.reply_commands import Desk
+from docstore.errors import BytesGone, DocstoreError, PreconditionFailed
 from docstore.storage.databases import get_state
 from docstore.storage.document_change import DocumentChange
 from docstore.storage.documents import get_records, write_batch
-from docstore.storage.rows import DatabaseState, encode_body
+from docstore.storage.rows import DatabaseState
 from docstore.storage.transactions import GroupTransaction
 
 EditAnswer: TypeAlias = Rev | DocstoreError
@@ -48,6 +60,7 @@ Batch: TypeAlias = list[tuple[int, EditDocuments]]
 """The edits for one database, each command with its place in the group."""
 
 HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
+    commands.ResolveDocuments: resolve_commands.resolve,
     commands.PutLocal: local_docs.put,
     commands.DeleteLocal: local_docs.delete,
     commands.CreateDatabase: administration.create,
@@ -76,29 +89,69 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     commands.RefuseUpload: upload_commands.refuse,
     commands.CancelUpload: upload_commands.cancel,
     commands.ExpireUploads: upload_commands.expire,
+    remembered.Refused: reply_commands.refuse,
+    remembered.ExpireReplies: reply_commands.expire,
 }
-"""What every command but EditDocuments does. A handler raises its DocstoreError before it writes anything."""
+"""What every command but EditDocuments and Remembered does. A handler raises its error before it writes anything."""
 
 
 def apply(txn: GroupTransaction, group: Sequence[object]) -> list[object]:
     """Carry out the commands of a group; one result or DocstoreError for each.
 
-    Edits are gathered until another kind of command comes, which must find them done.
+    Edits, remembered ones too, are gathered until another kind of command comes, which must find them done.
     """
-    results: list[object] = [None] * len(group)
-    batches: dict[int, Batch] = {}
+    run = _Run(txn, group)
     for place, command in enumerate(group):
         if isinstance(command, EditDocuments):
-            batches.setdefault(command.database, []).append((place, command))
-            continue
-        _edit_all(txn, batches, results)
-        batches.clear()
+            run.batches.setdefault(command.database, []).append((place, command))
+        else:
+            run.take(place, command)
+    run.finish()
+    return run.results
+
+
+class _Run:
+    """A group on its way: the results so far, and the edits that are still to be carried out."""
+
+    __slots__ = ("_desk", "_txn", "batches", "results")
+
+    def __init__(self, txn: GroupTransaction, group: Sequence[object]) -> None:
+        self._txn = txn
+        self._desk = Desk(txn, group)
+        self.results: list[object] = [None] * len(group)
+        self.batches: dict[int, Batch] = {}
+
+    def take(self, place: int, command: object) -> None:
+        """Carry out a command that is no edit."""
+        if isinstance(command, Remembered):
+            self._remember(place, command)
+            return
+        self.finish()
         try:
-            results[place] = HANDLERS[type(command)](txn, command)
+            self.results[place] = HANDLERS[type(command)](self._txn, command)
         except DocstoreError as error:
-            results[place] = error
-    _edit_all(txn, batches, results)
-    return results
+            self.results[place] = error
+
+    def _remember(self, place: int, command: Remembered) -> None:
+        if not self._desk.is_new(place):
+            self.finish()
+            answer = self._desk.answer(place, command)
+            if answer is not None:
+                self.results[place] = answer
+                return
+        match command.effects:
+            case [EditDocuments() as edits]:
+                self.batches.setdefault(edits.database, []).append((place, edits))
+                self._desk.wait(place, command)
+            case effects:
+                self.finish()
+                self._desk.wait(place, command, tuple(apply(self._txn, effects)))
+
+    def finish(self) -> None:
+        """Carry out what was gathered."""
+        _edit_all(self._txn, self.batches, self.results)
+        self.batches.clear()
+        self._desk.keep(self.results)
 
 
 def _edit_all(txn: GroupTransaction, batches: dict[int, Batch], results: list[object]) -> None:
@@ -155,8 +208,9 @@ def _decide_command(
             together = []
             for place in places:
                 edit = edits[place]
-                if not links.allow(edit):
-                    answers[place] = BytesGone()
+                refusal = _refuse_replicated(changes[doc_id], edit, links)
+                if refusal is not None:
+                    answers[place] = refusal
                     continue
                 links.take(edit)
                 together.append(edit)
@@ -166,11 +220,25 @@ def _decide_command(
     return [answers[place] for place in range(len(edits))]
 
 
+def _refuse_replicated(change: DocumentChange, edit: Edit, links: Links) -> DocstoreError | None:
+    """The rule never refuses a replicated edit; but it may state a condition, and need bytes."""
+    try:
+        meet_condition(change.head(), edit.parent, edit.condition)
+    except PreconditionFailed as error:
+        return error
+    return None if links.allow(edit) else BytesGone()
+
+
 def _decide_interactive(
     txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edit: Edit, links: Links
 ) -> EditAnswer:
     seq = state.update_seq + 1
     asked = edit
+    if edit.condition is not None:
+        try:
+            edit = edit._replace(parent=meet_condition(change.head(), edit.parent, edit.condition))
+        except PreconditionFailed as error:
+            return error
     if edit.attachments:
         settled = settle_attachments(
             change.head(),
@@ -213,7 +281,7 @@ def _take(
     revs_limit: int,
 ) -> None:
     """Tell the change what was decided. The edit at a place of ``edits`` has its body under the seq at that place."""
-    seq, body = seqs[0], _body_of(edits[0])
+    seq, body = seqs[0], body_of(edits[0])
     match outcome:
         case Create():
             change.create(outcome.path, seq, outcome.deleted, body, revs_limit)
@@ -221,16 +289,7 @@ def _take(
             change.extend(txn, outcome.rev, seq, outcome.deleted, body, revs_limit)
         case Rewrite():
             stored = zip(seqs, edits, outcome.stored, strict=True)
-            bodies = {seq: _body_of(edit) for seq, edit, wanted in stored if wanted}
+            bodies = {seq: body_of(edit) for seq, edit, wanted in stored if wanted}
             change.rewrite(txn, outcome.tree, seq, bodies)
         case _:
             raise AssertionError(f"{outcome} leaves nothing to write")
-
-
-def _body_of(edit: Edit) -> bytes:
-    """The value in ``bodies``."""
-    if not edit.attachments:
-        return edit.body
-    return encode_body(
-        edit.body, pack_attachments([one.attachment for one in edit.attachments if isinstance(one, Linked)])
-    )

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked, is_compressible, validate_name
 from docstore.core.rev import Rev
+from docstore.database import attempts
 from docstore.database.attachments import Attachments, edit_of
+from docstore.database.attempts import Operation
 from docstore.database.blob_store import BlobStore
 from docstore.database.commands import (
     AdoptUpload,
@@ -309,7 +311,11 @@ class Uploads:
         edit = edit_of(document, new_edits=True, attachments=linked)
         with hold:
             command = CompleteUpload(uuid, EditDocuments(database, (edit,)), self._expires())
-            return cast("Rev", await self._writer.submit(command))
+            try:
+                return cast("Rev", await self._writer.submit(command))
+            except Conflict as conflict:
+                attempts.note(conflict, database, document, Operation.PUT_ATTACHMENT)
+                raise
 
     def _linked(self, row: UploadRow) -> Linked:
         found = self._blobs.find_staging(row.staging)

@@ -97,7 +97,7 @@ async def say(request: web.BaseRequest, said: Said) -> web.StreamResponse:
 @asynccontextmanager
 async def fake_server() -> AsyncIterator[FakeServer]:
     fake = FakeServer()
-    runner = web.ServerRunner(web.Server(fake.answer), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(fake.answer, handler_cancellation=True), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -107,6 +107,11 @@ async def fake_server() -> AsyncIterator[FakeServer]:
         yield fake
     finally:
         await runner.cleanup()
+
+
+async def until_the_client_leaves() -> None:
+    """Say nothing; the server cancels this when the client is gone."""
+    await asyncio.Event().wait()
 
 
 class NoSleep:

@@ -28,7 +28,6 @@ from docstore.replication.remote_peer import RemotePeer
 from docstore.testing import TestNode
 from tests.replication.fake_server import NoSleep
 
-
 WITH_REVS = OpenOptions(revs=True, att_encoding_info=True)
 
 

@@ -10,8 +10,6 @@ from docstore.replication.peer import Change
 from docstore.replication.statistics import Statistics
 from tests.replication.memory_peer import MemoryPeer
 
-pytestmark = pytest.mark.asyncio
-
 
 class Way:
     """A route between two databases of plain dicts."""

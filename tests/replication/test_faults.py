@@ -33,8 +33,6 @@ ID = "0123456789abcdef0123456789abcdef"
 LIMITS = Limits()
 LARGE = bytes(range(256)) * 400
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from docstore.replication.http_client import HttpClient
 from docstore.replication.http_messages import Ask, Body
 from docstore.replication.rate_control import RateController
 from docstore.replication.remote_options import ApiKeyAuth, BasicAuth, BearerAuth, RemoteOptions
-from tests.replication.fake_server import FakeServer, NoSleep, Said, fake_server
+from tests.replication.fake_server import FakeServer, NoSleep, Said, fake_server, until_the_client_leaves
 
 SECRET = "s3cr3t/pass"
 BASIC = "Basic bWU6czNjcjN0L3Bhc3M="
@@ -108,8 +108,7 @@ class TestAttempts:
 
     async def test_a_host_that_does_not_answer_in_time(self, fake, make) -> None:
         async def silence(request: web.Request, body: bytes) -> web.StreamResponse:
-            await request.content.wait_eof()
-            await until_gone(request)
+            await until_the_client_leaves()
             raise AssertionError("nobody waits")
 
         fake.on("GET", "/db", silence)
@@ -335,9 +334,3 @@ class TestRedirects:
         fake.reply("GET", "/db", Said(301, headers={"Location": location}))
         with pytest.raises(PeerBroken, match="nowhere"):
             await make().request(GET)
-
-
-async def until_gone(request: web.Request) -> None:
-    """Wait until the client has left."""
-    while request.transport is not None and not request.transport.is_closing():
-        await NoSleep()(0)

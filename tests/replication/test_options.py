@@ -77,6 +77,11 @@ def test_all_options_are_read() -> None:
     )
 
 
+def test_large_numbers_are_as_good_as_larger_ones() -> None:
+    options = parse_replication(ENDS | {"connection_timeout": 10**300, "worker_batch_size": "999999999999"})
+    assert (options.connection_timeout, options.worker_batch_size) == (1_000_000.0, 1_000_000_000)
+
+
 def test_doc_ids_are_decoded_sorted_and_single() -> None:
     ids: list[JsonValue] = ["b", "a%2Fb", "b", "ä", "100%", "a+b", "%ff"]
     assert parse_replication(ENDS | {"doc_ids": ids}).doc_ids == ("%ff", "100%", "a+b", "a/b", "b", "ä")
@@ -145,6 +150,7 @@ def test_wrong_options_are_refused_in_couchdbs_words(members: dict[str, JsonValu
     ("members", "term"),
     [
         ({"source": 5}, "{error,function_clause}"),
+        ({"target": None}, "{error,function_clause}"),
         ({"filter": 5}, "{error,badarg}"),
         ({"worker_batch_size": "many"}, "{error,badarg}"),
         ({"doc_ids": [1]}, "{error,function_clause}"),

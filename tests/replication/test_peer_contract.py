@@ -156,12 +156,15 @@ class TestChanges:
         assert (silent.changes, silent.last_seq) == ([], first.last_seq)
 
     async def test_a_continuous_feed_of_a_database_that_is_deleted(self, peer: Peer, peers: Peers) -> None:
-        await seed(peer, doc("a", "1-a"))
-        with pytest.raises(PeerNotFound):
+        async def follow_and_delete() -> None:
             async with aclosing(peer.changes(ChangesRequest(continuous=True, heartbeat=5.0))) as batches:
                 async for batch in batches:
                     if batch.changes:
                         await peers.server.node.registry.delete("db")
+
+        await seed(peer, doc("a", "1-a"))
+        with pytest.raises(PeerNotFound):
+            await follow_and_delete()
 
 
 class TestRevsDiff:

@@ -1,6 +1,5 @@
 """Feeds of remote peers that break, lag, or know less than CouchDB."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -12,7 +11,7 @@ from docstore.replication.errors import PeerBroken, PeerError, PeerNotFound, Pee
 from docstore.replication.peer import Change, ChangesBatch, ChangesRequest, Peer
 from docstore.replication.remote_options import RemoteOptions
 from docstore.replication.remote_peer import RemotePeer
-from tests.replication.fake_server import FakeServer, NoSleep, Said, fake_server
+from tests.replication.fake_server import FakeServer, NoSleep, Said, fake_server, until_the_client_leaves
 from tests.replication.places import read_all
 
 PATH = "/db/_changes"
@@ -68,7 +67,6 @@ class Feed:
     def __init__(self, fake: FakeServer, *scripts: list[bytes | None]) -> None:
         self.scripts = list(scripts)
         self.since: list[str] = []
-        self._gone = asyncio.Event()
         fake.on("GET", PATH, self.answer)
 
     async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
@@ -81,8 +79,7 @@ class Feed:
         script = self.scripts.pop(0) if self.scripts else [None]
         for line in script:
             if line is None:  # silence, until the client leaves
-                while not request.transport.is_closing():
-                    await asyncio.sleep(0.005)
+                await until_the_client_leaves()
             elif line == b"CUT":
                 request.transport.abort()
             else:

@@ -212,7 +212,8 @@ class TestStreamed:
         source = Source(bytes(size), failures=[PeerUnreachable("x"), PeerUnreachable("y")])
         assert await target.write([source.doc()]) == []
         assert source.opened == 3
-        assert list((await contents(peers, "db")).values())[0][1] == {"p": bytes(size)}
+        [(_, attachments)] = (await contents(peers, "db")).values()
+        assert attachments == {"p": bytes(size)}
 
     async def test_a_source_that_always_breaks_off_ends_the_work(self, target, size) -> None:
         source = Source(bytes(size), failures=[PeerUnreachable("x")] * 9)

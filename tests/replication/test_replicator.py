@@ -18,8 +18,6 @@ from tests.replication.memory_peer import FaultyPeer, MemoryPeer
 ID = "0123456789abcdef0123456789abcdef"
 NOON = 1_700_000_000.0
 
-pytestmark = pytest.mark.asyncio
-
 
 class Runs:
     """Replications of one job: sessions are numbered, the clock goes a second at each look."""

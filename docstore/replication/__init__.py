@@ -1,0 +1,1 @@
+"""Replication: between docstore, CouchDB, PouchDB and Cloudant. Speaks only ``Peer``."""

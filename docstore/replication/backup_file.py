@@ -1,0 +1,300 @@
+"""The file of a backup: JSON lines that can be verified, and written on after an interruption.
+
+    {"docstore_backup":1,"database":"shop"}
+    {"doc":{"_id":"a","_rev":"2-...","_revisions":{...},...}}            every leaf, deleted ones too
+    {"attachment":{"name":"x.png","content_type":"image/png",...}}       of the document before it, if its bytes do not
+    {"part":"aGVsbG8="}                                                  stand in the text: as they are stored, in parts
+    {"checkpoint":{"seq":"7-...","docs":500,"sha256":"..."}}             all lines up to here are whole
+    {"end":{"seq":"9-...","docs":612,"sha256":"..."}}                    the backup is complete
+
+``sha256`` is the digest of all bytes of the file that stand before it, ``seq`` where the source's changes feed goes on,
+``docs`` counts documents so far. A backup that goes on cuts off what stands behind the last of these marks. Lines of
+other members are passed over, so that a later version can say more.
+
+Owns the format. It must not know peers; ``backup.py`` moves documents between these files and peers.
+"""
+
+import hashlib
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, NamedTuple, Self
+
+import msgspec
+
+from docstore.core.attachment import Encoding
+from docstore.core.json_text import JsonValue, encode
+from docstore.errors import DocstoreError
+
+VERSION: Final = 1
+PART_BYTES: Final = 768 * 1024
+"""Bytes of an attachment in one line, a multiple of three: base64 makes a MiB of them."""
+
+_MARKS: Final = (b'{"checkpoint":', b'{"end":')
+_END: Final = b'{"end":'
+_DOC: Final = b'{"doc":'
+_DIGEST: Final = b',"sha256":"'
+_AFTER_DIGEST: Final = b'"}}\n'
+_READ_PIECE: Final = 1024 * 1024
+
+
+class BadBackup(DocstoreError):
+    """A file that is no backup, or not the one that was written. Nothing of it has been restored."""
+
+    error = "bad_backup"
+    default_reason = "The file is not a backup."
+
+
+class AttachmentHead(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of an attachment whose bytes follow. ``digest`` is that of the bytes as they are stored."""
+
+    name: str
+    content_type: str
+    revpos: int
+    digest: str
+    length: int
+    encoding: Encoding = None
+    encoded_length: int | None = None
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A place up to which the file is whole."""
+
+    seq: msgspec.Raw
+    docs: int
+
+
+class _Header(msgspec.Struct, frozen=True):
+    docstore_backup: int
+    database: str
+
+
+class _MarkLine(msgspec.Struct, frozen=True):
+    checkpoint: Mark | None = None
+    end: Mark | None = None
+
+
+class _DocHead(msgspec.Struct, frozen=True, rename={"doc_id": "_id", "rev": "_rev", "deleted": "_deleted"}):
+    doc_id: str
+    rev: str
+    deleted: bool = False
+
+
+_NO_TEXT: Final = msgspec.Raw()
+
+
+class _Line(msgspec.Struct, frozen=True):
+    doc: msgspec.Raw = _NO_TEXT
+    attachment: AttachmentHead | None = None
+    part: str | None = None
+
+
+_read_header = msgspec.json.Decoder(_Header)
+_read_mark = msgspec.json.Decoder(_MarkLine)
+_read_line = msgspec.json.Decoder(_Line)
+_read_doc_head = msgspec.json.Decoder(_DocHead)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a verified file holds up to its last mark.
+
+    ``size``: bytes up to there. ``complete``: that mark is the end of the backup and of the file.
+    """
+
+    database: str
+    docs: int
+    seq: JsonValue
+    size: int
+    complete: bool
+
+
+class StoredAttachment(NamedTuple):
+    """An attachment in a file: where the lines of its parts begin."""
+
+    head: AttachmentHead
+    parts: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDoc:
+    """A document in a file."""
+
+    doc_id: str
+    rev: str
+    deleted: bool
+    text: bytes
+    attachments: list[StoredAttachment] = field(default_factory=list)
+
+
+class BackupWriter:
+    """Writes a file. ``with BackupWriter.create(path, database) as writer``; what is behind the last mark is lost."""
+
+    def __init__(self, file: BinaryIO, contents: Contents, digest: "hashlib._Hash") -> None:
+        self.docs = contents.docs
+        self.seq = contents.seq
+        self._file = file
+        self._digest = digest
+
+    @classmethod
+    def create(cls, path: Path, database: str, *, overwrite: bool = False) -> Self:
+        """A new file. Raises FileExistsError."""
+        writer = cls(path.open("wb" if overwrite else "xb"), Contents(database, 0, 0, 0, False), hashlib.sha256())
+        writer._line(encode({"docstore_backup": VERSION, "database": database}))
+        return writer
+
+    @classmethod
+    def resume(cls, path: Path, database: str) -> Self:
+        """Go on behind the last mark. Raises BadBackup for a file that is damaged or of another database."""
+        contents, digest = _verify(path)
+        if contents.database != database:
+            raise BadBackup(f"{path} is a backup of {contents.database}, not of {database}.")
+        file = path.open("r+b")
+        file.truncate(contents.size)
+        file.seek(contents.size)
+        return cls(file, contents, digest)
+
+    def doc(self, text: bytes) -> None:
+        """A document; its attachments come next."""
+        self._line(b"%b%b}" % (_DOC, text))
+        self.docs += 1
+
+    def attachment(self, head: AttachmentHead) -> None:
+        """The next attachment of the document; its parts come next."""
+        self._line(b'{"attachment":%b}' % msgspec.json.encode(head))
+
+    def part(self, data: bytes) -> None:
+        """The next bytes of the attachment, at most PART_BYTES."""
+        self._line(b'{"part":"%b"}' % b64encode(data))
+
+    def checkpoint(self, seq: JsonValue) -> None:
+        """Everything up to ``seq`` is in the file, and on the disk."""
+        self._mark("checkpoint", seq)
+
+    def end(self, seq: JsonValue) -> None:
+        """The backup is complete."""
+        self._mark("end", seq)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def _mark(self, kind: str, seq: JsonValue) -> None:
+        self.seq = seq
+        self._write(b'{"%b":{"seq":%b,"docs":%d%b' % (kind.encode(), encode(seq), self.docs, _DIGEST))
+        self._write(self._digest.hexdigest().encode() + _AFTER_DIGEST)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _line(self, text: bytes) -> None:
+        self._write(text)
+        self._write(b"\n")
+
+    def _write(self, text: bytes) -> None:
+        self._digest.update(text)
+        self._file.write(text)
+
+
+def verify(path: Path) -> Contents:
+    """Read the whole file and compare its digests. Raises BadBackup, OSError."""
+    return _verify(path)[0]
+
+
+def read_docs(path: Path, contents: Contents) -> Iterator[StoredDoc]:
+    """The documents of a verified file, in its order; the bytes of attachments stay where they are."""
+    current: StoredDoc | None = None
+    with path.open("rb") as file:
+        place = 0
+        while place < contents.size:
+            raw = file.readline()
+            if raw.startswith(b'{"part":'):
+                if current is None or not current.attachments:
+                    raise BadBackup(f"{path}: bytes at {place} that belong to no attachment.")
+                current.attachments[-1].parts.append(place)
+            elif raw.startswith((_DOC, b'{"attachment":')):
+                line = _decoded(path, raw)
+                if line.attachment is not None and current is not None:
+                    current.attachments.append(StoredAttachment(line.attachment, []))
+                elif text := bytes(line.doc):
+                    if current is not None:
+                        yield current
+                    current = _stored(path, text)
+            place += len(raw)
+    if current is not None:
+        yield current
+
+
+def read_part(path: Path, place: int) -> bytes:
+    """The bytes of the part whose line begins at ``place``."""
+    with path.open("rb") as file:
+        file.seek(place)
+        text = _decoded(path, file.readline()).part
+    if text is None:
+        raise BadBackup(f"{path} changed while it was read.")
+    return b64decode(text)
+
+
+def _decoded(path: Path, raw: bytes) -> _Line:
+    try:
+        return _read_line.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadBackup(f"{path}: {error}") from None
+
+
+def _stored(path: Path, text: bytes) -> StoredDoc:
+    try:
+        head = _read_doc_head.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadBackup(f"{path}: {error}") from None
+    return StoredDoc(head.doc_id, head.rev, head.deleted, text)
+
+
+def _verify(path: Path) -> "tuple[Contents, hashlib._Hash]":
+    """What is whole of a file, and the digest up to there."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        first = file.readline(_READ_PIECE)
+        try:
+            header = _read_header.decode(first)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadBackup(f"{path} is not a backup.") from None
+        if header.docstore_backup != VERSION:
+            raise BadBackup(f"{path} has the format {header.docstore_backup}; this docstore reads {VERSION}.")
+        digest.update(first)
+        whole = Contents(header.database, 0, 0, len(first), complete=False), digest.copy()
+        place = len(first)
+        for raw in file:
+            place += len(raw)
+            if raw.startswith(_MARKS) and raw.endswith(b"\n"):
+                before, _, rest = raw.rpartition(_DIGEST)
+                digest.update(before + _DIGEST)
+                if rest != digest.hexdigest().encode() + _AFTER_DIGEST:
+                    raise BadBackup(f"{path} was changed or damaged before byte {place}.")
+                digest.update(rest)
+                mark = _mark_of(path, raw)
+                seq = msgspec.json.decode(mark.seq)
+                whole = Contents(header.database, mark.docs, seq, place, raw.startswith(_END)), digest.copy()
+            else:
+                digest.update(raw)
+    contents, upto = whole
+    if contents.complete and contents.size != place:
+        contents = Contents(contents.database, contents.docs, contents.seq, contents.size, complete=False)
+    return contents, upto
+
+
+def _mark_of(path: Path, raw: bytes) -> Mark:
+    try:
+        line = _read_mark.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadBackup(f"{path}: a mark that cannot be read.") from None
+    mark = line.checkpoint or line.end
+    if mark is None:
+        raise BadBackup(f"{path}: a mark that cannot be read.")
+    return mark
