@@ -1,0 +1,1 @@
+"""The scenarios that come with docstore, as TOML files. It owns no code."""

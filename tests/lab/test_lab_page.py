@@ -1,0 +1,52 @@
+"""docs/lab.md says what there is, and its examples work."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from docstore.lab.runner import run_scenario
+from docstore.lab.scenario_file import STEPS, parse_scenario, shipped_scenarios
+from tests.cli.running import PROGRAM
+
+PAGE = (Path(__file__).parents[2] / "docs" / "lab.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_command_prints_what_is_shown(tmp_path):
+    [block] = blocks("console")
+    command, _, shown = block.removeprefix("$ docstore ").partition("\n")
+    done = subprocess.run([PROGRAM, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert without_real_time(done.stdout) == without_real_time(shown)
+
+
+def without_real_time(text):
+    return re.sub(r"real time: [0-9.]+ s", "real time", text)
+
+
+async def test_the_scenario_works():
+    [text] = blocks("toml")
+    assert (await run_scenario(parse_scenario(text))).ok
+
+
+def test_the_python_example_works(tmp_path):
+    [program] = blocks("python")
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "1 documents at 95\n"
+    assert "Two desks" in (tmp_path / "report.html").read_text()
+
+
+def test_every_step_and_every_scenario_stands_there():
+    for name in [*STEPS, *shipped_scenarios()]:
+        assert f"`{name}`" in PAGE
+
+
+def test_every_key_stands_there():
+    source = (Path(__file__).parents[2] / "docstore" / "lab" / "scenario_file.py").read_text()
+    keys = set(re.findall(r'(?:required|optional)\("(\w+)"', source)) - {"at", "do"}
+    assert len(keys) > 25
+    assert [key for key in keys if f"`{key}`" not in PAGE] == []
