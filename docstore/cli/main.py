@@ -21,8 +21,15 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "serve": "docstore.cli.serve",
     "load": "docstore.cli.load",
+    "conflicts": "docstore.cli.conflicts",
+    "tree": "docstore.cli.tree",
+    "resolve": "docstore.cli.resolve",
+    "replicate": "docstore.cli.replicate",
+    "backup": "docstore.cli.backup",
+    "restore": "docstore.cli.restore",
     "check": "docstore.cli.check",
     "compact": "docstore.cli.compact",
+    "lab": "docstore.cli.lab",
 }
 
 

@@ -17,6 +17,7 @@ from docstore.database.database import Database
 from docstore.errors import DocstoreError, NotFound
 from docstore.node import Node
 from docstore.settings import Limits, Settings
+from docstore.storage.data_file import DATA_FILE
 from docstore.storage.folder_lock import FolderInUse
 
 
@@ -56,6 +57,27 @@ class _OpenDatabase:
 @asynccontextmanager
 async def open_name_target(target: NameTarget) -> AsyncIterator[Target]:
     """The open target. Raises click.ClickException when another process has the folder."""
+    async with open_node(target) as node:
+        database = await _open_or_create(node, target.name)
+        yield _OpenDatabase(database, node.settings.limits)
+
+
+@asynccontextmanager
+async def open_existing(target: NameTarget) -> AsyncIterator[Database]:
+    """The database itself, which must be there. Raises click.ClickException otherwise, and as above."""
+    if not (target.data / DATA_FILE).exists():
+        raise click.ClickException(f"{target.data} is no data folder")
+    async with open_node(target) as node:
+        try:
+            database = node.registry.open(target.name)
+        except NotFound as error:
+            raise click.ClickException(f"{target.name}: {error.reason}") from None
+        yield database
+
+
+@asynccontextmanager
+async def open_node(target: NameTarget) -> AsyncIterator[Node]:
+    """The running node of the target's folder. Raises click.ClickException when another process has the folder."""
     node = Node(Settings(data=target.data))
     try:
         await node.start()
@@ -63,8 +85,7 @@ async def open_name_target(target: NameTarget) -> AsyncIterator[Target]:
         advice = f"; give {error.url}/{target.name} as the target instead" if error.url else ""
         raise click.ClickException(f"{error.reason}{advice}") from None
     try:
-        database = await _open_or_create(node, target.name)
-        yield _OpenDatabase(database, node.settings.limits)
+        yield node
     finally:
         await node.stop()
 

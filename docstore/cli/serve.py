@@ -27,6 +27,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HIGHEST_PORT = 65_535
 SECONDS_PER_HOUR = 3_600
 UPLOAD_LIFETIME_HOURS = 24.0
+IDEMPOTENCY_LIFETIME_HOURS = 24.0
 COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 """A bulk request holds thousands of small objects for a moment. With Python's own thresholds (700, 10, 10) the garbage
 collector looks at them over and over: a third of a bulk load's time, and pauses of tens of milliseconds (measured)."""
@@ -65,6 +66,14 @@ collector looks at them over and over: a third of a bulk load's time, and pauses
     help="How long an unfinished upload is kept after its last byte.",
 )
 @click.option(
+    "--idempotency-lifetime",
+    default=IDEMPOTENCY_LIFETIME_HOURS,
+    show_default=True,
+    metavar="HOURS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long the reply to a request with an Idempotency-Key is kept for its retries.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -77,7 +86,14 @@ collector looks at them over and over: a third of a bulk load's time, and pauses
     help=f"Demand a login, of this one administrator. The password is read from {PASSWORD_VARIABLE}.",
 )
 def serve(
-    host: str, port: int, data: Path, durability: str, upload_lifetime: float, log_level: str, admin: str | None
+    host: str,
+    port: int,
+    data: Path,
+    durability: str,
+    upload_lifetime: float,
+    idempotency_lifetime: float,
+    log_level: str,
+    admin: str | None,
 ) -> None:
     """Run a server.
 
@@ -93,6 +109,7 @@ def serve(
         port=port,
         admin=administrator,
         upload_lifetime=upload_lifetime * SECONDS_PER_HOUR,
+        idempotency_lifetime=idempotency_lifetime * SECONDS_PER_HOUR,
         storage=StorageSettings(durability=Durability(durability)),
     )
     logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)

@@ -1,7 +1,7 @@
 """A database behind a URL, over HTTP.
 
-Owns requests, retries and what a failed one means for a command. It speaks CouchDB's API and so works with any server
-that does.
+Owns requests, retries and what a failed one means for a command, and the target that writes. It speaks CouchDB's API
+and so works with any server that does.
 """
 
 import asyncio
@@ -49,47 +49,20 @@ class RefusedRequest(click.ClickException):
         self.reason = reason
 
 
-class _OpenUrl:
-    """The open target."""
+class RemoteDatabase:
+    """Requests to one database; ``url`` has no slash at its end."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
-        self._url = url
+        self.url = url
 
-    async def write(self, documents: Sequence[Members]) -> list[WriteResult]:
-        try:
-            answer = await self._request("POST", "/_bulk_docs", {"docs": list(documents)})
-        except RefusedRequest as error:
-            if error.status not in ONE_IS_BAD:
-                raise
-            if len(documents) == 1:
-                return [WriteResult(error.error, error.reason)]
-            middle = len(documents) // 2
-            return [*await self.write(documents[:middle]), *await self.write(documents[middle:])]
-        if not isinstance(answer, list):
-            raise _odd_answer(self._url)
-        return [_write_result(_members(row, self._url)) for row in answer]
+    async def request(self, method: str, path: str, body: JsonValue = None) -> JsonValue:
+        """The answer's JSON; None for anything else.
 
-    async def read(self, doc_ids: Sequence[str]) -> list[Members | None]:
-        answer = await self._request("POST", "/_all_docs?include_docs=true", {"keys": list(doc_ids)})
-        rows = _members(answer, self._url).get("rows")
-        if not isinstance(rows, list):
-            raise _odd_answer(self._url)
-        documents = [_members(row, self._url).get("doc") for row in rows]
-        return [document if isinstance(document, dict) else None for document in documents]
-
-    async def create_if_missing(self) -> None:
-        try:
-            await self._request("GET", "")
-        except RefusedRequest as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            await self._request("PUT", "")
-
-    async def _request(self, method: str, path: str, body: JsonValue = None) -> JsonValue:
-        """The answer's JSON. Raises RefusedRequest, and click.ClickException when there is no answer at all."""
+        Raises RefusedRequest, and click.ClickException when there is no answer at all.
+        """
         data = None if body is None else encode(body)
-        url = self._url + path
+        url = self.url + path
         for pause in (*PAUSES_SECONDS, None):
             try:
                 async with self._session.request(
@@ -108,6 +81,44 @@ class _OpenUrl:
             await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
+    async def members(self, method: str, path: str, body: JsonValue = None) -> Members:
+        """The answer's JSON object. Raises as ``request``, and click.ClickException for any other answer."""
+        return members_of(await self.request(method, path, body), self.url)
+
+
+class _OpenUrl(RemoteDatabase):
+    """The open target."""
+
+    async def write(self, documents: Sequence[Members]) -> list[WriteResult]:
+        try:
+            answer = await self.request("POST", "/_bulk_docs", {"docs": list(documents)})
+        except RefusedRequest as error:
+            if error.status not in ONE_IS_BAD:
+                raise
+            if len(documents) == 1:
+                return [WriteResult(error.error, error.reason)]
+            middle = len(documents) // 2
+            return [*await self.write(documents[:middle]), *await self.write(documents[middle:])]
+        if not isinstance(answer, list):
+            raise odd_answer(self.url)
+        return [_write_result(members_of(row, self.url)) for row in answer]
+
+    async def read(self, doc_ids: Sequence[str]) -> list[Members | None]:
+        answer = await self.members("POST", "/_all_docs?include_docs=true", {"keys": list(doc_ids)})
+        rows = answer.get("rows")
+        if not isinstance(rows, list):
+            raise odd_answer(self.url)
+        documents = [members_of(row, self.url).get("doc") for row in rows]
+        return [document if isinstance(document, dict) else None for document in documents]
+
+    async def create_if_missing(self) -> None:
+        try:
+            await self.request("GET", "")
+        except RefusedRequest as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            await self.request("PUT", "")
+
 
 def _json_or_none(raw: bytes) -> JsonValue:
     """The answer's JSON; None for anything else, such as a proxy's page."""
@@ -117,13 +128,15 @@ def _json_or_none(raw: bytes) -> JsonValue:
         return None
 
 
-def _members(value: JsonValue, url: str) -> Members:
+def members_of(value: JsonValue, url: str) -> Members:
+    """A JSON object that a server answered. Raises click.ClickException for anything else."""
     if not isinstance(value, dict):
-        raise _odd_answer(url)
+        raise odd_answer(url)
     return value
 
 
-def _odd_answer(url: str) -> click.ClickException:
+def odd_answer(url: str) -> click.ClickException:
+    """What to say of an answer that no CouchDB would give."""
     return click.ClickException(f"{url} does not answer as a CouchDB does")
 
 
@@ -138,14 +151,18 @@ def _refusal(url: str, status: int, answer: JsonValue) -> RefusedRequest:
     )
 
 
-@asynccontextmanager
-async def open_url_target(target: UrlTarget) -> AsyncIterator[Target]:
-    """The open target. Raises click.ClickException when the server cannot be reached or refuses."""
+def open_session(target: UrlTarget) -> aiohttp.ClientSession:
+    """A session with the target's credentials, to be entered on a running event loop."""
     headers = dict(JSON_HEADERS)
     if target.user is not None:
         headers["Authorization"] = f"Basic {b64encode(f'{target.user}:{target.password}'.encode()).decode()}"
-    timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+    return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS))
+
+
+@asynccontextmanager
+async def open_url_target(target: UrlTarget) -> AsyncIterator[Target]:
+    """The open target. Raises click.ClickException when the server cannot be reached or refuses."""
+    async with open_session(target) as session:
         database = _OpenUrl(session, target.url)
         await database.create_if_missing()
         yield database

@@ -145,3 +145,15 @@ def test_upload_lifetime(tmp_path: Path, arguments: tuple[str, ...], seconds: in
         asked = urllib.request.Request(f"{server.url}/films/alien/poster", method="OPTIONS")
         with urllib.request.urlopen(asked) as reply:
             assert reply.headers["Upload-Limit"].endswith(f", max-age={seconds}")
+
+
+@pytest.mark.parametrize(("arguments", "made"), [((), 1), (("--idempotency-lifetime", "0.0000001"), 2)])
+def test_idempotency_lifetime(tmp_path: Path, arguments: tuple[str, ...], made: int) -> None:
+    with serving(tmp_path, *arguments) as server:
+        request(f"{server.url}/films", "PUT")
+        for _ in range(2):
+            assert request(f"{server.url}/films", "POST", {"year": 1979}, {"Idempotency-Key": "k"})[0] == 201
+        status, info = request(f"{server.url}/films")
+        assert status == 200
+        assert isinstance(info, dict)
+        assert info["doc_count"] == made

@@ -1,0 +1,141 @@
+"""``docstore backup`` and ``docstore restore``, over HTTP and in a folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from docstore.replication import backup as backup_loop
+from docstore.testing import TestNode, run_node_in_thread
+from tests.cli.replicas import Database
+from tests.cli.running import Said, run
+
+
+@pytest.fixture
+def server() -> Iterator[TestNode]:
+    with run_node_in_thread() as running:
+        yield running
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    return lambda *arguments: run(capsys, *arguments)
+
+
+@pytest.fixture
+def source(server: TestNode) -> Database:
+    database = Database(f"{server.url}/source")
+    database.fill()
+    return database
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "source.backup"
+
+
+def test_over_http_all_comes_back(server: TestNode, source: Database, command: Callable[..., Said], file: Path) -> None:
+    said = command("backup", source.url, file)
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith(f"{file}: 32 revisions and ")
+    restored = Database(f"{server.url}/restored")
+    said = command("restore", file, restored.url)
+    assert (said.status, said.out, said.err) == (0, "32 revisions restored, 0 were there\n", "")
+    assert restored.contents() == source.contents()
+    assert command("restore", file, restored.url).out == "0 revisions restored, 32 were there\n"
+
+
+def test_by_way_of_a_folder(
+    server: TestNode, source: Database, command: Callable[..., Said], file: Path, tmp_path: Path
+) -> None:
+    command("backup", source.url, file)
+    data = tmp_path / "data"
+    assert command("restore", file, "shop", "--data", data).out == "32 revisions restored, 0 were there\n"
+    again = tmp_path / "again.backup"
+    said = command("backup", "shop", again, "--data", data)
+    assert said.out == f"{again}: 32 revisions and 3 attachments saved, 32 in the file\n"
+    back = Database(f"{server.url}/back")
+    assert command("restore", again, back.url).status == 0
+    assert back.contents() == source.contents()
+
+
+def test_a_file_that_is_there_stays(source: Database, command: Callable[..., Said], file: Path) -> None:
+    file.write_text("mine")
+    said = command("backup", source.url, file)
+    assert (said.status, file.read_text()) == (1, "mine")
+    assert "--resume goes on with it, --overwrite replaces it" in said.err
+    assert command("backup", source.url, file, "--resume").status == 1
+    assert file.read_text() == "mine"
+    assert command("backup", source.url, file, "--resume", "--overwrite").status == 2
+    assert command("backup", source.url, file, "--overwrite").status == 0
+
+
+def test_a_backup_goes_on_with_what_is_new(
+    server: TestNode, source: Database, command: Callable[..., Said], file: Path
+) -> None:
+    command("backup", source.url, file)
+    source.ask("PUT", "/new", {"number": 1})
+    said = command("backup", source.url, file, "--resume")
+    assert said.out == f"{file}: 1 revisions and 0 attachments saved, 33 in the file\n"
+    restored = Database(f"{server.url}/restored")
+    assert command("restore", file, restored.url).status == 0
+    assert restored.contents() == source.contents()
+
+
+def test_an_interrupted_backup_goes_on(
+    server: TestNode,
+    source: Database,
+    command: Callable[..., Said],
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The source fails in the second of its batches: the first one is kept, and only with --incomplete restored."""
+    monkeypatch.setattr(backup_loop, "BATCH_DOCS", 10)
+    save_batch, batches = backup_loop._save_batch, 0
+
+    async def fail(*arguments: object) -> None:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            raise OSError("no route to the source")
+        await save_batch(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backup_loop, "_save_batch", fail)
+    said = command("backup", source.url, file)
+    assert (said.status, said.err) == (1, "docstore: no route to the source\n")
+    part, whole = Database(f"{server.url}/part"), Database(f"{server.url}/whole")
+    said = command("restore", file, part.url)
+    assert said.status == 1
+    assert "is not complete: the backup was interrupted after" in said.err
+    assert not part.exists()
+    assert command("restore", file, part.url, "--incomplete").status == 0
+    assert 0 < part.ask("GET")["doc_count"] < source.ask("GET")["doc_count"]
+    monkeypatch.undo()
+    assert command("backup", source.url, file, "--resume").status == 0
+    assert command("restore", file, whole.url).status == 0
+    assert whole.contents() == source.contents()
+
+
+def test_a_damaged_file_changes_nothing(
+    server: TestNode, source: Database, command: Callable[..., Said], file: Path
+) -> None:
+    command("backup", source.url, file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    target = Database(f"{server.url}/target")
+    said = command("restore", file, target.url)
+    assert said.status == 1
+    assert "was changed or damaged before byte" in said.err
+    assert not target.exists()
+
+
+def test_what_the_target_refuses_is_told(source: Database, command: Callable[..., Said], file: Path) -> None:
+    from docstore.settings import Limits
+
+    command("backup", source.url, file)
+    with run_node_in_thread(limits=Limits(max_document_size=20)) as strict:
+        said = command("restore", file, f"{strict.url}/target")
+    assert said.status == 1
+    assert "document_too_large" in said.err
+    assert "refused" in said.out
