@@ -12,7 +12,7 @@ from statistics import median
 
 import click
 
-from bench import attachments, documents, questions, servers, wrk
+from bench import attachments, documents, questions, replication, servers, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
 from docstore.storage.blob_rows import CHUNK_BYTES
@@ -126,6 +126,26 @@ class Run:
             Row("PUT 20 MB text/plain, gzip level 8", "MB/s", gzipped),
         ]
 
+    def replication(self) -> list[Row]:
+        """Replications within one server: small documents, and documents with an attachment of 10 KB."""
+        rows = []
+        for database, count, attached, what in (
+            (replication.PLAIN, 20_000, False, "20,000 documents of 400 bytes"),
+            (replication.ATTACHED, 10_000, True, "10,000 documents with 10 KB attached"),
+        ):
+            for target in self.targets:
+                replication.fill(target, database, count, attached=attached)
+            for over_http, way in ((True, "over HTTP, same server"), (False, "local to local")):
+                found = {
+                    target.name: replication.rates(target, database, count, over_http=over_http)
+                    for target in self.targets
+                }
+                rates = {name: rate for name, (rate, _) in found.items()}
+                again = {name: milliseconds for name, (_, milliseconds) in found.items()}
+                rows.append(Row(f"replicate {what}, {way}", "docs/s", rates))
+                rows.append(Row("the same again: nothing to do", "ms", again, less_is_better=True))
+        return rows
+
     def footprint(self) -> list[Row]:
         """What a server that holds the documents costs: start-up, file, memory."""
         with tempfile.TemporaryDirectory() as name:
@@ -147,7 +167,8 @@ class Run:
 @click.option("--quick", is_flag=True, help="Short loads and 20,000 documents instead of 100,000.")
 @click.option(
     "--only",
-    help="Only the questions whose name has this word: reads writes feeds waiting conflicts attachments footprint.",
+    help="Only the questions whose name has this word: reads writes feeds waiting conflicts attachments replication"
+    " footprint.",
 )
 def main(peer: str | None, quick: bool, only: str | None) -> None:
     """Measure docstore and print a Markdown table of figures and ratios."""
@@ -167,6 +188,7 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             run.waiting,
             run.conflicts,
             run.attachments,
+            run.replication,
             run.footprint,
         )
         for question in questions_asked:

@@ -39,7 +39,8 @@ def check(txn: ReadTransaction, *, hashing: bool = True) -> Iterator[str]:
         yield from _readable(count_uses(txn, number, uses))
     yield from _readable(check_blobs(txn, uses, hashing=hashing))
     yield from _readable(check_uploads(txn, sweeps | names.keys()))
-    yield from _readable(check_replies(txn))
+    if txn.tables.have_replies:
+        yield from _readable(check_replies(txn))
 
 
 def _readable(findings: Iterator[str]) -> Iterator[str]:

@@ -73,6 +73,9 @@ TABLE_NAMES = (
 )
 """Every table that format 1 creates."""
 
+LATER_TABLE_NAMES = frozenset({REPLIES, REPLY_ORDER, REPLY_TOTALS})
+"""Those that stores may lack until they are opened to write: format 1 began without them. They count as empty."""
+
 MAX_TABLES = 64
 """``max_dbs`` of the environment."""
 

@@ -6,7 +6,7 @@ as ``txn``. It must not know how environments are opened nor what any row holds.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import lmdb
 
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from lmdb import _Database as Table
 
 
+ABSENT: Final = object()
+"""Stands for the handle of a table that is not there; LMDB takes it for none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """One handle for each table, valid as long as its environment."""
+    """One handle for each table, valid as long as its environment.
+
+    Those of ``keys.LATER_TABLE_NAMES`` are absent from the store of an older docstore until it is opened to write.
+    """
 
     meta: "Table"
     databases: "Table"
@@ -49,8 +56,25 @@ class Tables:
     def open(
         cls, environment: lmdb.Environment, *, create: bool = True, transaction: "lmdb.Transaction[bytes] | None" = None
     ) -> "Tables":
-        """Open every table, in ``transaction`` if given. Without ``create`` an absent one raises NotFoundError."""
-        return cls(*(environment.open_db(name, txn=transaction, create=create) for name in keys.TABLE_NAMES))
+        """Open every table, in ``transaction`` if given. Without ``create`` an absent one raises NotFoundError.
+
+        But a later one may be absent.
+        """
+
+        def handle(name: bytes) -> "Table":
+            try:
+                return environment.open_db(name, txn=transaction, create=create)
+            except lmdb.NotFoundError:
+                if name not in keys.LATER_TABLE_NAMES:
+                    raise
+                return cast("Table", ABSENT)
+
+        return cls(*map(handle, keys.TABLE_NAMES))
+
+    @property
+    def have_replies(self) -> bool:
+        """Whether there are the tables of remembered replies."""
+        return ABSENT not in (self.replies, self.reply_order, self.reply_totals)
 
     def of_database(self) -> "tuple[tuple[str, Table], ...]":
         """(name, handle) of the tables whose keys start with a database number."""
