@@ -26,24 +26,23 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """What is told of a document beside the revisions that come of it; see ``Plan``."""
+    """What is told of a document beside the revisions that come of it; see ``Plan``. ``clashes`` is JSON text."""
 
     doc_id: str
     leaves: int
     merged: bool = False
     ancestor: Rev | None = None
-    clashes: tuple[str, ...] = ()
+    clashes: bytes = b"[]"
 
     @classmethod
     def of(cls, plan: Plan) -> "PlannedRow":
         """The row of a plan."""
-        return cls(plan.doc_id, len(plan.live), plan.merged, plan.ancestor, plan.clashes)
+        return cls(plan.doc_id, len(plan.live), plan.merged, plan.ancestor, encode(list(plan.clashes)))
 
     @property
     def expected_bytes(self) -> int:
         """How long its text will be, at most, if revisions are those of CouchDB."""
-        clashes = sum(len(encode(place)) + 1 for place in self.clashes)
-        return len(quote_id(self.doc_id)) + clashes + AROUND_ROW + self.leaves * AROUND_ROW // 4
+        return len(quote_id(self.doc_id)) + len(self.clashes) + AROUND_ROW + self.leaves * AROUND_ROW // 4
 
     def text(self, resolved: Resolved, extra: bytes = b"") -> bytes:
         """The JSON text; ``extra`` is that of further members."""
@@ -52,7 +51,7 @@ class PlannedRow:
         parts += (b',"tombstones":[', tombstones, b"]")
         if self.merged:
             ancestor = b"null" if self.ancestor is None else rev_json(self.ancestor)
-            parts += (b',"ancestor":', ancestor, b',"clashes":', encode(list(self.clashes)))
+            parts += (b',"ancestor":', ancestor, b',"clashes":', self.clashes)
         parts += (extra, b"}")
         return b"".join(parts)
 

@@ -30,6 +30,8 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
         request.ticket.check_length(len(rows) * AROUND_ROW)
     documents = await parse_documents(request, rows, hashed=new_edits)
     if request.ticket is not None:
+        if new_edits:  # ids that are far too long are not even put together
+            request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
         form = BulkForm(tuple(document.id for document in documents), only_failed=not new_edits)
         database = request.ticket.remembering(database, form)
     results = await database.update_docs(documents, new_edits=new_edits)

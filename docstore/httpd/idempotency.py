@@ -55,6 +55,7 @@ async def answer_once(request: "Request", handler: "Handler") -> Reply | StreamR
     try:
         reply = await handler(request)
         if ticket.reply is None and isinstance(reply, Reply) and reply.status < 300:
+            ticket.check_length(len(reply.body))
             await ticket.carry_out((), ConstantForm(_stored(reply)))  # there was nothing to write
     except AnsweredBefore as answered:
         return _replayed(request, answered.reply)

@@ -11,7 +11,7 @@ from docstore.database.resolve_forms import ManyResolvedForm, PlannedRow, Resolv
 from docstore.errors import DatabaseNotFound, MergeClash, ResolveStaleLeaves
 
 DONE = Resolved(parse_rev("3-c"), (parse_rev("3-b"), parse_rev("2-a")))
-MERGED = PlannedRow("a/b", 3, True, parse_rev("1-x"), ("/n", '/"'))
+MERGED = PlannedRow("a/b", 3, True, parse_rev("1-x"), encode(["/n", '/"']))
 
 
 def clash():
