@@ -55,6 +55,9 @@ def backup(
     except FileExistsError:
         advice = "--resume goes on with it, --overwrite replaces it"
         raise click.ClickException(f"{file} is there already; {advice}") from None
+    except OSError as error:
+        advice = f"; --resume goes on with {file}" if file.is_file() else ""
+        raise click.ClickException(f"{error.filename or file}: {error.strerror or error}{advice}") from None
     except Interrupted:
         click.echo(f"interrupted; --resume goes on with {file}", err=True)
         return EXIT_INTERRUPTED

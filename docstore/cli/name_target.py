@@ -6,6 +6,7 @@ database's business.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import click
 
@@ -82,7 +83,7 @@ async def open_node(target: NameTarget) -> AsyncIterator[Node]:
     try:
         await node.start()
     except FolderInUse as error:
-        advice = f"; give {error.url}/{target.name} as the target instead" if error.url else ""
+        advice = f"; give {error.url}/{quote(target.name, safe='')} as the target instead" if error.url else ""
         raise click.ClickException(f"{error.reason}{advice}") from None
     try:
         yield node

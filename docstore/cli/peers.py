@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -18,6 +19,7 @@ from docstore.replication.options import Endpoint, ReplicationOptions, parse_rep
 from docstore.replication.peer import Peer
 from docstore.replication.remote_options import TlsOptions
 from docstore.settings import Settings
+from docstore.storage.data_file import DATA_FILE
 from docstore.storage.folder_lock import FolderInUse
 
 
@@ -40,7 +42,9 @@ class Place:
         return self.text if self.auth is None else {"url": self.text, "auth": self.auth}
 
     def check(self, option: str = "--data") -> None:
-        """Raises click.UsageError for a name without a folder, and for a URL with one."""
+        """Raises click.UsageError for a name without a folder, a URL with one, and what is neither."""
+        if "://" in self.text and not self.is_url:
+            raise click.UsageError(f"{self.text!r} is no http:// or https:// URL")
         if not self.is_url and self.data is None:
             raise click.UsageError(f"{self.text!r} is a name and needs {option} DIR (or give a URL)")
         if self.is_url and self.data is not None:
@@ -56,17 +60,22 @@ class Nodes:
         self._stack = stack
         self._nodes: dict[Path, Node] = {}
 
-    async def open(self, place: Place) -> Node | None:
-        """The node of the place's folder, None for a URL. Raises click.ClickException for a folder in use."""
+    async def open(self, place: Place, *, create: bool = False) -> Node | None:
+        """The node of the place's folder, None for a URL. ``create``: the folder is made if it is missing.
+
+        Raises click.ClickException for a folder in use, and for one that is not there.
+        """
         if place.data is None:
             return None
         folder = place.data.resolve()
         if folder not in self._nodes:
+            if not create and not (folder / DATA_FILE).exists():
+                raise click.ClickException(f"{place.data} is no data folder")
             node = Node(Settings(data=place.data))
             try:
                 await node.start()
             except FolderInUse as error:
-                advice = f"; give {error.url}/{place.text} instead" if error.url else ""
+                advice = f"; give {error.url}/{quote(place.text, safe='')} instead" if error.url else ""
                 raise click.ClickException(f"{error.reason}{advice}") from None
             self._stack.push_async_callback(node.stop)
             self._nodes[folder] = node
@@ -86,13 +95,13 @@ class OpenPeers:
 async def open_peers(
     source: Place, target: Place, options: ReplicationOptions, tls: TlsOptions
 ) -> AsyncIterator[OpenPeers]:
-    """Both ends of a replication. Raises click.ClickException for a folder in use."""
+    """Both ends of a replication. Raises click.ClickException for a folder in use, and for one that is not there."""
     async with AsyncExitStack() as stack:
         nodes = Nodes(stack)
         ends = []
         uuids: dict[str, None] = {}
-        for place, endpoint in ((source, options.source), (target, options.target)):
-            node = await nodes.open(place)
+        for place, endpoint, create in ((source, options.source, False), (target, options.target, options.create_target)):
+            node = await nodes.open(place, create=create)
             if node is not None:
                 uuids[node.uuid] = None
             ends.append(_connect(stack, node, endpoint, options, tls))
@@ -100,11 +109,11 @@ async def open_peers(
 
 
 @asynccontextmanager
-async def open_peer(place: Place, tls: TlsOptions) -> AsyncIterator[Peer]:
-    """One database. Raises click.ClickException for a folder in use."""
+async def open_peer(place: Place, tls: TlsOptions, *, create: bool = False) -> AsyncIterator[Peer]:
+    """One database. ``create``: its folder is made if it is missing. Raises click.ClickException as above."""
     options = parse_replication({"source": place.member, "target": place.member}, names=True)
     async with AsyncExitStack() as stack:
-        node = await Nodes(stack).open(place)
+        node = await Nodes(stack).open(place, create=create)
         yield _connect(stack, node, options.source, options, tls)
 
 

@@ -7,12 +7,15 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from docstore.core.json_text import JsonValue
 from docstore.replication.remote_options import TlsOptions
+
+SHAPES: Final = """{"basic":{"username","password"}}, {"bearer":{"token"}} or {"iam":{"api_key"}}"""
+MEMBERS: Final = {"basic": ("username", "password"), "bearer": ("token",), "iam": ("api_key",)}
 
 
 def tls_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -57,7 +60,17 @@ def auth_option(name: str, variable: str) -> Callable[[Callable[..., int]], Call
             value = None
         if not isinstance(value, dict):
             raise click.UsageError(f"{name} is not a JSON object")
+        if not _is_auth(value):
+            raise click.UsageError(f"{name} is none of {SHAPES}")
         return value
 
-    words = """{"basic":{"username","password"}}, {"bearer":{"token"}} or {"iam":{"api_key"}}."""
-    return click.option(name, envvar=variable, show_envvar=True, callback=read, metavar="JSON", help=words)
+    return click.option(name, envvar=variable, show_envvar=True, callback=read, metavar="JSON", help=f"{SHAPES}.")
+
+
+def _is_auth(value: dict[str, JsonValue]) -> bool:
+    """Whether exactly one kind of credentials is there, whole. A typo would otherwise be a request without any."""
+    if len(value) != 1:
+        return False
+    [(kind, given)] = value.items()
+    members = MEMBERS.get(kind)
+    return members is not None and isinstance(given, dict) and all(isinstance(given.get(name), str) for name in members)

@@ -4,6 +4,7 @@ Owns the options, the display and the exit status. The work is that of ``replica
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -149,7 +150,7 @@ def _members(
         "worker_batch_size": int(str(given["batch_size"])),
         "worker_processes": int(str(given["workers"])),
         "http_connections": int(str(given["connections"])),
-        "connection_timeout": max(1, int(float(str(given["timeout"])) * 1000)),
+        "connection_timeout": _milliseconds("--timeout", float(str(given["timeout"]))),
         "retries_per_request": int(str(given["retries"])),
     }
     doc_ids = given["doc_ids"]
@@ -177,6 +178,12 @@ def _json_option(option: str, text: str) -> JsonValue:
     except ValueError as error:
         raise click.UsageError(f"{option} is no JSON: {error}") from None
     return value
+
+
+def _milliseconds(option: str, seconds: float) -> int:
+    if not math.isfinite(seconds):
+        raise click.UsageError(f"{option} is not a number of seconds")
+    return max(1, int(seconds * 1000))
 
 
 def _pair(text: str) -> tuple[str, str]:

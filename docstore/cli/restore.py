@@ -52,6 +52,9 @@ def restore(
     place = Place(database, data, auth)
     place.check()
     contents = verify(file)
+    if not contents.complete and not incomplete:
+        advice = "--incomplete restores what is there, backup --resume completes it"
+        raise click.ClickException(f"{file} is not complete, the backup was interrupted; {advice}")
     failures: list[WriteFailure] = []
     try:
         restored = run(_restore(place, file, contents, tls, failures, incomplete=incomplete, quiet=quiet))
@@ -91,5 +94,5 @@ async def _restore(
         def show(restored: Restored) -> None:
             display.update(task, completed=restored.docs + restored.known + restored.failures)
 
-        async with open_peer(place, tls) as target:
+        async with open_peer(place, tls, create=True) as target:
             return await restore_file(file, contents, target, show, failures.append, incomplete=incomplete)

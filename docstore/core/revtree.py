@@ -67,11 +67,12 @@ def check_path(path: Sequence[Rev], seq: int) -> None:
 class RevTree:
     """An immutable revision tree. ``nodes`` must not be changed once the tree is made."""
 
-    __slots__ = ("_leaves", "_stray", "nodes")
+    __slots__ = ("_leaf_set", "_leaves", "_stray", "nodes")
 
     def __init__(self, nodes: Mapping[Rev, Node]) -> None:
         self.nodes = nodes
         self._leaves: tuple[Rev, ...] | None = None
+        self._leaf_set: frozenset[Rev] | None = None
         self._stray = False
 
     @classmethod
@@ -181,7 +182,9 @@ class RevTree:
 
     def is_leaf(self, rev: Rev) -> bool:
         """Whether this is a current revision, live or deleted."""
-        return rev in self.leaves()
+        if self._leaf_set is None:
+            self._leaf_set = frozenset(self.leaves())
+        return rev in self._leaf_set
 
     def path_to(self, rev: Rev, limit: int | None = None) -> tuple[Rev, ...]:
         """The revision and its known ancestors, newest first, at most ``limit`` of them (``_revisions`` shows no more
@@ -199,6 +202,8 @@ class RevTree:
         """The leaves that are this revision or descend from it, in winner order. Raises KeyError if it is unknown."""
         if rev not in self.nodes:
             raise KeyError(rev)
+        if self.is_leaf(rev):  # at once: of thousands of conflicts each is asked for
+            return (rev,)
         return tuple(leaf for leaf in self.leaves() if leaf.generation >= rev.generation and rev in self.path_to(leaf))
 
     def missing(self, revs: Iterable[Rev]) -> list[Rev]:

@@ -37,8 +37,13 @@ class RowWriter:
         self._view = attachments
         self._open_blob = open_blob
 
-    def document_row(self, txn: ReadTransaction, row: DocRow, more: bytes = b"") -> Row:
-        """The row of a document, with ``more`` in its value: JSON members, a comma before each."""
+    def document_row(
+        self, txn: ReadTransaction, row: DocRow, more: bytes = b"", conflicts: bytes | None = None
+    ) -> Row:
+        """The row of a document, with ``more`` in its value: JSON members, a comma before each.
+
+        ``conflicts``: the member ``_conflicts`` of a document in conflict, from those who know it anyway.
+        """
         doc_id, rev, deleted, body_seq = row
         quoted = encode_string(doc_id)
         text = b'{"id":%b,"key":%b,"value":{"rev":%b%b' % (quoted, quoted, encode_string(rev), more)
@@ -46,7 +51,13 @@ class RowWriter:
             return text + (b',"deleted":true},"doc":null}' if self._include_docs else b',"deleted":true}}')
         if not self._include_docs:
             return text + b"}}"
-        return self._with_document(txn, text + b'},"doc":', doc_id, rev, body_seq)
+        if not self._conflicts:
+            extra = []
+        elif conflicts is not None:
+            extra = [conflicts]
+        else:
+            extra = conflict_members_of(txn, self._database, doc_id)
+        return self._with_document(txn, text + b'},"doc":', doc_id, rev, body_seq, extra)
 
     def local_row(self, doc_id: str, row: LocalRow) -> bytes:
         """The row of a ``_local`` document."""
@@ -66,9 +77,10 @@ class RowWriter:
         row = get_local(txn, self._database, local_docs.name_of(key))
         return _not_found(key) if row is None else self.local_row(key, row)
 
-    def _with_document(self, txn: ReadTransaction, before: bytes, doc_id: str, rev: str, body_seq: int) -> Row:
+    def _with_document(
+        self, txn: ReadTransaction, before: bytes, doc_id: str, rev: str, body_seq: int, extra: list[bytes]
+    ) -> Row:
         body = get_body(txn, self._database, body_seq)
-        extra = conflict_members_of(txn, self._database, doc_id) if self._conflicts else []
         if body is None:
             return before + b"null}"
         if self._view is None:

@@ -36,7 +36,7 @@ from docstore.database.commands import EditDocuments
 from docstore.database.replies import Once
 from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
-from docstore.storage.documents import get_body, get_record, get_tree
+from docstore.storage.documents import find_revision, get_body, get_record, get_tree
 from docstore.storage.environment import Environment
 from docstore.storage.rows import body_metadata, decode_body
 from docstore.storage.tables import ReadTransaction
@@ -353,8 +353,8 @@ class Attachments:
         if record is None:
             get_state(txn, self._number)
             return None
-        node = get_tree(txn, self._number, record).nodes.get(rev)
-        return None if node is None or not node.seq else self._stored(txn, rev, node.deleted, node.seq)
+        entry = find_revision(txn, self._number, record, rev)
+        return None if entry is None or not entry.seq else self._stored(txn, rev, entry.deleted, entry.seq)
 
     def _stored(self, txn: ReadTransaction, rev: Rev, deleted: bool, seq: int) -> _Revision | None:
         value = get_body(txn, self._number, seq)

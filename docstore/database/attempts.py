@@ -14,7 +14,7 @@ from docstore.core.document import Document
 from docstore.core.edit import is_stale, meet_condition
 from docstore.core.rev import Rev
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, MissingStub, PreconditionFailed
-from docstore.storage.documents import get_record, has_revision
+from docstore.storage.documents import find_revision, get_record
 from docstore.storage.records import DocRecord
 from docstore.storage.tables import ReadTransaction
 
@@ -130,5 +130,5 @@ def _kind(
         return ConflictKind.DOCUMENT_EXISTS
     if operation in OF_ATTACHMENT:
         return ConflictKind.ATTACHMENT_STALE
-    known = has_revision(txn, database, record, rev)
+    known = find_revision(txn, database, record, rev) is not None
     return ConflictKind.SUPERSEDED if known else ConflictKind.UNKNOWN

@@ -2,7 +2,8 @@
 
 Owns the pace: documents are looked up in portions, with one call of the store for the records of a portion and one for
 its bodies, as far as they are ordinary, which means that the one revision that there is was asked for. For all others
-it is ``reading.open_revs`` that says what is shown.
+it is ``reading.revs_of`` that says what is shown. Replicators ask for each leaf of a document in a row of its own, one
+after the other, so the tree that was read last is kept: reading it for each of thousands of conflicts takes minutes.
 """
 
 from asyncio import sleep
@@ -14,7 +15,7 @@ from docstore.core.document import revisions_member
 from docstore.core.rev import Rev
 from docstore.database import reading
 from docstore.database.document_text import OpenBlob, stub_text
-from docstore.database.reading import MissingRev, OpenedDoc, OpenOptions, Revs
+from docstore.database.reading import FoundTree, MissingRev, OpenedDoc, OpenOptions, Revs, find_tree
 from docstore.database.slices import SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_bodies, get_records
@@ -39,6 +40,7 @@ async def bulk_get(
     with LongSnapshot(environment) as snapshot:
         get_state(snapshot.current, db)
         clock = SliceClock()
+        last: dict[str, FoundTree | None] = {}  # of the document that was looked up last, in the present snapshot
         for start in range(0, len(requests), PORTION):
             if clock.over:
                 await sleep(0)
@@ -46,6 +48,7 @@ async def bulk_get(
             portion = requests[start : start + PORTION]
             if snapshot.renew():
                 get_state(snapshot.current, db)
+                last.clear()
             ordinary = _open_ordinary(snapshot.current, db, portion, options)
             for place, request in enumerate(portion):
                 opened = ordinary.get(place)
@@ -57,17 +60,27 @@ async def bulk_get(
                     clock = SliceClock()
                 if snapshot.renew():
                     get_state(snapshot.current, db)
-                found = _open(snapshot.current, db, request, options, open_blob)
+                    last.clear()
+                if request[0] not in last:
+                    last = {request[0]: find_tree(snapshot.current, db, request[0])}
+                found = _open(snapshot.current, db, request, last[request[0]], options, open_blob)
                 if any(isinstance(entry, OpenedDoc) and entry.streams for entry in found):
                     snapshot.close()  # their bytes may take any time to be sent
                 yield found
 
 
-def _open(txn: ReadTransaction, db: int, request: RevsRequest, options: OpenOptions, open_blob: OpenBlob) -> Found:
+def _open(
+    txn: ReadTransaction,
+    db: int,
+    request: RevsRequest,
+    tree: FoundTree | None,
+    options: OpenOptions,
+    open_blob: OpenBlob,
+) -> Found:
     since = _since(request)
     if since is not None:
         options = replace(options, atts_since=since)
-    return reading.open_revs(txn, db, request[0], request[1], options, open_blob)
+    return reading.revs_of(txn, db, request[0], tree, request[1], options, open_blob)
 
 
 def _since(request: RevsRequest) -> tuple[Rev, ...] | None:
@@ -78,7 +91,7 @@ def _open_ordinary(
     txn: ReadTransaction, db: int, requests: Sequence[RevsRequest], options: OpenOptions
 ) -> dict[int, OpenedDoc]:
     """The documents that are ordinary, by their places, as far as their bodies come to a slice."""
-    records = get_records(txn, db, [request[0] for request in requests])
+    records = get_records(txn, db, list(dict.fromkeys(request[0] for request in requests)))
     wanted: dict[int, DocRecord] = {}
     size = 0
     for place, request in enumerate(requests):

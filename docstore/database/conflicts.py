@@ -128,11 +128,11 @@ class _Listing:
         txn = self._snapshot.current
         [(seq, value)] = changes_at(txn, self._number, [found.seq])
         others = decode_change(value, seq).others
-        live = [encode_string(str(rev)) for rev in others[: found.live - 1]]
-        more = b',"conflicts":[%b]' % b",".join(live)
+        live = b",".join([encode_string(str(rev)) for rev in others[: found.live - 1]])
+        more = b',"conflicts":[%b]' % live
         if self._query.counts:
             more += b',"counts":{"live":%d,"deleted":%d}' % (found.live, len(others) + 1 - found.live)
-        return self._writer.document_row(txn, found.document, more)
+        return self._writer.document_row(txn, found.document, more, b'"_conflicts":[%b]' % live)
 
 
 def scan_range(

@@ -157,11 +157,36 @@ def open_revs(
     Of the options ``latest``, ``revs`` and those of attachments count. With ``latest`` a revision stands for the leaves
     that descend from it, each leaf once.
     """
+    return revs_of(txn, db, doc_id, find_tree(txn, db, doc_id), revs, options, open_blob)
+
+
+class FoundTree(NamedTuple):
+    """A document's record and its whole tree."""
+
+    record: DocRecord
+    tree: RevTree
+
+
+def find_tree(txn: ReadTransaction, db: int, doc_id: str) -> FoundTree | None:
+    """What ``revs_of`` needs, None where there is no document."""
     record = get_record(txn, db, doc_id)
-    if record is None:
+    return None if record is None else FoundTree(record, get_tree(txn, db, record))
+
+
+def revs_of(
+    txn: ReadTransaction,
+    db: int,
+    doc_id: str,
+    found_tree: FoundTree | None,
+    revs: Revs,
+    options: OpenOptions,
+    open_blob: OpenBlob,
+) -> list[OpenedDoc | MissingRev]:
+    """As ``open_revs``, of a document that was looked up already in this transaction."""
+    if found_tree is None:
         return [] if isinstance(revs, str) else [MissingRev(rev) for rev in revs]
+    record, tree = found_tree
     limit = get_state(txn, db).revs_limit if options.revs else None
-    tree = get_tree(txn, db, record)
     result: list[OpenedDoc | MissingRev] = []
     for wanted in _wanted(tree, revs, latest=options.latest):
         if isinstance(wanted, MissingRev):

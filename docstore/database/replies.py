@@ -222,17 +222,24 @@ class Once:
 async def update_mixed(
     database: "Database", writer: Once, documents: "Sequence[Document]", *, new_edits: bool
 ) -> "list[Rev | DocstoreError]":
-    """Write documents, some of them ``_local`` ones, as one command; an answer for each. As ``update_docs``."""
+    """Write documents, some of them ``_local`` ones, as one command; an answer for each. As ``update_docs``.
+
+    There may be thousands, so what is done for each of them is done in a thread.
+    """
     plain = [document for document in documents if not local_docs.is_local(document.id)]
-    others = [document for document in documents if local_docs.is_local(document.id)]
-    writer = writer.beside(tuple(_local_effect(database.number, document) for document in others))
+    writer = writer.beside(await asyncio.to_thread(_local_effects, database.number, documents))
     results: list[object] = []
     if plain:
         written = await database.writing_by(writer).update_docs(plain, new_edits=new_edits)
         results.append([result.error if result.rev is None else result.rev for result in written])
     else:
         await writer.submit_rest()
-    return bulk_answers([document.id for document in documents], [*results, *writer.results])
+    ids = [document.id for document in documents]
+    return await asyncio.to_thread(bulk_answers, ids, [*results, *writer.results])
+
+
+def _local_effects(number: int, documents: "Sequence[Document]") -> tuple[object, ...]:
+    return tuple(_local_effect(number, document) for document in documents if local_docs.is_local(document.id))
 
 
 def _local_effect(number: int, document: "Document") -> object:

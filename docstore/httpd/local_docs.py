@@ -4,7 +4,9 @@ Owns their statuses and ETags; the ETag tells of the content, since revisions ma
 Conditions are about that ETag, and name no revision: If-Match and If-None-Match are those of RFC 9110.
 """
 
+from asyncio import to_thread
 from dataclasses import replace
+from typing import Final
 
 from docstore.core.answers import written_json
 from docstore.core.conditions import content_etag
@@ -23,6 +25,10 @@ from docstore.httpd.open_revs import open_revs_reply
 from docstore.httpd.replies import Reply, not_modified, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
+from docstore.settings import KIB
+
+OFF_LOOP_FROM: Final = 128 * KIB
+"""To hash as many bytes takes longer than to ask a thread for it."""
 
 
 async def get_local(request: Request) -> Reply | StreamReply:
@@ -34,7 +40,7 @@ async def get_local(request: Request) -> Reply | StreamReply:
     if query.options.rev is not None and not query.options.latest:
         raise NotFound
     opened = database.open_doc(request.doc_id)
-    etag = content_etag(opened.json)
+    etag = content_etag(opened.json) if len(opened.json) < OFF_LOOP_FROM else await to_thread(content_etag, opened.json)
     return not_modified(etag) if is_unchanged(request, etag) else raw_json_reply(opened.json, etag=etag)
 
 
@@ -47,12 +53,12 @@ async def put_local(request: Request) -> Reply:
     document = with_rev(await read_document(request, doc_id), query.options.rev)
     document = replace(document, condition=condition)
     if request.ticket is not None:
-        database = request.ticket.remembering(database, _form(request, document))
+        database = request.ticket.remembering(database, await _form(request, document))
     write = database.update_doc(document)
     if query.batch and request.ticket is None:
         return await accepted(document, write)
     result = await write
-    return _written(request, result, document.body, deleted=document.deleted)
+    return await _written(request, result, document.body, deleted=document.deleted)
 
 
 async def delete_local(request: Request) -> Reply:
@@ -62,32 +68,37 @@ async def delete_local(request: Request) -> Reply:
     rev = document_query(request).options.rev
     condition = write_condition(request)
     if request.ticket is not None:
-        database = request.ticket.remembering(database, _form_of_deletion(request))
+        database = request.ticket.remembering(database, await _form_of_deletion(request))
     result = await database.delete_doc(request.doc_id, rev, condition)
-    return _written(request, result, EMPTY_BODY, deleted=True, location=False)
+    return await _written(request, result, EMPTY_BODY, deleted=True, location=False)
 
 
-def _written(request: Request, result: EditResult, body: bytes, *, deleted: bool, location: bool = True) -> Reply:
+async def _written(request: Request, result: EditResult, body: bytes, *, deleted: bool, location: bool = True) -> Reply:
+    status = 200 if deleted else 201
+    if request.ticket is not None:
+        return Reply(status)  # what is remembered takes its place
     doc_id, rev = request.doc_id, written_rev(result)
     return raw_json_reply(
         written_json(doc_id, rev),
-        200 if deleted else 201,
+        status,
         headers=location_header(request, doc_id) if location else (),
-        etag=_etag(doc_id, rev, body, deleted=deleted),
+        etag=await _etag(doc_id, rev, body, deleted=deleted),
     )
 
 
-def _form(request: Request, document: Document) -> WrittenForm:
+async def _form(request: Request, document: Document) -> WrittenForm:
     """What is remembered of a PUT; its revision is known before it is written."""
     doc_id, deleted = request.doc_id, document.deleted
-    etag = _etag(doc_id, next_rev(document), document.body, deleted=deleted)
+    etag = await _etag(doc_id, next_rev(document), document.body, deleted=deleted)
     return WrittenForm(doc_id, 200 if deleted else 201, location_header(request, doc_id), etag)
 
 
-def _form_of_deletion(request: Request) -> WrittenForm:
-    etag = _etag(request.doc_id, rev_of(DELETED), EMPTY_BODY, deleted=True)
+async def _form_of_deletion(request: Request) -> WrittenForm:
+    etag = await _etag(request.doc_id, rev_of(DELETED), EMPTY_BODY, deleted=True)
     return WrittenForm(request.doc_id, 200, etag=etag, must_exist=True)
 
 
-def _etag(doc_id: str, rev: Rev, body: bytes, *, deleted: bool) -> str:
-    return content_etag(splice(doc_id, rev, deleted, body))
+async def _etag(doc_id: str, rev: Rev, body: bytes, *, deleted: bool) -> str:
+    if len(body) < OFF_LOOP_FROM:
+        return content_etag(splice(doc_id, rev, deleted, body))
+    return await to_thread(lambda: content_etag(splice(doc_id, rev, deleted, body)))

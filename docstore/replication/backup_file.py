@@ -143,12 +143,15 @@ class BackupWriter:
     def create(cls, path: Path, database: str, *, overwrite: bool = False) -> Self:
         """A new file. Raises FileExistsError."""
         writer = cls(path.open("wb" if overwrite else "xb"), Contents(database, 0, 0, 0, False), hashlib.sha256())
-        writer._line(encode({"docstore_backup": VERSION, "database": database}))
+        writer._write(_header_line(database))
+        writer._file.flush()
         return writer
 
     @classmethod
     def resume(cls, path: Path, database: str) -> Self:
         """Go on behind the last mark. Raises BadBackup for a file that is damaged or of another database."""
+        if _is_hardly_begun(path, database):
+            return cls.create(path, database, overwrite=True)
         contents, digest = _verify(path)
         if contents.database != database:
             raise BadBackup(f"{path} is a backup of {contents.database}, not of {database}.")
@@ -241,17 +244,27 @@ def read_part(path: Path, place: int) -> bytes:
     return b64decode(text)
 
 
+def _header_line(database: str) -> bytes:
+    return encode({"docstore_backup": VERSION, "database": database}) + b"\n"
+
+
+def _is_hardly_begun(path: Path, database: str) -> bool:
+    """Whether there is nothing but a piece of the first line, or not even that: its writer was killed, or had no room."""
+    header = _header_line(database)
+    return path.stat().st_size < len(header) and header.startswith(path.read_bytes())
+
+
 def _decoded(path: Path, raw: bytes) -> _Line:
     try:
         return _read_line.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadBackup(f"{path}: {error}") from None
 
 
 def _stored(path: Path, text: bytes) -> StoredDoc:
     try:
         head = _read_doc_head.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadBackup(f"{path}: {error}") from None
     return StoredDoc(head.doc_id, head.rev, head.deleted, text)
 

@@ -33,6 +33,9 @@ BUILT_IN = "_"
 _DATABASE: Final = "Missing replicator database"
 _FILTER = re.compile("(.*?)/(.*)", re.DOTALL)
 _PROXY = re.compile(r"(?:https?|socks5)://(?:[^/@]*@)?[^/?#@\s]+/?")
+_HEADER_NAME = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_HEADERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Line ends among them: what follows them would be a header of its own."""
 _ID_NAMES = frozenset({"_local_id", "replication_id", "id"})
 _MILLISECONDS = 1_000.0
 _MOST = 1_000_000_000
@@ -294,6 +297,8 @@ def _endpoint(
         value = headers[name]
         if not isinstance(value, str):
             raise InvalidReplication(f"header `{name}` must be a string", "{error,badarg}")
+        if _HEADER_NAME.fullmatch(name) is None or _NOT_IN_HEADERS.search(value) is not None:
+            raise InvalidReplication(f"header `{name}` cannot be sent", "{error,badarg}")
         pairs[name] = value
     if "?" not in url and not url.endswith("/"):
         url += "/"

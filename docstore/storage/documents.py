@@ -13,7 +13,7 @@ A batch, as the updater does it::
 
 from collections.abc import Collection, Iterable, Sequence
 
-from docstore.core.rev import HASH_BYTES, Rev
+from docstore.core.rev import Rev
 from docstore.core.revtree import RevTree
 from docstore.storage import counted, keys, long_ids, records, rows
 from docstore.storage.blobs import References
@@ -24,7 +24,7 @@ from docstore.storage.keys import pack_seq_key
 from docstore.storage.records import DocRecord, decode_record, encode_record, record_bytes
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
-from docstore.storage.tree_runs import BLOCK_BITS, ENTRY_BYTES
+from docstore.storage.tree_runs import BLOCK_BITS, ENTRY_BYTES, Entry, find_entry, read_entry
 
 _BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
 
@@ -90,21 +90,21 @@ def get_tree(txn: ReadTransaction, db: int, record: DocRecord) -> RevTree:
     return record.tree(get_chunks(txn, db, record))
 
 
-def has_revision(txn: ReadTransaction, db: int, record: DocRecord, rev: Rev) -> bool:
-    """Whether a document's tree has a revision. Of a chain, which most trees are, one entry is looked at."""
+def find_revision(txn: ReadTransaction, db: int, record: DocRecord, rev: Rev) -> Entry | None:
+    """What is stored of one revision of a document, None if its tree has no such one; the tree is not unpacked."""
     if rev == record.winner:
-        return True
+        return Entry(record.body_seq, record.deleted)
     if record.whole:
-        return rev.id in record.whole and rev in get_tree(txn, db, record).nodes
+        return find_entry(record.whole, rev)
     if not record.winner.generation - record.live <= rev.generation < record.winner.generation:
-        return False
+        return None
     entries, end = record.tail, record.winner.generation
     if rev.generation < end - len(entries) // ENTRY_BYTES:
         block = rev.generation >> BLOCK_BITS
         entries = txn.get(txn.tables.runs, keys.pack_run_key(db, record.owner, block)) or b""
         end = block + 1 << BLOCK_BITS
     place = len(entries) - (end - rev.generation) * ENTRY_BYTES
-    return place >= 0 and entries[place : place + HASH_BYTES] == rev.id
+    return read_entry(entries, place, rev.id) if place >= 0 else None
 
 
 # --- writing ----------------------------------------------------------------------------------------------------

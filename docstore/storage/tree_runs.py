@@ -25,6 +25,7 @@ earlier path has it, each with the run that its oldest entry descends from.
 
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
+from typing import NamedTuple
 
 from docstore.core.rev import HASH_BYTES, Rev
 from docstore.core.revtree import Node, RevTree
@@ -46,11 +47,26 @@ _DELETED = 1
 _ODD = 2
 _SEQ_SHIFT = 2
 _NO_RUN = -1
+_NOT_ODD = bytes(last for last in range(256) if not last & _ODD)
+"""What the last byte of an entry may be whose id is not odd."""
+
+
+class Entry(NamedTuple):
+    """What is stored of one revision: the key of its body, 0 if there never was one, and whether it is a deletion."""
+
+    seq: int
+    deleted: bool
 
 
 def pack_entry(rev_id: bytes, seq: int, deleted: bool) -> bytes:
     """The 24 bytes of one revision with a 16-byte id."""
     return _ENTRY.pack(rev_id, seq << _SEQ_SHIFT | deleted)
+
+
+def read_entry(data: bytes, place: int, rev_id: bytes) -> Entry | None:
+    """The entry at a place, None if it is that of another id. Odd ids stand elsewhere."""
+    stored, packed = _ENTRY.unpack_from(data, place)
+    return Entry(packed >> _SEQ_SHIFT, bool(packed & _DELETED)) if stored == rev_id else None
 
 
 def entry_seqs(entries: bytes) -> list[int]:
@@ -152,6 +168,35 @@ def unpack_tree(data: bytes) -> RevTree:
         runs.append(run)
         at = heap
     return RevTree(nodes)
+
+
+def find_entry(data: bytes, rev: Rev) -> Entry | None:
+    """The entry of one revision of a packed tree, None if it is not there; the others are not unpacked."""
+    if rev.id not in data:
+        return None
+    at = _COUNT.size
+    for _ in range(_COUNT.unpack_from(data)[0]):
+        start, _, count = _RUN.unpack_from(data, at)
+        at += _RUN.size
+        heap = at + count * ENTRY_BYTES
+        place = at + (rev.generation - start) * ENTRY_BYTES
+        ends = heap
+        found: Entry | None = None
+        if data[at + ENTRY_BYTES - 1 : heap : ENTRY_BYTES].translate(None, _NOT_ODD):
+            for offset in range(at, heap, ENTRY_BYTES):
+                length, packed = _ODD_LENGTH.unpack_from(data, offset)
+                if packed & _ODD:
+                    if offset == place and data[ends : ends + length] == rev.id:
+                        found = Entry(packed >> _SEQ_SHIFT, bool(packed & _DELETED))
+                    ends += length
+                elif offset == place:
+                    found = read_entry(data, place, rev.id)
+        elif at <= place < heap:
+            found = read_entry(data, place, rev.id)
+        if found is not None:
+            return found
+        at = ends
+    return None
 
 
 def linear_length(data: bytes) -> int:

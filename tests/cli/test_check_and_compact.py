@@ -22,6 +22,17 @@ def test_check_is_silent_about_a_clean_store(tmp_path: Path) -> None:
     assert "clean" in said.err
 
 
+def test_check_takes_tables_that_an_older_docstore_did_not_make_for_empty(tmp_path: Path) -> None:
+    load(tmp_path)
+    with lmdb.open(str(tmp_path / "docs.mdb"), subdir=False, max_dbs=64) as environment:
+        for name in (b"replies", b"reply_order", b"reply_totals"):
+            table = environment.open_db(name, create=False)
+            with environment.begin(write=True) as transaction:
+                transaction.drop(table)
+    said = run_program("check", "--data", tmp_path)
+    assert (said.status, said.out) == (0, "")
+
+
 def test_check_reads_beside_a_running_server(tmp_path: Path) -> None:
     load(tmp_path)
     with serving(tmp_path) as server:

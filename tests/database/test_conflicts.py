@@ -293,8 +293,9 @@ async def test_a_listing_costs_what_it_returns(large: Database):
         # Of each: its row, its record, its place in the feed; beside that the counters, and what a scan looks at last.
         assert environment.rows <= 3 * (returned + query.get("skip", 0)) + 3, environment.counts
     with counted(large) as environment:
-        await listed(large, include_docs=True, limit=10)
-    assert environment.rows <= 4 * 10 + 3
+        rows = await listed(large, include_docs=True, conflicts=True, limit=10)
+    assert environment.rows <= 4 * 10 + 3  # and no record once more for ``_conflicts``
+    assert all(row["doc"]["_conflicts"] == row["value"]["conflicts"] for row in rows)
 
 
 @pytest.mark.long

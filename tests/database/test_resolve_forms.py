@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 
+from docstore.core.json_text import encode
 from docstore.core.resolution import Resolved
 from docstore.core.rev import parse_rev
 from docstore.database.resolve_forms import ManyResolvedForm, PlannedRow, ResolvedForm, refused_row, rows_text

@@ -224,6 +224,17 @@ async def test_a_reply_that_would_be_too_long_is_refused_before_anything_is_writ
         assert (first.body, is_replay(again), again.body) == (b"[]\n", True, b"[]\n")
 
 
+async def test_so_is_a_long_reply_to_a_request_that_writes_nothing(tmp_path) -> None:
+    limits = Limits(max_stored_reply=1_000)
+    async with run_node(data=tmp_path, limits=limits) as server, aiohttp.ClientSession(server.url) as client:
+        db = await Database(client).create()
+        asked = {"leaves": [await db.write("a", {"text": "x" * 2_000})], "keep": "winner"}
+        answer = await db.post("a/_resolve?dry_run=true", asked, Idempotency_Key="k")
+        assert answer.error[:2] == (400, "bad_request")
+        assert (await db.post("a/_resolve?dry_run=true", asked)).status == 200
+        assert not is_replay(await db.post("a/_resolve", asked, Idempotency_Key="k"))
+
+
 async def test_no_more_than_the_limit_are_kept(tmp_path) -> None:
     limits = Limits(max_stored_replies=3)
     async with run_node(data=tmp_path, limits=limits) as server, aiohttp.ClientSession(server.url) as client:

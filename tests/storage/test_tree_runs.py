@@ -72,6 +72,26 @@ def test_a_whole_tree_keeps_everything() -> None:
     assert tree_runs.linear_length(packed) == 0
 
 
+def test_one_revision_is_found_in_a_whole_tree() -> None:
+    """Odd ids stand in the heap of their run, so the runs behind it begin further on."""
+    odd = [Rev(3, b"x" * 40), Rev(4, b""), Rev(5, b"y"), Rev(2**40, b"far")]
+    paths = [
+        ([odd[1], odd[0], rev(2, "a"), rev(1, "a")], 7, False),
+        ([rev(5, "f"), rev(4, "f"), odd[0], rev(2, "a"), rev(1, "a")], 8, True),
+        ([odd[2], rev(4, "f"), odd[0]], 9, False),
+        ([rev(3, "a"), rev(2, "a")], 10, False),
+        ([odd[3]], 11, True),
+    ]
+    tree = RevTree({})
+    for path, seq, deleted in paths:
+        tree, _ = tree.insert_path(path, seq, deleted)
+    packed = tree_runs.pack_tree(tree)
+    for each, node in tree.nodes.items():
+        assert tree_runs.find_entry(packed, each) == (node.seq, node.deleted)
+        for other in (each._replace(generation=each.generation + 1), each._replace(id=each.id + b"z"), Rev(0, each.id)):
+            assert (tree_runs.find_entry(packed, other) is not None) == (other in tree.nodes)
+
+
 def test_the_length_of_a_single_run_is_read_without_unpacking() -> None:
     tree = RevTree.from_path([Rev(3, b"x"), rev(2, "a"), rev(1, "a")], 1, False)
     assert tree_runs.linear_length(tree_runs.pack_tree(tree)) == 3
