@@ -37,9 +37,7 @@ class RowWriter:
         self._view = attachments
         self._open_blob = open_blob
 
-    def document_row(
-        self, txn: ReadTransaction, row: DocRow, more: bytes = b"", conflicts: bytes | None = None
-    ) -> Row:
+    def document_row(self, txn: ReadTransaction, row: DocRow, more: bytes = b"", conflicts: bytes | None = None) -> Row:
         """The row of a document, with ``more`` in its value: JSON members, a comma before each.
 
         ``conflicts``: the member ``_conflicts`` of a document in conflict, from those who know it anyway.

@@ -41,19 +41,22 @@ def after_conflict(request: Request, attempt: Attempt, report: ConflictReport) -
             latest = document_url(request, attempt.doc_id, current) if report.deleted else document
             yield action("GET", latest, "the document has been changed since; this is the current revision")
     elif current is None:
-        yield action(*_again(request, attempt, None), "send the edit without a revision, to create the document")
+        yield _again(request, attempt, None, "send the edit without a revision, to create the document")
     elif report.deleted:
         yield action("GET", document_url(request, attempt.doc_id, current), "read the deletion")
         if attempt.operation not in (Operation.DELETE, Operation.DELETE_ATTACHMENT):
-            yield action(
-                *_again(request, attempt, None), "send the edit without a revision, to create the document again"
-            )
+            yield _again(request, attempt, None, "send the edit without a revision, to create the document again")
     else:
         yield action("GET", document, "read the current revision, and apply the change to that")
         if report.common_ancestor is not None:
             ancestor = document_url(request, attempt.doc_id, report.common_ancestor)
             yield action("GET", ancestor, "read the common ancestor, for a three-way merge, if it is still stored")
-        yield action(*_again(request, attempt, current), "send the edit as one of the current revision")
+        yield _again(
+            request,
+            attempt,
+            current,
+            "send the edit as one of the current revision, with no other one in its body or in If-Match",
+        )
     if report.conflicted:
         yield action("GET", f"{document}/_tree", "see the branches; the document has conflicting revisions")
         yield action("POST", f"{document}/_resolve", "resolve the conflict of its revisions")
@@ -98,14 +101,19 @@ def _base_url(request: Request) -> str:
     return request.base_url.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _again(request: Request, attempt: Attempt, rev: Rev | None) -> tuple[str, str]:
-    """Method and URL of the same edit, made of another revision."""
+def _again(request: Request, attempt: Attempt, rev: Rev | None, why: str) -> Action:
+    """The same edit, made of another revision."""
     query = "" if rev is None else f"?rev={encode_segment(str(rev))}"
     if attempt.operation in OF_ATTACHMENT:
         # the attachment's own path; or that of an upload, which is completed by a POST
         if request.rest:
             url = location(_base_url(request), request.segments[0], attempt.doc_id, request.rest)
-            return request.method, url + query
-        return "POST", own_url(request) + query
+            return action(request.method, url + query, why)
+        return action("POST", own_url(request) + query, why)
+    if attempt.operation in (Operation.COPY, Operation.COPY_LATEST):
+        source = request.query.get("rev")
+        url = own_url(request) if source is None else f"{own_url(request)}?rev={encode_segment(source)}"
+        destination = encode_segment(attempt.doc_id) + query
+        return action("COPY", url, f"{why}; that is, with the header Destination: {destination}")
     method = "DELETE" if attempt.operation is Operation.DELETE else "PUT"
-    return method, document_url(request, attempt.doc_id) + query
+    return action(method, document_url(request, attempt.doc_id) + query, why)

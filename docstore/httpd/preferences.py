@@ -31,10 +31,10 @@ def wants_problems(headers: "CIMultiDictProxy[str]") -> bool:
     for field in fields:
         if "problem+json" not in field.lower():
             continue
-        for entry in field.lower().split(","):
+        for entry in _ENTRY.findall(field.lower()):
             name, *parameters = (part.strip() for part in entry.split(";"))
             if name == PROBLEM_JSON:
-                if _is_zero(parameters):
+                if _refuses(parameters):
                     return False
                 wanted = True
     return wanted
@@ -60,12 +60,12 @@ def wants_explanation(request: Request) -> bool:
     return wants_problems(request.raw.headers) or is_lenient(request)
 
 
-def _is_zero(parameters: list[str]) -> bool:
+def _refuses(parameters: list[str]) -> bool:
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":
             try:
-                return float(value) == 0
+                return not float(value) > 0
             except ValueError:
                 return True  # a weight that cannot be read is no yes
     return False

@@ -1,3 +1,5 @@
+from time import process_time
+
 import pytest
 
 from docstore.core.rev import Rev, parse_rev
@@ -355,3 +357,13 @@ def test_a_long_history_grows_and_is_stemmed() -> None:
     grown = receive(RevTree.from_path(revs[1:], 1, False), [Arrival(revs, 2, False)], 1000)
     assert grown.path_to(revs[0]) == tuple(revs[:-1])
     assert grown.leaves() == (revs[0],)
+
+
+def test_latest_of_many_conflicts() -> None:
+    """Each of them is asked for when they are replicated: that must not look at all others each time."""
+    leaves = [Rev(2, number.to_bytes(16)) for number in range(3_000)]
+    root = Rev(1, b"1" * 16)
+    grown = RevTree({root: Node(None, 0, False)} | {leaf: Node(root, 1, False) for leaf in leaves})
+    started = process_time()
+    assert all(grown.latest(leaf) == (leaf,) for leaf in leaves)
+    assert process_time() - started < 1

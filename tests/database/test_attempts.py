@@ -8,6 +8,7 @@ import pytest
 from docstore.core.attachment import Stub
 from docstore.database.attempts import Attempt, ConflictKind, Operation, kind_of
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, NotFound
+from docstore.storage import tree_runs
 from tests.database.helpers import document, replicated, rev
 
 UNKNOWN = rev("1-f")
@@ -59,6 +60,24 @@ async def test_a_conflicted_document_and_a_long_one(db, length):
     for parent, expected in ((revs[0], ConflictKind.SUPERSEDED), (UNKNOWN, ConflictKind.UNKNOWN)):
         error = await refusal(db.update_doc(document("a", parent, n=-1)))
         assert kind(db, error) is expected
+
+
+@pytest.mark.parametrize("branched", [False, True])
+async def test_no_tree_is_unpacked_for_a_plain_conflict(db, monkeypatch, branched):
+    """A document may have thousands of revisions, and all this runs on the event loop."""
+    revs = [(await db.update_doc(document("a", n=0))).rev]
+    for number in range(1, 200):
+        revs.append((await db.update_doc(document("a", revs[-1], n=number))).rev)
+    if branched:
+        await db.update_docs([replicated("a", "2-b", revs[0])], new_edits=False)
+    error = await refusal(db.update_doc(document("a", revs[5], n=-1)))
+    with monkeypatch.context() as patch:
+        patch.delattr(tree_runs, "unpack_tree")
+        patch.delattr(tree_runs, "chain_nodes")
+        assert kind(db, error) is ConflictKind.SUPERSEDED
+        for parent in (revs[5], UNKNOWN, revs[-1]):
+            error = await refusal(db.delete_attachment("a", parent, "x"))
+            assert isinstance(error, Conflict if parent is UNKNOWN else NotFound)
 
 
 async def test_the_document_is_noted(db):

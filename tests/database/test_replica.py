@@ -2,6 +2,7 @@
 
 from docstore.core.attachment import Inline
 from docstore.core.rev import Rev
+from docstore.database import replica as database_replica
 from docstore.database.database import Database
 from docstore.database.reading import OpenOptions
 from docstore.database.replica import NotStored, Replica, StoredRevision
@@ -48,6 +49,23 @@ async def test_large_documents_come_a_few_at_a_time(node, db: Database) -> None:
     slices = [len(some) async for some in node.registry.replica("db").read(wanted)]
     assert sum(slices) == 10
     assert max(slices) <= 3
+
+
+class NoTime:
+    """A slice that is over at once."""
+
+    over = True
+
+
+async def test_long_histories_come_no_more_at_a_time_than_there_is_time_for(node, db: Database, monkeypatch) -> None:
+    await db.update_docs([replicated(f"d{number}", "2-b", "1-a") for number in range(5)], new_edits=False)
+    await db.update_docs([replicated(f"e{number}", "1-a") for number in range(5)], new_edits=False)
+    wanted = [
+        (f"{letter}{number}", [rev(text)]) for letter, text in (("d", "2-b"), ("e", "1-a")) for number in range(5)
+    ]
+    monkeypatch.setattr(database_replica, "SliceClock", NoTime)
+    slices = [[one.id for one in some] async for some in node.registry.replica("db").read(wanted)]
+    assert slices == [["d0"], ["d1"], ["d2"], ["d3"], ["d4"], ["e0", "e1", "e2", "e3", "e4"]]
 
 
 async def test_written_elsewhere_it_is_the_same_revision_with_the_same_bytes(node, db: Database) -> None:

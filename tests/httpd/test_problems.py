@@ -208,6 +208,20 @@ async def test_a_copy(docs, db):
     assert problem(await docs.ask("COPY", "/a", None, Destination="c"), "already-applied")["doc_id"] == "c"
 
 
+async def test_a_copy_is_sent_again_as_a_copy(docs, db):
+    source = await db.write("_design/a", {"n": 1})
+    await db.write("b%20c", {"n": 2})
+    body = problem(
+        await docs.ask("COPY", f"/_design/a?rev={source}", None, Destination="b%20c"), "document-already-exists"
+    )
+    step = body["suggested_actions"][-1]
+    assert (step["method"], step["href"]) == ("COPY", f"{docs.url}/_design/a?rev={source}")
+    destination = step["why"].partition("Destination: ")[2]
+    assert destination == f"b%20c?rev={body['current_rev']}"
+    copied = await db.ask("COPY", step["href"].removeprefix(docs.url), None, Destination=destination)
+    assert (copied.status, copied.json["id"]) == (201, "b c")
+
+
 async def test_database_exists(docs):
     body = problem(await docs.ask("PUT", ""), "database-exists", 412)
     assert body["error"] == "file_exists"
