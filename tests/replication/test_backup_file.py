@@ -51,6 +51,33 @@ def test_what_is_written_is_found(path: Path) -> None:
     assert b"".join(read_part(path, place) for place in attachment.parts) == b"hello world"
 
 
+def test_a_file_whose_writer_was_killed_at_once_is_begun_anew(path: Path) -> None:
+    write(path)
+    header = path.read_bytes().splitlines(keepends=True)[0]
+    for length in (0, 1, len(header) - 1, len(header)):
+        path.write_bytes(header[:length])
+        with BackupWriter.resume(path, "shop") as writer:
+            writer.doc(doc("a"))
+            writer.end(1)
+        assert verify(path).docs == 1
+    path.write_bytes(b"mine")
+    with pytest.raises(BadBackup, match="is not a backup"):
+        BackupWriter.resume(path, "shop")
+
+
+def test_the_first_line_is_in_the_file_at_once(path: Path) -> None:
+    with BackupWriter.create(path, "shop"):
+        assert verify(path).database == "shop"
+
+
+def test_a_document_that_nests_too_deeply_is_told(path: Path) -> None:
+    with BackupWriter.create(path, "shop") as writer:
+        writer.doc(b'{"_id":"a","_rev":"1-a","v":%b%b}' % (b"[" * 100_000, b"]" * 100_000))
+        writer.end(1)
+    with pytest.raises(BadBackup, match="recursion"):
+        list(read_docs(path, verify(path)))
+
+
 def test_a_large_part_is_one_line(path: Path) -> None:
     data = bytes(range(256)) * (PART_BYTES // 256)
     with BackupWriter.create(path, "shop") as writer:

@@ -209,6 +209,10 @@ def test_a_request_is_an_object(body: JsonValue) -> None:
     [
         {"source": {"url": SOURCE, "headers": []}, "target": TARGET},
         {"source": {"url": SOURCE, "headers": {"a": 1}}, "target": TARGET},
+        {"source": {"url": SOURCE, "headers": {"A": "b\r\nC: d"}}, "target": TARGET},
+        {"source": {"url": SOURCE, "headers": {"A": "b\0"}}, "target": TARGET},
+        {"source": {"url": SOURCE, "headers": {"no name": "b"}}, "target": TARGET},
+        {"source": {"url": SOURCE, "headers": {"": "b"}}, "target": TARGET},
         {"source": {"url": SOURCE, "auth": "x"}, "target": TARGET},
         {"source": True, "target": TARGET},
         ENDS | {"proxy": "none"},
