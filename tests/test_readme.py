@@ -67,8 +67,18 @@ def test_commands_that_are_named_exist(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"[`$] ?make ([a-z-]+)", text):
         assert f"\n{target}:" in makefile, target
-    for command in re.findall(r"[`/$ ]docstore ((?:serve|load|check|compact|dump|replicate)\b)", text):
-        assert command in COMMANDS
+    for command in re.findall(r"(?:`|bin/|\$ |^    )docstore ([a-z]+)", text, re.MULTILINE):
+        assert command in COMMANDS, command
+
+
+def test_every_command_is_in_the_list_of_commands() -> None:
+    listed = set(re.findall(r"`docstore ([a-z]+)[^`]*`", README.read_text().partition("## The command line")[2]))
+    assert listed == set(COMMANDS)
+
+
+def test_every_document_is_in_the_list_of_documents() -> None:
+    listed = re.findall(r"^\* \[(docs/\w+\.md)\]", README.read_text(), re.MULTILINE)
+    assert sorted(listed) == [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_files_that_are_named_exist() -> None:

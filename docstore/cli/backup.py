@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from docstore.cli.interrupts import Interrupted, run
 from docstore.cli.peers import Place, open_peer
 from docstore.cli.remote_options import auth_option, tls_options
 from docstore.core.json_text import JsonValue
 from docstore.replication.backup import Saved, save
-from docstore.replication.backup_file import BackupWriter
+from docstore.replication.backup_file import BackupWriter, Whole, find_whole
 from docstore.replication.remote_options import TlsOptions
 
 EXIT_INTERRUPTED = 130
@@ -51,13 +52,15 @@ def backup(
     place = Place(database, data, auth)
     place.check()
     try:
-        saved, total = run(_backup(place, file, tls, resume=resume and file.exists(), overwrite=overwrite, quiet=quiet))
+        resume = resume and file.exists()
+        whole = _verified(file, quiet=quiet) if resume else None
+        saved, total = run(_backup(place, file, tls, whole, resume=resume, overwrite=overwrite, quiet=quiet))
     except FileExistsError:
         advice = "--resume goes on with it, --overwrite replaces it"
         raise click.ClickException(f"{file} is there already; {advice}") from None
     except OSError as error:
         advice = f"; --resume goes on with {file}" if file.is_file() else ""
-        raise click.ClickException(f"{error.filename or file}: {error.strerror or error}{advice}") from None
+        raise click.ClickException(f"{error}{advice}") from None
     except Interrupted:
         click.echo(f"interrupted; --resume goes on with {file}", err=True)
         return EXIT_INTERRUPTED
@@ -66,8 +69,14 @@ def backup(
     return 0
 
 
+def _verified(file: Path, *, quiet: bool) -> Whole | None:
+    """What there is to go on with. Outside the event loop, so that Ctrl-C is heard while a large file is read."""
+    with Console(stderr=True, quiet=quiet).status(Text(f"verifying {file.name}")):
+        return find_whole(file)
+
+
 async def _backup(
-    place: Place, file: Path, tls: TlsOptions, *, resume: bool, overwrite: bool, quiet: bool
+    place: Place, file: Path, tls: TlsOptions, whole: Whole | None, *, resume: bool, overwrite: bool, quiet: bool
 ) -> tuple[Saved, int]:
     with Progress(
         SpinnerColumn(),
@@ -86,7 +95,10 @@ async def _backup(
 
         async with open_peer(place, tls) as source:
             name = (await source.info()).db_name
-            how = BackupWriter.resume(file, name) if resume else BackupWriter.create(file, name, overwrite=overwrite)
-            with how as writer:
+            if resume:
+                begun = BackupWriter.resume(file, name, whole)
+            else:
+                begun = BackupWriter.create(file, name, overwrite=overwrite)
+            with begun as writer:
                 saved = await save(source, writer, show)
                 return saved, writer.docs

@@ -5,7 +5,7 @@ Owns the signal handlers for as long as the work lasts: the first signal cancels
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -15,9 +15,12 @@ class Interrupted(Exception):
     """The work was ended by a signal, in order."""
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(
+    work: Coroutine[Any, Any, Result], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> Result:
     """Run the work on an event loop of its own. Raises Interrupted, once it has ended, if a signal asked for it."""
-    return asyncio.run(_run(work))
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(_run(work))
 
 
 async def _run(work: Coroutine[Any, Any, Result]) -> Result:

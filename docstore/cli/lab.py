@@ -4,13 +4,14 @@ Owns what is printed of an experiment, and where its report goes. What an experi
 in the package ``lab``.
 """
 
-import asyncio
 import logging
 from pathlib import Path
 
 import click
 import uvloop
 
+from docstore.cli.interrupts import Interrupted
+from docstore.cli.interrupts import run as interruptible
 from docstore.lab.durations import format_duration
 from docstore.lab.report import render_report, summary
 from docstore.lab.runner import run_scenario
@@ -19,6 +20,7 @@ from docstore.lab.scenario_rules import ScenarioError
 from docstore.lab.timeline import EDITS, FAULTS, Event, Kind
 
 EXIT_DIFFERENT = 1
+EXIT_INTERRUPTED = 130
 QUIET = frozenset({Kind.REPLICATION}) | EDITS | FAULTS | {Kind.REFUSED, Kind.CONFLICT, Kind.RESOLVED}
 
 
@@ -57,8 +59,10 @@ def run(scenario: str, seed: int | None, report: Path | None, events: bool) -> i
             click.echo(str(event))
 
     click.echo(f"{loaded.title}, seed {loaded.seed if seed is None else seed}")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        outcome = runner.run(run_scenario(loaded, seed=seed, on_event=tell))
+    try:
+        outcome = interruptible(run_scenario(loaded, seed=seed, on_event=tell), uvloop.new_event_loop)
+    except Interrupted:
+        return EXIT_INTERRUPTED
     click.echo(", ".join(f"{what}: {count}" for what, count in summary(outcome)))
     for event in outcome.failed_expectations:
         click.echo(str(event))

@@ -100,7 +100,10 @@ async def open_peers(
         nodes = Nodes(stack)
         ends = []
         uuids: dict[str, None] = {}
-        for place, endpoint, create in ((source, options.source, False), (target, options.target, options.create_target)):
+        for place, endpoint, create in (
+            (source, options.source, False),
+            (target, options.target, options.create_target),
+        ):
             node = await nodes.open(place, create=create)
             if node is not None:
                 uuids[node.uuid] = None

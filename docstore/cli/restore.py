@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from docstore.cli.interrupts import Interrupted, run
 from docstore.cli.peers import Place, open_peer
@@ -51,10 +52,11 @@ def restore(
     """
     place = Place(database, data, auth)
     place.check()
-    contents = verify(file)
+    with Console(stderr=True, quiet=quiet).status(Text(f"verifying {file.name}")):
+        contents = verify(file)
     if not contents.complete and not incomplete:
         advice = "--incomplete restores what is there, backup --resume completes it"
-        raise click.ClickException(f"{file} is not complete, the backup was interrupted; {advice}")
+        raise click.ClickException(f"{file} is not complete: the backup was interrupted; {advice}")
     failures: list[WriteFailure] = []
     try:
         restored = run(_restore(place, file, contents, tls, failures, incomplete=incomplete, quiet=quiet))
@@ -81,7 +83,7 @@ async def _restore(
     quiet: bool,
 ) -> Restored:
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -58,7 +58,7 @@ def load_scenario(name: str | Path) -> Scenario:
     path = Path(name)
     try:
         text = path.read_bytes().decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         shipped = ", ".join(shipped_scenarios())
         raise ScenarioError((), f"is neither a file nor a scenario of docstore ({shipped})", str(name)) from None
     except UnicodeDecodeError:

@@ -39,6 +39,8 @@ _DOC: Final = b'{"doc":'
 _DIGEST: Final = b',"sha256":"'
 _AFTER_DIGEST: Final = b'"}}\n'
 _READ_PIECE: Final = 1024 * 1024
+_LONGEST_HEADER: Final = 4096
+_NAME_AT: Final = len(b'{"docstore_backup":1,"database":"')
 
 
 class BadBackup(DocstoreError):
@@ -130,6 +132,13 @@ class StoredDoc:
     attachments: list[StoredAttachment] = field(default_factory=list)
 
 
+class Whole(NamedTuple):
+    """What is whole of a file, and the digest up to there."""
+
+    contents: Contents
+    digest: "hashlib._Hash"
+
+
 class BackupWriter:
     """Writes a file. ``with BackupWriter.create(path, database) as writer``; what is behind the last mark is lost."""
 
@@ -148,11 +157,15 @@ class BackupWriter:
         return writer
 
     @classmethod
-    def resume(cls, path: Path, database: str) -> Self:
-        """Go on behind the last mark. Raises BadBackup for a file that is damaged or of another database."""
-        if _is_hardly_begun(path, database):
+    def resume(cls, path: Path, database: str, whole: "Whole | None" = None) -> Self:
+        """Go on behind the last mark, ``whole`` if that was looked for already.
+
+        Raises BadBackup for a file that is damaged or of another database.
+        """
+        found = whole or find_whole(path)
+        if found is None:
             return cls.create(path, database, overwrite=True)
-        contents, digest = _verify(path)
+        contents, digest = found
         if contents.database != database:
             raise BadBackup(f"{path} is a backup of {contents.database}, not of {database}.")
         file = path.open("r+b")
@@ -244,14 +257,20 @@ def read_part(path: Path, place: int) -> bytes:
     return b64decode(text)
 
 
+def find_whole(path: Path) -> Whole | None:
+    """What a backup that is to go on has, None if its writer was ended within the first line.
+
+    Reads the whole file. Raises BadBackup, OSError.
+    """
+    if path.stat().st_size < _LONGEST_HEADER:
+        found, begin = path.read_bytes(), _header_line("")[:_NAME_AT]
+        if b"\n" not in found and (begin.startswith(found) or found.startswith(begin)):
+            return None
+    return _verify(path)
+
+
 def _header_line(database: str) -> bytes:
     return encode({"docstore_backup": VERSION, "database": database}) + b"\n"
-
-
-def _is_hardly_begun(path: Path, database: str) -> bool:
-    """Whether there is nothing but a piece of the first line, or not even that: its writer was killed, or had no room."""
-    header = _header_line(database)
-    return path.stat().st_size < len(header) and header.startswith(path.read_bytes())
 
 
 def _decoded(path: Path, raw: bytes) -> _Line:
@@ -269,8 +288,7 @@ def _stored(path: Path, text: bytes) -> StoredDoc:
     return StoredDoc(head.doc_id, head.rev, head.deleted, text)
 
 
-def _verify(path: Path) -> "tuple[Contents, hashlib._Hash]":
-    """What is whole of a file, and the digest up to there."""
+def _verify(path: Path) -> Whole:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         first = file.readline(_READ_PIECE)
@@ -299,7 +317,7 @@ def _verify(path: Path) -> "tuple[Contents, hashlib._Hash]":
     contents, upto = whole
     if contents.complete and contents.size != place:
         contents = Contents(contents.database, contents.docs, contents.seq, contents.size, complete=False)
-    return contents, upto
+    return Whole(contents, upto)
 
 
 def _mark_of(path: Path, raw: bytes) -> Mark:

@@ -1,5 +1,6 @@
 """``docstore backup`` and ``docstore restore``, over HTTP and in a folder."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from docstore.replication import backup as backup_loop
 from docstore.testing import TestNode, run_node_in_thread
 from tests.cli.replicas import Database
-from tests.cli.running import Said, run
+from tests.cli.running import PROGRAM, Said, run
 
 
 @pytest.fixture
@@ -67,6 +68,8 @@ def test_a_file_that_is_there_stays(source: Database, command: Callable[..., Sai
     assert command("backup", source.url, file, "--resume").status == 1
     assert file.read_text() == "mine"
     assert command("backup", source.url, file, "--resume", "--overwrite").status == 2
+    assert command("backup", f"{source.url}/nowhere", file, "--overwrite").status == 1
+    assert file.read_text() == "mine"
     assert command("backup", source.url, file, "--overwrite").status == 0
 
 
@@ -102,11 +105,11 @@ def test_an_interrupted_backup_goes_on(
 
     monkeypatch.setattr(backup_loop, "_save_batch", fail)
     said = command("backup", source.url, file)
-    assert (said.status, said.err) == (1, "docstore: no route to the source\n")
+    assert (said.status, said.err) == (1, f"docstore: no route to the source; --resume goes on with {file}\n")
     part, whole = Database(f"{server.url}/part"), Database(f"{server.url}/whole")
     said = command("restore", file, part.url)
     assert said.status == 1
-    assert "is not complete: the backup was interrupted after" in said.err
+    assert "is not complete: the backup was interrupted; --incomplete restores what is there" in said.err
     assert not part.exists()
     assert command("restore", file, part.url, "--incomplete").status == 0
     assert 0 < part.ask("GET")["doc_count"] < source.ask("GET")["doc_count"]
@@ -128,6 +131,27 @@ def test_a_damaged_file_changes_nothing(
     assert said.status == 1
     assert "was changed or damaged before byte" in said.err
     assert not target.exists()
+
+
+def test_a_folder_that_is_not_there_is_not_made(command: Callable[..., Said], file: Path, tmp_path: Path) -> None:
+    said = command("backup", "shop", file, "--data", tmp_path / "typo")
+    assert (said.status, said.err) == (1, f"docstore: {tmp_path / 'typo'} is no data folder\n")
+    assert not file.exists()
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_full_disk_is_told_and_the_backup_goes_on(
+    server: TestNode, source: Database, command: Callable[..., Said], file: Path
+) -> None:
+    arguments = ["backup", source.url, str(file)]
+    limited = ["sh", "-c", 'ulimit -f 100; exec "$@"', "sh", str(PROGRAM), *arguments]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"docstore: [Errno 27] File too large; --resume goes on with {file}\n"
+    assert command(*arguments, "--resume").status == 0
+    restored = Database(f"{server.url}/restored")
+    assert command("restore", file, restored.url).status == 0
+    assert restored.contents() == source.contents()
 
 
 def test_what_the_target_refuses_is_told(source: Database, command: Callable[..., Said], file: Path) -> None:

@@ -1,8 +1,13 @@
 """``docstore lab``: shipped scenarios and those of files, what is printed, and the report."""
 
+import os
+import signal
+import subprocess
 from pathlib import Path
 
-from tests.cli.running import run, run_program
+import pytest
+
+from tests.cli.running import PROGRAM, run, run_program
 
 SMALL = """
 title = "Small"
@@ -96,3 +101,28 @@ def test_mistakes_are_one_line(capsys, tmp_path):
     said = run(capsys, "lab", "run", "split_brain", "--report", tmp_path / "no" / "report.html")
     assert (said.status, said.err.count("\n")) == (2, 1)
     assert "there is no folder" in said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_nothing_behind(tmp_path, number):
+    waiting = SMALL.replace('"20s"', '"2h"').replace('"1m"', '"1000w"')
+    with subprocess.Popen(
+        [PROGRAM, "lab", "run", scenario(tmp_path, waiting)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout is not None
+        assert any("00:00:50" in line for line in process.stdout)
+        assert list(tmp_path.glob("docstore-lab-*"))
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "")
+    assert not list(tmp_path.glob("docstore-lab-*"))
+
+
+def test_a_folder_is_no_scenario(capsys, tmp_path):
+    said = run(capsys, "lab", "run", tmp_path)
+    assert said.status == 2
+    assert "is neither a file nor a scenario of docstore" in said.err

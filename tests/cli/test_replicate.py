@@ -11,7 +11,7 @@ import pytest
 from docstore.settings import Admin
 from docstore.testing import TestNode, run_node_in_thread
 from tests.cli.replicas import Database
-from tests.cli.running import PROGRAM, Said, run, serving
+from tests.cli.running import PROGRAM, Said, run, run_program, serving
 
 
 @pytest.fixture
@@ -79,7 +79,13 @@ def test_winners_alone_since_a_sequence(server: TestNode, replicate: Callable[..
         (("a", "b"), "'a' is a name and needs --source-data DIR (or give a URL)"),
         (("http://127.0.0.1:1/a", "b"), "'b' is a name and needs --target-data DIR"),
         (("http://127.0.0.1:1/a", "b", "--source-data", ".", "--target-data", "."), "goes with a name, not with a URL"),
-        (("a", "b", "--data", ".", "--source-auth", "{}"), "credentials go with a URL"),
+        (("a", "b", "--data", ".", "--source-auth", '{"bearer":{"token":"secret"}}'), "credentials go with a URL"),
+        (("http://127.0.0.1:1/a", "b", "--data", ".", "--source-auth", "{}"), "--source-auth is none of"),
+        (("http://127.0.0.1:1/a", "b", "--data", ".", "--source-auth", '{"bearer":{"token":1}}'), "is none of"),
+        (("http://127.0.0.1:1/a", "b", "--data", ".", "--source-auth", '{"basic":{"user":"secret"}}'), "is none of"),
+        (("ftp://127.0.0.1:1/a", "b", "--data", "."), "is no http:// or https:// URL"),
+        (("a", "b", "--data", ".", "--timeout", "nan"), "--timeout is not a number of seconds"),
+        (("a", "b", "--data", ".", "--timeout", "inf"), "--timeout is not a number of seconds"),
         (("a", "b", "--data", ".", "--source-auth", "secret"), "--source-auth is not a JSON object"),
         (("a", "b", "--data", ".", "--selector", "{"), "--selector is no JSON"),
         (("a", "b", "--data", ".", "--selector", "1"), "parameter `selector` must be a JSON object"),
@@ -102,28 +108,47 @@ def test_what_is_not_there(server: TestNode, replicate: Callable[..., Said], tmp
     for arguments in (
         (f"{server.url}/nowhere", source.url),
         (source.url, f"{server.url}/nowhere"),
-        ("nowhere", source.url, "--source-data", tmp_path),
+        ("nowhere", source.url, "--source-data", load(tmp_path / "data")),
     ):
         said = replicate(*arguments)
         assert said.status == 1
         assert "could not open" in said.err
         assert said.err.count("\n") == 1
+    for arguments in (
+        ("a", source.url, "--source-data", tmp_path / "typo", "--create-target"),
+        (source.url, "a", "--target-data", tmp_path / "typo"),
+    ):
+        said = replicate(*arguments)
+        assert (said.status, said.err) == (1, f"docstore: {tmp_path / 'typo'} is no data folder\n")
+        assert not (tmp_path / "typo").exists()
+
+
+def test_the_url_to_use_for_a_folder_in_use_can_be_used(replicate: Callable[..., Said], tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        url = f"{server.url}/shop%2F2024"
+        Database(url).ask("PUT")
+        said = replicate("shop/2024", "copy", "--data", tmp_path, "--create-target")
+    assert (said.status, said.err) == (1, f"docstore: {tmp_path} is in use by {server.url}; give {url} instead\n")
 
 
 def test_credentials(replicate: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with run_node_in_thread(admin=Admin("ann", "se:cret")) as guarded:
         url = f"{guarded.url}/db"
+        load(tmp_path)
         refused = replicate("new", url, "--source-data", tmp_path, "--create-target", "--retries", "0")
         assert refused.status == 1
+        assert "unauthorized to access or create database" in refused.err
         monkeypatch.setenv("DOCSTORE_TARGET_AUTH", '{"basic":{"username":"ann","password":"se:cret"}}')
-        assert run_load(tmp_path).returncode == 0
         said = replicate("new", url, "--source-data", tmp_path, "--create-target")
         assert (said.status, said.err) == (0, "")
         assert "1 written" in said.out
 
 
-def run_load(data: Path) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([PROGRAM, "load", "new", "-", "--data", data], input=b'[{"_id":"a"}]', check=False)
+def load(data: Path) -> Path:
+    """A folder with a database of one document."""
+    said = run_program("load", "new", "-", "--data", data, stdin='[{"_id":"a"}]')
+    assert (said.status, said.err) == (0, "")
+    return data
 
 
 def test_a_continuous_one_ends_with_ctrl_c_at_a_checkpoint(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_it_answers_soon(tmp_path: Path) -> None:
             request(server.url)
             return time.perf_counter() - begin
 
-    assert min(seconds(tmp_path / str(attempt)) for attempt in range(3)) < 2.4
+    assert any(seconds(tmp_path / str(attempt)) < 2.4 for attempt in range(3))
 
 
 @pytest.mark.parametrize(("arguments", "seconds"), [((), 86_400), (("--upload-lifetime", "0.5"), 1_800)])

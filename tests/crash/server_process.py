@@ -11,10 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from http.client import HTTPConnection
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from docstore.cli.main import main
 
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
@@ -115,8 +119,11 @@ class Connection:
 
 
 def check_findings(data: Path) -> list[str]:
-    """What ``docstore check`` says about a data folder, a line each; nothing when it is clean."""
-    script = Path(sys.executable).parent / "docstore"
-    done = subprocess.run([str(script), "check", "--data", str(data)], capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return [] if done.returncode == 0 else done.stdout.splitlines() or ["exit 1 without a finding"]
+    """What ``docstore check``, run in this process, says about a data folder, a line each; nothing when it is clean."""
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        try:
+            main(["check", "--data", str(data)])
+        except SystemExit as ended:
+            status = ended.code
+    assert status in (0, 1), err.getvalue()
+    return [] if status == 0 else out.getvalue().splitlines() or [f"exit 1 without a finding: {err.getvalue()}"]

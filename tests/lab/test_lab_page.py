@@ -1,13 +1,11 @@
 """docs/lab.md says what there is, and its examples work."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from docstore.lab.runner import run_scenario
 from docstore.lab.scenario_file import STEPS, parse_scenario, shipped_scenarios
-from tests.cli.running import PROGRAM
+from tests.cli.running import run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lab.md").read_text()
 
@@ -16,11 +14,13 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_command_prints_what_is_shown(tmp_path):
+def test_the_command_prints_what_is_shown(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     [block] = blocks("console")
     command, _, shown = block.removeprefix("$ docstore ").partition("\n")
-    done = subprocess.run([PROGRAM, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert without_real_time(done.stdout) == without_real_time(shown)
+    said = run(capsys, *command.split())
+    assert said.status == 0
+    assert without_real_time(said.out) == without_real_time(shown)
 
 
 def without_real_time(text):
@@ -32,11 +32,11 @@ async def test_the_scenario_works():
     assert (await run_scenario(parse_scenario(text))).ok
 
 
-def test_the_python_example_works(tmp_path):
+def test_the_python_example_works(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     [program] = blocks("python")
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "1 documents at 95\n"
+    exec(compile(program, "lab.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr() == ("1 documents at 95\n", "")
     assert "Two desks" in (tmp_path / "report.html").read_text()
 
 
