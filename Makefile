@@ -11,6 +11,8 @@ PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
 DATA ?= docstore-data
 PORT ?= 5984
 ARGS ?=
+# Tests run in as many processes as there are cores; WORKERS= runs them in one.
+WORKERS ?= -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help serve test test-long check format bench clean
 
@@ -27,10 +29,10 @@ serve: $(STAMP)
 	$(BIN)/docstore serve --port $(PORT) --data $(DATA) $(ARGS)
 
 test: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 test-long: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP)
-	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m "long or not long" $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
