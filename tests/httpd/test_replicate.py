@@ -92,7 +92,7 @@ async def test_a_cancelled_replication_has_its_checkpoint(s):
 
     async def done():
         [job] = await s.jobs()
-        return job if job["info"]["through_seq"] else None  # the document is there a little earlier
+        return job if (job["info"] or {}).get("through_seq") else None  # the document is there a little earlier
 
     job = await s.until(done)
     await s.replicate(cancel=True, id=job["id"])
