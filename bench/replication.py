@@ -31,17 +31,21 @@ def fill(target: Target, database: str, count: int, *, attached: bool) -> None:
 
 
 def rates(target: Target, database: str, count: int, *, over_http: bool, times: int = TIMES) -> tuple[float, float]:
-    """Documents per second into an empty database, and milliseconds of a second run: medians."""
+    """Documents per second into an empty database, and milliseconds of a second run: medians.
+
+    The copies are deleted in the end: a sweep in the background would slow the next run down.
+    """
     seconds: list[float] = []
     again: list[float] = []
-    for _ in range(times):
-        copy = f"bench_replication_copy{next(_names)}"
+    copies = [f"bench_replication_copy{next(_names)}" for _ in range(times)]
+    for copy in copies:
         first, _ = _replicate(target, database, copy, over_http=over_http)
         second, reply = _replicate(target, database, copy, over_http=over_http)
         seconds.append(first)
         again.append(second * 1000)
         if not reply.get("no_changes") or reply["history"][0]["docs_written"] != count:
             raise RuntimeError(f"not everything was replicated: {reply['history'][0]}")
+    for copy in copies:
         target.once("DELETE", f"/{copy}")
     return count / statistics.median(seconds), statistics.median(again)
 
