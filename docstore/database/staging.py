@@ -5,7 +5,8 @@ Owns the pace of an upload. It must not know documents, nor where the bytes come
 Bytes gather in a window of ``WINDOW_BYTES``. A full window is worked off by a task: joined, gzipped and hashed in
 threads, since that is what costs time, and appended by the writer meanwhile; the next window fills up beside it. So an
 upload holds two windows in memory, whatever its size, and ``write`` waits for the disk only when both are full. Every
-append is a compare-and-append at the offset reached (``storage/staging.py``).
+append is a compare-and-append at the offset reached (``storage/staging.py``). A staging that has failed once takes no
+more bytes: those of the window that failed are lost, and others must not stand in their place.
 
 ``seal`` makes everything durable and gives the blob that an edit may name. Less than a window is staged with one
 command. CouchDB's digest is the md5 of the bytes as stored; the md5 of the bytes as sent is kept beside it, for
@@ -17,13 +18,13 @@ import contextlib
 import hashlib
 import zlib
 from asyncio import Task, create_task, to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked
 from docstore.database.commands import AppendStaging, BeginStaging, DropStagings, SealStaging, StageBlobs
-from docstore.errors import AttachmentTooLarge, DocstoreError
+from docstore.errors import AttachmentTooLarge, BytesGone, DocstoreError
 from docstore.storage.blob_rows import CHUNK_BYTES
 from docstore.storage.staging import Staged, WholeBlob
 from docstore.storage.writer import Writer
@@ -116,45 +117,22 @@ class Staging:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sent_md5 = hashlib.md5(usedforsecurity=False) if compress else self._md5
         self._under_way: Task[None] | None = None
+        self._failure: BaseException | None = None
         self.staged: StagedBytes | None = None
 
     async def write(self, piece: bytes) -> None:
-        """Take some bytes. Raises AttachmentTooLarge, BytesGone if the lease has expired, and what a disk can do."""
-        self.length += len(piece)
-        if self._limit is not None and self.length > self._limit:
-            raise AttachmentTooLarge(self._name)
-        while self._window_bytes + len(piece) >= WINDOW_BYTES:
-            # A window ends where a chunk ends, so that of plain bytes none are left over and copied.
-            cut = WINDOW_BYTES - self._window_bytes
-            self._window.append(piece[:cut])
-            piece = piece[cut:]
-            await self._finish_window()
-            self._under_way = create_task(self._work_off(self._take_window()))
-        if piece:
-            self._window.append(piece)
-            self._window_bytes += len(piece)
+        """Take some bytes.
+
+        Raises AttachmentTooLarge, BytesGone if the lease has expired, and what a disk can do; from then on always that.
+        """
+        with self._sticky():
+            await self._write(piece)
 
     async def seal(self) -> StagedBytes:
         """All bytes are there: make them durable, and a blob. Raises what ``write`` raises."""
-        if self.staged is not None:
-            return self.staged
-        await self._finish_window()
-        last = await self._encode(self._take_window(), final=True)
-        await self._hash(last)
-        data = self._tail + last
-        self._tail = b""
-        md5 = self._md5.digest()
-        whole = WholeBlob(data, self._sha256.digest(), md5)
-        expires = self._expires()
-        if self.number == 0:
-            blob = await self._stage_at_once(whole, expires)
-        else:
-            blob = cast("int", await self._writer.submit(SealStaging(self.number, self._stored, whole, expires)))
-        self._touched(blob)
-        self._stored += len(data)
-        self.staged = StagedBytes(
-            self.number, blob, self.length, self._stored, self._encoding, md5, self._sent_md5.digest()
-        )
+        if self.staged is None:
+            with self._sticky():
+                self.staged = await self._seal()
         return self.staged
 
     async def drop(self) -> None:
@@ -179,6 +157,49 @@ class Staging:
                 await self.drop()
 
     # --- steps
+
+    @contextlib.contextmanager
+    def _sticky(self) -> Iterator[None]:
+        """Raises what went wrong before, and keeps in mind what goes wrong now, be it that the caller is cut short."""
+        if self._failure is not None:
+            raise self._failure if isinstance(self._failure, Exception) else BytesGone
+        try:
+            yield
+        except BaseException as failure:
+            self._failure = failure
+            raise
+
+    async def _write(self, piece: bytes) -> None:
+        self.length += len(piece)
+        if self._limit is not None and self.length > self._limit:
+            raise AttachmentTooLarge(self._name)
+        while self._window_bytes + len(piece) >= WINDOW_BYTES:
+            # A window ends where a chunk ends, so that of plain bytes none are left over and copied.
+            cut = WINDOW_BYTES - self._window_bytes
+            self._window.append(piece[:cut])
+            piece = piece[cut:]
+            await self._finish_window()
+            self._under_way = create_task(self._work_off(self._take_window()))
+        if piece:
+            self._window.append(piece)
+            self._window_bytes += len(piece)
+
+    async def _seal(self) -> StagedBytes:
+        await self._finish_window()
+        last = await self._encode(self._take_window(), final=True)
+        await self._hash(last)
+        data = self._tail + last
+        self._tail = b""
+        md5 = self._md5.digest()
+        whole = WholeBlob(data, self._sha256.digest(), md5)
+        expires = self._expires()
+        if self.number == 0:
+            blob = await self._stage_at_once(whole, expires)
+        else:
+            blob = cast("int", await self._writer.submit(SealStaging(self.number, self._stored, whole, expires)))
+        self._touched(blob)
+        self._stored += len(data)
+        return StagedBytes(self.number, blob, self.length, self._stored, self._encoding, md5, self._sent_md5.digest())
 
     def _take_window(self) -> list[bytes]:
         window, self._window, self._window_bytes = self._window, [], 0

@@ -8,23 +8,29 @@ windows in memory. A window goes when it is full, or ``FLUSH_SECONDS`` after its
 with a server that is killed during a slow upload. ``flush`` makes everything durable. Whatever ends the request, the
 bytes that came are kept; only those of a request with a checksum are on *trial* until all of it has come and the
 checksum is right, and are removed again otherwise.
+
+A window has its place in the upload from when it is cut, and the store appends it only there. When one fails nothing is
+appended any more, whatever comes: bytes behind lost ones would be taken for those.
 """
 
 import asyncio
 import hashlib
+import logging
 from asyncio import Task, TimerHandle, create_task, get_running_loop, to_thread
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 from docstore.database.commands import AcceptUpload, AppendUpload, RewindUpload
-from docstore.errors import AttachmentTooLarge, InconsistentUploadLength
+from docstore.errors import AttachmentTooLarge, DocstoreError, InconsistentUploadLength
 from docstore.storage.blob_rows import CHUNK_BYTES
 from docstore.storage.upload_rows import UploadRow
 from docstore.storage.writer import Writer
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
+
+log = logging.getLogger(__name__)
 
 WINDOW_BYTES: Final = 16 * CHUNK_BYTES
 FLUSH_SECONDS: Final = 0.5
@@ -93,6 +99,8 @@ class UploadReceiver:
         self._on_durable = on_durable
         self._kept_digest = digest.copy() if digest is not None and checksum is not None else digest
         self._end = upload.row.offset
+        self._cut = upload.row.offset
+        self._failure: BaseException | None = None
         self._window: list[bytes] = []
         self._window_bytes = 0
         self._under_way: Task[None] | None = None
@@ -103,8 +111,9 @@ class UploadReceiver:
         """Take some bytes.
 
         Raises InconsistentUploadLength beyond the upload's length, AttachmentTooLarge beyond its limit, and what the
-        writer does: NotFound, OffsetMismatch, StorageFull.
+        writer does: NotFound, OffsetMismatch, StorageFull; from then on always that.
         """
+        self._check()
         row = self._upload.row
         end = self.offset + len(piece)
         if row.length is not None and end > row.length:
@@ -121,7 +130,7 @@ class UploadReceiver:
             self._timer = get_running_loop().call_later(FLUSH_SECONDS, self._hurry)
 
     async def flush(self) -> int:
-        """Make all bytes durable that were written; how many the upload has."""
+        """Make all bytes durable that were written; how many the upload has. Raises as ``write``."""
         await self._finish_window()
         if self._window:
             self._begin_window()
@@ -129,7 +138,8 @@ class UploadReceiver:
         return self._end
 
     async def accept(self) -> None:
-        """The checksum is right: let the bytes of this request count. They have been flushed."""
+        """The checksum is right: let the bytes of this request count. They have been flushed. Raises as ``write``."""
+        self._check()
         await self._writer.submit(AcceptUpload(self._upload.database, self._upload.uuid, self._end))
         self._accepted = True
         self.durable = self._end
@@ -153,17 +163,30 @@ class UploadReceiver:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None or self._window or self._under_way is not None:
+        try:
             await self.flush()
+        except (DocstoreError, OSError) as failure:
+            self._leave(kind, failure)
+        finally:
+            self._stop_timer()
         if self._checksum is not None and not self._accepted:
-            await rewind(self._writer, self._upload)
+            try:
+                await rewind(self._writer, self._upload)
+            except DocstoreError as failure:
+                self._leave(kind, failure)  # the next request does it
+
+    def _leave(self, kind: type[BaseException] | None, failure: Exception) -> None:
+        """Tell a failure on the way out, unless something else has ended the request."""
+        if kind is None:
+            raise failure
+        log.warning("upload %s ends at byte %d: %s", self._upload.uuid.hex(), self.durable, failure)
 
     # --- steps
 
     def _hurry(self) -> None:
         """The window has waited long enough."""
         self._timer = None
-        if not self._window:
+        if not self._window or self._failure is not None:
             return
         if self._under_way is None or self._under_way.done():
             self._begin_window()
@@ -173,34 +196,50 @@ class UploadReceiver:
     def _begin_window(self, *, aligned: bool = False) -> None:
         """Send the window off, if so up to the end of a chunk, so that no chunk is written twice."""
         data = b"".join(self._window)
-        rest = (self._end + len(data)) % CHUNK_BYTES if aligned else 0
+        start = self._cut
+        end = start + len(data)
+        rest = min(end % CHUNK_BYTES, len(data)) if aligned else 0
         self._window = [data[len(data) - rest :]] if rest else []
         self._window_bytes = rest
-        if self._timer is not None and not self._window:
-            self._timer.cancel()
-            self._timer = None
+        self._cut = end - rest
+        if not self._window:
+            self._stop_timer()
+        if self._cut == start:
+            return  # the timer was faster
         before = self._under_way
-        self._under_way = create_task(self._work_off(data[: len(data) - rest] if rest else data, before))
+        self._under_way = create_task(self._work_off(start, data[: len(data) - rest] if rest else data, before))
 
     async def _finish_window(self) -> None:
+        """Wait for the window that is under way. Raises what it met, or one before it."""
         window = self._under_way
-        if window is None:
-            return
-        # Not awaited itself, since whoever is cut short here must not cut short the window.
-        await asyncio.wait((window,))
-        if self._under_way is window:
-            self._under_way = None
-        window.result()
+        if window is not None:
+            # Not awaited itself, since whoever is cut short here must not cut short the window.
+            await asyncio.wait((window,))
+            if self._under_way is window:
+                self._under_way = None
+        self._check()
 
-    async def _work_off(self, data: bytes, before: Task[None] | None) -> None:
+    async def _work_off(self, start: int, data: bytes, before: Task[None] | None) -> None:
         if before is not None:
-            await before
+            await asyncio.wait((before,))
+        if self._failure is not None:
+            return
+        try:
+            await self._append(start, data)
+        except BaseException as failure:
+            self._failure = failure
+            if self._checksum is None:
+                self._kept_digest = None  # it may have met bytes that are not there
+            if not isinstance(failure, Exception):
+                raise
+
+    async def _append(self, start: int, data: bytes) -> None:
         hashing = create_task(self._hash(data))
         try:
             command = AppendUpload(
                 self._upload.database,
                 self._upload.uuid,
-                self._end,
+                start,
                 data,
                 self._expires(),
                 trial=self._checksum is not None,
@@ -211,6 +250,16 @@ class UploadReceiver:
         if self._checksum is None:
             self.durable = self._end
             self._tell()
+
+    def _check(self) -> None:
+        """Raises what the first window that failed has met."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _hash(self, data: bytes) -> None:
         update = [one.update for one in (self.digest, self._checksum) if one is not None]

@@ -178,6 +178,8 @@ class Uploads:
         digest = self._digests.pop(upload.uuid, None)
         if not upload.row.offset:
             digest = RunningDigest()
+        elif digest is not None and digest.offset != upload.row.offset:
+            digest = None
         receiver = UploadReceiver(
             self._writer,
             upload,

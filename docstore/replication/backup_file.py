@@ -18,6 +18,7 @@ import hashlib
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -140,13 +141,18 @@ class Whole(NamedTuple):
 
 
 class BackupWriter:
-    """Writes a file. ``with BackupWriter.create(path, database) as writer``; what is behind the last mark is lost."""
+    """Writes a file. ``with BackupWriter.create(path, database) as writer``; what is behind the last mark is lost.
+
+    After an OSError nothing is written any more, and the file is cut off behind the last mark that is on the disk.
+    """
 
     def __init__(self, file: BinaryIO, contents: Contents, digest: "hashlib._Hash") -> None:
         self.docs = contents.docs
         self.seq = contents.seq
         self._file = file
         self._digest = digest
+        self._on_disk = contents.size
+        self._failure: OSError | None = None
 
     @classmethod
     def create(cls, path: Path, database: str, *, overwrite: bool = False) -> Self:
@@ -200,22 +206,44 @@ class BackupWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as failure:
+            self._failure = self._failure or failure
+            if kind is None:
+                raise
+        finally:
+            if self._failure is not None:
+                with suppress(OSError):
+                    os.truncate(self._file.name, self._on_disk)
 
     def _mark(self, kind: str, seq: JsonValue) -> None:
         self.seq = seq
         self._write(b'{"%b":{"seq":%b,"docs":%d%b' % (kind.encode(), encode(seq), self.docs, _DIGEST))
         self._write(self._digest.hexdigest().encode() + _AFTER_DIGEST)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._failing_once():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._on_disk = self._file.tell()
 
     def _line(self, text: bytes) -> None:
         self._write(text)
         self._write(b"\n")
 
     def _write(self, text: bytes) -> None:
-        self._digest.update(text)
-        self._file.write(text)
+        with self._failing_once():
+            self._digest.update(text)
+            self._file.write(text)
+
+    @contextmanager
+    def _failing_once(self) -> Iterator[None]:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except OSError as failure:
+            self._failure = failure
+            raise
 
 
 def verify(path: Path) -> Contents:

@@ -6,6 +6,7 @@ Owns the child process and a small blocking HTTP client; it knows nothing of wha
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -59,6 +60,10 @@ class ServerProcess:
     def connect(self) -> "Connection":
         """A keep-alive connection of its own."""
         return Connection(self.port)
+
+    def limit(self, what: int, limits: tuple[int, int]) -> None:
+        """Set one of the process's limits, such as ``resource.RLIMIT_FSIZE``; a limit below another may be raised."""
+        resource.prlimit(self._pid, what, limits)
 
     def kill(self) -> None:
         """SIGKILL, and wait until the process is gone."""

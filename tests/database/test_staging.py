@@ -1,13 +1,14 @@
 """Uploads: windows, digests, gzip, and what is left when one is given up."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import zlib
 
 import pytest
 
-from docstore.database.commands import DropStagings
+from docstore.database.commands import AppendStaging, BeginStaging, DropStagings
 from docstore.database.staging import WINDOW_BYTES
 from docstore.errors import AttachmentTooLarge, BytesGone, StorageFull
 from docstore.storage.blob_rows import CHUNK_BYTES, BlobState
@@ -210,4 +211,50 @@ async def test_the_same_bytes_gzipped(node, blobs):
     assert (packed.length, packed.encoding) == (len(data), "gzip")
     assert stored(node, packed.blob, packed.encoded_length) == gzipped(data)
     await blobs.drop([sent.staging, packed.staging])
+    assert stagings(node) == {}
+
+
+@pytest.mark.parametrize("content_type", [OCTETS, "text/plain"])
+@pytest.mark.parametrize("place", range(3))
+async def test_a_staging_that_failed_once_takes_nothing_more(node, blobs, monkeypatch, place, content_type):
+    """Whichever window cannot be written: what comes behind it is never put in its place, nor sealed."""
+    monkeypatch.setattr("docstore.database.staging.WINDOW_BYTES", 2 * CHUNK_BYTES)
+    submit, appended = node.writer.submit, []
+
+    def fail_once(command):
+        if isinstance(command, BeginStaging | AppendStaging):
+            appended.append(command)
+            if len(appended) == place + 1:
+                failed = asyncio.get_running_loop().create_future()
+                failed.set_exception(StorageFull())
+                return failed
+        return submit(command)
+
+    monkeypatch.setattr(node.writer, "submit", fail_once)
+    staging = blobs.stage(content_type)
+    for _ in range(12):
+        with contextlib.suppress(StorageFull):
+            await staging.write(os.urandom(CHUNK_BYTES))
+    assert len(appended) == place + 1
+    for _ in range(2):
+        with pytest.raises(StorageFull):
+            await staging.seal()
+    await staging.drop()
+    assert stagings(node) == {}
+
+
+async def test_a_staging_whose_writer_was_cut_short_takes_nothing_more(node, blobs, monkeypatch):
+    monkeypatch.setattr("docstore.database.staging.WINDOW_BYTES", 2 * CHUNK_BYTES)
+    staging = blobs.stage(OCTETS)
+    await staging.write(bytes(3 * CHUNK_BYTES))
+    writing = asyncio.create_task(staging.write(bytes(5 * CHUNK_BYTES)))
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    with pytest.raises(BytesGone):
+        await staging.write(b"more")
+    with pytest.raises(BytesGone):
+        await staging.seal()
+    await staging.drop()
     assert stagings(node) == {}

@@ -3,14 +3,22 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import pytest
 
 from docstore.database import upload_receiver
 from docstore.database.commands import AppendUpload
 from docstore.database.upload_receiver import WINDOW_BYTES, RunningDigest, Upload
-from docstore.errors import AttachmentTooLarge, InconsistentUploadLength, NotFound
+from docstore.errors import (
+    AttachmentTooLarge,
+    InconsistentUploadLength,
+    NotFound,
+    StorageFailed,
+    StorageFull,
+)
 from docstore.storage.blob_rows import CHUNK_BYTES
 
 Make = Callable[..., Awaitable[Upload]]
@@ -210,6 +218,118 @@ async def test_no_digest_runs_along_with_what_is_gzipped_in_the_end(node, make):
     async with node.uploads.receive(upload) as receiver:
         await receiver.write(b"abc")
     assert receiver.running_digest is None
+
+
+# --- a window that cannot be appended ---------------------------------------------------------------------------
+
+
+class FailingAppends:
+    """A writer whose appends fail at the given places; ``after`` they were written, or instead of it."""
+
+    def __init__(self, node, places: Sequence[int], *, after: bool = False) -> None:
+        self.offsets: list[int] = []
+        self.failed = asyncio.Event()
+        self._submit = node.writer.submit
+        self._places = set(places)
+        self._after = after
+
+    def submit(self, command: object) -> Awaitable[object]:
+        if not isinstance(command, AppendUpload):
+            return self._submit(command)
+        self.offsets.append(command.offset)
+        failing = len(self.offsets) - 1 in self._places
+        return self._fail(command) if failing else self._submit(command)
+
+    async def _fail(self, command: AppendUpload) -> None:
+        self.failed.set()
+        if self._after:
+            await self._submit(command)
+            raise StorageFailed
+        raise StorageFull
+
+
+@pytest.fixture
+def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_receiver, "WINDOW_BYTES", 4_000)
+    monkeypatch.setattr(upload_receiver, "CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(upload_receiver, "FLUSH_SECONDS", 0.0)
+
+
+async def send_stubbornly(receiver, data: bytes, dice: random.Random) -> None:
+    """All of it in pieces, however often a step is refused; another answer than that of the disk is raised."""
+    while data:
+        size = dice.choice([1, 700, 1_000, 3_999, 4_000, 9_001])
+        with suppress(StorageFull, StorageFailed):
+            await receiver.write(data[:size])
+            if dice.random() < 0.2:
+                await receiver.flush()
+            if dice.random() < 0.3:
+                await asyncio.sleep(0)
+        data = data[size:]
+
+
+@pytest.mark.parametrize("seed", range(24))
+async def test_nothing_is_appended_behind_a_hole(node, make, monkeypatch, small_windows, seed):
+    """Whichever appends fail, and however a caller goes on: what is there is how the upload begins, and can go on."""
+    dice = random.Random(seed)
+    data = dice.randbytes(30_000)
+    upload = await make(len(data), dice.choice(["image/png", "text/plain"]))
+    failing = FailingAppends(node, dice.sample(range(6), dice.randint(1, 3)), after=dice.random() < 0.3)
+    checksum = hashlib.md5(usedforsecurity=False) if dice.random() < 0.3 else None
+    receiver = None
+    with monkeypatch.context() as patch:
+        patch.setattr(node.writer, "submit", failing.submit)
+        with suppress(StorageFull, StorageFailed, ConnectionResetError):
+            async with node.uploads.receive(upload, checksum=checksum) as receiver:
+                await send_stubbornly(receiver, data, dice)
+                if dice.random() < 0.5:
+                    raise ConnectionResetError
+    there = now(node, upload).row.offset
+    assert receiver.durable <= there
+    if checksum is None:
+        assert bytes_of(node, upload) == data[:there]
+    async with node.uploads.receive(now(node, upload)) as again:
+        await again.write(data[there:])
+        await again.flush()
+    assert bytes_of(node, upload) == data
+    digest = again.running_digest
+    assert digest is None or digest.sha256.digest() == hashlib.sha256(data).digest()
+
+
+async def test_a_window_that_fails_by_itself_is_told_by_every_later_step(node, make, monkeypatch, small_windows):
+    upload = await make()
+    failing = FailingAppends(node, [0])
+    monkeypatch.setattr(node.writer, "submit", failing.submit)
+
+    async def send() -> None:
+        async with node.uploads.receive(upload) as receiver:
+            await receiver.write(b"abc")
+            await failing.failed.wait()
+            with pytest.raises(StorageFull):
+                await receiver.flush()
+            with pytest.raises(StorageFull):
+                await receiver.write(b"def")
+            with pytest.raises(StorageFull):
+                await receiver.accept()
+
+    with pytest.raises(StorageFull):
+        await send()
+    assert failing.offsets == [0]
+    assert bytes_of(node, upload) == b""
+
+
+async def test_what_ended_the_request_is_told_though_its_last_bytes_cannot_be_kept(node, make, monkeypatch, caplog):
+    upload = await make()
+    monkeypatch.setattr(node.writer, "submit", FailingAppends(node, [0]).submit)
+
+    async def broken() -> None:
+        async with node.uploads.receive(upload) as receiver:
+            await receiver.write(b"abc")
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await broken()
+    assert f"upload {upload.uuid.hex()} ends at byte 0" in caplog.text
 
 
 def test_a_digest_can_be_copied():

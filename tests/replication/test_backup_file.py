@@ -1,6 +1,11 @@
 """The file of a backup: what is written is found again, and what was damaged is noticed."""
 
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from errno import EIO, ENOSPC
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -177,3 +182,75 @@ def test_a_file_that_is_cut_is_not_complete(tmp_path_factory: pytest.TempPathFac
         assert not verify(path).complete
     except BadBackup:
         assert size % len(before) < before.index(b"\n") + 1
+
+
+class FullAfter:
+    """A file on a disk that has room for so many bytes, and for more later on."""
+
+    def __init__(self, file: BinaryIO, room: int) -> None:
+        self._file = file
+        self._room = room
+        self._refused = False
+        self.name = file.name
+
+    def write(self, data: bytes) -> int:
+        self._room -= len(data)
+        if self._room < 0 and not self._refused:
+            self._refused = True
+            self._file.write(data[: len(data) // 2])
+            raise OSError(ENOSPC, "No space left on device")
+        return self._file.write(data)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", range(0, 400, 7))
+def test_nothing_is_written_behind_what_the_disk_refused(path: Path, room: int) -> None:
+    """Wherever the disk is full: the file ends behind the last mark, however stubborn the caller is."""
+    steps: list[Callable[[BackupWriter], None]] = [
+        lambda writer: writer.doc(doc("a")),
+        lambda writer: writer.checkpoint("1-x"),
+        lambda writer: writer.doc(doc("b")),
+        lambda writer: writer.attachment(HEAD),
+        lambda writer: writer.part(b"hello "),
+        lambda writer: writer.part(b"world"),
+        lambda writer: writer.end("2-x"),
+    ]
+    with BackupWriter.create(path, "shop") as writer:
+        writer._file = FullAfter(writer._file, room)
+        refused = 0
+        for step in steps:
+            with suppress(OSError):
+                step(writer)
+                continue
+            refused += 1
+        complete = not refused
+    with BackupWriter.resume(path, "shop") as writer:
+        assert path.stat().st_size == 0 or not refused or verify(path).docs == writer.docs
+        assert writer.docs == (2 if complete else 1 if refused < len(steps) - 1 else 0)
+    if complete:
+        assert verify(path).complete
+
+
+def test_a_mark_whose_sync_failed_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file may read as whole from memory, and not be so on the disk."""
+    sync = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if verify(path).seq == "2-x":
+            raise OSError(EIO, "broken")
+        sync(descriptor)
+
+    def save() -> None:
+        with BackupWriter.create(path, "shop") as writer:
+            writer.doc(doc("a"))
+            writer.checkpoint("1-x")
+            writer.doc(doc("b"))
+            writer.checkpoint("2-x")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="broken"):
+        save()
+    assert verify(path).seq == "1-x"
+    assert path.read_bytes().endswith(b"}}\n")
