@@ -21,7 +21,7 @@ A content that is sent twice for one parent makes one revision; the second time 
 is a conflict like any other. A revision that came before by replication without its parent is given the parent.
 
 A **replicated** edit (``new_edits`` false) brings its own revision and path and is never refused: it is merged into the
-tree (``revtree.receive``). What is known already stays as it is.
+tree (``receiving.receive``). What is known already stays as it is.
 
 Most documents have one leaf, and most edits extend it or make a new document. These are decided from the ``Head``
 alone, the tree is not loaded. A replicated extension is taken so too, where its path cannot reach below what is stored;
@@ -43,9 +43,10 @@ from typing import NamedTuple
 
 from docstore.core.attachment import Attachment, EditAttachment, Stub, resolve, term_of
 from docstore.core.conditions import Condition, rev_etag
+from docstore.core.receiving import receive
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import NIL, new_revision
-from docstore.core.revtree import EMPTY, Arrival, RevTree, receive
+from docstore.core.revtree import EMPTY, Arrival, RevTree
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, MissingStub, NotFound
 
 DESIGN_PREFIX = "_design/"

@@ -19,15 +19,16 @@ This module owns the rule. It must not know how a result was found (``merge_stra
 looks at leaves only, so nodes that keep other bodies of ancestors decide alike.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
 from docstore.core.edit import Edit, Rejected, Rewrite
+from docstore.core.receiving import receive
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM, new_revision
-from docstore.core.revtree import Arrival, Node, RevTree, receive
+from docstore.core.revtree import Arrival, RevTree
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, ResolveStaleLeaves
 
 SUPPLIED_TOLD: Final = 1_000
@@ -110,17 +111,9 @@ def decide_resolution(tree: RevTree, resolution: Resolution, seq: int, revs_limi
     answer = Resolved(rev, tuple(tombstone for tombstone, _ in tombstones))
     if not arrivals:
         return ResolvedTree(answer, None)
-    grown = _grown(tree, arrivals, revs_limit)
+    grown = receive(tree, arrivals, revs_limit)
     if live_leaves(grown) != (() if deleted else (rev,)):
         return Rejected(Conflict())
     nodes = grown.nodes
     stored = tuple((node := nodes.get(each.path[0])) is not None and node.seq == each.seq for each in arrivals)
     return ResolvedTree(answer, Rewrite(rev, deleted, grown, stored))
-
-
-def _grown(tree: RevTree, arrivals: Sequence[Arrival], revs_limit: int) -> RevTree:
-    """The tree with a child for each of some leaves, stemmed: as ``receive``, and at once, since leaves may be many."""
-    if any(arrival.path[0] in tree.nodes for arrival in arrivals):
-        return receive(tree, arrivals, revs_limit)
-    children = {rev: Node(parent, seq, deleted) for (rev, parent), seq, deleted in arrivals}
-    return tree.merge(RevTree(children)).stem(revs_limit)

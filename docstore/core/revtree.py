@@ -101,7 +101,7 @@ class RevTree:
         changed: dict[Rev, Node] = {}
         for rev, theirs in other.nodes.items():
             ours = nodes.get(rev)
-            merged = theirs if ours is None else _join(ours, theirs)
+            merged = theirs if ours is None else join(ours, theirs)
             if merged != ours:
                 changed[rev] = merged
         return RevTree({**nodes, **changed}) if changed else self
@@ -111,23 +111,9 @@ class RevTree:
 
         The same tree object comes back if the path adds nothing. Raises ValueError as ``from_path``.
         """
-        check_path(path, seq)
-        nodes = self.nodes
-        changed: dict[Rev, Node] = {}
-        child = path[0]
-        child_node = nodes.get(child)
-        is_new = child_node is None or child_node.seq == 0
-        written = (seq, deleted)
-        for parent in (*path[1:], None):
-            if child_node is None:
-                changed[child] = Node(parent, *written)
-            elif (parent is not None and parent != child_node.parent) or written[0]:
-                joined = _join(child_node, Node(parent, *written))
-                if joined != child_node:
-                    changed[child] = joined
-            if parent is not None:
-                child, child_node, written = parent, nodes.get(parent), (0, False)
-        return (RevTree({**nodes, **changed}) if changed else self), is_new
+        nodes = dict(self.nodes)
+        growth = insert(nodes, path, seq, deleted)
+        return (RevTree(nodes) if growth.changed else self), growth.is_new
 
     def stem(self, limit: int) -> "RevTree":
         """Keep the newest ``limit`` revisions (at least one) of every leaf's path; the same object if none goes.
@@ -137,18 +123,32 @@ class RevTree:
         leaves = self.leaves()
         if len(self.nodes) <= limit and not self._stray:
             return self
-        paths = [self.path_to(leaf, limit) for leaf in leaves]
-        kept = set().union(*paths)
+        kept = self.distances(limit)
         if len(kept) == len(self.nodes):
             return self
         nodes = {rev: self.nodes[rev] for rev in kept}
-        for path in paths:
-            parent, seq, deleted = nodes[path[-1]]
+        for rev, (parent, seq, deleted) in nodes.items():
             if parent is not None and parent not in kept:
-                nodes[path[-1]] = Node(None, seq, deleted)
+                nodes[rev] = Node(None, seq, deleted)
         stemmed = RevTree(nodes)
         stemmed._leaves = leaves
         return stemmed
+
+    def distances(self, limit: int) -> dict[Rev, int]:
+        """The newest ``limit`` revisions (at least one) of all leaves' paths: how far each is from its nearest leaf.
+
+        Generation by generation from all leaves at once, so a trunk that thousands of leaves share is walked once.
+        """
+        nodes = self.nodes
+        distances = dict.fromkeys(self.leaves(), 0)
+        front: Collection[Rev] = self.leaves()
+        distance = 1
+        while front and distance < limit:
+            parents = {parent for rev in front if (parent := nodes[rev].parent) is not None}
+            front = parents - distances.keys()
+            distances.update(dict.fromkeys(front, distance))
+            distance += 1
+        return distances
 
     # Questions
 
@@ -164,8 +164,9 @@ class RevTree:
             if self._stray:
                 inner = self._ancestors_of_written()
                 tips = [rev for rev, node in nodes.items() if node.seq and rev not in inner]
-            ordered = sorted(((not nodes[rev].deleted, rev) for rev in tips), reverse=True)
-            self._leaves = tuple(rev for _, rev in ordered)
+            live = sorted([rev for rev in tips if not nodes[rev].deleted], reverse=True)
+            gone = sorted([rev for rev in tips if nodes[rev].deleted], reverse=True) if len(live) < len(tips) else []
+            self._leaves = (*live, *gone)
         return self._leaves
 
     def winner(self) -> Rev:
@@ -204,7 +205,19 @@ class RevTree:
             raise KeyError(rev)
         if self.is_leaf(rev):  # at once: of thousands of conflicts each is asked for
             return (rev,)
-        return tuple(leaf for leaf in self.leaves() if leaf.generation >= rev.generation and rev in self.path_to(leaf))
+        descends = {rev: True}
+        found = []
+        for leaf in self.leaves():
+            walked: list[Rev] = []
+            at: Rev | None = leaf
+            while at is not None and at.generation > rev.generation and at not in descends:
+                walked.append(at)
+                at = self.nodes[at].parent
+            verdict = at is not None and descends.get(at, False)
+            descends.update(dict.fromkeys(walked, verdict))
+            if verdict:
+                found.append(leaf)
+        return tuple(found)
 
     def missing(self, revs: Iterable[Rev]) -> list[Rev]:
         """Those of ``revs`` that the tree has never heard of. A known ancestor is not missing, written or not."""
@@ -228,12 +241,16 @@ class RevTree:
         Returns the tree (None if no leaf is left) and the leaves removed. All others in ``revs`` are passed over, also
         those that become childless by this very call, as in CouchDB.
         """
-        leaves = self.leaves()
-        removed = [rev for rev in dict.fromkeys(revs) if rev in leaves]
+        removed = {rev: None for rev in revs if self.is_leaf(rev)}
         if not removed:
-            return self, removed
-        nodes = {each: self.nodes[each] for leaf in leaves if leaf not in removed for each in self.path_to(leaf)}
-        return (RevTree(nodes) if nodes else None), removed
+            return self, []
+        nodes: dict[Rev, Node] = {}
+        for leaf in self.leaves():
+            rev: Rev | None = None if leaf in removed else leaf
+            while rev is not None and rev not in nodes:
+                nodes[rev] = self.nodes[rev]
+                rev = nodes[rev].parent
+        return (RevTree(nodes) if nodes else None), list(removed)
 
     def _ancestors_of_written(self) -> set[Rev]:
         nodes = self.nodes
@@ -284,70 +301,41 @@ def common_ancestor(tree: RevTree, revs: Iterable[Rev]) -> Rev | None:
     return common[0] if common else None
 
 
-def receive(tree: RevTree, arrivals: Sequence[Arrival], limit: int) -> RevTree:
-    """Merge written revisions into a tree, then stem it. The same object comes back if nothing changed.
-
-    A path grows out of the lowest root that it touches. If it touches further roots, it joins them only as far as the
-    stemmed paths show it: with a limit of 1, the roots 1-a and 2-b and the path 3-c 2-b 1-a leave the leaves 3-c and
-    2-b, since nothing kept tells that 2-b is an ancestor. CouchDB comes to the same tree by keeping such roots apart,
-    as overlapping trees, until it stems.
+class Growth(NamedTuple):
+    """What an insertion did: whether anything changed, whether the revision was not written before, and whether a known
+    parent gave way to another one, which only forged paths bring about.
     """
-    may_cut = len(tree.nodes) + sum(len(arrival.path) for arrival in arrivals) > limit
-    roots: list[RevTree] | None = None
-    grown = tree
-    for arrival in arrivals:
-        if roots is None and may_cut and _touches(grown, arrival.path) > 1:
-            roots = _split(grown)
-        if roots is None:
-            grown, _ = grown.insert_path(*arrival)
-        else:
-            _insert_at_lowest(roots, arrival)
-    stemmed = grown.stem(limit) if roots is None else _rejoin(roots, limit)
-    return tree if stemmed == tree else stemmed
+
+    changed: bool
+    is_new: bool
+    forged: bool
 
 
-def _touches(tree: RevTree, path: Sequence[Rev]) -> int:
-    """How many roots of a tree have a revision in common with a path."""
-    nodes = tree.nodes
-    touched = {rev for rev in path if (node := nodes.get(rev)) is not None and node.parent is None}
-    if path[-1] in nodes:
-        touched.add(tree.path_to(path[-1])[-1])
-    return len(touched)
+def insert(nodes: dict[Rev, Node], path: Sequence[Rev], seq: int, deleted: bool) -> Growth:
+    """Merge one path into the nodes of a tree that is still being made. Raises ValueError as ``check_path``."""
+    check_path(path, seq)
+    newest = nodes.get(path[0])
+    is_new = newest is None or newest.seq == 0
+    changed = forged = False
+    written = (seq, deleted)
+    child = path[0]
+    for parent in (*path[1:], None):
+        known = nodes.get(child)
+        if known is None:
+            nodes[child] = Node(parent, *written)
+            changed = True
+        elif (parent is not None and parent != known.parent) or written[0]:
+            joined = join(known, Node(parent, *written))
+            if joined != known:
+                forged = forged or (known.parent is not None and known.parent != joined.parent)
+                nodes[child] = joined
+                changed = True
+        if parent is not None:
+            child, written = parent, (0, False)
+    return Growth(changed, is_new, forged)
 
 
-def _split(tree: RevTree) -> list[RevTree]:
-    """One tree for every root, lowest root first."""
-    parts: dict[Rev, dict[Rev, Node]] = {}
-    for leaf in tree.leaves():
-        path = tree.path_to(leaf)
-        parts.setdefault(path[-1], {}).update((rev, tree.nodes[rev]) for rev in path)
-    return [RevTree(parts[root]) for root in sorted(parts)]
-
-
-def _insert_at_lowest(roots: list[RevTree], arrival: Arrival) -> None:
-    for index, part in enumerate(roots):
-        if _touches(part, arrival.path):
-            roots[index], _ = part.insert_path(*arrival)
-            break
-    else:
-        roots.append(RevTree.from_path(*arrival))
-    roots.sort(key=lambda part: min(part.nodes))
-
-
-def _rejoin(roots: Iterable[RevTree], limit: int) -> RevTree:
-    """The union of the stemmed paths of all leaves of trees that may overlap."""
-    nodes: dict[Rev, Node] = {}
-    for part in roots:
-        for leaf in part.leaves():
-            path = part.path_to(leaf, limit)
-            for rev, parent in zip(path, (*path[1:], None), strict=True):
-                node = Node(parent, part.nodes[rev].seq, part.nodes[rev].deleted)
-                known = nodes.get(rev)
-                nodes[rev] = node if known is None else _join(known, node)
-    return RevTree(nodes)
-
-
-def _join(ours: Node, theirs: Node) -> Node:
+def join(ours: Node, theirs: Node) -> Node:
     """What two nodes of one revision know together (module docstring, Merging)."""
     if ours == theirs:
         return ours

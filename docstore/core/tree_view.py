@@ -12,7 +12,7 @@ from functools import cached_property
 
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
-from docstore.core.revtree import Node, RevTree
+from docstore.core.revtree import Node, RevTree, insert
 from docstore.errors import BadRequest, InvalidRev
 
 
@@ -106,10 +106,10 @@ def view_of_members(value: JsonValue) -> TreeView:
 
 def view_of_leaves(doc_id: str, leaves: Iterable[tuple[tuple[Rev, ...], bool]]) -> TreeView:
     """The view of a document of which only the leaves are told: (path, newest first, and whether it is deleted)."""
-    tree = RevTree({})
+    nodes: dict[Rev, Node] = {}
     for seq, (path, deleted) in enumerate(leaves, 1):
-        tree, _ = tree.insert_path(path, seq, deleted)
-    return TreeView(doc_id, tree, None)
+        insert(nodes, path, seq, deleted)
+    return TreeView(doc_id, RevTree(nodes), None)
 
 
 def printable(text: str) -> str:

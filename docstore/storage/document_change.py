@@ -33,6 +33,10 @@ class Leaf(NamedTuple):
     size: int | None
 
 
+_LIVE = Leaf(True, None)
+_GONE = Leaf(False, None)
+
+
 class DocumentChange:
     """See the module. ``before`` is the record as the batch found it, None for a new id.
 
@@ -43,7 +47,19 @@ class DocumentChange:
     ``created``  the seq of the edit that made the document, 0 if it was there before
     """
 
-    __slots__ = ("_tree", "before", "bodies", "chunks", "created", "db", "dropped", "id", "id_bytes", "record")
+    __slots__ = (
+        "_tree",
+        "_tree_before",
+        "before",
+        "bodies",
+        "chunks",
+        "created",
+        "db",
+        "dropped",
+        "id",
+        "id_bytes",
+        "record",
+    )
 
     def __init__(self, db: int, doc_id: str, before: DocRecord | None) -> None:
         self.db = db
@@ -56,6 +72,7 @@ class DocumentChange:
         self.dropped: frozenset[int] = _NOTHING_DROPPED
         self.chunks: Mapping[bytes, bytes | None] = _NO_CHUNKS
         self._tree: RevTree | None = None
+        self._tree_before: RevTree | None = None
 
     # Questions
 
@@ -69,6 +86,8 @@ class DocumentChange:
             return EMPTY
         if self._tree is None:
             self._tree = self.record.tree(self._load_chunks(txn))
+            if self.record is self.before:
+                self._tree_before = self._tree
         return self._tree
 
     # Edits
@@ -159,7 +178,7 @@ class DocumentChange:
             return {}
         if not record.branched:
             return {record.body_seq: Leaf(not record.deleted, record.body_size)}
-        return _leaves(record.tree())
+        return _leaves(self._tree_before or record.tree())
 
     def leaves_after(self, txn: ReadTransaction) -> dict[int, Leaf]:
         """The leaves that the batch, or what came of it so far, leaves behind."""
@@ -205,7 +224,11 @@ class DocumentChange:
         self._set_chunk(key, None)
 
     def _forget(self, txn: ReadTransaction, record: DocRecord, kept: Container[int]) -> None:
-        self._drop([seq for seq in record.stored_seqs(self._load_chunks(txn)) if seq not in kept])
+        if record.whole:
+            stored = [node.seq for node in self.tree(txn).nodes.values() if node.seq]
+        else:
+            stored = record.stored_seqs(self._load_chunks(txn))
+        self._drop([seq for seq in stored if seq not in kept])
         for block in record.blocks:
             self._set_chunk(keys.pack_run_key(self.db, record.owner, block), None)
 
@@ -223,8 +246,9 @@ class DocumentChange:
         That happens with forged histories only: a revision's parent turns out to be another one, and the first, though
         written, has no child any more. If compaction has dropped its body meanwhile, it gets an empty one.
         """
-        leaves = {tree.nodes[leaf].seq for leaf in tree.leaves()}
-        for seq in leaves - bodies.keys() - self.leaves_after(txn).keys():
+        old = self.tree(txn)
+        before = {old.nodes[leaf].seq for leaf in old.leaves()}
+        for seq in {tree.nodes[leaf].seq for leaf in tree.leaves()} - before - bodies.keys():
             if self._body_size(txn, seq) is None:
                 self.bodies[seq] = EMPTY_BODY
 
@@ -237,4 +261,4 @@ class DocumentChange:
 
 def _leaves(tree: RevTree) -> dict[int, Leaf]:
     nodes = tree.nodes
-    return {nodes[leaf].seq: Leaf(not nodes[leaf].deleted, None) for leaf in tree.leaves()}
+    return {nodes[leaf].seq: _GONE if nodes[leaf].deleted else _LIVE for leaf in tree.leaves()}

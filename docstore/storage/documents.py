@@ -211,7 +211,7 @@ def _count_document(state: DatabaseState, change: DocumentChange, key: bytes, co
 def _write_conflict(txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes) -> None:
     was = change.before is not None and change.before.conflicted
     if change.record is not None and change.record.conflicted:
-        live = sum(leaf.live for leaf in change.leaves_after(txn).values())
+        live = 1 + len(change.tree(txn).conflicts())
         value = rows.encode_count(live)
         txn.put(txn.tables.conflicts, key, value)
         if not was:

@@ -1,6 +1,7 @@
 """Revisions follow from the hash: a result is what an edit of the winner makes, a tombstone what a DELETE makes."""
 
 from docstore.core.edit import Edit, Rejected
+from docstore.core.receiving import receive
 from docstore.core.resolution import (
     SUPPLIED_TOLD,
     Resolution,
@@ -12,7 +13,7 @@ from docstore.core.resolution import (
 )
 from docstore.core.rev import Rev, parse_rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM, new_revision
-from docstore.core.revtree import Arrival, RevTree, receive
+from docstore.core.revtree import Arrival, RevTree
 from docstore.errors import Conflict, DocumentDeleted, ResolveStaleLeaves
 from tests.core.trees import edit_of, path, texts, tree
 

@@ -2,8 +2,9 @@ from time import process_time
 
 import pytest
 
+from docstore.core.receiving import receive
 from docstore.core.rev import Rev, parse_rev
-from docstore.core.revtree import EMPTY, Arrival, Node, RevTree, branch_points, common_ancestor, receive
+from docstore.core.revtree import EMPTY, Arrival, Node, RevTree, branch_points, common_ancestor
 from tests.core.trees import path, texts, tree
 
 # The tree drawn in the module's docstring.

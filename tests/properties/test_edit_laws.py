@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.core.edit import Rewrite, Unchanged, decide
+from docstore.core.receiving import receive
 from docstore.core.rev import Rev
-from docstore.core.revtree import Arrival, receive
+from docstore.core.revtree import Arrival
 from docstore.errors import Conflict
 from tests.core.trees import Record, edit_of, replicated
 from tests.properties.revisions import History, arrivals, histories

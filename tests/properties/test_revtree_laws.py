@@ -5,8 +5,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docstore.core.receiving import receive
 from docstore.core.rev import Rev
-from docstore.core.revtree import EMPTY, Arrival, RevTree, branch_points, receive
+from docstore.core.revtree import EMPTY, Arrival, RevTree, branch_points
 from tests.properties.revisions import (
     FORGED_ARRIVALS,
     FORGED_TREES,
