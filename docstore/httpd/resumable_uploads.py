@@ -185,11 +185,10 @@ async def _append(request: Request, turn: Turn, upload: Upload) -> Reply:
         raise InconsistentUploadLength(f"The upload has {row.length} bytes, and all of them are there.")
     if row.state is UploadState.COMPLETED:
         raise UploadCompleted
-    uploads = uploads_of(request)
+    length = _length_told(request, offset, is_all=is_all)
+    if length is not None:
+        upload = await uploads_of(request).set_length(upload, length)
     if row.state is UploadState.RECEIVING:
-        length = _length_told(request, offset, is_all=is_all)
-        if length is not None:
-            upload = await uploads.set_length(upload, length)
         upload = await _receive(request, turn, upload, Interim(request.raw))
     if is_all:
         return await _completed(request, upload)

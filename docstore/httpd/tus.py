@@ -52,6 +52,10 @@ RESUMABLE: Final = ("Tus-Resumable", VERSION)
 EXTENSIONS: Final = "creation,creation-with-upload,termination,checksum,expiration"
 OFFSET_STREAM: Final = "application/offset+octet-stream"
 CHECKSUM_ALGORITHMS: Final = ("sha1", "md5", "sha256", "sha512")
+UNCOUNTABLE_DIGITS: Final = 19
+UNCOUNTABLE: Final = 10 ** (UNCOUNTABLE_DIGITS - 1)
+"""Stands for all numbers of bytes that have so many digits: more than any attachment has."""
+
 TYPE_KEYS: Final = ("content_type", "filetype", "type")
 """Members of ``Upload-Metadata`` that name the attachment's content type; the first one that is there counts."""
 
@@ -157,6 +161,8 @@ async def _append(request: Request) -> Reply:
         _refuse_again(upload)
         if row.length is None:
             raise BadRequest("The length of this upload is not known; it was not made by tus.")
+        if "Upload-Length" in request.headers and _count(request, "Upload-Length") != row.length:
+            raise InconsistentUploadLength(f"The upload has {row.length} bytes; it was told so when it was made.")
         if offset != row.offset:
             raise OffsetMismatch(row.offset)
         declared = declared_length(request.raw)
@@ -244,10 +250,12 @@ def _require_offset_stream(request: Request) -> None:
 
 
 def _count(request: Request, name: str) -> int:
+    """A number of bytes, ``UNCOUNTABLE`` for any that is larger. Raises BadRequest."""
     value = request.headers.get(name, "").strip()
-    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+    if not (value.isascii() and value.isdigit()):
         raise BadRequest(f"{name} must be a number of bytes.")
-    return int(value)
+    digits = value.lstrip("0")
+    return int(digits or "0") if len(digits) < UNCOUNTABLE_DIGITS else UNCOUNTABLE
 
 
 def _checksum(request: Request) -> "tuple[Hash, bytes] | None":

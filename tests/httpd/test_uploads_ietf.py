@@ -274,6 +274,8 @@ async def test_a_conflict_leaves_an_upload_that_can_be_completed(db, resumable):
         shown = await db.ask("HEAD", upload)
         assert (shown.headers["Upload-Complete"], shown.headers["Upload-Offset"]) == ("?0", "5")
     assert problem(await resumable.send(upload, 5, b"!"), 400, "inconsistent-upload-length") == {}
+    contradicting = await resumable.send(upload, 5, complete=True, Upload_Length="6")
+    assert problem(contradicting, 400, "inconsistent-upload-length") == {}
     assert (await resumable.send(upload, 5)).status == 204
     answer = await resumable.send(f"{upload}?rev={latest}", 5, complete=True)
     assert (answer.status, answer.headers["Upload-Complete"]) == (201, "?1")

@@ -86,8 +86,10 @@ async def test_a_creation_that_cannot_be_read(db, tus, wrong):
     assert answer.error[:2] == (400, "bad_request")
 
 
-async def test_a_creation_that_is_too_large(server, tus):
-    answer = await tus.create("/doc/a", server.settings.limits.max_attachment_size + 1)
+@pytest.mark.parametrize("digits", [*map(str, (2**53, 2**53 + 1, 2**63, 10**18, 10**30)), "9" * 4500, None])
+async def test_a_creation_that_is_too_large(server, tus, digits):
+    too_many = digits or str(server.settings.limits.max_attachment_size + 1)
+    answer = await tus.ask("POST", "/doc/a", Upload_Length=too_many)
     assert answer.error == (413, "attachment_too_large", "a")
 
 
@@ -123,6 +125,24 @@ async def test_creation_with_all_bytes(db, tus, data):
     assert (answer.status, answer.headers["Upload-Offset"]) == (201, str(len(data)))
     assert (await db.get("doc/a")).body == data
     assert await tus.offset(path_of(answer)) == len(data)
+
+
+@pytest.mark.parametrize("length", ["4", "6", "0", "x", "", str(10**30)])
+async def test_a_length_that_contradicts_the_one_that_is_known(db, tus, length):
+    upload = await tus.begin("/doc/a", 5)
+    answer = await tus.send(upload, 0, b"he", Upload_Length=length)
+    assert answer.error[:2] == (400, "inconsistent_upload_length" if length.isdigit() else "bad_request")
+    assert await tus.offset(upload) == 0
+    assert (await tus.send(upload, 0, b"hel", Upload_Length="5")).status == 204
+    assert (await tus.send(upload, 3, b"lo", Upload_Length="05")).status == 204
+    assert (await db.get("doc/a")).body == b"hello"
+
+
+@pytest.mark.parametrize("offset", [10**18, 10**30])
+async def test_an_offset_beyond_all_bytes_is_not_the_right_one(tus, offset):
+    upload = await tus.begin("/doc/a", 5)
+    answer = await tus.send(upload, offset, b"he")
+    assert (answer.status, answer.headers["Upload-Offset"]) == (409, "0")
 
 
 async def test_creation_with_some_bytes(db, tus):
