@@ -8,21 +8,18 @@ snapshot open, which shows a body that named it, and is about to take a hold. So
 holds it, and when no snapshot is open that is older than the one which first showed it as garbage.
 """
 
-import logging
 from asyncio import Event, Task, create_task, gather, sleep
 from collections.abc import Callable
 from typing import Final
 
+from docstore.database.background import persist, recur
 from docstore.database.blob_reader import Holds
 from docstore.database.commands import CollectGarbage, ExpireStagings
-from docstore.errors import DocstoreError
 from docstore.storage import garbage
 from docstore.storage.environment import Environment
 from docstore.storage.garbage import STEP_BLOBS
 from docstore.storage.staging import scan_stagings
 from docstore.storage.writer import Writer
-
-log = logging.getLogger(__name__)
 
 EXPIRE_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 0.25
@@ -52,7 +49,7 @@ class Collector:
         await self.expire(all_transient=True)
         self._tasks = [
             create_task(self._keep_collecting(), name="collector of attachments"),
-            create_task(self._keep_expiring(), name="expiry of uploads"),
+            create_task(recur("the expiry of stagings", EXPIRE_SECONDS, self.expire), name="expiry of stagings"),
         ]
 
     async def stop(self) -> None:
@@ -86,22 +83,12 @@ class Collector:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            try:
-                if not await self.collect():
-                    await sleep(RETRY_SECONDS)
-                    self._wake.set()
-            except DocstoreError as error:
-                log.warning("garbage is collected later: %s", error.reason)
-                await sleep(EXPIRE_SECONDS)
-                self._wake.set()
+            await persist("the collection of garbage", self._collect_or_wait)
 
-    async def _keep_expiring(self) -> None:
-        while True:
-            await sleep(EXPIRE_SECONDS)
-            try:
-                await self.expire()
-            except DocstoreError as error:
-                log.warning("uploads expire later: %s", error.reason)
+    async def _collect_or_wait(self) -> None:
+        if not await self.collect():
+            await sleep(RETRY_SECONDS)
+            self._wake.set()
 
     def _is_due(self, *, all_transient: bool) -> bool:
         now = self._clock()

@@ -5,16 +5,17 @@ exist is the ``databases`` table in a snapshot; the handles kept here are only s
 ``couch_server`` and ``couch_db:validate_dbname``.
 """
 
-import logging
 import re
 from asyncio import Task, create_task, sleep, wait
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, cast
 
 from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.administration import GONE
+from docstore.database.background import persist
 from docstore.database.blob_store import BlobStore
 from docstore.database.commands import CreateDatabase, DeleteDatabase, SweepDatabase
 from docstore.database.database import Database
@@ -25,15 +26,13 @@ from docstore.database.replica import Replica
 from docstore.database.replies import Once
 from docstore.database.slices import CHUNK_ROWS, SliceClock
 from docstore.database.write_hooks import WriteHooks, no_write_hooks
-from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, DocstoreError, IllegalDatabaseName
+from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
 from docstore.storage.databases import list_databases, pending_sweeps
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
 from docstore.storage.transactions import Snapshot
 from docstore.storage.writer import CommitSummary, Writer
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_SHARDS: Final = 2
 SYSTEM_NAMES: Final = frozenset({"_users", "_replicator", "_global_changes"})
@@ -88,7 +87,8 @@ class Registry:
         self._write_hooks = write_hooks
         self._handles: dict[bytes, Database] = {}
         self._rows: dict[int, bytes] = {}
-        self._sweeps: set[Task[None]] = set()
+        self._sweeps: dict[int, Task[None]] = {}
+        self._stopped = False
 
     # --- reading
 
@@ -181,7 +181,7 @@ class Registry:
         """Remove a database. Its rows are swept in the background. Raises DatabaseNotFound."""
         if not self._may_exist(name):
             raise DatabaseNotFound
-        self._start_sweep(cast("int", await (once or self._writer).submit(DeleteDatabase(name))))
+        await (once or self._writer).submit(DeleteDatabase(name))
 
     def committed(self, summary: CommitSummary) -> None:
         """Wake those who wait for what a group commit changed. Called on the event loop after each."""
@@ -191,6 +191,8 @@ class Registry:
         for number in [number for number, seq in changed.items() if seq == GONE]:
             self._notifier.ended(number)
             self._handles.pop(self._rows.pop(number, b""), None)
+            # Here, since whoever asked for it may have gone before the commit.
+            self._start_sweep(number)
 
     # --- sweeping
 
@@ -204,26 +206,27 @@ class Registry:
     async def finish_sweeps(self) -> None:
         """Wait until nothing is left to sweep."""
         while self._sweeps:
-            await wait(self._sweeps)
+            await wait(self._sweeps.values())
 
     async def stop(self) -> None:
         """Leave the sweeps and the garbage for the next start."""
+        self._stopped = True
         await self.blobs.collector.stop()
-        for task in self._sweeps:
+        for task in self._sweeps.values():
             task.cancel()
         await self.finish_sweeps()
 
     def _start_sweep(self, number: int) -> None:
-        task = create_task(self._sweep(number), name=f"sweep of database {number}")
-        self._sweeps.add(task)
-        task.add_done_callback(self._sweeps.discard)
+        if number in self._sweeps or self._stopped:
+            return
+        name = f"sweep of database {number}"
+        task = create_task(persist(f"the {name}", partial(self._sweep, number)), name=name)
+        self._sweeps[number] = task
+        task.add_done_callback(lambda _: self._sweeps.pop(number))
 
     async def _sweep(self, number: int) -> None:
-        try:
-            while not await self._writer.submit(SweepDatabase(number)):
-                pass
-        except DocstoreError as error:
-            logger.warning("the sweep of database %d goes on at the next start: %s", number, error.reason)
+        while not await self._writer.submit(SweepDatabase(number)):
+            pass
 
     # --- names and handles
 

@@ -15,11 +15,12 @@ come at once, one is carried out and the others wait for it, for a time.
 
 import asyncio
 import logging
-from asyncio import Future, Task, create_task, get_running_loop, shield, sleep
+from asyncio import Future, Task, create_task, get_running_loop, shield
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from docstore.database import local_docs
+from docstore.database.background import recur
 from docstore.database.remembered import Answer, ExpireReplies, Receipt, Refused, Remembered, ReplyForm
 from docstore.database.reply_forms import bulk_answers
 from docstore.errors import BadRequest, DocstoreError, IdempotencyInFlight
@@ -121,7 +122,9 @@ class Replies:
 
     async def start(self) -> None:
         """Forget what has expired, from now on."""
-        self._expiry = create_task(self._keep_expiring(), name="expiry of replies")
+        self._expiry = create_task(
+            recur("the expiry of remembered replies", EXPIRE_SECONDS, self.expire), name="expiry of replies"
+        )
 
     async def stop(self) -> None:
         """Leave the rest for the next start."""
@@ -137,14 +140,6 @@ class Replies:
         position: bytes | None = b""
         while position is not None:
             position = cast("bytes | None", await self._writer.submit(ExpireReplies(self._clock(), position)))
-
-    async def _keep_expiring(self) -> None:
-        while True:
-            await sleep(EXPIRE_SECONDS)
-            try:
-                await self.expire()
-            except DocstoreError as error:
-                log.warning("remembered replies expire later: %s", error.reason)
 
 
 class Ticket:

@@ -11,7 +11,7 @@ bytes until it expires, and may be completed again with another revision.
 """
 
 import logging
-from asyncio import Task, create_task, gather, sleep, to_thread
+from asyncio import Task, create_task, gather, to_thread
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -22,6 +22,7 @@ from docstore.core.rev import Rev
 from docstore.database import attempts
 from docstore.database.attachments import Attachments, edit_of
 from docstore.database.attempts import Operation
+from docstore.database.background import recur
 from docstore.database.blob_store import BlobStore
 from docstore.database.commands import (
     AdoptUpload,
@@ -238,7 +239,9 @@ class Uploads:
     async def start(self) -> None:
         """Look for expired uploads now and then."""
         await self.expire()
-        self._expiry = create_task(self._keep_expiring(), name="expiry of resumable uploads")
+        self._expiry = create_task(
+            recur("the expiry of resumable uploads", EXPIRE_SECONDS, self.expire), name="expiry of resumable uploads"
+        )
 
     async def stop(self) -> None:
         """Leave the uploads for the next start."""
@@ -344,14 +347,6 @@ class Uploads:
         now = self._clock()
         with self._environment.snapshot() as snapshot:
             return any(row.expires <= now for _, _, row in scan_uploads(snapshot))
-
-    async def _keep_expiring(self) -> None:
-        while True:
-            await sleep(EXPIRE_SECONDS)
-            try:
-                await self.expire()
-            except DocstoreError as error:
-                log.warning("uploads expire later: %s", error.reason)
 
     def _expires(self) -> int:
         return self._clock() + int(self.lifetime * 1_000_000)

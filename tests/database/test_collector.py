@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from docstore.core.attachment import Inline, unpack_attachments
+from docstore.database import background, staging
 from docstore.database import collector as module
-from docstore.database import staging
 from docstore.database.commands import DropStagings
 from docstore.database.reading import OpenOptions
 from docstore.errors import StorageFull
@@ -171,15 +171,16 @@ async def test_a_deleted_database_gives_its_attachments_back(node, db):
     assert entries(node, "blobs") == 0
 
 
-async def test_it_goes_on_after_a_failure(node, db, monkeypatch):
-    monkeypatch.setattr(module, "EXPIRE_SECONDS", 0.0)
+@pytest.mark.parametrize("failure", [StorageFull(), ValueError("odd")])
+async def test_it_goes_on_after_a_failure(node, db, monkeypatch, failure):
+    monkeypatch.setattr(background, "FIRST_PAUSE", 0.0)
     collector = db.blobs.collector
     tries = []
 
     async def fail_once():
         tries.append(1)
         if len(tries) == 1:
-            raise StorageFull
+            raise failure
         return await collect()
 
     collect = collector.collect

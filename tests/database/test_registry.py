@@ -4,8 +4,16 @@ import asyncio
 
 import pytest
 
+from docstore.database.commands import SweepDatabase
 from docstore.database.registry import NamesQuery
-from docstore.errors import DatabaseExists, DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
+from docstore.errors import (
+    DatabaseExists,
+    DatabaseNameTooLong,
+    DatabaseNotFound,
+    IllegalDatabaseName,
+    StorageFull,
+    Unavailable,
+)
 from docstore.node import Node
 from docstore.storage.databases import pending_sweeps
 from tests.database.helpers import document, ids, settings
@@ -137,6 +145,48 @@ async def test_what_is_deleted_is_swept(node):
     await db.update_docs([document(f"d{n}", n=n) for n in range(5000)])
     await db.update_doc(document("_local/a"))
     await node.registry.delete("db")
+    await node.registry.finish_sweeps()
+    assert rows_left(node) == 0
+
+
+class FailingSweeps:
+    """A writer that refuses each kind of error once for every step of a sweep but the third."""
+
+    def __init__(self, node: Node) -> None:
+        self.refused = 0
+        self._submit = node.writer.submit
+        self._errors = [StorageFull(), ValueError("odd"), None, StorageFull(), Unavailable()]
+
+    def submit(self, command: object):
+        if isinstance(command, SweepDatabase) and self._errors and (error := self._errors.pop(0)) is not None:
+            self.refused += 1
+            failed = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+        return self._submit(command)
+
+
+async def test_a_sweep_is_tried_until_it_is_done(node, monkeypatch):
+    monkeypatch.setattr("docstore.database.background.FIRST_PAUSE", 0.0)
+    db = await node.registry.create("db")
+    await db.update_docs([document(f"d{n}", n=n) for n in range(2000)])
+    failing = FailingSweeps(node)
+    monkeypatch.setattr(node.writer, "submit", failing.submit)
+    await node.registry.delete("db")
+    await node.registry.finish_sweeps()
+    assert failing.refused == 4
+    assert rows_left(node) == 0
+
+
+async def test_what_is_deleted_is_swept_though_nobody_waits_for_the_deletion(node):
+    await node.registry.create("db")
+    deletion = asyncio.create_task(node.registry.delete("db"))
+    await asyncio.sleep(0)
+    deletion.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await deletion
+    while node.registry.exists("db"):
+        await node.writer.submit(SweepDatabase(99))
     await node.registry.finish_sweeps()
     assert rows_left(node) == 0
 

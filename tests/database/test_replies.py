@@ -9,6 +9,7 @@ import pytest
 from docstore.core.attachment import Inline
 from docstore.core.document import Document
 from docstore.database import commands
+from docstore.database.background import Work
 from docstore.database.database import Database
 from docstore.database.local_docs import next_rev
 from docstore.database.replies import EXPIRE_SECONDS, AnsweredBefore, Ticket
@@ -245,28 +246,22 @@ async def test_expired_replies_are_forgotten(tmp_path: Path) -> None:
                 assert snapshot.transaction.stat(table)["entries"] == 0
 
 
-async def test_expiry_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    turns = asyncio.Queue[float]()
-    passed = asyncio.Event()
+async def test_expiry_recurs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recurring: list[tuple[float, Work]] = []
 
-    async def sleep(seconds: float) -> None:
-        turns.put_nowait(seconds)
-        await passed.wait()
-        passed.clear()
+    async def recur(_name: str, seconds: float, work: Work) -> None:
+        recurring.append((seconds, work))
 
-    monkeypatch.setattr("docstore.database.replies.sleep", sleep)
+    monkeypatch.setattr("docstore.database.replies.recur", recur)
     async with Node(settings(tmp_path)) as node:
         db = await node.registry.create("db")
         await ticket(node).remembering(db, FORM).update_doc(document("a"))
         node.replies._clock = lambda: 1 << 60
-        assert await turns.get() == EXPIRE_SECONDS
-        passed.set()
-        await turns.get()
+        [(seconds, expire)] = recurring
+        assert seconds == EXPIRE_SECONDS
+        await expire()
         with node.env.snapshot() as snapshot:
             assert snapshot.transaction.stat(snapshot.tables.replies)["entries"] == 0
-        await node.writer.close()
-        passed.set()
-        assert await turns.get() == EXPIRE_SECONDS
 
 
 async def test_the_lifetime_is_a_setting(tmp_path: Path) -> None:
