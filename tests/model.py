@@ -75,10 +75,10 @@ class ModelDocument:
 
     # edits
 
-    def parent_for(self, doc_id: str, parent: Rev | None, deleted: bool) -> Rev | str | None:
+    def parent_for(self, parent: Rev | None, deleted: bool) -> Rev | str | None:
         """The parent that an interactive edit gets, or CONFLICT."""
         if not self.revisions:
-            return CONFLICT if parent is not None and doc_id.startswith("_design/") else parent
+            return CONFLICT if parent is not None else None
         if self.deleted:
             return CONFLICT if parent is not None or deleted else self.winner
         return parent if parent in self.leaves() else CONFLICT

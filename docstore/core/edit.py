@@ -13,9 +13,13 @@ grow at its end: the parent must be a leaf. The revision's id is made here, from
                                a deletion                   conflict
 
     no document                no parent                    created as 1-...
-                               any parent                   created as its child; the parent stays a name without body
+                               any parent                   conflict
 
     ("deleted" is a document all of whose leaves are deleted.)
+
+An edit may tell more of its history than its parent, in ``_revisions``. Then what counts is that its whole path
+lengthens a branch (``receiving.lengthens``): several new generations may lead down to a leaf, and ancestors that
+contradict the tree make a conflict. A design document, and an edit with attachments, must name the leaf itself.
 
 A content that is sent twice for one parent makes one revision; the second time its parent is no leaf any more, so that
 is a conflict like any other. A revision that came before by replication without its parent is given the parent.
@@ -43,7 +47,7 @@ from typing import NamedTuple
 
 from docstore.core.attachment import Attachment, EditAttachment, Stub, resolve, term_of
 from docstore.core.conditions import Condition, rev_etag
-from docstore.core.receiving import receive
+from docstore.core.receiving import lengthens, receive
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import NIL, new_revision
 from docstore.core.revtree import EMPTY, Arrival, RevTree
@@ -184,21 +188,31 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
     """The outcome of an interactive edit whose body would be stored under ``seq``. Never ``Unchanged``."""
     parent = edit.parent
     if head is None:
-        return _create(edit, revs_limit)
+        if parent is not None:
+            return Rejected(Conflict())
+        rev = new_revision(edit.deleted, None, edit.term, edit.attachments_term)
+        return Create(rev, edit.deleted, (rev,))
     if head.deleted:
         if parent is not None or edit.deleted:
             return Rejected(Conflict())
         parent = head.winner
-    elif parent is None or (head.linear and parent != head.winner):
+    elif parent is None or is_stale(head, parent, edit.path):
         return Rejected(Conflict())
     rev = new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
-    if head.linear:
+    tells_more = _tells_more(parent, edit.path)
+    if head.linear and not tells_more:
         return Extend(rev, edit.deleted)
     tree = load_tree()
     known = tree.nodes.get(rev)
-    if not tree.is_leaf(parent) or (known is not None and known.parent is not None):
+    if known is not None and known.parent is not None:
         return Rejected(Conflict())
-    return _receive(tree, [edit._replace(path=(rev, parent))], [seq], revs_limit)
+    must_be_leaf = not tells_more or edit.attachments or edit.id.startswith(DESIGN_PREFIX)
+    if must_be_leaf and not tree.is_leaf(parent):
+        return Rejected(Conflict())
+    path = (rev, *edit.path) if tells_more else (rev, parent)
+    if tells_more and not lengthens(tree, path):
+        return Rejected(Conflict())
+    return _receive(tree, [edit._replace(path=path)], [seq], revs_limit)
 
 
 def decide_replicated(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_limit: int) -> Outcome:
@@ -238,11 +252,16 @@ def refuse_delete(head: Head | None) -> DocstoreError | None:
     return DocumentDeleted() if head.deleted else None
 
 
-def is_stale(head: Head | None, parent: Rev | None) -> bool:
-    """Whether the head alone tells that an interactive edit of this parent is a conflict; False is no promise."""
+def is_stale(head: Head | None, parent: Rev | None, path: Sequence[Rev] = ()) -> bool:
+    """Whether the head alone tells that an interactive edit of this parent is a conflict; False is no promise.
+
+    ``path`` is what the edit tells of the parent's history. An edit of nothing passes: its stubs are looked at first.
+    """
     if head is None or head.deleted:
         return False
-    return parent is None or (head.linear and parent != head.winner)
+    if parent is None:
+        return True
+    return head.linear and parent != head.winner and not _tells_more(parent, path)
 
 
 def head_of(tree: RevTree, seq: int) -> Head:
@@ -253,14 +272,9 @@ def head_of(tree: RevTree, seq: int) -> Head:
     return Head(winner, node.deleted, seq, node.seq, linear, len(tree.nodes) if linear else 0)
 
 
-def _create(edit: Edit, revs_limit: int) -> Outcome:
-    parent = edit.parent
-    if parent is not None and (edit.id.startswith(DESIGN_PREFIX) or edit.attachments_term != NIL):
-        # CouchDB looks closer at these two, and lets nobody change a revision that is not there.
-        return Rejected(Conflict())
-    rev = new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
-    ancestors = edit.path or ((parent,) if parent is not None else ())
-    return Create(rev, edit.deleted, (rev, *ancestors)[:revs_limit])
+def _tells_more(parent: Rev, path: Sequence[Rev]) -> bool:
+    """Whether an interactive edit of this parent tells ancestors beside it."""
+    return len(path) > 1 and path[0] == parent
 
 
 def _receive(tree: RevTree, edits: Sequence[Edit], seqs: Sequence[int], revs_limit: int) -> Rewrite | Unchanged:

@@ -148,3 +148,35 @@ def _rejoin(roots: Sequence[RevTree], limit: int) -> RevTree:
             known = nodes.get(rev)
             nodes[rev] = node if known is None else join(known, node)
     return RevTree(nodes)
+
+
+def lengthens(tree: RevTree, path: Sequence[Rev]) -> bool:
+    """Whether merging a path only makes a branch longer at its end: the verdict ``new_leaf`` of ``couch_key_tree``.
+
+    The path meets a root, or the root meets the path, where both are first known; from there on the path must follow
+    the tree up to a childless revision and go beyond it. The lowest root that is met decides.
+    """
+    nodes = tree.nodes
+    met = _first_met(tree, path)
+    if met is None or met == 0:
+        return False
+    rev = path[met]
+    for newer in reversed(path[:met]):
+        node = nodes.get(newer)
+        if node is None or node.parent != rev:
+            return all(each.parent != rev for each in nodes.values())
+        rev = newer
+    return False
+
+
+def _first_met(tree: RevTree, path: Sequence[Rev]) -> int | None:
+    """The place in a path at which the lowest root that it meets and the path are both first known."""
+    nodes = tree.nodes
+    oldest = path[-1]
+    places = {rev: place for place, rev in enumerate(path)}
+    met = [rev for rev, node in nodes.items() if node.parent is None and rev in places]
+    if oldest in nodes:
+        met.append(tree.path_to(oldest)[-1])
+    if not met:
+        return None
+    return places.get(min(met), len(path) - 1)

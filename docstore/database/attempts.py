@@ -70,6 +70,7 @@ def refuse_stale(
     rev: Rev | None,
     condition: Condition | None,
     operation: Operation,
+    path: Sequence[Rev] = (),
 ) -> None:
     """Raise Conflict if a snapshot shows for certain that an edit is one; when it passes, nothing is promised.
 
@@ -77,7 +78,7 @@ def refuse_stale(
     """
     record = get_record(txn, database, doc_id)
     head = None if record is None else record.head()
-    if is_stale(head, meet_condition(head, rev, condition)):
+    if is_stale(head, meet_condition(head, rev, condition), path):
         kind = _kind(txn, database, record, rev, operation)
         # No name for what is raised: a frame that knows its own exception is garbage that only the collector finds.
         raise _noted(Conflict(), Attempt(database, doc_id, rev, operation, None, kind))

@@ -216,7 +216,7 @@ class Database:
             [document] = await settle(self.write_hook, self._actor, [document])
         try:
             if new_edits:
-                self.check_parent(document.id, document.rev, document.condition, operation)
+                self.check_parent(document.id, document.rev, document.condition, operation, path=document.path)
             answers = await self._write([document], new_edits=new_edits)
             if isinstance(answers[0], DocstoreError):
                 raise cast("DocstoreError", answers.pop())  # and no name for it, see attempts.refuse_stale
@@ -287,14 +287,20 @@ class Database:
         return self._attachments.open(doc_id, name, rev)
 
     def check_parent(
-        self, doc_id: str, rev: Rev | None, condition: Condition | None = None, operation: Operation = Operation.WRITE
+        self,
+        doc_id: str,
+        rev: Rev | None,
+        condition: Condition | None = None,
+        operation: Operation = Operation.WRITE,
+        *,
+        path: Sequence[Rev] = (),
     ) -> None:
         """Raises Conflict if a snapshot shows for certain that an edit of this parent is one; PreconditionFailed.
 
         To be asked before a client sends what may be much; when it passes, nothing is promised.
         """
         with self._snapshot() as snapshot:
-            attempts.refuse_stale(snapshot, self.number, doc_id, rev, condition, operation)
+            attempts.refuse_stale(snapshot, self.number, doc_id, rev, condition, operation, path)
 
     def check_attachment_parent(self, doc_id: str, rev: Rev | None) -> None:
         """The same for ``put_attachment``, which needs the revision itself."""

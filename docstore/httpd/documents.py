@@ -157,7 +157,7 @@ async def _write_related(request: Request, database: Database, query: DocumentQu
             if document.rev is None:
                 raise BadRequest(NEEDS_REV)
         elif not wants_explanation(request):
-            database.check_parent(doc_id, document.rev, document.condition)
+            database.check_parent(doc_id, document.rev, document.condition, path=document.path)
         if request.ticket is not None:
             status = 200 if document.deleted else 201
             database = _remembering(request, request.ticket, database, doc_id, status)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from docstore.core.attachment import Attachment, Linked
 from docstore.core.edit import Create, Extend, Head, Rejected, Rewrite, Unchanged, decide, refuse_delete
 from docstore.core.rev import Rev, parse_rev
 from docstore.core.revtree import RevTree
@@ -15,6 +16,7 @@ N5_AGAIN = "3-01d9ffd86c584336c81fdec6317bdc1d"  # {"n": 5} upon that
 EMPTY_NEW = "1-967a00dff5e02add41819138abb3284d"  # {}, new
 
 A, B = "a" * 32, "b" * 32
+ATTACHMENT = Attachment("a", "text/plain", b"m" * 16, 1, 1, None, 1, 1)
 
 
 def no_tree() -> RevTree:
@@ -43,35 +45,76 @@ class TestNewDocument:
         rev = parse_rev("1-de715bf126efc93d225d9e3f8e8eb81a")
         assert decide(None, no_tree, edit_of({}, deleted=True), 1, 1000) == Create(rev, True, (rev,))
 
-    def test_an_unknown_parent_becomes_a_name_in_the_tree(self) -> None:
-        created = path(f"2-7051cbe5c8faecd085a3fa619e6e6337 {EMPTY_NEW}")
-        outcome = decide(None, no_tree, edit_of({}, created[1]), 1, 1000)
-        assert outcome == Create(created[0], False, created)
-
-    def test_what_the_sender_tells_of_the_parent_is_kept(self) -> None:
-        edit = edit_of({"n": 1}, parse_rev("2-b"))._replace(path=path("2-b 1-a"))
+    @pytest.mark.parametrize("told", ["1-a", "2-b 1-a"])
+    @pytest.mark.parametrize("deleted", [False, True])
+    @pytest.mark.parametrize("doc_id", ["doc", "_design/d"])
+    def test_nothing_has_no_revision_that_could_be_changed(self, told: str, deleted: bool, doc_id: str) -> None:
+        edit = edit_of({"n": 1}, path(told)[0], deleted, doc_id)._replace(path=path(told))
         outcome = decide(None, no_tree, edit, 1, 1000)
-        assert isinstance(outcome, Create)
-        assert texts(outcome.path[1:]) == "2-b 1-a"
-
-    @pytest.mark.parametrize(("limit", "kept"), [(1, ""), (2, "2-b"), (3, "2-b 1-a")])
-    def test_the_path_is_stemmed(self, limit: int, kept: str) -> None:
-        edit = edit_of({"n": 1}, parse_rev("2-b"))._replace(path=path("2-b 1-a"))
-        outcome = decide(None, no_tree, edit, 1, limit)
-        assert isinstance(outcome, Create)
-        assert texts(outcome.path[1:]) == kept
-
-    def test_a_design_document_needs_its_parent(self) -> None:
-        outcome = decide(None, no_tree, edit_of({}, parse_rev("1-a"), doc_id="_design/d"), 1, 1000)
         assert isinstance(outcome, Rejected)
         assert is_conflict(outcome.error)
 
-    def test_an_edit_with_attachments_needs_its_parent(self) -> None:
-        edit = edit_of({}, parse_rev("1-a"))._replace(attachments_term=b"l\x00")
-        assert isinstance(decide(None, no_tree, edit, 1, 1000), Rejected)
-
     def test_a_new_design_document(self) -> None:
         assert isinstance(decide(None, no_tree, edit_of({}, doc_id="_design/d"), 1, 1000), Create)
+
+
+SIMPLE = "3-33 2-22 1-11"
+
+
+class TestToldHistory:
+    """An edit that tells more than its parent; each verdict is that of CouchDB 3.5."""
+
+    def test_the_revision_is_couchdbs(self) -> None:
+        record = Record()
+        record.edit({})
+        told = path("4-967a00dff5e02add41819138abb3284a 3-967a00dff5e02add41819138abb3284b")
+        told += path(f"2-967a00dff5e02add41819138abb3284c {EMPTY_NEW}")
+        made = record.apply(edit_of({"blargh": "hgralb"}, told[0])._replace(path=told))
+        assert str(made) == "5-4c1a3fa652c789437f9d509f69521fdb"
+        assert record.tree.path_to(parse_rev(str(made)))[1:] == told
+
+    @pytest.mark.parametrize(
+        ("there", "told", "goes_through"),
+        [
+            ([SIMPLE], "3-33 2-22 1-11", True),
+            ([SIMPLE], "3-33 2-22", True),
+            ([SIMPLE], "3-33 2-99 1-11", False),
+            ([SIMPLE], "3-33 2-22 1-99", False),
+            ([SIMPLE], "2-22 1-11", False),
+            ([SIMPLE], "5-55 4-44 3-33", True),
+            ([SIMPLE], "5-55 4-44 3-33 2-22 1-99", False),
+            ([SIMPLE], "4-55 3-99 2-22", False),
+            ([SIMPLE], "5-55 4-44", False),
+            ([SIMPLE], "6-55 5-44 4-77", False),
+            (["3-33"], "3-33 2-22 1-11", True),
+            (["3-33"], "5-55 4-44 3-33 2-22 1-11", True),
+            (["3-33 2-22", "2-21"], "2-21 1-11", True),
+            (["3-33 2-22", "2-21"], "3-33 2-22 1-11", True),
+            (["1-11", "3-33"], "3-33 2-22 1-11", True),
+            (["1-11", "3-33"], "4-44 3-33 2-22 1-11", True),
+            (["2-22 1-11 x", "2-33 1-11"], "2-22 1-11", True),
+            (["2-22 1-11 x", "2-33 1-11"], "3-99 2-22 1-11", True),
+            (["2-22 1-11 x"], "2-22 1-11", False),
+            (["2-22 1-11 x"], "3-99 2-22 1-11", False),
+        ],
+    )
+    def test_verdicts(self, there: list[str], told: str, goes_through: bool) -> None:
+        record = Record()
+        for one in there:
+            record.replicate(one.removesuffix(" x"), deleted=one.endswith(" x"))
+        edit = edit_of({"n": 1}, path(told)[0])._replace(path=path(told))
+        assert isinstance(record.apply(edit), Rev) == goes_through
+
+    @pytest.mark.parametrize("what", ["design document", "attachments"])
+    def test_where_the_leaf_itself_must_be_named(self, what: str) -> None:
+        for told, goes_through in ((SIMPLE, True), ("5-55 4-44 3-33", False), ("3-33 2-99", False)):
+            record = Record()
+            record.replicate(SIMPLE)
+            edit = edit_of({"n": 1}, path(told)[0], doc_id="_design/d" if what == "design document" else "d")
+            edit = edit._replace(path=path(told))
+            if what == "attachments":
+                edit = edit._replace(attachments=(Linked(ATTACHMENT),))
+            assert isinstance(record.apply(edit), Rev) == goes_through
 
 
 class TestLinearDocument:

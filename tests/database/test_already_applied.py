@@ -116,11 +116,12 @@ async def test_what_never_goes_through_without_a_revision(db):
 
 
 async def test_an_edit_of_a_document_that_was_not_there(db):
+    await db.update_docs([replicated("a", "1-a")], new_edits=False)
     made = await write(db, "a", rev("1-a"), n=2)
-    assert made.generation == 2
+    await db.update_docs([replicated("b", made, "1-a")], new_edits=False)
     # The revision below is known by its name alone, but it is known that there is nothing else.
-    assert await ask(db, document("a", rev("1-a"), n=2)) == yes(made)
-    assert await ask(db, document("a", rev("1-a"), n=3)) == NO
+    assert await ask(db, document("b", rev("1-a"), n=2)) == yes(made)
+    assert await ask(db, document("b", rev("1-a"), n=3)) == NO
     assert await ask(db, document("none", rev("1-a"), n=3)) == NO
 
 

@@ -73,7 +73,7 @@ async def test_in_bulk_they_stand_where_they_stood(db):
     documents = [
         document("a"),
         document("_local/x", n=1),
-        document("b", "1-x"),
+        document("b"),
         document("_local/y", "bad-rev"[:0] or None),
     ]
     results = await db.update_docs([*documents, document("_local/z", "1-x")])

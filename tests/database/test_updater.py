@@ -78,11 +78,11 @@ def push(*documents) -> commands.EditDocuments:
 
 def test_each_command_has_its_own_result_and_a_refused_edit_fails_alone(store):
     [[first], [second], bulk] = store.apply(
-        put("a"), put("a"), commands.EditDocuments(DB, (edit("c"), edit("b", "1-x"), edit("a"), edit("a2")))
+        put("a"), put("a"), commands.EditDocuments(DB, (edit("c"), edit("b"), edit("a"), edit("a2"), edit("d", "1-x")))
     )
     assert isinstance(first, Rev)
     assert isinstance(second, Conflict)
-    assert [type(answer) for answer in bulk] == [Rev, Rev, Conflict, Rev]
+    assert [type(answer) for answer in bulk] == [Rev, Rev, Conflict, Rev, Conflict]
     assert store.feed() == [(1, "a"), (2, "a2"), (3, "b"), (4, "c")]
     assert store.changed == {DB: 4}
 

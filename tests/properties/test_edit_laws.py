@@ -1,17 +1,18 @@
 """The laws of the edit rule: a branch grows at its end, and nodes that hear of all edits agree."""
 
 import random
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore.core.edit import Rewrite, Unchanged, decide
-from docstore.core.receiving import receive
+from docstore.core.edit import Rejected, Rewrite, Unchanged, decide
+from docstore.core.receiving import lengthens, receive
 from docstore.core.rev import Rev
-from docstore.core.revtree import Arrival
+from docstore.core.revtree import Arrival, RevTree
 from docstore.errors import Conflict
 from tests.core.trees import Record, edit_of, replicated
-from tests.properties.revisions import History, arrivals, histories
+from tests.properties.revisions import FORGED_TREES, History, arrivals, forged_paths, histories
 
 LIMITS = st.sampled_from([1, 2, 3, 1000])
 
@@ -125,3 +126,74 @@ def test_two_nodes_that_exchange_their_leaves_agree(
         assert here.head is not None
         assert there.head is not None
         assert here.head.winner == there.head.winner
+
+
+# --- edits that tell of their history
+
+
+@given(deliveries(), st.data())
+def test_an_edit_with_its_parents_whole_path_is_the_edit_without(made: list[Arrival], data: st.DataObject) -> None:
+    plain, telling = Record(), Record()
+    for arrival in made:
+        for record in (plain, telling):
+            record.replicate(arrival.path, deleted=arrival.deleted)
+    parent = data.draw(st.sampled_from(sorted(plain.tree.nodes)))
+    edit = edit_of({"n": 1}, parent)
+    without, result = plain.apply(edit), telling.apply(edit._replace(path=plain.tree.path_to(parent)))
+    assert result == without or isinstance(result, Conflict) == isinstance(without, Conflict)
+    assert plain.tree == telling.tree
+
+
+@given(deliveries(), st.integers(1, 4), st.integers(1, 4), st.data())
+def test_new_generations_may_lead_down_to_a_leaf_and_to_nothing_else(
+    made: list[Arrival], gap: int, told: int, data: st.DataObject
+) -> None:
+    record = Record()
+    for arrival in made:
+        record.replicate(arrival.path, deleted=arrival.deleted)
+    before, head = record.tree, record.head
+    assert head is not None
+    base = data.draw(st.sampled_from(sorted(before.nodes)))
+    between = tuple(Rev(base.generation + up, b"new") for up in range(gap, 0, -1))
+    path = (*between, *before.path_to(base)[:told])
+    result = record.apply(edit_of({"n": 1}, path[0])._replace(path=path))
+    if before.is_leaf(base) and not head.deleted:
+        assert isinstance(result, Rev)
+        assert record.tree.path_to(result) == (result, *between, *before.path_to(base))
+        assert set(record.tree.leaves()) == {*before.leaves(), result} - {base}
+    else:
+        assert isinstance(result, Conflict)
+        assert record.tree is before
+
+
+@given(FORGED_TREES, forged_paths())
+def test_a_path_lengthens_where_it_adds_no_leaf_and_contradicts_nothing(tree: RevTree, path: tuple[Rev, ...]) -> None:
+    """Of trees with one root and no strays this is all that the verdict means."""
+    inner = {node.parent for node in tree.nodes.values()}
+    if sum(node.parent is None for node in tree.nodes.values()) != 1 or len(tree.nodes.keys() - inner) != len(
+        tree.leaves()
+    ):
+        return
+    grown, _ = tree.insert_path(path, 1_000, False)
+    contradicted = any(grown.nodes[rev].parent != parent for rev, parent in pairwise(path)) or any(
+        node.parent not in (None, grown.nodes[rev].parent) for rev, node in tree.nodes.items()
+    )
+    is_new = path[0] not in tree.nodes and grown.is_leaf(path[0])
+    adds_none = len(grown.leaves()) == len(tree.leaves())
+    joined = sum(node.parent is None for node in grown.nodes.values()) == 1
+    assert lengthens(tree, path) == (is_new and adds_none and joined and not contradicted)
+
+
+@given(deliveries(), forged_paths(), LIMITS)
+def test_a_history_is_decided_from_the_head_as_from_the_tree(
+    made: list[Arrival], path: tuple[Rev, ...], limit: int
+) -> None:
+    record = Record(limit)
+    for arrival in made:
+        record.replicate(arrival.path, deleted=arrival.deleted)
+    head = record.head
+    assert head is not None
+    edit = edit_of({"n": 1}, path[0])._replace(path=path)
+    short = decide(head, record.load, edit, record.seq + 1, limit)
+    long = decide(head._replace(linear=False), record.load, edit, record.seq + 1, limit)
+    assert isinstance(short, Rejected) == isinstance(long, Rejected)

@@ -77,7 +77,7 @@ class Store(RuleBasedStateMachine):
     def expect(self, doc_id: str, parent: Rev | None, deleted: bool, body: int, result) -> None:
         """Compare the result of an interactive edit, and do the same to the model."""
         document = self.model.document(doc_id)
-        expected = document.parent_for(doc_id, parent, deleted)
+        expected = document.parent_for(parent, deleted)
         if expected == CONFLICT:
             assert isinstance(result, Conflict)
             return
