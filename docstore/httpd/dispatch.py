@@ -141,8 +141,11 @@ class Service:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("background work failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, DocstoreError):  # a full disk, a database that was deleted meanwhile: no defect
+            logger.warning("background work ended early: %s", error)
+        elif error is not None:
+            logger.error("background work failed", exc_info=error)
 
 
 def _method(raw: BaseRequest) -> str:
