@@ -93,6 +93,12 @@ class InvalidRev(BadRequest):
     default_reason = "Invalid rev format"
 
 
+class LastGeneration(BadRequest):
+    """An edit of a revision of the highest generation: its child's could not be named by any request."""
+
+    default_reason = "The revision has the highest generation there can be, so it cannot be changed; it can be purged."
+
+
 class DigestMismatch(BadRequest):
     """Bytes that do not have the digest that their sender tells."""
 
@@ -293,6 +299,13 @@ class UnsupportedMediaType(DocstoreError):
 
     error = "bad_content_type"
     default_reason = "Content-Type must be application/json"
+
+
+class ExpectationFailed(DocstoreError):
+    """The request expects something that this server does not do."""
+
+    error = "expectation_failed"
+    default_reason = "The only expectation that can be met is 100-continue."
 
 
 class RangeNotSatisfiable(DocstoreError):

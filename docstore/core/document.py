@@ -12,7 +12,7 @@ from typing import Final
 from docstore.core.attachment import AttachmentSpec, parse_attachments
 from docstore.core.conditions import Condition
 from docstore.core.json_text import JsonValue, encode, encode_string
-from docstore.core.rev import HASH_BYTES, MAX_GENERATION_DIGITS, Rev, id_from_text, parse_rev
+from docstore.core.rev import HASH_BYTES, MAX_GENERATION, Rev, id_from_text, parse_rev
 from docstore.core.revision_hash import REPLICATION_MEMBERS, body_members, encode_term
 from docstore.errors import BadRequest, DocumentTooLarge, DocValidation, IllegalDocId, InvalidRev
 from docstore.settings import Limits
@@ -24,7 +24,6 @@ EMPTY_BODY: Final = b"{}"
 """The body of a revision without members, as a DELETE writes it."""
 
 _READ_ONLY = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})
-_MAX_GENERATION = 10**MAX_GENERATION_DIGITS - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def _parse_revisions(value: dict[str, JsonValue]) -> tuple[Rev, ...]:
         raise DocValidation("_revisions.start isn't an integer.")
     if not isinstance(ids, list):
         raise DocValidation("_revisions.ids isn't a array.")
-    if start > _MAX_GENERATION:
+    if start > MAX_GENERATION:
         raise DocValidation("_revisions.start is too large.")
     rev_ids = [_parse_rev_id(text) for text in ids]
     return tuple(map(Rev, range(start, 0, -1), rev_ids))

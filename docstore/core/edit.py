@@ -48,10 +48,10 @@ from typing import NamedTuple
 from docstore.core.attachment import Attachment, EditAttachment, Stub, resolve, term_of
 from docstore.core.conditions import Condition, rev_etag
 from docstore.core.receiving import lengthens, receive
-from docstore.core.rev import Rev
+from docstore.core.rev import MAX_GENERATION, Rev
 from docstore.core.revision_hash import NIL, new_revision
 from docstore.core.revtree import EMPTY, Arrival, RevTree
-from docstore.errors import Conflict, DocstoreError, DocumentDeleted, MissingStub, NotFound
+from docstore.errors import Conflict, DocstoreError, DocumentDeleted, LastGeneration, MissingStub, NotFound
 
 DESIGN_PREFIX = "_design/"
 
@@ -198,6 +198,8 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
         parent = head.winner
     elif parent is None or is_stale(head, parent, edit.path):
         return Rejected(Conflict())
+    if parent.generation >= MAX_GENERATION:
+        return Rejected(LastGeneration())
     rev = new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
     tells_more = _tells_more(parent, edit.path)
     if head.linear and not tells_more:

@@ -26,10 +26,10 @@ from typing import Final, NamedTuple
 
 from docstore.core.edit import Edit, Rejected, Rewrite
 from docstore.core.receiving import receive
-from docstore.core.rev import Rev
+from docstore.core.rev import MAX_GENERATION, Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM, new_revision
 from docstore.core.revtree import Arrival, RevTree
-from docstore.errors import Conflict, DocstoreError, DocumentDeleted, ResolveStaleLeaves
+from docstore.errors import Conflict, DocstoreError, DocumentDeleted, LastGeneration, ResolveStaleLeaves
 
 SUPPLIED_TOLD: Final = 1_000
 """How many of the leaves that were supplied an error repeats."""
@@ -101,6 +101,8 @@ def decide_resolution(tree: RevTree, resolution: Resolution, seq: int, revs_limi
     left = live[0] if edit is not None else resolution.keep
     if left not in live or (edit is not None and edit.parent != left):
         return Rejected(stale_leaves(live, resolution.seen))
+    if any(leaf.generation >= MAX_GENERATION for leaf in live if edit is not None or leaf != left):
+        return Rejected(LastGeneration())
     arrivals: list[Arrival] = []
     rev, deleted = left, False
     if edit is not None:

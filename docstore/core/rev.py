@@ -13,6 +13,8 @@ from docstore.errors import InvalidRev
 HASH_BYTES = 16
 HASH_DIGITS = 32
 MAX_GENERATION_DIGITS = 18
+MAX_GENERATION = 10**MAX_GENERATION_DIGITS - 1
+"""The highest generation that can be named; a revision of it has no children."""
 
 
 class Rev(NamedTuple):

@@ -4,9 +4,9 @@ import pytest
 
 from docstore.core.attachment import Attachment, Linked
 from docstore.core.edit import Create, Extend, Head, Rejected, Rewrite, Unchanged, decide, refuse_delete
-from docstore.core.rev import Rev, parse_rev
+from docstore.core.rev import MAX_GENERATION, Rev, parse_rev
 from docstore.core.revtree import RevTree
-from docstore.errors import Conflict, DocstoreError, DocumentDeleted, NotFound
+from docstore.errors import Conflict, DocstoreError, DocumentDeleted, LastGeneration, NotFound
 from tests.core.trees import Record, edit_of, path, replicated, texts, tree
 
 N1 = "1-731bef401491606a3b246ed178e697c1"  # {"n": 1}, new
@@ -409,3 +409,23 @@ class TestSingleDelete:
         record.edit({"n": 1})
         assert refuse_delete(record.head) is None
         assert is_conflict(record.edit({}, deleted=True))
+
+
+class TestTheHighestGeneration:
+    """No edit makes a revision that ``parse_rev`` would refuse."""
+
+    @pytest.mark.parametrize("deleted", [False, True])
+    @pytest.mark.parametrize("others", [(), ("2-b 1-a",)])
+    def test_it_has_no_children(self, deleted: bool, others: tuple[str, ...]) -> None:
+        for generation in (MAX_GENERATION - 1, MAX_GENERATION):
+            record = Record()
+            for other in others:
+                record.replicate(other)
+            rev = parse_rev(f"{generation}-a")
+            record.replicate(str(rev), deleted=deleted)
+            result = record.edit({"n": 1}, None if deleted and not others else rev)
+            if isinstance(result, Rev):
+                assert parse_rev(str(result)) == result
+            elif not isinstance(result, Conflict):
+                assert generation == MAX_GENERATION
+                assert isinstance(result, LastGeneration)
