@@ -18,7 +18,7 @@ from docstore.core.document import validate_doc_id
 from docstore.database.blob_reader import OpenedAttachment
 from docstore.database.database import EditResult
 from docstore.database.reply_forms import WrittenForm
-from docstore.errors import AttachmentTooLarge, BadRequest, DigestMismatch, UnsupportedMediaType
+from docstore.errors import AttachmentTooLarge, DigestMismatch, UnsupportedMediaType
 from docstore.httpd.accept import accepts_gzip
 from docstore.httpd.bodies import declared_length
 from docstore.httpd.conditions import chosen_parent
@@ -33,7 +33,6 @@ from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 
 UNKNOWN_ENCODING = "Only gzip and identity content-encodings are supported"
-NOT_UTF8 = "Content-Type is not UTF-8 encoded"
 SANDBOX = ("Content-Security-Policy", "sandbox")
 """A page that somebody attached runs no scripts in this server's origin."""
 
@@ -113,14 +112,8 @@ async def delete_attachment(request: Request) -> Reply:
 
 
 def content_type_of(request: Request) -> str:
-    """The type that an attachment is stored with. Raises BadRequest for bytes that are no text."""
-    content_type = request.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
-    if not content_type.isascii():
-        try:
-            content_type.encode()
-        except UnicodeEncodeError:
-            raise BadRequest(NOT_UTF8) from None
-    return content_type
+    """The type that an attachment is stored with."""
+    return request.headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
 
 
 def content_encoding(request: Request) -> Encoding:

@@ -9,7 +9,6 @@ when a session has run out.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -25,6 +24,8 @@ WRONG_LOGIN = "Name or password is incorrect."
 MALFORMED_COOKIE = "Malformed AuthSession cookie. Please clear your cookies."
 BAD_BASE64 = "Authorization header has invalid base64 value"
 ADMIN_ROLES = ("_admin",)
+ATTRIBUTES = "Path=/; HttpOnly; SameSite=Lax"
+"""A page of another site can link here, but its forms and scripts do not come with the cookie."""
 RENEW_BELOW = 0.9
 """A cookie with less than this share of its lifetime left is renewed with the next reply (``couch_httpd_auth``)."""
 
@@ -98,14 +99,14 @@ class Authenticator:
         signed = f"{name}:{now:X}".encode()
         value = base64.urlsafe_b64encode(signed + b":" + self._sign(signed)).rstrip(b"=").decode()
         expires = formatdate(now + self._lifetime, usegmt=True)
-        return f"{COOKIE}={value}; Version=1; Expires={expires}; Max-Age={self._lifetime}; Path=/; HttpOnly"
+        return f"{COOKIE}={value}; Version=1; Expires={expires}; Max-Age={self._lifetime}; {ATTRIBUTES}"
 
     def _read_basic(self, header: str, admin: Admin) -> Authenticated:
-        if hmac.compare_digest(header.encode(), self._basic):
+        if hmac.compare_digest(_digest(header), self._basic):
             return Authenticated(UserContext(admin.name, ADMIN_ROLES, "default"))
         try:
             name, colon, password = base64.b64decode(header[6:].strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text in it
             raise BadRequest(BAD_BASE64) from None
         if not colon:
             return _NOBODY
@@ -135,15 +136,18 @@ class Authenticator:
 _OPEN = Authenticated(EVERYONE_IS_ADMIN)
 _NOBODY = Authenticated(NOBODY)
 
-ENDED_SESSION = f"{COOKIE}=; Version=1; Path=/; HttpOnly"
+ENDED_SESSION = f"{COOKIE}=; Version=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; {ATTRIBUTES}"
 """The Set-Cookie value that takes a session away."""
 
 
 def _basic_header(admin: Admin | None) -> bytes:
-    """The Authorization header that the administrator's clients send, so that theirs need not be decoded."""
+    """The digest of the Authorization header that the administrator's clients send, so that theirs is not decoded.
+
+    A digest, because a comparison of texts of different lengths ends at once, and so tells the length.
+    """
     if admin is None:
         return b""
-    return b"Basic " + base64.b64encode(f"{admin.name}:{admin.password}".encode())
+    return _digest("Basic " + base64.b64encode(f"{admin.name}:{admin.password}".encode()).decode())
 
 
 def _matches(admin: Admin, name: str, password: str) -> bool:

@@ -1,6 +1,6 @@
 """Request bodies: read with a limit, inflated with a limit, parsed off the event loop when they are large; or streamed.
 
-Owns ``max_request_body``, Content-Encoding and ``Expect: 100-continue``. It must not know what a body means.
+Owns ``max_request_body``, Content-Encoding, Transfer-Encoding and ``Expect``. It must not know what a body means.
 Follows ``chttpd:body`` and ``chttpd:maybe_decompress``.
 """
 
@@ -10,15 +10,43 @@ from collections.abc import AsyncGenerator
 
 from aiohttp import hdrs
 from aiohttp.http import HttpVersion11
-from aiohttp.web import BaseRequest, RequestPayloadError
+from aiohttp.web import BaseRequest, RequestKey, RequestPayloadError
 
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
-from docstore.errors import BadRequest, TooLarge, UnsupportedMediaType
+from docstore.errors import BadRequest, ExpectationFailed, NotImplementedHere, TooLarge, UnsupportedMediaType
 from docstore.settings import Limits
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
+CONTINUE = "100-continue"
+CHUNKED = "chunked"
+CONTINUED = RequestKey("continued", bool)
+"""The request's own mark that its client was told to send the body."""
+OTHER_CODINGS = "Of the transfer codings only chunked is supported."
 NOT_GZIP = "Request body is not properly gzipped."
+
+
+def check_body_headers(raw: BaseRequest) -> None:
+    """Refuse what cannot be met. Raises ExpectationFailed, NotImplementedHere; of HTTP/1.0 no expectation counts.
+
+    The parser undoes ``chunked`` alone, and lets other codings before it pass: what they have made of a body must not
+    be taken for it.
+    """
+    headers = raw.headers
+    if hdrs.EXPECT in headers and raw.version >= HttpVersion11:
+        asked = ",".join(headers.getall(hdrs.EXPECT)).strip().lower()
+        if asked not in ("", CONTINUE):
+            raise ExpectationFailed
+    if raw.body_exists and headers.get(hdrs.TRANSFER_ENCODING, CHUNKED).strip().lower() != CHUNKED:
+        raise NotImplementedHere(OTHER_CODINGS)
+
+
+def leaves_body_unread(raw: BaseRequest) -> bool:
+    """Whether a client waits for leave to send its body, and was answered without.
+
+    Whether the body comes nevertheless is not known, so what follows cannot be told from it: the connection must end.
+    """
+    return not raw.content.is_eof() and raw.headers.get(hdrs.EXPECT, "").lower() == CONTINUE and CONTINUED not in raw
 
 
 async def read_body(raw: BaseRequest, limits: Limits) -> bytes:
@@ -139,6 +167,7 @@ def _broken(error: RequestPayloadError) -> BadRequest:
 
 async def _continue(raw: BaseRequest) -> None:
     """Tell a client that waits for leave to send its body to go on (RFC 9110, 10.1.1)."""
-    if raw.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and raw.version == HttpVersion11:
+    if raw.headers.get(hdrs.EXPECT, "").lower() == CONTINUE and raw.version == HttpVersion11 and CONTINUED not in raw:
+        raw[CONTINUED] = True
         await raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         raw.writer.output_size = 0  # the reply proper is still to come

@@ -11,6 +11,7 @@ from docstore.core.conditions import content_etag
 from docstore.database.changes import ChangesQuery, ChangesSlice, follow_changes, read_changes
 from docstore.database.database import Database
 from docstore.database.document_text import stream_text
+from docstore.httpd.bodies import declared_length
 from docstore.httpd.changes_filters import READ_FROM_BODY, Body, changes_filter
 from docstore.httpd.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming
 from docstore.httpd.changes_params import ChangesParams, Feed, changes_params, feed_of
@@ -38,7 +39,9 @@ async def post_changes(request: Request) -> Reply | StreamReply:
     database = request.database()
     params = changes_params(request)
     request.require_json_type()
-    body = await request.json_object() if params.filter in READ_FROM_BODY or await request.body() else {}
+    # a Content-Length of 0 says that there is no body; one that is not announced, or empty in chunks, is no JSON
+    told_empty = declared_length(request.raw) == 0 and params.filter not in READ_FROM_BODY
+    body = {} if told_empty else await request.json_object()
     return await _changes(request, database, params, body)
 
 

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from docstore.httpd.bodies import OTHER_CODINGS
 from docstore.httpd.errors import plain_error_reply
 from docstore.httpd.preferences import wants_problems
 from docstore.httpd.problems import plain_problem_reply
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOO_MANY_HEADERS = "Too many headers"
+OTHER_CODING = (
+    "Request has invalid `Transfer-Encoding`",
+    "Invalid `Transfer-Encoding`",
+    "Duplicate 'Transfer-Encoding'",
+)
+"""How the parser begins its complaints of transfer codings that are not ``chunked`` alone."""
 
 
 class Connection(RequestHandler):
@@ -98,6 +105,8 @@ class Connection(RequestHandler):
             status, error, reason = 431, "too_large", "the request has too many headers"
         elif isinstance(exc, BadHttpMethod):
             status, error, reason = 501, "not_implemented", "the request method is not known"
+        elif message.startswith(OTHER_CODING):
+            status, error, reason = 501, "not_implemented", OTHER_CODINGS
         elif status == 400:
             error, reason = "bad_request", "the request is not valid HTTP"
         else:

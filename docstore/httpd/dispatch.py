@@ -16,8 +16,10 @@ from aiohttp.web import BaseRequest
 
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.auth import Authenticator
+from docstore.httpd.bodies import check_body_headers, leaves_body_unread
 from docstore.httpd.connection import Connection
-from docstore.httpd.guard import Guard
+from docstore.httpd.guard import SAFE_METHODS, Guard
+from docstore.httpd.header_text import check_header_text
 from docstore.httpd.idempotency import HEADER, answer_once
 from docstore.httpd.leniency import LENIENT_HEADERS
 from docstore.httpd.paths import check_escapes, path_of_absolute, split_path
@@ -79,7 +81,7 @@ class Service:
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         reply.body_time = request.body_time
-        if self.closing:
+        if self.closing or leaves_body_unread(raw):
             reply.keep_alive = False
         self.node.counters.count_request(request.method, reply.status)
         if access_logger.isEnabledFor(logging.DEBUG):
@@ -114,12 +116,18 @@ class Service:
         if self._guard is not None:
             self._guard.check(request.method, headers)
         target = raw.raw_path
+        if "#" in target:
+            target = target.partition("#")[0]
         if "%" in target:
             check_escapes(target)
         path, _, request.query_string = target.partition("?")
         if path[:1] != "/":
             path = path_of_absolute(path)
         segments = request.segments = split_path(path)
+        if hdrs.EXPECT in headers or raw.body_exists:
+            check_body_headers(raw)
+        if request.method not in SAFE_METHODS:
+            check_header_text(headers)
         authenticated = self.authenticator.authenticate(headers)
         request.user = authenticated.user
         route = self.router.find(segments)

@@ -23,7 +23,7 @@ async def read_document(request: Request, doc_id: str | None, new_id: str = "") 
 
     Raises what ``decode`` and ``parse_document`` raise.
     """
-    return await document_from(await request.body(), doc_id, request.node.settings.limits, new_id)
+    return await document_from(await request.json_text(), doc_id, request.node.settings.limits, new_id)
 
 
 async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:

@@ -24,6 +24,7 @@ from docstore.httpd.turns import Turns
 
 REVS_DIFFER = "Document rev from request body and query string have different values"
 NOT_IN_BULK = ("open_revs", "new_edits", "w", "rev", "atts_since")
+READING = ("GET", "HEAD")
 META = ("revs_info", "conflicts", "deleted_conflicts")
 FLAGS = frozenset((*META, "revs", "local_seq", "latest", "deleted", "attachments", "att_encoding_info"))
 
@@ -48,7 +49,10 @@ PLAIN_QUERY = DocumentQuery()
 
 
 def document_query(request: Request) -> DocumentQuery:
-    """The query string of a request about a document. Raises InvalidRev, InvalidJson, BadRequest."""
+    """The query string of a request about a document. Raises InvalidRev, InvalidJson, BadRequest.
+
+    Of a repeated parameter the last value counts, but of ``batch``, and of ``rev`` in a write, the first.
+    """
     if not request.query_string:
         return PLAIN_QUERY
     flags: set[str] = set()
@@ -56,22 +60,21 @@ def document_query(request: Request) -> DocumentQuery:
     atts_since: tuple[Rev, ...] | None = None
     open_revs: Literal["all"] | tuple[Rev, ...] | None = None
     new_edits = True
-    batch = False
     for name, value in request.query_list:
         if value == "true" and name in FLAGS:
             flags.add(name)
         elif value == "true" and name == "meta":
             flags.update(META)
         elif name == "rev":
-            rev = parse_rev(value)
+            if rev is None or request.method in READING:
+                rev = parse_rev(value)
         elif name == "open_revs":
             open_revs = "all" if value == "all" else parse_revs(parse_json(value)) or None
         elif name == "atts_since":
             atts_since = parse_revs(parse_json(value))
         elif name == "new_edits" and value in ("true", "false"):
             new_edits = value == "true"
-        elif name == "batch":
-            batch = value == "ok"
+    batch = "batch" in request.query_string and request.query.get("batch") == "ok"
     return DocumentQuery(_options(rev, atts_since, flags), open_revs, new_edits, batch)
 
 

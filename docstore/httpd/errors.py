@@ -23,6 +23,7 @@ STATUS: dict[type[DocstoreError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.RangeNotSatisfiable: 416,
+    errors.ExpectationFailed: 417,
     errors.IdempotencyKeyReused: 422,
     errors.ChecksumMismatch: 460,
     errors.NotImplementedHere: 501,

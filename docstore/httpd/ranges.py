@@ -1,8 +1,8 @@
 """The Range header: which bytes of an attachment a client wants.
 
-Owns its reading. Follows ``mochiweb_http:parse_range_request`` and ``chttpd_db:parse_ranges`` of CouchDB to the letter,
-oddities included: a header that cannot be read, one that asks for everything (``bytes=0-``) and one with ten ranges or
-more get the whole; and of 30 bytes the last 100 (``bytes=-100``) are the last 29.
+Owns its reading. Follows ``mochiweb_http:parse_range_request`` and ``chttpd_db:parse_ranges`` of CouchDB, oddities
+included: a header that cannot be read, one that asks for everything (``bytes=0-``) and one with ten ranges or more get
+the whole. But of 30 bytes the last 100 (``bytes=-100``) are all 30 (RFC 9110, 14.1.2), where CouchDB gives 29.
 """
 
 import re
@@ -72,11 +72,9 @@ def _integer(text: str) -> int:
 def _range(first: int | None, last: int | None, size: int) -> ByteRange:
     if first is not None and last is not None and last < first:
         raise RangeNotSatisfiable
-    if last is not None and last >= size:
-        last = size - 1
     if first is None and last is not None:  # the last so many bytes
-        first, last = size - last, size - 1
-    elif last is None:
+        first, last = max(0, size - last), size - 1
+    elif last is None or last >= size:
         last = size - 1
     if first is None or last < first:
         raise RangeNotSatisfiable

@@ -38,7 +38,7 @@ async def no_queries(request: Request) -> Reply:
 async def design_path(request: Request) -> Reply:
     """GET of ``_design%2Fname``: to ``_design/name``, so that what hangs on the path (attachments) has one URL."""
     request.database()
-    target = request.raw.raw_path
+    target = request.raw.raw_path.partition("#")[0]
     if target[:1] != "/":
         target = path_of_absolute(target)
     place = target.lower().index("_design%2f")

@@ -141,6 +141,17 @@ class Head:
         return b"%b%b\r\nX-CouchDB-Body-Time: %d\r\n%b\r\n" % (lines, request_id, self.body_time, more)
 
 
+def end_early(raw: BaseRequest) -> None:
+    """A last reply is written, and the request's body is not read: the client is told that nothing more comes.
+
+    What it still sends is swallowed for a while: closing at once could take the reply away from a client that is
+    sending.
+    """
+    transport = raw.transport
+    if transport is not None and not raw.content.is_eof() and transport.can_write_eof():
+        transport.write_eof()
+
+
 class Reply(Head):
     """A reply whose whole body is at hand."""
 
@@ -173,6 +184,8 @@ class Reply(Head):
         else:
             await raw.writer.write(head)
             await raw.writer.write(body)
+        if not self.keep_alive:
+            end_early(raw)
 
     async def write_eof(self) -> None:
         """Nothing is left to write: ``prepare`` has sent the body."""

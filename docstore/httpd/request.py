@@ -97,9 +97,9 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """Decoded query parameters; of a repeated one the last value."""
+        """Decoded query parameters; of a repeated one the first value, as ``chttpd:qs_value``."""
         if self._query is None:
-            self._query = dict(self.query_list) if self.query_string else {}
+            self._query = dict(reversed(self.query_list)) if self.query_string else {}
         return self._query
 
     @property
@@ -136,8 +136,11 @@ class Request:
         return database.acting_for(Actor(self.user.name, self.user.is_admin))
 
     def require_json_type(self) -> None:
-        """Raises UnsupportedMediaType unless the Content-Type is ``application/json``."""
-        if self.content_type != JSON:
+        """Raises UnsupportedMediaType unless the Content-Type is ``application/json``, letter for letter.
+
+        As ``chttpd:validate_ctype``: neither capitals nor a blank before the parameters are taken.
+        """
+        if self.raw.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0] != JSON:
             raise UnsupportedMediaType
 
     async def body(self) -> bytes:
@@ -164,15 +167,21 @@ class Request:
         if digest is not None:
             digest.whole = True
 
+    async def json_text(self) -> bytes:
+        """The body where it is JSON. Raises BadRequest if the request announces none, and what ``body`` raises."""
+        if hdrs.CONTENT_LENGTH not in self.raw.headers and not self.raw.body_exists:
+            raise BadRequest("Missing request body")
+        return await self.body()
+
     async def json(self, *, require_json_type: bool = False) -> JsonValue:
         """The body as JSON.
 
-        Raises InvalidJson (for an empty body too), BadRequest for its depth, what ``body`` raises and, if
+        Raises InvalidJson (for an empty body too), BadRequest for its depth, what ``json_text`` raises and, if
         ``require_json_type``, UnsupportedMediaType unless the Content-Type is ``application/json``.
         """
         if require_json_type:
             self.require_json_type()
-        return await bodies.parse_json(await self.body(), self.node.settings.limits)
+        return await bodies.parse_json(await self.json_text(), self.node.settings.limits)
 
     async def json_object(self, *, require_json_type: bool = False) -> dict[str, JsonValue]:
         """As ``json``; raises BadRequest for anything but an object."""

@@ -3,8 +3,10 @@
 Owns the login form and the shape of the session object. Follows ``couch_httpd_auth:handle_session_req``.
 """
 
+import re
+
 from docstore.core.json_text import JsonValue
-from docstore.errors import BadRequest, Unauthorized
+from docstore.errors import BadRequest, Unauthorized, UnsupportedMediaType
 from docstore.httpd.auth import ENDED_SESSION
 from docstore.httpd.paths import decode_query
 from docstore.httpd.refusing import refused
@@ -14,6 +16,8 @@ from docstore.httpd.request import Request
 HANDLERS: list[JsonValue] = ["cookie", "default"]
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+_LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
+"""A path of this server: what begins with two slashes, or what a browser takes for one, names another."""
 
 
 async def show(request: Request) -> Reply:
@@ -51,22 +55,26 @@ async def logout(request: Request) -> Reply:
 
 
 def _with_cookie(request: Request, reply: Reply, redirect: str, cookie: str) -> Reply:
-    """The reply with a cookie; a redirect, if the parameter of that name says where to."""
+    """The reply with a cookie; a redirect, if the parameter of that name says where to.
+
+    Raises BadRequest unless that is a path of this server, as ``couch_httpd:absolute_uri``, which lets line ends pass.
+    """
     headers: tuple[Header, ...] = (("Set-Cookie", cookie),)
     path = request.query.get(redirect)
     status = reply.status if path is None else 302
     if path is not None:
-        # always a path below this server: "@elsewhere" appended to a host would lead somewhere else
-        headers += (("Location", f"{request.base_url}/{path.lstrip('/')}"),)
+        if not _LOCAL_PATH.fullmatch(path):
+            raise BadRequest("path must begin with a /.")
+        headers += (("Location", request.base_url + path),)
     return Reply(status, reply.body, content_type=reply.content_type, headers=(*headers, *reply.headers))
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The members of the login form; one of another content type is empty, as in CouchDB."""
-    content_type = request.content_type
+    """The members of the login form, of repeated ones the first. Raises UnsupportedMediaType for any other type."""
+    content_type = request.headers.get("Content-Type", "").partition(";")[0].strip()
     if content_type == FORM:
-        return dict(decode_query((await request.body()).decode("utf-8", "surrogateescape")))
+        return dict(reversed(decode_query((await request.body()).decode("utf-8", "surrogateescape"))))
     if content_type != JSON:
-        return {}
+        raise UnsupportedMediaType(f"Content-Type must be '{FORM}' or '{JSON}'")
     members = await request.json_object()
     return {name: value for name, value in members.items() if isinstance(value, str)}

@@ -82,7 +82,7 @@ def test_a_name_without_a_password_is_nobody(authenticator):
 
 def test_a_cookie(authenticator):
     made = authenticator.session_cookie("admin")
-    assert made.endswith("Max-Age=600; Path=/; HttpOnly")
+    assert made.endswith("Max-Age=600; Path=/; HttpOnly; SameSite=Lax")
     assert "; Version=1; Expires=Tue, 14 Nov 2023 22:23:20 GMT; " in made
     assert authenticator.authenticate(cookie(made)).user == UserContext("admin", ADMIN_ROLES, "cookie")
 

@@ -111,10 +111,85 @@ async def test_a_client_that_waits_for_leave_to_send_gets_it():
         assert (await wire.ask(b"abc")).body == b"abc"
 
 
-async def test_a_client_that_waits_for_leave_may_not_get_it():
+UNREAD = b"PUT /%b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(("path", "length", "status"), [(b"_echo", 1001, 413), (b"nodb/a", 9, 404)])
+async def test_a_client_that_does_not_get_leave_is_left(path, length, status):
+    """Whether it sends its body now is not known, so the next request could be taken for it."""
     async with small_server() as server, server.wire() as wire:
-        head = b"PUT /_echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n"
-        assert error_of(await wire.ask(head)) == TOO_LARGE
+        answer = await wire.ask(UNREAD % (path, length))
+        assert (answer.status, answer.headers["Connection"]) == (status, "close")
+        wire.writer.write(b"PUT /_echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\na")
+        assert await wire.at_end()
+        assert server.node.counters.answered == [("PUT", status)]
+
+
+async def test_a_body_that_comes_without_leave_is_skipped():
+    async with small_server() as server, server.wire() as wire:
+        answer = await wire.ask(UNREAD % (b"nodb/a", 3) + b"abc")
+        assert answer.status == 404
+        assert "Connection" not in answer.headers
+        assert (await wire.get("/_echo", method="PUT", body=b"x")).body == b"x"
+
+
+async def test_leave_is_given_once():
+    async def twice(request):
+        pieces = [piece async for piece in request.stream()]
+        return Reply(200, b"".join([*pieces, *[piece async for piece in request.stream()]]))
+
+    async with serving(router(twice=twice)) as server, server.wire() as wire:
+        assert (await wire.ask(UNREAD % (b"_twice", 3))).status == 100
+        assert (await wire.ask(b"abc")).body == b"abc"
+
+
+@pytest.mark.parametrize("asked", ["200-ok", "100-continue, x", "100-continue\r\nExpect: x"])
+async def test_another_expectation_is_refused(asked):
+    async with small_server() as server:
+        for method, body in (("PUT", b"abc"), ("GET", None)):
+            answer = await server.get("/_echo", f"Expect: {asked}", method=method, body=body)
+            assert error_of(answer)[:2] == (417, "expectation_failed")
+        async with server.wire() as wire:
+            answer = await wire.ask(b"PUT /_echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: x\r\n\r\n")
+            assert answer.status == 417
+
+
+@pytest.mark.parametrize("asked", ["Expect:", "Expect: 100-Continue"])
+async def test_an_expectation_that_can_be_met(asked):
+    async with small_server() as server, server.wire() as wire:
+        await wire.get("/", asked)
+        assert (await wire.get("/", asked)).status == 200
+
+
+CODED = b"PUT /_echo HTTP/1.%d\r\nHost: localhost\r\nTransfer-Encoding: %b\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("coding", [b"chunked", b"Chunked", b" chunked "])
+async def test_chunked_in_any_spelling(coding, version):
+    async with small_server() as server, server.wire() as wire:
+        assert (await wire.ask(CODED % (version, coding))).body == b"abc"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        b"gzip, chunked",
+        b"chunked, gzip",
+        b"chunked, chunked",
+        b"gzip",
+        b"identity",
+        b"xchunked",
+        b"gzip\r\nTransfer-Encoding: chunked",
+        b"chunked\r\nTransfer-Encoding: chunked",
+    ],
+)
+async def test_other_transfer_codings_are_not_undone(coding, version):
+    async with small_server() as server, server.wire() as wire:
+        answer = await wire.ask(CODED % (version, coding))
+        assert error_of(answer) == (501, "not_implemented", "Of the transfer codings only chunked is supported.")
+        assert ("PUT", 200) not in server.node.counters.answered
 
 
 async def test_json():

@@ -7,6 +7,7 @@ import pytest
 from yarl import URL
 
 from tests.httpd.asking import JSON
+from tests.httpd.attaching import wire
 
 
 def ids(answer):
@@ -371,3 +372,31 @@ async def test_more_than_a_chunk(db):
     await db.post("_bulk_docs", {"docs": docs})
     assert ids(await db.get("_changes")) == [doc["_id"] for doc in docs]
     assert len(lines(await db.get("_changes?feed=continuous&timeout=1"))) == 2_001
+
+
+async def test_the_body_of_a_post_is_json_unless_it_is_announced_to_be_empty(server, db):
+    head = b"POST /db/_changes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    for rest, status in (
+        (b"Content-Length: 0\r\n\r\n", 200),
+        (b"Content-Length: 2\r\n\r\n{}", 200),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 200),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"\r\n", 400),
+    ):
+        async with wire(server) as raw:
+            assert (await raw.ask(head + rest)).status == status
+
+
+@pytest.mark.parametrize("path", ["", "_all_docs", "_bulk_docs", "_revs_diff", "_changes", "_purge", "_compact"])
+@pytest.mark.parametrize("content_type", ["Application/JSON", "application/json ; charset=utf-8", "application/jsonx"])
+async def test_the_type_of_json_is_taken_letter_for_letter(db, path, content_type):
+    answer = await db.post(path, {}, Content_Type=content_type)
+    assert answer.error == (415, "bad_content_type", "Content-Type must be application/json")
+    assert (await db.post(path, {}, Content_Type="application/json;charset=utf-8")).status != 415
+
+
+async def test_a_body_that_is_not_announced(server, db):
+    for line in (b"PUT /db/doc", b"POST /db", b"POST /db/_all_docs", b"POST /db/_bulk_docs", b"PUT /db/_security"):
+        async with wire(server) as raw:
+            answer = await raw.ask(line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n")
+            assert (answer.status, json.loads(answer.body)["reason"]) == (400, "Missing request body")

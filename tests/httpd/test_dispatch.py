@@ -169,3 +169,23 @@ async def test_background_work_is_cancelled_at_the_end_and_told_when_it_fails(ca
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
         "background work failed"
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"),
+    [
+        ("/_x/#", ([], {})),
+        ("/_x#/db/doc?a=1", ([], {})),
+        ("/_x?a=1#&b=2", ([], {"a": "1"})),
+        ("/_x?a=%23#", ([], {"a": "#"})),
+        ("http://localhost/_x?a=1#b", ([], {"a": "1"})),
+        ("/#/_x", None),
+    ],
+)
+async def test_a_number_sign_ends_the_target(target, seen):
+    async def show(request):
+        return json_reply([request.segments[1:], request.query])
+
+    async with serving(router(x=show)) as server:
+        answer = await server.get(target)
+        assert json.loads(answer.body) == ({} if seen is None else list(seen))
