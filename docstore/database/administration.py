@@ -13,6 +13,7 @@ from docstore.database.commands import (
     CompactDatabase,
     CreateDatabase,
     DeleteDatabase,
+    MakeDurable,
     SetPurgedInfosLimit,
     SetRevsLimit,
     SetSecurity,
@@ -54,6 +55,11 @@ def delete(txn: GroupTransaction, command: DeleteDatabase) -> int:
     txn.delete(txn.tables.states, keys.prefix(number))
     txn.changed[number] = GONE
     return number
+
+
+def make_durable(txn: GroupTransaction, _command: MakeDurable) -> None:
+    """Ask for a sync behind the commit."""
+    txn.wants_sync = True
 
 
 def sweep(txn: GroupTransaction, command: SweepDatabase) -> bool:

@@ -109,6 +109,11 @@ class CompactDatabase:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeDurable:
+    """Let everything up to here survive a power cut, whatever the durability. It changes no row. Result: None."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetSecurity:
     """Replace the security object by this JSON text. Result: None; PreconditionFailed."""
 

@@ -27,6 +27,7 @@ from docstore.database.bulk_reading import RevsRequest
 from docstore.database.commands import (
     DeleteLocal,
     EditDocuments,
+    MakeDurable,
     Purge,
     PurgeRequest,
     SetPurgedInfosLimit,
@@ -43,6 +44,7 @@ from docstore.database.revisions import RevsDiff
 from docstore.database.sequences import instance_start_time, opaque_part, parse_since
 from docstore.database.write_hooks import Actor, WriteHook, settle
 from docstore.errors import Conflict, DocstoreError, NotFound
+from docstore.settings import Durability
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_record
 from docstore.storage.environment import Environment
@@ -371,6 +373,12 @@ class Database:
         named = tuple(PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items())
         removed = cast("list[list[Rev]]", await self._writer.submit(Purge(self.number, named))) if named else []
         return dict(zip(requests, removed, strict=True))
+
+    async def make_durable(self) -> str:
+        """Let all that was acknowledged survive a power cut, whatever the durability; the ``instance_start_time``."""
+        if self.environment.settings.durability is not Durability.FSYNC:
+            await self._writer.submit(MakeDurable())
+        return self.info().instance_start_time
 
     async def compact(self) -> None:
         """Drop superseded bodies, in small steps between other writes; returns at once if this is under way."""

@@ -67,6 +67,7 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     commands.DeleteDatabase: administration.delete,
     commands.SweepDatabase: administration.sweep,
     commands.CompactDatabase: administration.compact,
+    commands.MakeDurable: administration.make_durable,
     commands.SetSecurity: administration.set_security,
     commands.SetRevsLimit: administration.set_revs_limit,
     commands.SetPurgedInfosLimit: administration.set_purged_infos_limit,

@@ -1,7 +1,8 @@
 """Upkeep of a database: compaction, and two endpoints that have nothing to do here.
 
-Owns their replies. Every acknowledged write is on disk already, so ``_ensure_full_commit`` only answers; there are no
-index files to clean up after. Follows ``chttpd_db:handle_compact_req`` and its neighbours.
+Owns their replies. Under the durability ``fsync`` every acknowledged write is on disk already, so that
+``_ensure_full_commit`` only answers; there are no index files to clean up after. Follows
+``chttpd_db:handle_compact_req`` and its neighbours.
 """
 
 from docstore.core.json_text import JsonValue
@@ -34,7 +35,7 @@ async def view_cleanup(request: Request) -> Reply:
 
 
 async def ensure_full_commit(request: Request) -> Reply:
-    """POST /{db}/_ensure_full_commit"""
+    """POST /{db}/_ensure_full_commit: answered when no power cut can take what was acknowledged before."""
     database = request.database()
     request.require_json_type()
-    return json_reply({"ok": True, "instance_start_time": database.info().instance_start_time}, 201)
+    return json_reply({"ok": True, "instance_start_time": await database.make_durable()}, 201)

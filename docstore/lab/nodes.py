@@ -2,13 +2,15 @@
 
 Owns their life: start, kill, restart, stop. It must not know links or time.
 
-A kill leaves what a killed process leaves: the store as of its last commit. A process cannot be killed in part, so
+A kill leaves what a killed process leaves: the store as of its last commit; or an earlier state, where it stands for a
+power cut or for a disk that is replaced by a copy. A process cannot be killed in part, so
 the data file is copied as it is at that moment (LMDB copies a consistent state beside a running writer), the node that
 goes on behind it is stopped out of sight, and the restart opens the copy, which was never closed. Whoever kills must
 first cut the node's connections: what the old node still does must reach nobody.
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -32,11 +34,14 @@ class LabNode:
     ``lives``  how often it was started
     """
 
-    def __init__(self, name: str, folder: Path, *, serves: bool = True) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, serves: bool = True, durability: Durability = STORAGE.durability
+    ) -> None:
         self.name = name
         self.lives = 0
         self._folder = folder
         self._serves = serves
+        self._storage = replace(STORAGE, durability=durability)
         self._node: Node | None = None
         self._listener: Listener | None = None
 
@@ -79,7 +84,7 @@ class LabNode:
         if self.running:
             return
         self.lives += 1
-        node = Node(Settings(data=self._data, host=HOST, port=FREE_PORT, storage=STORAGE, shutdown_grace=0))
+        node = Node(Settings(data=self._data, host=HOST, port=FREE_PORT, storage=self._storage, shutdown_grace=0))
         await node.start()
         try:
             if not node.registry.exists(DATABASE):
@@ -91,14 +96,21 @@ class LabNode:
             raise
         self._node = node
 
-    async def kill(self) -> None:
-        """Be gone. The state that a restart finds is that of the moment of this call."""
+    def copy_store(self, path: Path) -> None:
+        """Write a copy of the running node's store, as it is now, for ``kill``."""
+        with path.open("wb") as copy:
+            self.node.env.copy_compactly(copy.fileno())
+
+    async def kill(self, copied: Path | None = None) -> None:
+        """Be gone. The state that a restart finds is that of the moment of this call, or that of a copy."""
         if self._node is None:
             return
         folder = self._data_of(self.lives + 1)
         folder.mkdir(parents=True)
-        with (folder / DATA_FILE).open("wb") as copy:
-            self._node.env.copy_compactly(copy.fileno())
+        if copied is None:
+            self.copy_store(folder / DATA_FILE)
+        else:
+            shutil.copyfile(copied, folder / DATA_FILE)
         await self.stop()
 
     async def stop(self) -> None:

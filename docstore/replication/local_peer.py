@@ -200,9 +200,9 @@ class LocalPeer:
         return str(result.rev)
 
     async def ensure_full_commit(self) -> str:
-        """The ``instance_start_time``; a write is on disk when it is answered."""
+        """Everything written is on disk, whatever the durability; the ``instance_start_time``."""
         with self._unless_gone():
-            return self._database().info().instance_start_time
+            return await self._database().make_durable()
 
     async def close(self) -> None:
         """Nothing is held."""

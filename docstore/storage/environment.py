@@ -184,6 +184,18 @@ class Environment:
         """Free the reader slots of processes that were killed, since they keep pages from being used again."""
         return self._lmdb.reader_check()
 
+    def committed(self, transaction: GroupTransaction) -> None:
+        """If this group wants it, let all that was committed survive a power cut. Raises what a disk can do.
+
+        On the writer's thread, so that no commit is half written meanwhile. Under ``none`` the promise is good until
+        LMDB uses pages again that this state freed: from then on a power cut may damage the file as ever.
+        """
+        if not transaction.wants_sync or self.settings.durability is Durability.FSYNC:
+            return
+        if self.settings.durability is Durability.NONE:
+            sync_folder(self.folder)  # the file may be new
+        self._lmdb.sync(True)
+
     def writes_failed(self) -> None:
         """Nothing will be written any more. Makes sure that reads go on.
 

@@ -118,15 +118,17 @@ def _ended(_key: bytes, _default: None, _table: "Table") -> bytes | None:
 class GroupTransaction:
     """The open write transaction of one group commit, as ``apply`` gets it; used on the writer's thread alone.
 
-    ``changed``  for ``apply`` to fill: database number -> its update sequence after this group; reaches ``on_commit``
+    ``changed``     for ``apply`` to fill: database number -> its update sequence after this group, for ``on_commit``
+    ``wants_sync``  for ``apply`` to set: the group is done when all that was ever committed survives a power cut
     """
 
-    __slots__ = ("changed", "raw_get", "raw_put", "tables", "transaction")
+    __slots__ = ("changed", "raw_get", "raw_put", "tables", "transaction", "wants_sync")
 
     def __init__(self, transaction: "lmdb.Transaction[bytes]", tables: Tables) -> None:
         self.transaction = transaction
         self.tables = tables
         self.changed: dict[int, int] = {}
+        self.wants_sync = False
         self.raw_get: RawGet = transaction.get
         self.raw_put = transaction.put
 

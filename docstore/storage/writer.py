@@ -17,8 +17,7 @@ command's DocstoreError. The steps of one group:
 When it goes wrong (nothing of the transaction is kept in any of these):
 
 * ``apply`` raises something unexpected: it is applied again command by command, so that only the culprit fails.
-* The map is full: it grows, and the whole group is applied again.
-* The disk is full: the group fails with StorageFull. The next one is tried.
+* The map is full: it grows, and the group is applied again. The disk is: StorageFull for all, and the next is tried.
 * A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
   until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
   on.
@@ -340,6 +339,7 @@ class Writer:
     def _end(self, transaction: GroupTransaction) -> None:
         try:
             self._commit(transaction.transaction)
+            self._environment.committed(transaction)
         except lmdb.MapFullError:
             raise
         except Exception as error:

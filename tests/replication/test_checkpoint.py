@@ -3,7 +3,7 @@
 import pytest
 
 from docstore.core.json_text import JsonValue
-from docstore.replication.checkpoint import LogDocument, Session, StartingPoint, compare_logs
+from docstore.replication.checkpoint import CheckpointFailed, LogDocument, Session, StartingPoint, compare_logs
 from docstore.replication.statistics import Statistics
 from tests.replication.memory_peer import MemoryPeer
 
@@ -25,12 +25,12 @@ def log(*sessions: int) -> dict[str, JsonValue]:
         ((3, 2, 1), (3, 2, 1), 3, (3, 2, 1)),
         ((3, 2, 1), (), 0, ()),
         ((), (3, 2, 1), 0, ()),
-        ((3, 2, 1), (2, 1), 2, (1,)),
-        ((2, 1), (3, 2, 1), 2, (1,)),
-        ((9, 2, 1), (8, 7, 2, 1), 2, (1,)),
-        ((9, 8, 7, 2, 1), (6, 2, 1), 2, (1,)),
+        ((3, 2, 1), (2, 1), 2, (2, 1)),
+        ((2, 1), (3, 2, 1), 2, (2, 1)),
+        ((9, 2, 1), (8, 7, 2, 1), 2, (2, 1)),
+        ((9, 8, 7, 2, 1), (6, 2, 1), 2, (2, 1)),
         ((9, 8), (7, 6), 0, ()),
-        ((4, 1), (5, 4, 3), 4, (1,)),
+        ((4, 1), (5, 4, 3), 4, (4,)),
     ],
 )
 def test_the_latest_session_of_both_logs(
@@ -39,6 +39,36 @@ def test_the_latest_session_of_both_logs(
     start = compare_logs(log(*source), log(*target))
     assert start.seq == seq
     assert [entry["session_id"] for entry in start.history] == [f"s{number}" for number in history]
+
+
+def record(session: str, seq: JsonValue, *earlier: tuple[str, JsonValue]) -> dict[str, JsonValue]:
+    """A log whose sessions ended at these sequences."""
+    history: list[JsonValue] = [{"session_id": name, "recorded_seq": at} for name, at in ((session, seq), *earlier)]
+    return {"session_id": session, "source_last_seq": seq, "history": history}
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "seq"),
+    [
+        (record("b", 9, ("a", 5)), record("b", 7, ("a", 5)), 7),
+        (record("b", "19-x", ("a", "5-x")), record("b", "7-y", ("a", "5-x")), "7-y"),
+        (record("b", [19, "x"]), record("b", [7, "y"]), [7, "y"]),
+        # The older entry counts in the histories too, whichever log it is found in.
+        (record("c", 9, ("b", 7), ("a", 5)), record("d", 8, ("b", 6), ("a", 5)), 6),
+        (record("b", 9, ("a", 5)), record("a", 3), 3),
+        # Which of them is older cannot be told: what both had before is where to go on.
+        (record("b", "9-x", ("a", "5-x")), record("b", "9-y", ("a", "5-x")), "5-x"),
+        (record("b", "x", ("a", "5-x")), record("b", "y", ("a", "5-x")), "5-x"),
+        (record("b", "x"), record("b", "y"), 0),
+        (record("b", True), record("b", 1.5), 0),
+    ],
+)
+def test_where_an_end_went_back_the_older_record_counts(
+    newer: dict[str, JsonValue], older: dict[str, JsonValue], seq: JsonValue
+) -> None:
+    assert compare_logs(newer, older).seq == compare_logs(older, newer).seq == seq
+    for start in (compare_logs(newer, older), compare_logs(older, newer)):
+        assert not start.history or start.history[0]["recorded_seq"] == seq
 
 
 def test_the_latest_run_tells_what_was_counted() -> None:
@@ -81,6 +111,22 @@ async def test_a_log_document_is_replaced_and_not_edited() -> None:
     await document.write({"session_id": "s1"})
     await document.write({"session_id": "s2"})
     assert peer.locals["id"] == {"_id": "_local/id", "session_id": "s2", "_rev": "0-2"}
+    assert document.body == {"session_id": "s2"}
     again = LogDocument(peer, "source", "id")
     await again.read()
     assert (again.body, again.rev) == ({"session_id": "s2"}, "0-2")
+
+
+async def test_a_checkpoint_replaces_only_what_was_left_there() -> None:
+    peer = MemoryPeer()  # as CouchDB: it takes any revision of a local document
+    document = LogDocument(peer, "target", "id")
+    await document.read()
+    for seq in (1, 2):
+        await document.write({"session_id": "s1", "source_last_seq": seq})
+    peer.locals["id"] = {"session_id": "s1", "source_last_seq": 1, "_rev": "0-1"}
+    with pytest.raises(CheckpointFailed, match="target checkpoint"):
+        await document.write({"session_id": "s1", "source_last_seq": 3})
+    del peer.locals["id"]
+    with pytest.raises(CheckpointFailed):
+        await document.write({"session_id": "s1", "source_last_seq": 3})
+    assert not peer.locals

@@ -1,4 +1,4 @@
-"""Some nodes, replications between them over lossy peers, edits, kills: a whole history from one seed.
+"""Some nodes, lossy replications between them, edits, kills, nodes that go back in time: a whole history from one seed.
 
     async with World(seed) as world:
         await world.live()          # the history; everything random is drawn from the seed
@@ -6,7 +6,8 @@
         world.check()               # all nodes are the same, and are what the edits make of them
 
 The expectation is kept beside the nodes, as plain facts of each acknowledged edit: revision, parent, whether it
-deletes, and its body. Of these the leaves and the winner follow without any tree.
+deletes, and its body. Of these the leaves and the winner follow without any tree. What was on no node any more when all
+was healed is not expected: a power cut or a copy took it. Whatever any node has then, all must have in the end.
 """
 
 import asyncio
@@ -23,14 +24,15 @@ from docstore.core.rev import Rev
 from docstore.database.reading import OpenOptions
 from docstore.errors import Conflict, DocstoreError
 from docstore.lab.convergence import compare, read_state
-from docstore.lab.nodes import DATABASE, LabNode
+from docstore.lab.nodes import DATABASE
 from docstore.lab.replication_run import replication_id
 from docstore.replication.local_peer import LocalPeer
 from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.replicator import Replicator
-from docstore.settings import Limits
+from docstore.settings import Durability, Limits
 from docstore.storage.documents import get_record, get_records, get_tree
 from docstore.storage.scans import scan_documents
+from tests.simulation.fallible_node import FallibleNode
 from tests.simulation.lossy_peer import LossyPeer, Run, Weather
 from tests.storage_findings import storage_findings
 
@@ -41,6 +43,8 @@ COLD_DOCUMENTS = 100
 EDITS_AT_ONCE = 5
 VALUES = 6
 CALLS_OF_A_RUN = 14
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where a sync costs nothing: a power cut is only modelled."""
 
 
 class World:
@@ -57,13 +61,15 @@ class World:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self):
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="docstore-simulation-")))
+        temporary = tempfile.TemporaryDirectory(prefix="docstore-simulation-", dir=MEMORY)
+        folder = Path(self._stack.enter_context(temporary))
         for name in "abcde"[: self.random.randint(3, 5)]:
-            node = LabNode(name, folder, serves=False)
+            node = FallibleNode(name, folder, self.random.choice(list(Durability)))
             self._stack.push_async_callback(node.stop)
             await node.start()
             self.nodes.append(node)
         self.edges = self._topology()
+        self._note(", ".join(f"{node.name} {node.durability}" for node in self.nodes))
         self._note(f"{len(self.nodes)} nodes, " + " ".join(f"{one.name}>{two.name}" for one, two in self.edges))
         return self
 
@@ -90,7 +96,7 @@ class World:
     # --- the history
 
     async def live(self):
-        """Edits, replications, kills and restarts."""
+        """Edits, replications, kills, power cuts, restored copies and restarts."""
         badness = self.random.choice([0.0, 0.03, 0.1, 0.25])
         for _ in range(STEPS):
             what = self.random.random()
@@ -104,9 +110,11 @@ class World:
                 some = self.random.sample(self.edges, min(3, len(self.edges)))
                 await asyncio.gather(*[self.replicate(edge, badness) for edge in some])
             elif what < 0.94:
-                await self.kill(self.random.choice(self.nodes))
-            elif what < 0.96:
+                await self.end(self.random.choice(self.nodes), self.random)
+            elif what < 0.95:
                 await self.lose_disk(self.random.choice(self.nodes))
+            elif what < 0.97:
+                self.copy(self.random.choice(self.nodes))
             else:
                 for node in self.nodes:
                     await self.restart(node)
@@ -138,12 +146,15 @@ class World:
             return
         victim = random.choice(edge) if badness and random.random() < 0.12 else None
         fatal_call = random.randrange(CALLS_OF_A_RUN)
+        copied, copied_at = random.choice(edge), random.randrange(3 * CALLS_OF_A_RUN)
         lives = [(node, node.lives) for node in edge]
         dying = []
 
         def before_call(number):
+            if number == copied_at:
+                self.copy(copied)
             if victim is not None and number == fatal_call and not dying:
-                dying.append(asyncio.ensure_future(victim.kill()))
+                dying.append(asyncio.ensure_future(self.end(victim, random)))
 
         def is_alive():
             return not dying and all(node.running and node.lives == life for node, life in lives)
@@ -152,7 +163,7 @@ class World:
         written = await self._run(edge, run, random)
         if dying:
             await dying[0]
-            run.faults.append(f"{victim.name} killed")
+            run.faults.append(f"{victim.name} went down")
         self._note(f"{source.name}>{target.name}: {written}; {', '.join(run.faults)}")
 
     async def _run(self, edge, run, random):
@@ -183,10 +194,18 @@ class World:
             return f"failed, {error.reason}"
         return "nothing to do" if summary.no_changes else f"{replicator.progress.statistics.docs_written} so far"
 
-    async def kill(self, node):
+    async def end(self, node, random):
+        """The node is gone: it comes back as it was, as the disk has it after a power cut, or as an earlier copy."""
+        how = random.choice([node.kill, node.cut_power, node.go_back, node.go_back])
         if node.running:
-            await node.kill()
-            self._note(f"{node.name} killed")
+            await how()
+            self._note(f"{node.name}: {how.__name__}")
+
+    def copy(self, node):
+        """Somebody copies the node's store."""
+        if node.running:
+            node.copy()
+            self._note(f"{node.name} is copied")
 
     async def restart(self, node):
         if not node.running:
@@ -208,6 +227,7 @@ class World:
         """Everybody is up; all links run without a fault, again and again until nothing moves."""
         for node in self.nodes:
             await self.restart(node)
+        self._forget_what_is_nowhere()
         for _ in range(len(self.nodes) + 1):
             before = [node.database.update_seq() for node in self.nodes]
             for edge in self.edges:
@@ -215,6 +235,14 @@ class World:
             if before == [node.database.update_seq() for node in self.nodes]:
                 return
         raise AssertionError(f"revisions still move after {len(self.nodes) + 1} rounds")
+
+    def _forget_what_is_nowhere(self):
+        """What no node has is lost, and is no replication's fault."""
+        somewhere = set().union(*map(revisions_of, self.nodes))
+        for doc, facts in list(self.facts.items()):
+            self.facts[doc] = {rev: fact for rev, fact in facts.items() if (doc, rev) in somewhere}
+            if not self.facts[doc]:
+                del self.facts[doc]
 
     async def check(self):
         """All nodes have the leaves, winners and contents that the acknowledged edits make; their stores are sound."""
