@@ -32,7 +32,7 @@ from docstore.database import attempts, local_docs
 from docstore.database.attempts import Attempt, Operation
 from docstore.database.blob_reader import Hold, OpenedAttachment
 from docstore.database.blob_store import BlobStore
-from docstore.database.commands import EditDocuments
+from docstore.database.edit_parts import submit_edits
 from docstore.database.replies import Once
 from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
@@ -193,8 +193,8 @@ class Attachments:
         """Write documents, some of which have attachments; an answer for each. Raises as ``write_by``."""
 
         async def submit(edits: tuple[Edit, ...]) -> Sequence[object]:
-            command = EditDocuments(self._number, edits, new_edits)
-            return cast("list[EditAnswer]", await self._writer.submit(command))
+            settings = self._environment.settings
+            return await submit_edits(self._writer, settings, self._number, edits, new_edits=new_edits)
 
         return cast("list[EditAnswer]", await self.write_by(documents, submit, new_edits=new_edits))
 

@@ -6,13 +6,18 @@ another process. It must not know how it is applied: ``updater.py`` says that.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from docstore.core.conditions import Condition
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
+from docstore.settings import KIB
 from docstore.storage.staging import WholeBlob
 from docstore.storage.upload_rows import Refusal, UploadRow
+
+EDIT_COST: Final = 2 * KIB
+"""What the work of one edit counts beside its bytes: a group commit of 8,000 small ones is long enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +25,21 @@ class EditDocuments:
     """Edits of documents of one database, interactive or replicated (``new_edits=False``).
 
     An edit that goes through takes over the leases that its attachments name; one that fails leaves them.
-    Result: one ``Rev | DocstoreError`` per edit, in the order of ``edits``.
+    ``max_work``, unless 0, bounds the work of the command (``edit_work.py``). Edits beyond are not looked at, but at
+    least one is; of a ``whole`` command all are, or it is refused with TooLarge.
+    Result: one ``Rev | DocstoreError`` per edit, in the order of ``edits``; None for one that was not looked at.
     """
 
     database: int
     edits: tuple[Edit, ...]
     new_edits: bool = True
+    max_work: int = 0
+    whole: bool = False
 
     @property
     def cost(self) -> int:
-        """Bytes of the bodies, for the size of a group commit."""
-        return sum(len(edit.body) for edit in self.edits)
+        """Bytes of the bodies, and the edits as so many bytes more, for the size of a group commit."""
+        return EDIT_COST * len(self.edits) + sum(len(edit.body) for edit in self.edits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from docstore.database.blob_store import BlobStore
 from docstore.database.bulk_reading import RevsRequest
 from docstore.database.commands import (
     DeleteLocal,
-    EditDocuments,
     MakeDurable,
     Purge,
     PurgeRequest,
@@ -35,6 +34,7 @@ from docstore.database.commands import (
     SetSecurity,
 )
 from docstore.database.compacting import Compactor
+from docstore.database.edit_parts import submit_edits
 from docstore.database.info import DatabaseInfo
 from docstore.database.notifier import Notifier
 from docstore.database.reading import PLAIN, MissingRev, OpenedDoc, OpenOptions, Revs
@@ -230,8 +230,9 @@ class Database:
     async def update_docs(self, documents: Sequence[Document], *, new_edits: bool = True) -> list[EditResult]:
         """Write documents; each result stands where its document stood.
 
-        Those with a history are one command: a failing disk takes all or none. Raises BadRequest, before anything is
-        written, for a document without revision where ``new_edits`` is false.
+        Those with a history are one command, or where they are many several (``edit_parts.py``): when one of them fails
+        this raises, and what was written before stays. Raises BadRequest, before anything is written, for a document
+        without revision where ``new_edits`` is false.
         """
         if isinstance(self._writer, Once) and any(local_docs.is_local(document.id) for document in documents):
             mixed = await update_mixed(self, self._writer, documents, new_edits=new_edits)
@@ -264,11 +265,11 @@ class Database:
         return await self.update_doc(document, operation=Operation.DELETE)
 
     async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
-        """Documents with a history, as one command; an answer for each."""
+        """Documents with a history; an answer for each."""
         if any(document.attachments for document in documents):
             return await self._attachments.write(documents, new_edits=new_edits)
         edits = tuple(edit_of(document, new_edits=new_edits) for document in documents)
-        return cast("list[EditAnswer]", await self._writer.submit(EditDocuments(self.number, edits, new_edits)))
+        return await submit_edits(self._writer, self.environment.settings, self.number, edits, new_edits=new_edits)
 
     async def _write_local(self, document: Document) -> EditResult:
         command = local_docs.write_command(self.number, document)

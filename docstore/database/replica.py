@@ -7,7 +7,7 @@ that is their own (``blob_reader.py``). It must not know who replicates, nor why
 
 from asyncio import sleep
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
 from docstore.core.attachment import Attachment, Linked, unpack_attachments
 from docstore.core.edit import Edit
@@ -15,8 +15,8 @@ from docstore.core.rev import Rev
 from docstore.database.attachments import EditAnswer
 from docstore.database.blob_reader import Hold
 from docstore.database.blob_store import BlobStore
-from docstore.database.commands import EditDocuments
 from docstore.database.database import Database
+from docstore.database.edit_parts import submit_edits
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, SliceClock
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_bodies, get_records, get_tree
@@ -104,8 +104,8 @@ class Replica:
                 for one in revisions
             ]
         )
-        command = EditDocuments(self._number, edits, new_edits=False)
-        return cast("list[EditAnswer]", await self._writer.submit(command))
+        settings = self.environment.settings
+        return await submit_edits(self._writer, settings, self._number, edits, new_edits=False)
 
     def _find(
         self, txn: ReadTransaction, wanted: Sequence[RevsWanted], revs_limit: int, clock: SliceClock

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from docstore.database import local_docs
 from docstore.database.background import recur
+from docstore.database.edit_work import LOCAL, TOO_MUCH_WORK
 from docstore.database.remembered import Answer, ExpireReplies, Receipt, Refused, Remembered, ReplyForm
 from docstore.database.reply_forms import bulk_answers
-from docstore.errors import BadRequest, DocstoreError, IdempotencyInFlight
+from docstore.errors import BadRequest, DocstoreError, IdempotencyInFlight, TooLarge
 from docstore.settings import Settings
 from docstore.storage import keys, replies
 from docstore.storage.environment import Environment
@@ -222,6 +223,9 @@ async def update_mixed(
     There may be thousands, so what is done for each of them is done in a thread.
     """
     plain = [document for document in documents if not local_docs.is_local(document.id)]
+    local = len(documents) - len(plain)
+    if local * LOCAL > database.environment.settings.keyed_command_max_work:
+        raise TooLarge(TOO_MUCH_WORK)
     writer = writer.beside(await asyncio.to_thread(_local_effects, database.number, documents))
     results: list[object] = []
     if plain:

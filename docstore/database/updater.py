@@ -15,7 +15,7 @@ their order in ``_changes``. Edits of one document in one command are decided on
 together; those take the document to the first of their sequence numbers, since to CouchDB they are one update.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -46,16 +46,18 @@ from docstore.database import (
 )
 from docstore.database.blob_commands import Links, body_of
 from docstore.database.commands import EditDocuments
+from docstore.database.edit_work import TOO_MUCH_WORK, Work
 from docstore.database.remembered import Remembered
 from docstore.database.reply_commands import Desk
-from docstore.errors import BytesGone, DocstoreError, PreconditionFailed
+from docstore.errors import BytesGone, DocstoreError, PreconditionFailed, TooLarge
 from docstore.storage.databases import get_state
 from docstore.storage.document_change import DocumentChange
 from docstore.storage.documents import get_records, write_batch
 from docstore.storage.rows import DatabaseState
 from docstore.storage.transactions import GroupTransaction
 
-EditAnswer: TypeAlias = Rev | DocstoreError
+EditAnswer: TypeAlias = Rev | DocstoreError | None
+"""None: not looked at, since the command had its work before."""
 Batch: TypeAlias = list[tuple[int, EditDocuments]]
 """The edits for one database, each command with its place in the group."""
 
@@ -146,7 +148,16 @@ class _Run:
                 self._desk.wait(place, command)
             case effects:
                 self.finish()
-                self._desk.wait(place, command, tuple(apply(self._txn, effects)))
+                self._desk.wait(place, command, self._all_or_none(effects))
+
+    def _all_or_none(self, effects: tuple[object, ...]) -> tuple[object, ...]:
+        """Carry out the effects of one command; if edits that come first are refused as a whole, none."""
+        if not effects or not isinstance(effects[0], EditDocuments):
+            return tuple(apply(self._txn, effects))
+        [edited] = apply(self._txn, effects[:1])
+        if isinstance(edited, DocstoreError):
+            return (edited,) * len(effects)
+        return (edited, *apply(self._txn, effects[1:]))
 
     def finish(self) -> None:
         """Carry out what was gathered."""
@@ -157,16 +168,33 @@ class _Run:
 
 def _edit_all(txn: GroupTransaction, batches: dict[int, Batch], results: list[object]) -> None:
     for number, batch in batches.items():
-        try:
-            answers = _edit_documents(txn, number, [command for _, command in batch])
-        except DocstoreError as error:
-            answers = [error] * len(batch)
+        answers: list[object] = []
+        for portion in _together(batch):
+            try:
+                answers += _edit_documents(txn, number, portion)
+            except DocstoreError as error:
+                answers += [error] * len(portion)
         for (place, _), answer in zip(batch, answers, strict=True):
             results[place] = answer
 
 
+def _together(batch: Batch) -> Iterator[list[EditDocuments]]:
+    """The commands that are carried out together: all, but for each ``whole`` one, which may be refused as a whole."""
+    portion: list[EditDocuments] = []
+    for _, command in batch:
+        if command.whole:
+            if portion:
+                yield portion
+            yield [command]
+            portion = []
+        else:
+            portion.append(command)
+    if portion:
+        yield portion
+
+
 def _edit_documents(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> list[object]:
-    """Carry out the edits of one database. Raises DatabaseNotFound, then for all of them."""
+    """Carry out the edits of one database. Raises DatabaseNotFound, and TooLarge for a whole command."""
     state = get_state(txn, number)
     changes = _read_all(txn, number, batch)
     links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
@@ -196,29 +224,57 @@ def _decide_command(
     command: EditDocuments,
     links: Links,
 ) -> list[EditAnswer]:
-    """Decide the edits of one command; an answer for each, in the order given."""
+    """Decide the edits of one command; an answer for each, in the order given. Raises TooLarge for a whole command."""
     edits = command.edits
     answers: dict[int, EditAnswer] = {}
+    work = Work(command.max_work)
     order = sorted(range(len(edits)), key=lambda place: edits[place].id)
-    if command.new_edits:
-        for place in order:
-            edit = edits[place]
-            answers[place] = _decide_interactive(txn, state, changes[edit.id], edit, links)
-    else:
-        for doc_id, places in groupby(order, key=lambda place: edits[place].id):
-            together = []
+    for doc_id, places in groupby(order, key=lambda place: edits[place].id):
+        if work.over():
+            break
+        change = changes[doc_id]
+        if change.record is not None and change.record.whole:
+            work.unpack(change.record.whole)
+        if command.new_edits:
             for place in places:
-                edit = edits[place]
-                refusal = _refuse_replicated(changes[doc_id], edit, links)
-                if refusal is not None:
-                    answers[place] = refusal
-                    continue
-                links.take(edit)
-                together.append(edit)
-                answers[place] = edit.path[0]
-            if together:
-                _decide_replicated(txn, state, changes[doc_id], together)
-    return [answers[place] for place in range(len(edits))]
+                if answers and work.over():
+                    break
+                before = change.record
+                answers[place] = _decide_interactive(txn, state, change, edits[place], links)
+                work.add(edits[place])
+                if change.record is not before and change.record is not None and change.record.whole:
+                    work.rewrite(change.record.whole)
+        else:
+            _decide_arrivals(txn, state, change, {place: edits[place] for place in places}, links, answers, work)
+    if command.whole and len(answers) < len(edits):
+        raise TooLarge(TOO_MUCH_WORK)
+    return [answers.get(place) for place in range(len(edits))]
+
+
+def _decide_arrivals(
+    txn: GroupTransaction,
+    state: DatabaseState,
+    change: DocumentChange,
+    arrived: dict[int, Edit],
+    links: Links,
+    answers: dict[int, EditAnswer],
+    work: Work,
+) -> None:
+    """Decide replicated revisions of one document, which are merged together; their answers go to their places."""
+    together: list[Edit] = []
+    for place, edit in arrived.items():
+        refusal = _refuse_replicated(change, edit, links)
+        if refusal is not None:
+            answers[place] = refusal
+            continue
+        links.take(edit)
+        work.add(edit, further=bool(together))
+        together.append(edit)
+        answers[place] = edit.path[0]
+    if together:
+        _decide_replicated(txn, state, change, together)
+        if change.record is not None and change.record.whole:
+            work.rewrite(change.record.whole)
 
 
 def _refuse_replicated(change: DocumentChange, edit: Edit, links: Links) -> DocstoreError | None:

@@ -66,9 +66,12 @@ def test_every_handler_is_for_a_command():
     assert {type(example) for example in EXAMPLES} <= {*HANDLERS, commands.EditDocuments, remembered.Remembered}
 
 
-def test_cost_counts_bodies():
-    assert EXAMPLES[0].cost == 2 * len(EDIT.body)
+def test_cost_counts_bodies_and_edits():
+    assert EXAMPLES[0].cost == 2 * (len(EDIT.body) + commands.EDIT_COST)
     assert EXAMPLES[1].cost == 2
     assert EXAMPLES[2].cost == len(EDIT.body)
     assert commands.AppendUpload(1, UUID, 0, b"abc", 5).cost == 3
-    assert next(example for example in EXAMPLES if isinstance(example, remembered.Remembered)).cost == 7 + 2
+    assert (
+        next(example for example in EXAMPLES if isinstance(example, remembered.Remembered)).cost
+        == commands.EDIT_COST + 7 + 2
+    )

@@ -1,0 +1,63 @@
+"""Edits on their way to the writer: short requests as one command, longer ones as several, one after the other.
+
+Owns the cut. A command has a bound of work (``edit_work.py``), and the next one is submitted when the last is durable,
+so whoever else writes gets in between, however long a request is. What a command takes on is decided twice: here, by
+what the edits say, and inside ``apply``, where it is known how large the trees are that they change; edits that were
+not looked at there come first in the next command. It must not know the edit rule.
+
+So a long request is not one transaction. If a command fails, the request fails with its error, what the commands before
+it wrote stays, and edits of one document keep their order. A write with an idempotency key is one command always: it is
+refused if it is too much work for that.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias, cast
+
+from docstore.core.edit import Edit
+from docstore.core.rev import Rev
+from docstore.database.commands import EditDocuments
+from docstore.database.edit_work import TOO_MUCH_WORK, portions, work_of_all
+from docstore.database.replies import Once
+from docstore.errors import DocstoreError, TooLarge
+from docstore.settings import StorageSettings
+from docstore.storage.writer import Writer
+
+EditAnswer: TypeAlias = Rev | DocstoreError
+
+
+async def submit_edits(
+    writer: Writer | Once, settings: StorageSettings, database: int, edits: Sequence[Edit], *, new_edits: bool
+) -> list[EditAnswer]:
+    """Carry out edits of one database; an answer for each. Raises what a command fails with as a whole.
+
+    Raises TooLarge for a write with an idempotency key beyond ``keyed_command_max_work``, before anything is written.
+    """
+    if len(edits) == 1:  # one edit is looked at always
+        single = EditDocuments(database, tuple(edits), new_edits)
+        return cast("list[EditAnswer]", await writer.submit(single))
+    if isinstance(writer, Once):
+        bound = settings.keyed_command_max_work
+        if work_of_all(edits) > bound:
+            raise TooLarge(TOO_MUCH_WORK)
+        whole = EditDocuments(database, tuple(edits), new_edits, max_work=bound, whole=True)
+        return cast("list[EditAnswer]", await writer.submit(whole))
+    bound = settings.command_max_work
+    answers: dict[int, EditAnswer] = {}
+    put_off: list[int] = []
+    start = 0
+    while put_off or start < len(edits):
+        if not put_off:
+            following = (edits[place] for place in range(start, len(edits)))
+            end = start + next(portions(following, bound, new_edits=new_edits))
+            put_off = list(range(start, end))
+            start = end
+        command = EditDocuments(database, tuple([edits[place] for place in put_off]), new_edits, max_work=bound)
+        results = cast("list[EditAnswer | None]", await writer.submit(command))
+        decided = zip(put_off, results, strict=True)
+        put_off = []
+        for place, answer in decided:
+            if answer is None:
+                put_off.append(place)
+            else:
+                answers[place] = answer
+    return [answers[place] for place in range(len(edits))]
