@@ -11,19 +11,23 @@ PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
 DATA ?= docstore-data
 PORT ?= 5984
 ARGS ?=
-# How long a soak lasts, and its seed: another one each time if there is none.
+# How long a soak or a comparison lasts, and its seed: another one each time if there is none.
 SECONDS ?= 300
 SEED ?=
+# A CouchDB to compare with, and after how many requests to stop, if not after SECONDS.
+PEER ?=
+REQUESTS ?=
 # Tests run in as many processes as there are cores; WORKERS= runs them in one.
 WORKERS ?= -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help serve test test-long soak check format bench clean
+.PHONY: help serve test test-long soak differ check format bench clean
 
 help:
 	@echo "make serve      start a server (PORT=$(PORT) DATA=$(DATA) ARGS='--log-level debug')"
 	@echo "make test       the tests (ARGS='-k name' for some of them)"
 	@echo "make test-long  all tests, also those that take minutes"
 	@echo "make soak       load, kills, full disks and set-backs, compared with a model (SECONDS=$(SECONDS) SEED=)"
+	@echo "make differ     the same random requests to docstore and to a CouchDB (PEER=http://user:password@host:port REQUESTS= SEED=)"
 	@echo "make check      format, lint, types, layering"
 	@echo "make format     put the code into its format"
 	@echo "make bench      the figures, as a Markdown table"
@@ -40,6 +44,11 @@ test-long: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP)
 
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+differ: $(STAMP)
+	@[ -n "$(PEER)" ] || { echo "PEER=http://user:password@host:port of a CouchDB is missing" >&2; exit 2; }
+	$(BIN)/python -m tests.differential $(PEER) --seconds $(SECONDS) $(if $(REQUESTS),--requests $(REQUESTS)) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

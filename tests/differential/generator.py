@@ -1,0 +1,80 @@
+"""A sequence of a seed: which steps, how many of each.
+
+Owns the weights. A sequence has a mood, so that some go deep into trees, some into attachments, and some into what
+is wrong or odd.
+"""
+
+from collections.abc import Callable, Mapping
+
+from tests.differential import (
+    drawing_attachments,
+    drawing_changes,
+    drawing_documents,
+    drawing_listings,
+    drawing_many,
+    drawing_server,
+)
+from tests.differential.drawing import Draw
+from tests.differential.noise import spoil
+from tests.differential.steps import Sequence, Step
+
+Drawer = Callable[[Draw], Step]
+SHORTEST, LONGEST = 15, 70
+
+WRITES: Mapping[Drawer, float] = {
+    drawing_documents.put: 14,
+    drawing_documents.delete: 4,
+    drawing_documents.post: 2,
+    drawing_documents.copy: 2,
+    drawing_documents.put_related: 1,
+    drawing_many.bulk_docs: 8,
+    drawing_many.purge: 1,
+}
+READS: Mapping[Drawer, float] = {
+    drawing_documents.get: 10,
+    drawing_documents.open_revs: 4,
+    drawing_many.bulk_get: 3,
+    drawing_many.revs_diff: 4,
+    drawing_listings.listing: 6,
+    drawing_listings.queries: 1,
+    drawing_changes.changes: 6,
+    drawing_server.info: 1.5,
+}
+ATTACHMENTS: Mapping[Drawer, float] = {
+    drawing_attachments.put: 3,
+    drawing_attachments.get: 4,
+    drawing_attachments.delete: 1.5,
+}
+OTHERS: Mapping[Drawer, float] = {
+    drawing_documents.local: 3,
+    drawing_server.settings: 0.8,
+    drawing_server.revs_limit: 0.3,
+    drawing_server.maintenance: 0.4,
+    drawing_server.server: 2,
+    drawing_server.database: 0.5,
+}
+MOODS: tuple[tuple[float, float, float, float, float], ...] = (
+    # writes, reads, attachments, others; share of steps that are spoiled
+    (1, 1, 1, 1, 0.06),
+    (2, 1, 0.3, 0.2, 0.0),
+    (1, 1, 6, 0.2, 0.02),
+    (1, 2, 0.5, 0.5, 0.15),
+    (0.5, 1, 1, 5, 0.1),
+)
+
+
+def draw_sequence(seed: int, number: int) -> Sequence:
+    """The sequence of this number; the same for the same seed, on any machine."""
+    draw = Draw(f"{seed}/{number}")
+    writes, reads, attachments, others, spoiled = draw.choice(MOODS)
+    weights: dict[Drawer, float] = {}
+    for table, factor in ((WRITES, writes), (READS, reads), (ATTACHMENTS, attachments), (OTHERS, others)):
+        weights |= {drawer: weight * factor for drawer, weight in table.items()}
+    drawers = list(weights)
+    steps = [drawing_server.revs_limit(draw)] if draw.chance(0.2) else []
+    for drawer in draw.choices(drawers, [weights[drawer] for drawer in drawers], k=draw.randint(SHORTEST, LONGEST)):
+        step = drawer(draw)
+        steps.append(spoil(draw, step) if draw.chance(spoiled) else step)
+    if draw.chance(0.06):  # last, since nobody knows where an id that a server makes up comes in a listing
+        steps += [drawing_documents.post_anonymous(draw), Step("document.get", "GET", "/${db}/${id:0}")]
+    return tuple(steps)
