@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from docstore.cli.inspection import ConflictedDocument, open_inspection
+from docstore.cli.inspection import ConflictedDocument
+from docstore.cli.opening import open_inspection
 from docstore.cli.options import target_data_option
 from docstore.cli.targets import NameTarget, UrlTarget, parse_target
 from docstore.core.json_text import JsonValue, encode

@@ -1,14 +1,12 @@
 """Looking at conflicts and revision trees: what the commands that do so ask of a database, wherever it is.
 
 Owns those questions. How they are put to a server is in ``url_inspection``, to a data folder in ``name_inspection``;
-either is imported only when such a database is opened.
+which of the two it is, in ``opening``.
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from docstore.cli.targets import NameTarget, UrlTarget
 from docstore.core.json_text import JsonValue
 from docstore.core.tree_view import TreeView
 
@@ -44,14 +42,3 @@ def conflicted(doc_id: JsonValue, winner: JsonValue, conflicts: JsonValue) -> Co
     if not isinstance(doc_id, str) or not isinstance(winner, str) or not isinstance(conflicts, list):
         raise ValueError("no document in conflict")
     return ConflictedDocument(doc_id, winner, tuple(map(str, conflicts)))
-
-
-def open_inspection(where: UrlTarget | NameTarget) -> AbstractAsyncContextManager[Inspection]:
-    """The open database. Raises click.ClickException if it is not there or cannot be reached."""
-    if isinstance(where, UrlTarget):
-        from docstore.cli.url_inspection import open_url_inspection
-
-        return open_url_inspection(where)
-    from docstore.cli.name_inspection import open_name_inspection
-
-    return open_name_inspection(where)

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from docstore.cli.opening import open_target
 from docstore.cli.options import target_data_option
 from docstore.cli.rows import BadRow, Format, Members, Row, UnreadableFile, read_rows, with_id
 from docstore.cli.targets import CONFLICT_ERROR, NameTarget, Target, UrlTarget, WriteResult, parse_target
@@ -133,7 +134,7 @@ def load(
 
 async def _load(where: UrlTarget | NameTarget, files: Sequence[str], options: LoadOptions, progress: Progress) -> Tally:
     tally = Tally()
-    async with where.open() as target:
+    async with open_target(where) as target:
         for batch in _batches(_rows(files, options, progress), options.batch):
             await load_batch(target, batch, tally, update=options.update)
     return tally

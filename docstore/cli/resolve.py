@@ -15,8 +15,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from docstore.cli.opening import open_resolving
 from docstore.cli.options import target_data_option
-from docstore.cli.resolving import Outcome, Strategy, open_resolving
+from docstore.cli.resolving import Outcome, Strategy
 from docstore.cli.targets import NameTarget, UrlTarget, parse_target
 from docstore.core.merge_strategies import Ancestor, Keep, Latest, OnConflict, ThreeWay
 from docstore.core.merging import is_pointer

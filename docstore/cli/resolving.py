@@ -1,14 +1,12 @@
 """Resolving conflicts: what ``docstore resolve`` asks of a database, wherever it is.
 
 Owns that question and its answers. A data folder is resolved by ``name_resolving``, a docstore server by
-``url_resolving``, any other CouchDB by ``couchdb_resolving``; each is imported only when such a database is opened.
+``url_resolving``, any other CouchDB by ``couchdb_resolving``; which of them it is, is said in ``opening``.
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol, TypeAlias
 
-from docstore.cli.targets import NameTarget, UrlTarget
 from docstore.core.merge_strategies import Keep, Merge
 
 Strategy: TypeAlias = Keep | Merge
@@ -40,14 +38,3 @@ class Resolving(Protocol):
 
     async def resolve_one(self, doc_id: str, how: Strategy, *, dry_run: bool) -> Outcome:
         """Resolve one document."""
-
-
-def open_resolving(where: UrlTarget | NameTarget) -> AbstractAsyncContextManager[Resolving]:
-    """The open database. Raises click.ClickException if it is not there or cannot be reached."""
-    if isinstance(where, UrlTarget):
-        from docstore.cli.url_resolving import open_url_resolving
-
-        return open_url_resolving(where)
-    from docstore.cli.name_resolving import open_name_resolving
-
-    return open_name_resolving(where)

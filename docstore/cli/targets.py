@@ -1,12 +1,11 @@
 """TARGET: the database that a command works on, by URL or by name in a data folder.
 
-Owns what a TARGET may be and what the two kinds can do for a command. How a URL is spoken to is in ``url_target``, how
-a data folder is opened in ``name_target``; either is imported only when such a target is opened.
+Owns what a TARGET may be and what the two kinds can do for a command. It must not know how either is opened
+(``opening``), how a URL is spoken to (``url_target``) nor how a data folder is read (``name_target``).
 """
 
 import urllib.parse
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -50,12 +49,6 @@ class UrlTarget:
         """How the target is named in messages."""
         return self.url
 
-    def open(self) -> AbstractAsyncContextManager[Target]:
-        """The open target; its database is made if it is missing."""
-        from docstore.cli.url_target import open_url_target
-
-        return open_url_target(self)
-
 
 @dataclass(frozen=True, slots=True)
 class NameTarget:
@@ -68,12 +61,6 @@ class NameTarget:
     def label(self) -> str:
         """How the target is named in messages."""
         return self.name
-
-    def open(self) -> AbstractAsyncContextManager[Target]:
-        """The open target; its database is made if it is missing. Refuses when a server has the folder."""
-        from docstore.cli.name_target import open_name_target
-
-        return open_name_target(self)
 
 
 def parse_target(target: str, data: Path | None) -> UrlTarget | NameTarget:

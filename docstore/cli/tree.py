@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from docstore.cli.inspection import open_inspection
+from docstore.cli.opening import open_inspection
 from docstore.cli.options import target_data_option
 from docstore.cli.targets import NameTarget, UrlTarget, parse_target
 from docstore.core.json_text import encode
