@@ -14,12 +14,16 @@ CONFLICT = "conflict"
 
 @dataclass
 class Revision:
-    """``body`` is None where a revision is known only as an ancestor, or a compaction may have dropped its body."""
+    """``body`` is None where a revision is known only as an ancestor, or a compaction may have dropped its body.
+
+    ``base`` is the body of a revision that a compaction has kept for merges alone.
+    """
 
     parent: Rev | None
     written: bool = False
     deleted: bool = False
     body: int | None = None
+    base: int | None = None
 
 
 @dataclass
@@ -104,11 +108,13 @@ class ModelDocument:
             self.keep({rev for leaf in leaves if leaf not in removed for rev in self.path(leaf)})
         return removed
 
-    def compact(self) -> None:
-        """Bodies that are neither a leaf's nor a branch point's may be gone from now on."""
-        kept = self.branch_points() | set(self.leaves())
+    def compact(self, limit: int) -> None:
+        """Stem; bodies that are no leaf's may be gone from now on, and those of branch points are for merges alone."""
+        self.stem(limit)
+        leaves, points = self.leaves(), self.branch_points()
         for rev, revision in self.revisions.items():
-            if rev not in kept:
+            if rev not in leaves:
+                revision.base = (revision.base if revision.body is None else revision.body) if rev in points else None
                 revision.body = None
 
     def keep(self, kept: set[Rev]) -> None:
@@ -119,7 +125,8 @@ class ModelDocument:
 
     def copy(self) -> "ModelDocument":
         revisions = {
-            rev: Revision(one.parent, one.written, one.deleted, one.body) for rev, one in self.revisions.items()
+            rev: Revision(one.parent, one.written, one.deleted, one.body, one.base)
+            for rev, one in self.revisions.items()
         }
         return ModelDocument(revisions, self.changed)
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from docstore.core.rev import Rev
 from docstore.core.tree_layout import Chain, Fold, Layout, lay_out
-from docstore.core.tree_view import TreeView, printable
+from docstore.core.tree_view import FOR_MERGING, TreeView, printable
 
 MAX_LEAVES: Final = 32
 STEP: Final = 88
@@ -145,7 +145,9 @@ def _lines(chain: Chain, places: Mapping[Rev, Place]) -> Iterator[str]:
 def _revision(view: TreeView, rev: Rev, place: Place) -> str:
     state = view.state(rev)
     stored = view.is_stored(rev)
-    body = {True: "body stored", False: "body not stored here", None: ""}[stored]
+    body = {True: "body stored", FOR_MERGING: "body kept for merging", False: "body not stored here", None: ""}[
+        view.availability(rev)
+    ]
     seq = view.tree.nodes[rev].seq if view.stored is not None else 0
     told = "; ".join(part for part in (str(state), body, f"seq {seq}" if seq else "") if part)
     classes = " ".join(part for part in (str(state), "gone" if stored is False else "") if part)

@@ -9,11 +9,15 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
 from docstore.core.revtree import Node, RevTree, insert
 from docstore.errors import BadRequest, InvalidRev
+
+FOR_MERGING: Final = "for merging"
+"""What is told of a body that only merges use."""
 
 
 class State(StrEnum):
@@ -27,11 +31,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class TreeView:
-    """The tree of a document. ``stored`` are the keys of the bodies that are there; None if nobody knows."""
+    """The tree of a document.
+
+    ``stored`` are the keys of the bodies that readers get; None if nobody knows. ``for_merging`` are those of the
+    bodies that compaction has kept for merges alone.
+    """
 
     id: str
     tree: RevTree
     stored: Container[int] | None
+    for_merging: Container[int] = frozenset()
 
     @cached_property
     def leaves(self) -> frozenset[Rev]:
@@ -47,10 +56,17 @@ class TreeView:
         return State.WINNER if rev == self.tree.winner() else State.CONFLICT
 
     def is_stored(self, rev: Rev) -> bool | None:
-        """Whether the revision's body is there; None if nobody knows."""
+        """Whether the revision's body is there, if only for merges; None if nobody knows."""
+        available = self.availability(rev)
+        return available if available is None else bool(available)
+
+    def availability(self, rev: Rev) -> bool | str | None:
+        """The member ``available``: whether readers get the body, FOR_MERGING, or None if nobody knows."""
         seq = self.tree.nodes[rev].seq
         if self.stored is None:
             return None
+        if seq and seq in self.for_merging:
+            return FOR_MERGING
         return seq != 0 and seq in self.stored
 
     @property
@@ -82,7 +98,7 @@ def members_of(view: TreeView) -> dict[str, JsonValue]:
                 "deleted": deleted,
                 "leaf": rev in view.leaves,
                 "winner": rev == winner,
-                "available": view.is_stored(rev),
+                "available": view.availability(rev),
                 "seq": seq or None,
             }
         )
@@ -124,6 +140,7 @@ def _read(value: JsonValue) -> TreeView:
         raise TypeError("no tree")
     nodes: dict[Rev, Node] = {}
     stored: set[int] = set()
+    for_merging: set[int] = set()
     known = True
     for row in value["nodes"]:
         if not isinstance(row, dict):
@@ -136,12 +153,12 @@ def _read(value: JsonValue) -> TreeView:
             raise ValueError("a parent that is no older than its child")
         known = known and row["available"] is not None
         if row["available"] and seq:
-            stored.add(seq)
+            (for_merging if row["available"] == FOR_MERGING else stored).add(seq)
     if any(node.parent is not None and node.parent not in nodes for node in nodes.values()):
         raise ValueError("a parent that is not there")
     tree = RevTree(nodes)
     tree.winner()
-    return TreeView(str(value["id"]), tree, stored if known else None)
+    return TreeView(str(value["id"]), tree, stored if known else None, for_merging)
 
 
 def _count(count: int, one: str, many: str) -> str:

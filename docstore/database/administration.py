@@ -69,7 +69,7 @@ def sweep(txn: GroupTransaction, command: SweepDatabase) -> bool:
 
 def compact(txn: GroupTransaction, command: CompactDatabase) -> int | None:
     """One step of a compaction; where to go on. Raises DatabaseNotFound."""
-    return compaction.drop_bodies(txn, command.database, command.after)
+    return compaction.compact_documents(txn, command.database, command.after)
 
 
 def set_security(txn: GroupTransaction, command: SetSecurity) -> None:

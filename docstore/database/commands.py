@@ -111,7 +111,10 @@ class SweepDatabase:
 
 @dataclass(frozen=True, slots=True)
 class CompactDatabase:
-    """Drop superseded bodies of some documents, from sequence ``after`` on. Result: where to go on, None at the end."""
+    """Stem and drop superseded bodies of some documents, from sequence ``after`` on.
+
+    Result: where to go on, None at the end.
+    """
 
     database: int
     after: int

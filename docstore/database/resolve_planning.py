@@ -34,7 +34,7 @@ from docstore.database.document_text import stub_text
 from docstore.database.slices import LongSnapshot
 from docstore.errors import AncestorUnavailable, BadRequest, DocumentTooLarge, NotFound
 from docstore.storage.databases import get_state
-from docstore.storage.documents import get_body, get_record, get_tree
+from docstore.storage.documents import get_merge_body, get_record, get_tree
 from docstore.storage.records import DocRecord
 from docstore.storage.rows import decode_body
 
@@ -134,7 +134,7 @@ class Planner:
         plan.outcome = decided.answer
         rev = decided.answer.rev
         if result is None:
-            value = get_body(txn, self._number, tree.nodes[rev].seq)
+            value = get_merge_body(txn, self._number, tree.nodes[rev].seq)
             plan.text = b"" if value is None else stub_text(plan.doc_id, rev, False, value)
         else:
             attachments = [one.attachment for one in result.attachments if isinstance(one, Linked)]
@@ -181,7 +181,7 @@ class Planner:
         """What a revision holds; None if its body is not here."""
         seq = tree.nodes[rev].seq
         self._snapshot.renew()
-        value = get_body(self._snapshot.current, self._number, seq) if seq else None
+        value = get_merge_body(self._snapshot.current, self._number, seq) if seq else None
         if value is None:
             return None
         self.bytes_read += len(value)

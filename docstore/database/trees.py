@@ -10,6 +10,7 @@ from docstore.core.tree_view import TreeView
 from docstore.errors import NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents import bodies_present, get_record, get_tree
+from docstore.storage.keys import merge_base
 
 if TYPE_CHECKING:
     from docstore.database.database import Database
@@ -27,5 +28,7 @@ def read_tree(database: "Database", doc_id: str) -> TreeView:
             get_state(snapshot, number)
             raise NotFound
         tree = get_tree(snapshot, number, record)
-        stored = bodies_present(snapshot, number, {node.seq for node in tree.nodes.values() if node.seq})
-    return TreeView(doc_id, tree, stored)
+        seqs = {node.seq for node in tree.nodes.values() if node.seq}
+        stored = bodies_present(snapshot, number, seqs)
+        kept = bodies_present(snapshot, number, {merge_base(seq) for seq in seqs - stored})
+    return TreeView(doc_id, tree, stored, {seq for seq in seqs if merge_base(seq) in kept})

@@ -7,7 +7,7 @@ Owns the comparison of the counters with a recount, and the checks of ``doc_coun
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
-from docstore.storage import counted, databases, keys, purges, rows
+from docstore.storage import counted, databases, documents, keys, purges, rows
 from docstore.storage.check_blobs import BlobUses
 from docstore.storage.check_documents import Recount, check_documents
 from docstore.storage.rows import DatabaseState
@@ -63,9 +63,12 @@ def count_uses(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[str]:
 
 def _check_bodies(txn: ReadTransaction, db: int, recount: Recount, uses: BlobUses) -> Iterator[str]:
     for key, value in _rows(txn, "bodies", db):
-        seq = keys.seq_of(key)
-        if not recount.leaf_seqs.has(seq):
+        number = keys.seq_of(key)
+        seq = number & ~keys.MERGE_BASE_BIT
+        if number != seq or not recount.leaf_seqs.has(seq):
             recount.superseded += len(key) + len(value)
+        if number != seq and documents.bodies_present(txn, db, (seq,)):
+            yield f"body {seq} is there for readers, and once more for merges"
         if not recount.body_seqs.has(seq):
             yield f"body {seq} belongs to no revision"
         if value[:1] not in (b"{", bytes((rows.WITH_METADATA,))):

@@ -4,15 +4,20 @@ Owns which bodies may go and how a deleted database's rows are removed. The file
 again. The offline copy that makes it shrink is ``offline_compaction.py``. Neither step depends on an earlier one: both
 can be left off at any time and started again.
 
-Bodies of revisions that are no leaves go, except those of branch points of live leaves, which a three-way merge needs.
-With a body go its references to the blobs of its attachments.
+Trees are stemmed to the revs_limit, which may have been lowered since they were written, as
+``couch_bt_engine_compactor`` does. Bodies of revisions that are no leaves go; those of branch points of live leaves are
+put aside, for three-way merges alone. With a body go its references to the blobs of its attachments. A document keeps
+its place in ``changes``.
 """
 
+from collections.abc import Set
 from itertools import islice
+from typing import NamedTuple
 
-from docstore.core.revtree import branch_points
+from docstore.core.revtree import RevTree, branch_points
 from docstore.storage import databases, documents, keys, rows, scans
 from docstore.storage.blobs import References
+from docstore.storage.document_change import DocumentChange
 from docstore.storage.keys import pack_seq_key
 from docstore.storage.records import DocRecord
 from docstore.storage.tables import ReadTransaction, WriteTransaction
@@ -26,39 +31,68 @@ STEP_ROWS = 2048
 _BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
 
 
-def drop_bodies(
+class _Survey(NamedTuple):
+    """What compaction would do to a document.
+
+    ``doomed``  numbers of bodies that need not be there, if they are; ``bases``  of those that are to be put aside
+    ``stemmed``  the tree that is to replace the document's, None if it stays
+    ``cost``  how many revisions were looked at
+    """
+
+    doomed: Set[int] = frozenset()
+    bases: Set[int] = frozenset()
+    stemmed: RevTree | None = None
+    cost: int = 0
+
+
+def compact_documents(
     txn: WriteTransaction, db: int, after: int, *, limit: int = STEP_DOCUMENTS, bodies: int = STEP_BODIES
 ) -> int | None:
     """One step: look at ``limit`` documents in the order of their sequence numbers, from the one behind ``after``.
 
-    Returns where the next step goes on, None at the end. A step stops early when it has looked for ``STEP_LOOKUPS``
-    bodies, or dropped ``bodies`` bodies or ``STEP_BYTES``, if need be within a document. A document that changes
-    meanwhile moves to the end and is met there: the caller may end at the update sequence that it started with.
-    Raises DatabaseNotFound.
+    Returns where the next step goes on, None at the end. A step stops early when it has looked at ``STEP_LOOKUPS``
+    revisions, or dropped or moved ``bodies`` bodies or ``STEP_BYTES``, if need be within a document, whose tree is
+    stemmed last. A document that changes meanwhile moves to the end and is met there: the caller may end at the update
+    sequence that it started with. Raises DatabaseNotFound.
     """
     state = databases.get_state(txn, db)
     found = [(seq, rows.change_id(row)) for seq, row in islice(scans.scan_changes(txn, db, after=after), limit)]
     records = documents.get_records(txn, db, [doc_id for _, doc_id in found])
     position = found[-1][0] if len(found) == limit else None
-    looked = dropped = size = 0
+    has_bases = _has_bases(txn, db)
+    stemmed: list[DocumentChange] = []
+    looked = handled = size = 0
     references = References()
     for seq, doc_id in found:
         if looked >= STEP_LOOKUPS:
             position = seq - 1
             break
-        superseded = _superseded(txn, db, records[doc_id])
-        looked += len(superseded)
-        doomed = sorted(documents.bodies_present(txn, db, superseded)) if superseded else []
-        while doomed and dropped < bodies and size < STEP_BYTES:
-            body = _drop_body(txn, db, doomed.pop(0))
-            references.dropped(body)
-            state.file_size -= _BODY_KEY_BYTES + len(body)
-            dropped, size = dropped + 1, size + len(body)
-        if doomed:
+        record = records[doc_id]
+        survey = _survey(txn, db, record, state.revs_limit, has_bases=has_bases)
+        looked += survey.cost
+        wanted = survey.doomed | survey.bases
+        waiting = sorted(documents.bodies_present(txn, db, wanted), reverse=True) if wanted else []
+        while waiting and handled < bodies and size < STEP_BYTES:
+            number = waiting.pop()
+            body = _take_body(txn, db, number)
+            if number in survey.bases:
+                txn.put(txn.tables.bodies, pack_seq_key(db, keys.merge_base(number)), body)
+                has_bases = True
+            else:
+                references.dropped(body)
+                state.file_size -= _BODY_KEY_BYTES + len(body)
+            handled, size = handled + 1, size + len(body)
+        if waiting:
             position = seq - 1
             break
-    if dropped:
-        references.apply(txn)
+        if survey.stemmed is not None:
+            change = DocumentChange(db, doc_id, record)
+            change.rewrite(txn, survey.stemmed, record.seq, {})
+            stemmed.append(change)
+    references.apply(txn)
+    if stemmed:
+        documents.write_batch(txn, db, state, stemmed)
+    elif handled:
         databases.put_state(txn, db, state)
     return position
 
@@ -105,21 +139,38 @@ def _sweep_bodies(txn: WriteTransaction, first: bytes, end: bytes, limit: int) -
     return doomed, size < STEP_BYTES
 
 
-def _superseded(txn: ReadTransaction, db: int, record: DocRecord) -> set[int]:
-    """The keys of those bodies of a document that need not be there."""
+def _survey(txn: ReadTransaction, db: int, record: DocRecord, limit: int, *, has_bases: bool) -> _Survey:
+    """Look at a document. ``has_bases``: whether any body of the database was put aside before."""
     if not record.live and not record.whole:
-        return set()
+        return _Survey()
+    chunks = documents.get_chunks(txn, db, record)
+    stored = set(record.stored_seqs(chunks))
     kept = {record.body_seq}
-    if record.whole:
-        tree = record.tree()
-        kept.update(tree.nodes[rev].seq for rev in (*tree.leaves(), *branch_points(tree)))
-    return set(record.stored_seqs(documents.get_chunks(txn, db, record))) - kept
+    bases: set[int] = set()
+    stemmed: RevTree | None = None
+    if record.whole or record.live >= limit:
+        tree = record.tree(chunks)
+        shorter = tree.stem(limit)
+        kept.update(shorter.nodes[leaf].seq for leaf in shorter.leaves())
+        bases.update(shorter.nodes[rev].seq for rev in branch_points(shorter))
+        bases &= stored - kept
+        stemmed = None if shorter is tree else shorter
+    doomed = stored - kept - bases
+    if has_bases:
+        doomed.update([keys.merge_base(seq) for seq in doomed])
+    return _Survey(doomed, bases, stemmed, len(stored))
 
 
-def _drop_body(txn: WriteTransaction, db: int, seq: int) -> bytes:
+def _has_bases(txn: ReadTransaction, db: int) -> bool:
+    """Whether any body of a database was put aside for merges."""
+    with txn.cursor(txn.tables.bodies) as cursor:
+        return cursor.set_range(pack_seq_key(db, keys.MERGE_BASE_BIT)) and cursor.key() < keys.prefix_end(db)
+
+
+def _take_body(txn: WriteTransaction, db: int, number: int) -> bytes:
     """Remove a body that is there; its value."""
-    body = documents.get_body(txn, db, seq)
+    body = documents.get_body(txn, db, number)
     if body is None:
-        raise KeyError(seq)
-    txn.delete(txn.tables.bodies, pack_seq_key(db, seq))
+        raise KeyError(number)
+    txn.delete(txn.tables.bodies, pack_seq_key(db, number))
     return body

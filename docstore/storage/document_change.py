@@ -42,7 +42,7 @@ class DocumentChange:
 
     ``record``   the document after the edits so far; None before the first, or after ``remove``
     ``bodies``   seq -> body value to write; without those dropped again in this batch
-    ``dropped``  keys of stored bodies that lost their revision
+    ``dropped``  numbers of stored bodies that lost their revision; not all of them need be there
     ``chunks``   key in ``runs`` -> chunk to write, or None to remove
     ``created``  the seq of the edit that made the document, 0 if it was there before
     """
@@ -215,7 +215,7 @@ class DocumentChange:
     def _drop(self, seqs: Sequence[int]) -> None:
         stored = [seq for seq in seqs if self.bodies.pop(seq, None) is None]
         if stored:
-            self.dropped = self.dropped.union(stored)
+            self.dropped = self.dropped.union(stored, map(keys.merge_base, stored))
 
     def _drop_chunk(self, txn: ReadTransaction, key: bytes) -> None:
         chunk = self.chunks.get(key) or txn.get(txn.tables.runs, key)
@@ -244,13 +244,17 @@ class DocumentChange:
         """See to it that revisions which are leaves again have bodies.
 
         That happens with forged histories only: a revision's parent turns out to be another one, and the first, though
-        written, has no child any more. If compaction has dropped its body meanwhile, it gets an empty one.
+        written, has no child any more. If compaction has dropped its body meanwhile, it gets an empty one; a body that
+        was kept for merges comes back.
         """
         old = self.tree(txn)
         before = {old.nodes[leaf].seq for leaf in old.leaves()}
         for seq in {tree.nodes[leaf].seq for leaf in tree.leaves()} - before - bodies.keys():
             if self._body_size(txn, seq) is None:
-                self.bodies[seq] = EMPTY_BODY
+                number = keys.merge_base(seq)
+                kept = txn.get(txn.tables.bodies, keys.pack_seq_key(self.db, number))
+                self.bodies[seq] = EMPTY_BODY if kept is None else kept
+                self.dropped = self.dropped.union((number,))
 
     def _body_size(self, txn: ReadTransaction, seq: int) -> int | None:
         if seq in self.bodies:

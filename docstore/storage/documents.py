@@ -66,6 +66,12 @@ def get_body(txn: ReadTransaction, db: int, seq: int) -> bytes | None:
     return txn.get(txn.tables.bodies, pack_seq_key(db, seq))
 
 
+def get_merge_body(txn: ReadTransaction, db: int, seq: int) -> bytes | None:
+    """As ``get_body``, but also a body that compaction has kept for merges alone, which no reader is to be shown."""
+    body = get_body(txn, db, seq)
+    return get_body(txn, db, keys.merge_base(seq)) if body is None else body
+
+
 def get_bodies(txn: ReadTransaction, db: int, seqs: Collection[int]) -> dict[int, bytes]:
     """The body values that are there, by their keys."""
     wanted = [pack_seq_key(db, seq) for seq in sorted(seqs)]

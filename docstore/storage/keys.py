@@ -119,6 +119,9 @@ MAX_NUMBER = (1 << 32) - 2
 MAX_SEQ = (1 << 62) - 1
 """A sequence number shares 8 bytes with two flags in a run entry."""
 
+MERGE_BASE_BIT = 1 << 63
+"""In ``bodies``, set in the number of a body that is kept for merges alone."""
+
 SEQ_BLOCK_BITS = 10
 """``seq_counts`` has one row per 1,024 sequence numbers."""
 
@@ -161,6 +164,11 @@ def number_of(key: bytes) -> int:
     """The database number that a key starts with."""
     number: int = _NUMBER.unpack_from(key)[0]
     return number
+
+
+def merge_base(seq: int) -> int:
+    """The number under which the body of ``seq`` stands in ``bodies`` once it is kept for merges alone."""
+    return seq | MERGE_BASE_BIT
 
 
 def seq_of(key: bytes) -> int:

@@ -91,7 +91,7 @@ async def test_compaction_shows_while_it_runs(node, db, monkeypatch):
 
 
 async def test_compaction_in_many_steps(db, monkeypatch):
-    monkeypatch.setattr("docstore.storage.compaction.drop_bodies.__kwdefaults__", {"limit": 2, "bodies": 1})
+    monkeypatch.setattr("docstore.storage.compaction.compact_documents.__kwdefaults__", {"limit": 2, "bodies": 1})
     for n in range(5):
         first = (await db.update_doc(document(f"d{n}"))).rev
         await db.update_doc(document(f"d{n}", first, n=n))

@@ -22,11 +22,12 @@ IDS = ("a", "b", "\U0001f600", "l" * 400, "l" * 400 + "\x00", "l" * 500 + "z", "
 
 @dataclass
 class Model:
-    """One document: its tree, its place in the changes, and every body that it still may have."""
+    """One document: its tree, its place in the changes, every body that it still may have, and those for merges."""
 
     tree: RevTree = EMPTY
     seq: int = 0
     bodies: dict[int, bytes] = field(default_factory=dict)
+    bases: dict[int, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -192,8 +193,10 @@ def follow(model: Model, outcome: object, seq: int, body: bytes, revs_limit: int
         case Rewrite(_, _, tree, stored):
             model.tree = tree
             for leaf in tree.leaves():
-                # Forged histories make an old revision a leaf again, when its body may be gone.
-                model.bodies.setdefault(tree.nodes[leaf].seq, b"{}")
+                # Forged histories make an old revision a leaf again, when its body may be gone, or put aside.
+                seq_of_leaf = tree.nodes[leaf].seq
+                if seq_of_leaf not in model.bodies:
+                    model.bodies[seq_of_leaf] = model.bases.pop(seq_of_leaf, b"{}")
             if not stored[0]:
                 return
     model.bodies[seq] = body
@@ -222,14 +225,18 @@ def compact(txn: GroupTransaction, world: World, argument: tuple[int, int]) -> N
     position: int | None = 0
     steps = 0
     while position is not None:
-        position = compaction.drop_bodies(txn, world.db, position, limit=limit, bodies=bodies)
+        position = compaction.compact_documents(txn, world.db, position, limit=limit, bodies=bodies)
         steps += 1
         assert steps < 5000
+    revs_limit = databases.get_state(txn, world.db).revs_limit
     for model in world.documents.values():
-        tree = model.tree
-        kept = {tree.nodes[rev].seq for rev in (*tree.leaves(), *branch_points(tree))}
-        model.bodies = {seq: body for seq, body in model.bodies.items() if seq in kept}
+        tree = model.tree = model.tree.stem(revs_limit)
+        leaves = {tree.nodes[rev].seq for rev in tree.leaves()}
+        bases = {tree.nodes[rev].seq for rev in branch_points(tree)}
+        model.bases = {seq: body for seq, body in (model.bodies | model.bases).items() if seq in bases - leaves}
+        model.bodies = {seq: body for seq, body in model.bodies.items() if seq in leaves}
     present = set().union(*(model.bodies for model in world.documents.values()))
+    present |= {keys.merge_base(seq) for model in world.documents.values() for seq in model.bases}
     with txn.cursor(txn.tables.bodies) as cursor:
         assert {keys.seq_of(key) for key in cursor.iternext(values=False)} == present
 
@@ -255,7 +262,10 @@ def compare(world: World) -> None:
             assert found[doc_id].seq == model.seq
             kept = {node.seq for node in tree.nodes.values()}
             model.bodies = {seq: body for seq, body in model.bodies.items() if seq in kept}
+            model.bases = {seq: body for seq, body in model.bases.items() if seq in kept}
             assert documents.get_bodies(txn, world.db, model.bodies.keys()) == model.bodies
+            assert documents.get_bodies(txn, world.db, model.bases.keys()) == {}
+            assert {seq: documents.get_merge_body(txn, world.db, seq) for seq in model.bases} == model.bases
         live = sorted(doc_id for doc_id, model in there.items() if not model.tree.nodes[model.tree.winner()].deleted)
         assert [row[0] for row in scans.scan_documents(txn, world.db)] == live
         for place, doc_id in enumerate(live):

@@ -16,11 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
+from docstore.core.tree_view import FOR_MERGING
 from docstore.database.all_docs import Namespace
 from docstore.database.changes import Style
 from docstore.database.conflicts import ConflictsQuery, read_conflicts
 from docstore.database.database import Database
 from docstore.database.reading import MissingRev, OpenOptions
+from docstore.database.trees import read_tree
 from docstore.errors import Conflict, DocumentDeleted, NotFound
 from docstore.node import Node
 from tests.database import helpers
@@ -235,7 +237,7 @@ class Store(RuleBasedStateMachine):
     def compact(self):
         self.run(self.database.compact())
         for document in self.model.documents.values():
-            document.compact()
+            document.compact(self.model.revs_limit)
 
     @rule(limit=st.sampled_from([1, 2, 3, 5, 1000]))
     def set_revs_limit(self, limit):
@@ -312,10 +314,8 @@ class Store(RuleBasedStateMachine):
         assert [row["rev"] for row in text["_revs_info"]] == list(map(str, document.path(document.winner)))
         for row in text["_revs_info"]:
             ancestor = document.revisions[parse_rev(row["rev"])]
-            if ancestor.body is not None:
-                assert row["status"] == ("deleted" if ancestor.deleted else "available")
-            elif not ancestor.written:
-                assert row["status"] == "missing"
+            there = "deleted" if ancestor.deleted else "available"
+            assert row["status"] == (there if ancestor.body is not None else "missing")
         if document.deleted:
             with pytest.raises(DocumentDeleted):
                 self.database.open_doc(doc_id)
@@ -329,11 +329,14 @@ class Store(RuleBasedStateMachine):
         except NotFound:
             assert revision.body is None
         else:
-            assert revision.written
+            assert revision.body is not None
             assert opened.deleted == revision.deleted
             text = decode(opened.json)
-            assert revision.body is None or text.get("n", -1) == revision.body
+            assert text.get("n", -1) == revision.body
             assert revisions_of(opened.json) == document.path(rev)[: self.model.revs_limit]
+        for_merging = revision.body is None and revision.base is not None
+        available = FOR_MERGING if for_merging else revision.body is not None
+        assert read_tree(self.database, doc_id).availability(rev) == available
         latest = self.database.open_revs(doc_id, [rev], OpenOptions(latest=True))
         assert [one.rev for one in latest] == [leaf for leaf in document.leaves() if rev in document.path(leaf)]
         assert not any(isinstance(one, MissingRev) for one in latest)

@@ -65,7 +65,7 @@ def test_a_superseded_body_holds_until_compaction(store: Store) -> None:
     store.replicate(db, "a", *line(2, 1))
     assert counts(store, blob) == (1, 0)
     with store.write() as txn:
-        assert compaction.drop_bodies(txn, db, 0) is None
+        assert compaction.compact_documents(txn, db, 0) is None
     assert waiting(store) == [blob]
 
 
@@ -77,7 +77,7 @@ def test_a_branch_point_keeps_its_attachments(store: Store) -> None:
     store.replicate(db, "a", rev(2, "b"), rev(1, "a"))
     store.replicate(db, "a", rev(2, "c"), rev(1, "a"))
     with store.write() as txn:
-        compaction.drop_bodies(txn, db, 0)
+        compaction.compact_documents(txn, db, 0)
     assert counts(store, blob) == (1, 0)
 
 
@@ -91,7 +91,7 @@ def test_compaction_stops_early_with_the_counts_right(store: Store) -> None:
     store.replicate(db, "a", *line(4, 1))
     for dropped in (1, 2, 3):
         with store.write() as txn:
-            compaction.drop_bodies(txn, db, 0, bodies=1)
+            compaction.compact_documents(txn, db, 0, bodies=1)
         assert waiting(store) == [one.blob for one in staged[:dropped]]
         assert store.findings() == []
 

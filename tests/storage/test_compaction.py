@@ -4,7 +4,7 @@ import pytest
 
 from docstore.core.edit import Edit
 from docstore.errors import DatabaseNotFound
-from docstore.storage import compaction, databases, documents, keys, local, purges
+from docstore.storage import compaction, databases, documents, keys, local, purges, scans
 from docstore.storage.rows import PurgeInfo
 from tests.storage.stores import Store, line, rev
 
@@ -20,7 +20,7 @@ def compact(store: Store, db: int, **options: int) -> int:
     steps = 0
     while position is not None:
         with store.write() as txn:
-            position = compaction.drop_bodies(txn, db, position, **options)
+            position = compaction.compact_documents(txn, db, position, **options)
         steps += 1
         assert store.findings() == []
     return steps
@@ -57,7 +57,63 @@ def test_branch_points_of_live_leaves_stay(store: Store) -> None:
         store.replicate(db, letter, rev(3, "x"), rev(2, "p"), *line(1, 1, "r"))
         store.replicate(db, letter, rev(3, "y"), rev(2, "p"), *line(1, 1, "r"), deleted=letter == "b")
     compact(store, db)
-    assert present(store, db) == [2, 3, 4, 7, 8]
+    assert present(store, db) == [3, 4, 7, 8]
+    with store.read() as txn:
+        assert documents.get_body(txn, db, 2) is None
+        assert documents.get_merge_body(txn, db, 2) == b"{}"
+        assert [documents.get_merge_body(txn, db, seq) for seq in (1, 5, 6)] == [None] * 3
+    before = store.state(db)
+    assert compact(store, db) == 1
+    assert store.state(db) == before
+
+
+def test_a_branch_point_that_merges_need_no_more_goes_with_the_next_compaction(store: Store) -> None:
+    db = store.create()
+    store.replicate(db, "a", *line(1, 1, "r"))
+    store.replicate(db, "a", rev(2, "x"), *line(1, 1, "r"))
+    store.replicate(db, "a", rev(2, "y"), *line(1, 1, "r"))
+    compact(store, db)
+    store.purge(db, "a", rev(2, "x"))
+    assert store.findings() == []
+    compact(store, db)
+    with store.read() as txn:
+        assert documents.get_merge_body(txn, db, 1) is None
+    assert store.state(db).file_size == store.state(db).active_size
+
+
+def set_limit(store: Store, db: int, limit: int) -> None:
+    with store.write() as txn:
+        state = databases.get_state(txn, db)
+        state.revs_limit = limit
+        databases.put_state(txn, db, state)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 70, 150])
+def test_a_lowered_limit_stems_what_is_there(store: Store, limit: int) -> None:
+    db = store.create()
+    store.put(db, "a", "other")
+    update(store, db, "a", 180)
+    compact(store, db)
+    update(store, db, "a", 5)
+    for letter in "xy":
+        store.replicate(db, "b", *line(9, 5, letter), rev(4, "p"), *line(3, 1, "r"))
+    before, trees = store.state(db), {doc_id: store.tree(db, doc_id) for doc_id in ("a", "b")}
+    with store.read() as txn:
+        changes = dict(scans.scan_changes(txn, db))
+    set_limit(store, db, limit)
+    compact(store, db, bodies=2)
+    for doc_id, tree in trees.items():
+        assert store.tree(db, doc_id) == tree.stem(limit)
+    after = store.state(db)
+    assert (after.update_seq, after.doc_count, after.conflict_count) == (before.update_seq, 3, 1)
+    assert (after.external_size, after.revs_limit) == (before.external_size, limit)
+    with store.read() as txn:
+        assert dict(scans.scan_changes(txn, db)) == changes
+    assert compact(store, db) == 1
+    assert store.state(db) == after
+    update(store, db, "a", 100)
+    assert store.findings() == []
+    assert len(store.tree(db, "a").nodes) == min(limit, 286)
 
 
 def test_a_step_is_small_and_goes_on_where_it_stopped(store: Store) -> None:
@@ -74,7 +130,7 @@ def test_a_step_stops_within_a_document_with_many_bodies(store: Store) -> None:
     store.put(db, "a", "b")
     update(store, db, "a", 20)
     with store.write() as txn:
-        assert compaction.drop_bodies(txn, db, 0, bodies=5) == 21
+        assert compaction.compact_documents(txn, db, 0, bodies=5) == 21
     assert len(present(store, db)) == 22 - 5
     assert compact(store, db, bodies=5) > 1
     assert len(present(store, db)) == 2
@@ -122,7 +178,7 @@ def test_compacting_what_is_compact_writes_nothing(store: Store) -> None:
 
 def test_a_database_that_is_gone_is_not_compacted(store: Store) -> None:
     with store.write() as txn, pytest.raises(DatabaseNotFound):
-        compaction.drop_bodies(txn, 77, 0)
+        compaction.compact_documents(txn, 77, 0)
 
 
 def test_a_sweep_removes_everything_of_one_database_and_nothing_else(store: Store) -> None:
