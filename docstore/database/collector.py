@@ -10,11 +10,13 @@ holds it, and when no snapshot is open that is older than the one which first sh
 
 from asyncio import Event, Task, create_task, gather, sleep
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from docstore.database.background import persist, recur
 from docstore.database.blob_reader import Holds
 from docstore.database.commands import CollectGarbage, ExpireStagings
+from docstore.errors import StorageFull
 from docstore.storage import garbage
 from docstore.storage.environment import Environment
 from docstore.storage.garbage import STEP_BLOBS
@@ -44,9 +46,10 @@ class Collector:
     async def start(self) -> None:
         """Go to work. What a process that was killed has staged, and cannot be resumed, is given up first.
 
-        To be awaited before anybody stages bytes.
+        To be awaited before anybody stages bytes. On a full disk that is left to the ends of the leases.
         """
-        await self.expire(all_transient=True)
+        with suppress(StorageFull):
+            await self.expire(all_transient=True)
         self._tasks = [
             create_task(self._keep_collecting(), name="collector of attachments"),
             create_task(recur("the expiry of stagings", EXPIRE_SECONDS, self.expire), name="expiry of stagings"),

@@ -14,7 +14,7 @@ import logging
 from asyncio import Task, create_task, gather, to_thread
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked, is_compressible, validate_name
@@ -46,6 +46,7 @@ from docstore.errors import (
     DocstoreError,
     InconsistentUploadLength,
     NotFound,
+    StorageFull,
     UploadCompleted,
 )
 from docstore.settings import Limits
@@ -237,8 +238,9 @@ class Uploads:
         return count
 
     async def start(self) -> None:
-        """Look for expired uploads now and then."""
-        await self.expire()
+        """Look for expired uploads, now and from now on."""
+        with suppress(StorageFull):
+            await self.expire()
         self._expiry = create_task(
             recur("the expiry of resumable uploads", EXPIRE_SECONDS, self.expire), name="expiry of resumable uploads"
         )

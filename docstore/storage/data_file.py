@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 DATA_FILE = "docs.mdb"
 COMPACT_SUFFIX = ".compact"
+LOCK_SUFFIX = "-lock"
+READER_BYTES = 64
 OTHER_READERS = 64
 """Reader slots beyond our own snapshots, for other processes such as ``docstore check``."""
 
@@ -57,6 +59,21 @@ def open_data_file(data_file: Path, settings: StorageSettings, *, read_only: boo
             log.warning("the system grants no larger map for %s; trying %d MiB", data_file, size >> 20)
         except lmdb.Error as error:
             raise StoreUnusable(f"{data_file} cannot be opened: {error}") from error
+
+
+def allocate_lock_file(data_file: Path, settings: StorageSettings) -> None:
+    """Give the file of LMDB's locks its room on the disk. Raises OSError.
+
+    LMDB makes it with holes and writes to it by memory, which on a full disk is a signal that ends the process. To be
+    called before the data file is opened to write: that the file is closed here gives up LMDB's own locks on it.
+    """
+    size = (settings.max_snapshots + OTHER_READERS + 4) * READER_BYTES
+    path = data_file.with_name(data_file.name + LOCK_SUFFIX)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+    try:
+        os.posix_fallocate(descriptor, 0, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
+    finally:
+        os.close(descriptor)
 
 
 def lock_for_reading(data_file: Path) -> int:

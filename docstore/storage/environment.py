@@ -11,26 +11,25 @@ import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from uuid import uuid4
 
 import lmdb
 
 from docstore.errors import StorageFailed, StorageFull, StoreUnusable, Unavailable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import fork_guard, keys
-from docstore.storage.data_file import COMPACT_SUFFIX, DATA_FILE, grantable, lock_for_reading, open_data_file
-from docstore.storage.disk_errors import disk_error
-from docstore.storage.epoch import (
-    FileFacts,
-    Seal,
-    SealFile,
-    new_epoch,
-    new_run_name,
-    reason_for_new_epoch,
-    sync_folder,
+from docstore.storage.data_file import (
+    COMPACT_SUFFIX,
+    DATA_FILE,
+    allocate_lock_file,
+    grantable,
+    lock_for_reading,
+    open_data_file,
 )
+from docstore.storage.disk_errors import disk_error
+from docstore.storage.epoch import sync_folder
 from docstore.storage.folder_lock import FolderLock
 from docstore.storage.snapshot_gate import SnapshotGate, refuse_closed, refuse_forked
+from docstore.storage.store_run import StoreRun, read_meta
 from docstore.storage.tables import Tables
 from docstore.storage.transactions import GroupTransaction, Snapshot
 
@@ -61,8 +60,8 @@ class Environment:
         self.read_only = read_only
         self._lock = lock
         self._owns_lock = False
-        self._seal_file = SealFile(self.data_file)
-        self._run = ""
+        self._created = False
+        self._run: StoreRun | None = None
         self._shared: int | None = None
         self._closed = False
         self._forked = False
@@ -115,13 +114,19 @@ class Environment:
         return self._gate.tables
 
     def begin_write(self) -> GroupTransaction:
-        """The write transaction; for the writer and for tests. Raises Unavailable, or what LMDB raises."""
+        """The write transaction; for the writer and for tests.
+
+        Raises Unavailable, what LMDB raises, and OSError: if the disk was full when the store was opened, and still is.
+        """
         if self._forked:
             refuse_forked()
         if self._closed:
             refuse_closed()
         if self.read_only:
             raise Unavailable("The store is open for reading only.")
+        if self._run is not None and not self._run.recorded:
+            self._gate.tables = self._run.record(self._lmdb)
+            log.warning("the disk of %s has room again, and writes are taken", self.folder)
         return GroupTransaction(self._lmdb.begin(write=True), self._gate.tables)
 
     def announce(self, holder: str) -> None:
@@ -228,14 +233,8 @@ class Environment:
         self._gate.shut(refuse_closed)
         clean = not self.read_only and not self._failed and self._sync_all()
         self._lmdb.close()
-        if clean:
-            facts = FileFacts.of(self.data_file)
-            survives = self.settings.durability is Durability.FSYNC
-            seal = Seal((self._run,), (facts.file,), survives, facts.changed_ns)
-            try:
-                self._seal_file.write(seal, sync=not survives)
-            except OSError as error:
-                log.warning("the seal of %s could not be written: %s", self.data_file, error)
+        if clean and self._run is not None:
+            self._run.seal()
         self._release()
 
     def __enter__(self) -> Self:
@@ -259,84 +258,44 @@ class Environment:
     def _open_to_write(self) -> None:
         for leftover in self.folder.glob(f"{DATA_FILE}{COMPACT_SUFFIX}*"):
             leftover.unlink()
-        created = not self.data_file.exists()
+        created = self._created = not self.data_file.exists()
+        allocate_lock_file(self.data_file, self.settings)
         self._lmdb = open_data_file(self.data_file, self.settings, read_only=False)
         self._lmdb.reader_check()
         if created and self.settings.durability is not Durability.NONE:
             sync_folder(self.folder)
-        self._set_gate(self._start_run())
+        self._set_gate(self._begin_run())
 
     def _open_to_read(self) -> None:
         if not self.data_file.exists():
             raise StoreUnusable(f"There is no store in {self.folder}.")
         self._shared = lock_for_reading(self.data_file)
         self._lmdb = open_data_file(self.data_file, self.settings, read_only=True)
-        meta = self._read_meta()
+        meta = read_meta(self._lmdb, self.data_file)
         if not meta:
             raise StoreUnusable(f"There is no store in {self.folder}.")
         self.epoch = int.from_bytes(meta[keys.META_EPOCH])
         self.server_uuid = meta[keys.META_SERVER_UUID].decode()
         self._set_gate(Tables.open(self._lmdb, create=False))
 
-    def _read_meta(self) -> dict[bytes, bytes]:
-        """The rows of ``meta``; none in a new file. Raises StoreUnusable if it is no store of ours."""
-        with self._lmdb.begin() as transaction:
-            if transaction.stat()["entries"] == 0:
-                return {}
-            try:
-                table = self._lmdb.open_db(keys.META, txn=transaction, create=False)
-            except lmdb.NotFoundError:
-                raise StoreUnusable(f"{self.data_file} is not a store of docstore.") from None
-            rows = dict(transaction.cursor(table))
-        version = int.from_bytes(rows.get(keys.META_FORMAT_VERSION, b""))
-        if version != keys.FORMAT_VERSION:
-            raise StoreUnusable(
-                f"{self.data_file} has format version {version}; this docstore reads version {keys.FORMAT_VERSION}."
-            )
-        return rows
-
-    def _start_run(self) -> Tables:
-        """Settle the epoch, and mark the store as in use. Follows the order that ``epoch.py`` needs at every crash."""
-        meta = self._read_meta()
-        old_run = meta[keys.META_RUN].decode() if meta else None
-        facts = FileFacts.of(self.data_file)
-        reason = reason_for_new_epoch(self._seal_file.read(), old_run, facts)
-        self.epoch = new_epoch() if reason else int.from_bytes(meta[keys.META_EPOCH])
-        self.server_uuid = meta[keys.META_SERVER_UUID].decode() if meta else uuid4().hex
-        self._run = new_run_name()
-        survives = self.settings.durability is Durability.FSYNC
-        sync = self.settings.durability is not Durability.NONE
-        if reason or old_run is None:
-            if old_run is not None:
-                log.warning("the store %s gets a new epoch: %s", self.data_file, reason)
-            self._seal_file.remove(sync=sync)
-        else:
-            self._seal_file.write(Seal((old_run, self._run), (facts.file,), survives), sync=sync)
-        tables = self._write_meta()
-        # Either seal is right for this run; only where there is none yet, a power cut must not cost another epoch.
-        self._seal_file.write(Seal((self._run,), (facts.file,), survives), sync=sync and reason is not None)
-        return tables
-
-    def _write_meta(self) -> Tables:
-        rows = {
-            keys.META_FORMAT_VERSION: keys.FORMAT_VERSION.to_bytes(4),
-            keys.META_EPOCH: self.epoch.to_bytes(8),
-            keys.META_RUN: self._run.encode(),
-            keys.META_SERVER_UUID: self.server_uuid.encode(),
-        }
+    def _begin_run(self) -> Tables:
+        """Record the run; where a full disk refuses that, what is there can be read, and it is recorded later."""
+        meta = read_meta(self._lmdb, self.data_file)
+        self._run = StoreRun(self.data_file, self.settings, meta)
+        self.epoch, self.server_uuid = self._run.epoch, self._run.server_uuid
         while True:
             try:
-                with self._lmdb.begin(write=True) as transaction:
-                    tables = Tables.open(self._lmdb, transaction=transaction)
-                    for key, value in rows.items():
-                        transaction.put(key, value, db=tables.meta)
-                break
+                return self._run.record(self._lmdb)
             except lmdb.MapFullError:
                 size = self._lmdb.info()["map_size"]
                 self._lmdb.set_mapsize(size + grantable(size))
-        if self.settings.durability is Durability.RELAXED:
-            self._lmdb.sync(True)
-        return tables
+            except (lmdb.Error, OSError) as error:
+                if not meta or not isinstance(disk_error(error, self.data_file), StorageFull):
+                    raise
+                log.warning("the disk of %s is full: reads are served, writes wait for room", self.folder)
+                # A handle outlives the transaction only if that commits; one that wrote nothing writes no page then.
+                with self._lmdb.begin(write=True) as transaction:
+                    return Tables.open(self._lmdb, create=False, transaction=transaction)
 
     def _set_gate(self, tables: Tables) -> None:
         settings = self.settings
@@ -370,6 +329,8 @@ class Environment:
         """Undo an open that failed."""
         if hasattr(self, "_lmdb"):
             self._lmdb.close()
+        if self._created:
+            self.data_file.unlink(missing_ok=True)  # half a file could not be opened later
         self._release()
 
     def _close_shared(self) -> None:

@@ -23,13 +23,16 @@ Under ``fsync`` a killed server keeps its epoch. Not noticed are a data file tha
 crash, with a copy made earlier in that very run, and an image of a whole disk put back: remove the seal then.
 """
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import randbits, token_hex
+from typing import BinaryIO
 
 SEAL_SUFFIX = "-seal"
+SEAL_ROOM_BYTES = 4096
 EPOCH_BITS = 63
 RUN_NAME_BYTES = 8
 
@@ -65,7 +68,11 @@ class Seal:
 
 
 class SealFile:
-    """The file that holds the seal; always replaced as a whole."""
+    """The file that holds the seal; always replaced as a whole.
+
+    The file that will replace it stands ready beside it, with its room on the disk: a store whose disk is full can be
+    opened then, and what is deleted from it makes room again.
+    """
 
     def __init__(self, data_file: Path) -> None:
         self.path = data_file.with_name(data_file.name + SEAL_SUFFIX)
@@ -92,21 +99,28 @@ class SealFile:
             "survives_power_cut": seal.survives_power_cut,
             "closed_ns": seal.closed_ns,
         }
-        with self._next.open("w") as file:
-            json.dump(members, file)
+        text = json.dumps(members).encode()
+        with self._open_next() as file:
+            file.write(text)
+            file.truncate()
             file.flush()
             if sync:
                 os.fsync(file.fileno())
         self._next.replace(self.path)
         if sync:
             sync_folder(self.path.parent)
+        with contextlib.suppress(OSError), self._open_next() as file:
+            os.posix_fallocate(file.fileno(), 0, SEAL_ROOM_BYTES)
 
     def remove(self, *, sync: bool) -> None:
         """Break the seal: the next open makes a new epoch, whatever happens before."""
         self.path.unlink(missing_ok=True)
-        self._next.unlink(missing_ok=True)
         if sync:
             sync_folder(self.path.parent)
+
+    def _open_next(self) -> BinaryIO:
+        """The file that will take the seal's place; what is in it does not count, but its room does."""
+        return os.fdopen(os.open(self._next, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
 
 
 def reason_for_new_epoch(seal: Seal | None, run: str | None, facts: FileFacts) -> str | None:

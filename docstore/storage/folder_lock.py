@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from docstore.errors import Unavailable
+from docstore.storage.disk_errors import NO_ROOM
 
 LOCK_FILE = "server.lock"
 HOLDER_LONGEST = 4_096
@@ -50,13 +51,19 @@ class FolderLock:
         self.announce(holder)
 
     def announce(self, holder: str) -> None:
-        """Write who holds the lock, for those who will be refused."""
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{holder}\n".encode(), 0)
+        """Write who holds the lock, for those who will be refused; on a full disk they are not told."""
+        text = f"{holder}\n".encode()
+        try:
+            os.pwrite(self._file, text, 0)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+        else:
+            os.ftruncate(self._file, len(text))
 
     def release(self) -> None:
         """Give the lock back."""
-        os.ftruncate(self._file, 0)
+        self.announce("")  # a byte, so that the file keeps its room on the disk
         fcntl.flock(self._file, fcntl.LOCK_UN)  # closing would not do while a fork of ours has the file open too
         os.close(self._file)
         self._file = NOT_HELD

@@ -12,7 +12,7 @@ command's DocstoreError. The steps of one group:
 2. *Apply*: ``apply(transaction, commands)`` answers one result, or one DocstoreError, for each command.
 3. *Commit*: LMDB writes and syncs; the only step that a command waits long for.
 4. *Deliver*: one wake-up of the event loop for the group. There all waiters get their results, and ``on_commit`` is
-   called.
+   called. A waiter that is cancelled does not cancel its command.
 
 When it goes wrong (nothing of the transaction is kept in any of these):
 
@@ -21,8 +21,6 @@ When it goes wrong (nothing of the transaction is kept in any of these):
 * A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
   until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
   on.
-
-A waiter that is cancelled does not cancel its command.
 """
 
 import asyncio
@@ -304,7 +302,9 @@ class Writer:
             return self._environment.begin_write()
         except DocstoreError as refused:
             raise _GroupRefused(refused) from refused
-        except lmdb.Error as error:
+        except lmdb.MapFullError:
+            raise
+        except (lmdb.Error, OSError) as error:
             raise self._disk_refused(error) from error
 
     def _apply_all(

@@ -25,7 +25,10 @@ URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class ServerProcess:
-    """``docstore serve`` on a free loopback port, with its data in ``data``."""
+    """``docstore serve`` on a free loopback port, with its data in ``data``.
+
+    ``said``: its output until it was ready.
+    """
 
     def __init__(
         self,
@@ -34,11 +37,18 @@ class ServerProcess:
         arguments: Sequence[str] = (),
         before: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        longest_file: int | None = None,
     ) -> None:
+        """``longest_file``: bytes beyond which no file of the process may grow, until ``limit`` says otherwise."""
         script = Path(sys.executable).parent / "docstore"
-        command = [*before, str(script), "serve", "--port", "0", "--data", str(data), *arguments]
+        limited = () if longest_file is None else ("sh", "-c", f'ulimit -S -f {longest_file // 512}; exec "$@"', "sh")
+        command = [*before, *limited, str(script), "serve", "--port", "0", "--data", str(data), *arguments]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=None if env is None else dict(env)
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=None if env is None else dict(env),
         )
         self._reader: threading.Thread | None = None
         self.port = self._read_port()
@@ -46,7 +56,7 @@ class ServerProcess:
 
     def _read_port(self) -> int:
         assert self._process.stdout is not None
-        said: list[str] = []
+        said = self.said = list[str]()
         for line in self._process.stdout:
             if found := URL.search(line):
                 # A pipe that nobody reads fills up, and then the server waits at its next log line.

@@ -15,6 +15,7 @@ from docstore.settings import Durability, StorageSettings
 from docstore.storage.data_file import DATA_FILE
 from docstore.storage.environment import Environment
 from docstore.storage.epoch import FileFacts, Seal, SealFile, reason_for_new_epoch
+from docstore.storage.store_run import StoreRun
 
 FACTS = FileFacts((1, 2), 1000)
 CLOSED = Seal(("now",), ((1, 2),), True, 1000)
@@ -55,7 +56,7 @@ def test_a_seal_is_read_as_it_was_written(tmp_path: Path, seal: Seal) -> None:
     file.write(RUNNING, sync=False)
     file.write(seal, sync=True)
     assert file.read() == seal
-    assert [path.name for path in tmp_path.iterdir()] == ["file-seal"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file-seal", "file-seal.new"]
     file.remove(sync=True)
     assert file.read() is None
 
@@ -229,7 +230,7 @@ def test_a_kill_while_opening(tmp_path: Path, restored: bool, call: int, monkeyp
 
     dying(SealFile, "write")
     dying(SealFile, "remove")
-    dying(Environment, "_write_meta")
+    dying(StoreRun, "_write_meta")
     try:
         environment = opened(tmp_path)
     except _KilledHere:
