@@ -75,10 +75,25 @@ class Run:
                 loads[bare.name] = partial(questions.puts_bare, bare, seconds, connections)
                 figures = self.in_rounds(loads)
                 rows.append(Row(f"PUT new document, {connections} connections", "1/s", figures))
-        stale = {target.name: questions.puts_stale(target, self.seconds, 32) for target in self.targets}
-        rows.append(Row("PUT without a rev -> 409, 32 connections", "1/s", stale))
+        rows += self.refused()
         one = {target.name: questions.one_document_updated(target, 1_000) for target in self.targets}
         return [*rows, Row("one document updated 1,000 times", "1/s", one)]
+
+    def refused(self) -> list[Row]:
+        """Refused PUTs beside GETs of the same document, in turns."""
+        seconds = self.seconds / ROUNDS
+        loads: dict[str, Callable[[], float]] = {}
+        for target in self.targets:
+            questions.prepare_stale(target)
+            loads[f"GET {target.name}"] = partial(questions.gets_stale, target, seconds, 32)
+            loads[f"PUT {target.name}"] = partial(questions.puts_stale, target, seconds, 32)
+        figures = self.in_rounds(loads)
+        gets = {target.name: figures[f"GET {target.name}"] for target in self.targets}
+        puts = {target.name: figures[f"PUT {target.name}"] for target in self.targets}
+        return [
+            Row("GET of the document that is to be refused, 32 connections", "1/s", gets),
+            Row("PUT without a rev -> 409, 32 connections", "1/s", puts),
+        ]
 
     def feeds(self) -> list[Row]:
         """Bulk writes, then the listings of what they wrote."""

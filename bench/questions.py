@@ -48,17 +48,29 @@ def puts_bare(target: Target, seconds: float, connections: int) -> float:
     return _all_well(wrk.run(target.url, target.headers, connections=connections, seconds=seconds, script=script)).rate
 
 
+STALE_PATH = f"/{DATABASE}_stale/doc"
+
+
+def prepare_stale(target: Target) -> None:
+    """The document that ``puts_stale`` and ``gets_stale`` are about."""
+    create(target, f"{DATABASE}_stale")
+    target.once("PUT", STALE_PATH, documents.document(1))
+
+
+def gets_stale(target: Target, seconds: float, connections: int) -> float:
+    """GETs of the document that the PUTs of ``puts_stale`` do not change, per second."""
+    url = target.url + STALE_PATH
+    return _all_well(wrk.run(url, target.headers, connections=connections, seconds=seconds)).rate
+
+
 def puts_stale(target: Target, seconds: float, connections: int) -> float:
     """PUTs that are answered 409, per second."""
-    create(target, f"{DATABASE}_stale")
-    path = f"/{DATABASE}_stale/doc"
-    target.once("PUT", path, documents.document(1))
     load = wrk.run(
         target.url,
         target.headers,
         connections=connections,
         seconds=seconds,
-        script=wrk.put_same(path, documents.text(2)),
+        script=wrk.put_same(STALE_PATH, documents.text(2)),
     )
     if load.socket_errors or load.other_replies == 0:
         raise RuntimeError(f"stale PUTs were not refused: {load}")

@@ -4,6 +4,7 @@
       BadRequest                       400  bad_request
         InvalidJson                         bad_request: invalid UTF-8 JSON
         InvalidRev                          bad_request: Invalid rev format
+        LastGeneration                      bad_request
         DigestMismatch                      content_md5_mismatch
         InconsistentUploadLength            inconsistent_upload_length
         UploadCompleted                     completed_upload
@@ -33,6 +34,7 @@
         AttachmentTooLarge                  attachment_too_large
       UnsupportedMediaType             415  bad_content_type
       RangeNotSatisfiable              416  requested_range_not_satisfiable
+      ExpectationFailed                417  expectation_failed
       IdempotencyKeyReused             422  idempotency_key_reused
       ChecksumMismatch                 460  checksum_mismatch
       NotImplementedHere               501  not_implemented

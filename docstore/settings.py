@@ -100,7 +100,10 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one node."""
+    """All settings of one node.
+
+    ``conflict_lines``  refused edits that are logged one by one in a second; the others of it are told in one line
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -115,6 +118,7 @@ class Settings:
     changes_heartbeat: float = 60.0
     changes_timeout: float = 60.0
     shutdown_grace: float = 10.0
+    conflict_lines: int = 10
     revs_limit: int = 1_000
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)

@@ -49,6 +49,17 @@ def leaves_body_unread(raw: BaseRequest) -> bool:
     return not raw.content.is_eof() and raw.headers.get(hdrs.EXPECT, "").lower() == CONTINUE and CONTINUED not in raw
 
 
+def body_at_hand(raw: BaseRequest, limits: Limits) -> bytes | None:
+    """The whole body, if it has come already and is not encoded; it usually comes with the request. Raises TooLarge."""
+    content = raw.content
+    if not content.is_eof() or content.exception() is not None or hdrs.CONTENT_ENCODING in raw.headers:
+        return None
+    body = content.read_nowait()
+    if len(body) > limits.max_request_body:
+        raise TooLarge
+    return body
+
+
 async def read_body(raw: BaseRequest, limits: Limits) -> bytes:
     """The whole body, inflated.
 

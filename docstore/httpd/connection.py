@@ -42,7 +42,7 @@ class Connection(RequestHandler):
     ``feed`` is the feed that it is served, if it is.
     """
 
-    __slots__ = ("feed",)
+    __slots__ = ("_transport_paused", "feed")
 
     def __init__(self, manager: "Server", loop: "AbstractEventLoop", limits: "Limits") -> None:
         super().__init__(
@@ -54,6 +54,17 @@ class Connection(RequestHandler):
             access_log=cast(logging.Logger, None),
         )
         self.feed: StreamReply | None = None
+        self._transport_paused = False
+
+    def _pause_transport_reading(self) -> None:
+        self._transport_paused = True
+        super()._pause_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        """Asked for at the end of every body; with nothing to resume the transport would answer by an exception."""
+        if self._transport_paused:
+            self._transport_paused = False
+            super()._resume_transport_reading()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client left: its feed ends now. A write goes on, and so does what is not yet answered."""

@@ -17,6 +17,7 @@ from aiohttp.web import BaseRequest
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.auth import Authenticator
 from docstore.httpd.bodies import check_body_headers, leaves_body_unread
+from docstore.httpd.conflict_log import ConflictLog
 from docstore.httpd.connection import Connection
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.header_text import check_header_text
@@ -54,6 +55,7 @@ class Service:
         self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
         self.closing = False
         self.running = 0
+        self.conflict_log = ConflictLog(node.settings.conflict_lines)
         self._guard = Guard() if node.settings.admin is None else None
         self._drained = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -105,10 +107,11 @@ class Service:
         await self._drained.wait()
 
     async def stop(self) -> None:
-        """Cancel what was spawned."""
+        """Cancel what was spawned, and write what is left to be logged."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.conflict_log.close()
 
     async def _answer(self, request: Request) -> Reply | StreamReply:
         raw = request.raw

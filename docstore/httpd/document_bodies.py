@@ -7,23 +7,38 @@ which could take more than a turn, in a thread. It must not know the members of 
 
 import asyncio
 
-from docstore.core.document import Document, parse_document
+from docstore.core.document import Document, Refusal, parse_document
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.httpd.request import Request
 from docstore.httpd.turns import Turns
 from docstore.settings import KIB, Limits
 
+MOST_GROWTH = 8
+"""The text that is stored is at most so many times as long as that which was sent: ``1e-7`` and ``1e21`` are spelled
+out."""
+
 LARGE_DOCUMENT = 8 * KIB
 """From this average on, the documents of one body are parsed in a thread."""
 
 
-async def read_document(request: Request, doc_id: str | None, new_id: str = "") -> Document:
+async def read_document(
+    request: Request, doc_id: str | None, new_id: str = "", *, refuse: Refusal | None = None
+) -> Document:
     """The body as a document: of the id ``doc_id``, or with None of the id that stands in it, or else ``new_id``.
 
-    Raises what ``decode`` and ``parse_document`` raise.
+    ``refuse`` as in ``parse_document``, for small bodies; of a large one nobody is asked. Raises BadRequest for a
+    request without a body, and what ``decode`` and ``parse_document`` raise.
     """
-    return await document_from(await request.json_text(), doc_id, request.node.settings.limits, new_id)
+    request.require_body()
+    text = await request.body()
+    limits = request.node.settings.limits
+    if len(text) >= limits.parse_off_loop_from:
+        return await document_from(text, doc_id, limits, new_id)
+    if len(text) * MOST_GROWTH > limits.max_document_size:
+        refuse = None
+    members = decode(text, max_depth=limits.max_json_depth)
+    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id, refuse=refuse)
 
 
 async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 from docstore.core.answers import written_json
 from docstore.core.conditions import CREATE_ONLY, rev_etag
-from docstore.core.document import validate_doc_id
+from docstore.core.document import Refusal, validate_doc_id
+from docstore.core.rev import Rev
 from docstore.database.database import Database, EditResult
 from docstore.database.replies import Ticket
 from docstore.database.reply_forms import WrittenForm
 from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
 from docstore.httpd.batch import accepted
-from docstore.httpd.conditions import chosen_parent, is_create_only
+from docstore.httpd.conditions import chosen_parent, is_conditional, is_create_only
 from docstore.httpd.document_bodies import read_document
 from docstore.httpd.document_params import (
     DocumentQuery,
@@ -67,7 +68,8 @@ async def put_document(request: Request) -> Reply:
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
-    document = with_parent(request, await read_document(request, doc_id), query.options.rev)
+    refuse = _early_refusal(request, database, query)
+    document = with_parent(request, await read_document(request, doc_id, refuse=refuse), query.options.rev)
     if not query.new_edits and document.rev is None:
         raise BadRequest(NEEDS_REV)
     status = 200 if document.deleted else 201
@@ -78,6 +80,24 @@ async def put_document(request: Request) -> Reply:
         return await accepted(document, write)
     result = await settled(request, write)
     return _written(request, doc_id, result, status)
+
+
+def _early_refusal(request: Request, database: Database, query: DocumentQuery) -> Refusal | None:
+    """What refuses a certain conflict while the document is read; None where there is more to be asked first.
+
+    A refused edit is cheap so: nothing is hashed, and the exception has a short way.
+    """
+    asked = not query.new_edits or query.batch or database.write_hook is not None
+    if asked or is_conditional(request) or wants_explanation(request):
+        return None
+    told = query.options.rev
+
+    def refuse(path: tuple[Rev, ...]) -> None:
+        rev = path[0] if path else told
+        if told is None or rev == told:  # two different revisions are another complaint
+            database.check_parent(request.doc_id, rev, path=path or ((told,) if told is not None else ()))
+
+    return refuse
 
 
 async def create_document(request: Request) -> Reply:

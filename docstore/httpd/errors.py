@@ -5,8 +5,8 @@ by hand. Follows ``chttpd:error_info`` and ``chttpd:send_error`` of CouchDB.
 """
 
 from docstore import errors
-from docstore.core.json_text import JsonValue
-from docstore.errors import DocstoreError, MethodNotAllowed
+from docstore.core.json_text import JsonValue, encode
+from docstore.errors import Conflict, DocstoreError, MethodNotAllowed
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.replication.options import RefusedReplication
 
@@ -46,10 +46,17 @@ def error_body(error: DocstoreError) -> dict[str, JsonValue]:
 
 def error_reply(error: DocstoreError) -> Reply:
     """The reply to a request that ended in ``error``."""
+    kind = type(error)
+    if kind is Conflict and error.error is Conflict.error and error.reason is Conflict.default_reason:
+        # the reply that is given most often
+        return Reply(409, _CONFLICT_BODY)
     headers: tuple[Header, ...] = ()
     if isinstance(error, MethodNotAllowed):
         headers = (("Allow", error.allowed),)
-    return json_reply(error_body(error), status_of(type(error)), headers=headers)
+    return json_reply(error_body(error), status_of(kind), headers=headers)
+
+
+_CONFLICT_BODY = encode(error_body(Conflict())) + b"\n"
 
 
 def plain_error_reply(status: int, error: str, reason: str) -> Reply:

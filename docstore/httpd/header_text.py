@@ -45,6 +45,8 @@ READ: Final = frozenset(
 
 def check_header_text(headers: Mapping[str, str]) -> None:
     """Raises BadRequest if one of the headers that are read is not UTF-8."""
+    if "".join(headers.values()).isascii():
+        return
     for name, value in headers.items():
         if not value.isascii() and name.lower() in READ and not _is_utf8(value):
             raise BadRequest(f"{name} is not UTF-8 encoded")

@@ -25,7 +25,6 @@ from docstore.httpd.replies import Header, Reply
 from docstore.httpd.request import Request
 
 logger = logging.getLogger(__name__)
-conflict_logger = logging.getLogger("docstore.httpd.conflicts")
 
 OTHER_CONFLICT: Final = "conflict"
 INSTANCE: Final = "urn:docstore:request:"
@@ -74,18 +73,17 @@ def count_conflict(
         doc_id, rev = attempt.doc_id, attempt.rev
     kind = _kind_of(request, error) if report is None else report.kind.value
     request.node.conflict_stats.conflict(database, doc_id, kind)
-    if conflict_logger.isEnabledFor(logging.INFO):
-        conflict_logger.info(
-            "kind=%s method=%s db=%s doc=%s rev=%s row=%s id=%s user=%s",
-            kind,
-            request.method,
-            encode_segment(database),
-            encode_segment(doc_id) or "-",
-            "-" if rev is None else encode_segment(str(rev)),
-            "-" if row is None else row,
-            request.id.decode(),
-            request.user.name or "-",
-        )
+    method, request_id, user = request.method, request.id, request.user.name
+    request.service.conflict_log.add(
+        kind,
+        database,
+        doc_id,
+        lambda: (
+            f"kind={kind} method={method} db={encode_segment(database)} doc={encode_segment(doc_id) or '-'}"
+            f" rev={'-' if rev is None else encode_segment(str(rev))} row={'-' if row is None else row}"
+            f" id={request_id.decode()} user={user or '-'}"
+        ),
+    )
 
 
 def may_read(request: Request) -> bool:

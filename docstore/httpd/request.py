@@ -149,9 +149,12 @@ class Request:
         Raises TooLarge beyond ``max_request_body``, UnsupportedMediaType for an unknown Content-Encoding.
         """
         if self._body is None:
-            started = time.monotonic()
-            self._body = await bodies.read_body(self.raw, self.node.settings.limits)
-            self.body_time = int((time.monotonic() - started) * 1000)
+            limits = self.node.settings.limits
+            self._body = bodies.body_at_hand(self.raw, limits)
+            if self._body is None:
+                started = time.monotonic()
+                self._body = await bodies.read_body(self.raw, limits)
+                self.body_time = int((time.monotonic() - started) * 1000)
             if self.body_digest is not None:
                 await self.body_digest.update(self._body)
                 self.body_digest.whole = True
@@ -167,21 +170,21 @@ class Request:
         if digest is not None:
             digest.whole = True
 
-    async def json_text(self) -> bytes:
-        """The body where it is JSON. Raises BadRequest if the request announces none, and what ``body`` raises."""
+    def require_body(self) -> None:
+        """Raises BadRequest if the request announces no body, not even an empty one."""
         if hdrs.CONTENT_LENGTH not in self.raw.headers and not self.raw.body_exists:
             raise BadRequest("Missing request body")
-        return await self.body()
 
     async def json(self, *, require_json_type: bool = False) -> JsonValue:
         """The body as JSON.
 
-        Raises InvalidJson (for an empty body too), BadRequest for its depth, what ``json_text`` raises and, if
-        ``require_json_type``, UnsupportedMediaType unless the Content-Type is ``application/json``.
+        Raises InvalidJson (for an empty body too), BadRequest for its depth, what ``require_body`` and ``body`` raise
+        and, if ``require_json_type``, UnsupportedMediaType unless the Content-Type is ``application/json``.
         """
         if require_json_type:
             self.require_json_type()
-        return await bodies.parse_json(await self.json_text(), self.node.settings.limits)
+        self.require_body()
+        return await bodies.parse_json(await self.body(), self.node.settings.limits)
 
     async def json_object(self, *, require_json_type: bool = False) -> dict[str, JsonValue]:
         """As ``json``; raises BadRequest for anything but an object."""

@@ -10,6 +10,7 @@ from docstore.database.conflict_stats import SLOT_SECONDS, SLOTS
 from docstore.settings import Admin
 from docstore.testing import run_node
 from tests.httpd.asking import Database
+from tests.httpd.attaching import until
 
 PROBLEM = "application/problem+json"
 
@@ -134,6 +135,7 @@ async def test_a_line_for_each_conflict(db, lines):
     await db.put("a", {"n": 1}, Prefer="handling=lenient")
     rows = await db.post("_bulk_docs", {"docs": [{"_id": "b"}, {"_id": "a", "n": 7}]})
     ids = [answer.headers["X-Couch-Request-ID"] for answer in (plain, told, rows)]
+    await until(lambda: len(lines()) == 3)
     assert lines() == [
         f"kind=revision-superseded method=PUT db=db doc=a rev={first} row=- id={ids[0]} user=-",
         f"kind=already-applied method=PUT db=db doc=a rev=- row=- id={ids[1]} user=-",
@@ -144,6 +146,7 @@ async def test_a_line_for_each_conflict(db, lines):
 async def test_nobody_writes_lines_of_their_own(db, lines):
     for _ in range(2):
         await db.post("", {"_id": "x\nkind=forged db=y"})
+    await until(lines)
     [line] = lines()
     assert "\n" not in line
     assert "doc=x%0Akind%3Dforged%20db%3Dy rev=-" in line
