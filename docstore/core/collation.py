@@ -10,13 +10,16 @@ This module owns that order. It must not know what is sorted. It follows ``couch
 ``_all_docs`` do not sort by it but bytewise.
 """
 
+from collections.abc import Hashable
 from typing import Final
 
 from icu import Collator, Locale
 
 from docstore.core.json_text import JsonValue
 
-_compare_strings = Collator.createInstance(Locale.getRoot()).compare
+_root = Collator.createInstance(Locale.getRoot())
+_compare_strings = _root.compare
+_sort_key = _root.getSortKey
 
 NULL: Final = 0
 FALSE: Final = 1
@@ -70,3 +73,32 @@ def compare(left: JsonValue, right: JsonValue) -> int:
         if order:
             return order
     return 0
+
+
+def equality_key(value: JsonValue) -> Hashable:
+    """A key for sets: two values have equal keys exactly if ``compare`` holds them equal.
+
+    It is made in time of the value's size. Parts stand one after the other, each behind the place of its type, and
+    arrays and objects begin with their length, so that no two values run into the same key.
+    """
+    if isinstance(value, str):
+        key: bytes = _sort_key(value)
+        return key
+    if value is None or isinstance(value, bool):
+        return (rank(value),)
+    if isinstance(value, int | float):
+        return (NUMBER, value)  # 1 and 1.0 are equal and have one hash; true is kept apart by its place
+    parts: list[Hashable] = []
+    pending: list[JsonValue] = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            parts += (ARRAY, len(part))
+            pending.extend(reversed(part))
+        elif isinstance(part, dict):
+            parts += (OBJECT, len(part))
+            for name, inner in reversed(part.items()):
+                pending += (inner, name)
+        else:
+            parts.append(equality_key(part))
+    return tuple(parts)

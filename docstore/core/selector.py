@@ -7,28 +7,27 @@ field paths, and negations moved down to the operators that they turn around::
 
     {"a": {"b": 1}, "$not": {"c": {"$lt": 2}}}   becomes   {"$and": [{"a.b": {"$eq": 1}}, {"c": {"$gte": 2}}]}
 
-``compile_selector`` makes a function of that. ``OPERATORS`` is the table of what can stand at the end of a field path.
+``compile_selector`` makes a function of that. ``selector_operators.py`` has what can stand at the end of a field path.
 
 A field path is split at its points (``\.`` is a point in a name), and a number in it may be the index into an array. A
 condition on a field that is missing fails, also a negated one; only ``{"$exists": false}`` holds, where everything
 above the field is there. Values compare as in views (``collation``), those of ``_id`` bytewise.
+
+Matching takes steps of a budget (``steps.py``), one for a condition, for an element looked at, and for each part of an
+argument that is compared: a selector of a few hundred kilobytes can ask for hours of work on one document.
 
 This module owns selectors. It must not know indexes, nor documents beyond their JSON. It follows
 ``mango_selector.erl``.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from operator import eq, ge, gt, le, lt, ne
-from typing import Final, TypeGuard
+from typing import Final
 
 from docstore.core import collation
 from docstore.core.json_text import JsonValue, encode
+from docstore.core.selector_operators import OPERATORS, Compare, Operator, Test, compare_raw
+from docstore.core.steps import Steps
 from docstore.errors import BadRequest
-
-Test = Callable[[JsonValue], bool]
-Compare = Callable[[JsonValue, JsonValue], int]
 
 MAX_NESTING: Final = 100
 """How deep operators and fields may nest in a selector: neither reading nor matching may use up Python's stack."""
@@ -37,29 +36,24 @@ _INDEX = re.compile(r"[+-]?[0-9]{1,18}")
 _COMBINATIONS: Final = {"$and": ("$and", False), "$or": ("$or", False), "$nor": ("$and", True)}
 _OPPOSITE: Final = {"$and": "$or", "$or": "$and"}
 _NOT_SUPPORTED: Final = frozenset({"$where", "$geoWithin", "$geoIntersects", "$near", "$nearSphere"})
-_TYPES: Final = ("null", "boolean", "boolean", "number", "string", "array", "object")
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """What can stand at the end of a field path.
+class Selector:
+    """A compiled selector, a function of documents."""
 
-    ``build`` makes the test of a value from the argument and the order that values compare in. ``accepts`` tells
-    whether an argument will do. ``negation`` is the operator that holds where this one fails, if there is one.
-    ``nested``: the argument is a selector for the parts of the value. ``strict``: an argument that will not do makes
-    the operator an unknown one (which is how CouchDB words it).
-    """
+    __slots__ = ("_test",)
 
-    build: Callable[[JsonValue, Compare], Test]
-    accepts: Callable[[JsonValue], bool] = lambda argument: True
-    negation: str | None = None
-    nested: bool = False
-    strict: bool = False
+    def __init__(self, test: Test) -> None:
+        self._test = test
+
+    def __call__(self, document: JsonValue, steps: Steps | None = None) -> bool:
+        """Whether a document (JSON with ``_id`` and ``_rev``) matches. Raises OutOfSteps when the budget is used up."""
+        return self._test(document, Steps() if steps is None else steps)
 
 
-def compile_selector(selector: JsonValue) -> Test:
-    """A function that tells whether a document (JSON with ``_id`` and ``_rev``) matches. Raises as ``normalize``."""
-    return _compile(normalize(selector), collation.compare)
+def compile_selector(selector: JsonValue) -> Selector:
+    """The function that a selector stands for. Raises as ``normalize``."""
+    return Selector(_compile(normalize(selector), collation.compare))
 
 
 def normalize(selector: JsonValue) -> dict[str, JsonValue]:
@@ -139,7 +133,7 @@ def _normalize_operator(name: str, argument: JsonValue, path: str, negated: bool
         raise _bad_argument(name, argument)
     if path:
         parse_field(path)
-    if operator.nested:
+    if operator.over_parts is not None:
         argument = _normalize(argument, "", False, depth + 1)
     if not negated:
         return {path: {name: argument}}
@@ -160,13 +154,13 @@ def _bad_argument(name: str, argument: JsonValue) -> BadRequest:
 def _compile(normal: JsonValue, compare: Compare) -> Test:
     """The test of a normal selector. Only an empty one has no member, all others have one."""
     if not isinstance(normal, dict) or not normal:
-        return lambda value: True
+        return lambda value, steps: True
     ((name, argument),) = normal.items()
     if isinstance(argument, list):
         tests = [_compile(part, compare) for part in argument]
         return _all_of(tests) if name == "$and" else _any_of(tests)
     if name == "_id":
-        compare = _compare_raw
+        compare = compare_raw
     test = _compile_condition(argument, compare)
     return _at(parse_field(name), test, argument == {"$exists": False}) if name else test
 
@@ -175,26 +169,51 @@ def _compile_condition(condition: JsonValue, compare: Compare) -> Test:
     assert isinstance(condition, dict)
     ((name, argument),) = condition.items()
     if name != "$not":
-        return OPERATORS[name].build(argument, compare)
+        return _build(OPERATORS[name], argument, compare)
     negated = _compile_condition(argument, compare)
-    return lambda value: not negated(value)
+    return lambda value, steps: not negated(value, steps)
+
+
+def _build(operator: Operator, argument: JsonValue, compare: Compare) -> Test:
+    if operator.over_parts is not None:
+        return operator.over_parts(_compile(argument, compare))
+    if operator.build is None:
+        raise TypeError("an operator without a meaning")
+    return operator.build(argument, compare)
 
 
 def _all_of(tests: list[Test]) -> Test:
-    return lambda value: all(test(value) for test in tests)
+    def matches(value: JsonValue, steps: Steps) -> bool:
+        for test in tests:
+            steps.take()
+            if not test(value, steps):
+                return False
+        return True
+
+    return matches
 
 
 def _any_of(tests: list[Test]) -> Test:
     """An empty ``$or`` holds, like an empty ``$and``."""
-    return lambda value: not tests or any(test(value) for test in tests)
+
+    def matches(value: JsonValue, steps: Steps) -> bool:
+        for test in tests:
+            steps.take()
+            if test(value, steps):
+                return True
+        return not tests
+
+    return matches
 
 
 def _at(names: tuple[str, ...], test: Test, if_missing: bool) -> Test:
     """The test of what stands at a field path."""
-    steps = [(name, int(name) if _INDEX.fullmatch(name) else -1) for name in names]
+    path = [(name, int(name) if _INDEX.fullmatch(name) else -1) for name in names]
+    length = len(path)
 
-    def matches(value: JsonValue) -> bool:
-        for name, index in steps:
+    def matches(value: JsonValue, steps: Steps) -> bool:
+        steps.take(length)
+        for name, index in path:
             if isinstance(value, dict):
                 if name not in value:
                     return if_missing
@@ -203,130 +222,6 @@ def _at(names: tuple[str, ...], test: Test, if_missing: bool) -> Test:
                 value = value[index]
             else:
                 return False
-        return test(value)
+        return test(value, steps)
 
     return matches
-
-
-def _compare_raw(left: JsonValue, right: JsonValue) -> int:
-    """Strings bytewise (which is by code point), above everything else."""
-    if isinstance(left, str) and isinstance(right, str):
-        return (left > right) - (left < right)
-    if isinstance(left, str) or isinstance(right, str):
-        return 1 if isinstance(left, str) else -1
-    return collation.compare(left, right)
-
-
-# The operators
-
-
-def _compared(holds: Callable[[int, int], bool]) -> Callable[[JsonValue, Compare], Test]:
-    """The test that the order of value and argument (below, at or above zero) stands so to zero."""
-    return lambda argument, compare: lambda value: holds(compare(value, argument), 0)
-
-
-def _in(argument: JsonValue, compare: Compare) -> Test:
-    """Equal to one of the arguments; of an array, one of its members is."""
-    wanted = argument if isinstance(argument, list) else []
-
-    def matches(value: JsonValue) -> bool:
-        members = value if isinstance(value, list) else [value]
-        return any(compare(member, each) == 0 for each in wanted for member in members)
-
-    return matches
-
-
-def _not_in(argument: JsonValue, compare: Compare) -> Test:
-    is_in = _in(argument, compare)
-    return lambda value: not is_in(value)
-
-
-def _exists(argument: JsonValue, _: Compare) -> Test:
-    """Asked only where there is a value; ``_at`` answers for a missing one."""
-    return lambda value: argument is True
-
-
-def _type(argument: JsonValue, _: Compare) -> Test:
-    return lambda value: _TYPES[collation.rank(value)] == argument
-
-
-def _size(argument: JsonValue, _: Compare) -> Test:
-    return lambda value: isinstance(value, list) and len(value) == argument
-
-
-def _mod(argument: JsonValue, _: Compare) -> Test:
-    """The remainder has the sign of the value, as in Erlang."""
-    assert isinstance(argument, list)
-    divisor, remainder = argument
-    assert isinstance(divisor, int)
-
-    def matches(value: JsonValue) -> bool:
-        if not _is_integer(value):
-            return False
-        rest = abs(value) % abs(divisor)
-        return (rest if value >= 0 else -rest) == remainder
-
-    return matches
-
-
-def _begins_with(argument: JsonValue, _: Compare) -> Test:
-    assert isinstance(argument, str)
-    return lambda value: isinstance(value, str) and value.startswith(argument)
-
-
-def _all(argument: JsonValue, _: Compare) -> Test:
-    """Every argument is a member, the very same JSON (1 is not 1.0); or the one argument is the whole array."""
-    assert isinstance(argument, list)
-    wanted = {encode(each) for each in argument}
-
-    def matches(value: JsonValue) -> bool:
-        if not isinstance(value, list) or not wanted:
-            return False
-        return wanted <= {encode(member) for member in value} or wanted == {encode(value)}
-
-    return matches
-
-
-def _some_element(argument: JsonValue, compare: Compare) -> Test:
-    test = _compile(argument, compare)
-    return lambda value: isinstance(value, list) and any(test(member) for member in value)
-
-
-def _every_element(argument: JsonValue, compare: Compare) -> Test:
-    """An empty array has no element that could match."""
-    test = _compile(argument, compare)
-    return lambda value: isinstance(value, list) and bool(value) and all(test(member) for member in value)
-
-
-def _some_name(argument: JsonValue, compare: Compare) -> Test:
-    test = _compile(argument, compare)
-    return lambda value: isinstance(value, dict) and any(test(name) for name in value)
-
-
-def _is_integer(value: JsonValue) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_division(value: JsonValue) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_integer, value)) and value[0] != 0
-
-
-OPERATORS: Final[dict[str, Operator]] = {
-    "$lt": Operator(_compared(lt), negation="$gte"),
-    "$lte": Operator(_compared(le), negation="$gt"),
-    "$eq": Operator(_compared(eq), negation="$ne"),
-    "$ne": Operator(_compared(ne), negation="$eq"),
-    "$gte": Operator(_compared(ge), negation="$lt"),
-    "$gt": Operator(_compared(gt), negation="$lte"),
-    "$in": Operator(_in, lambda argument: isinstance(argument, list), negation="$nin"),
-    "$nin": Operator(_not_in, lambda argument: isinstance(argument, list), negation="$in"),
-    "$exists": Operator(_exists, lambda argument: isinstance(argument, bool)),
-    "$type": Operator(_type, lambda argument: isinstance(argument, str)),
-    "$size": Operator(_size, lambda argument: _is_integer(argument) and argument >= 0),
-    "$mod": Operator(_mod, _is_division),
-    "$all": Operator(_all, lambda argument: isinstance(argument, list)),
-    "$beginsWith": Operator(_begins_with, lambda argument: isinstance(argument, str), strict=True),
-    "$elemMatch": Operator(_some_element, lambda argument: isinstance(argument, dict), nested=True),
-    "$allMatch": Operator(_every_element, lambda argument: isinstance(argument, dict), nested=True),
-    "$keyMapMatch": Operator(_some_name, lambda argument: isinstance(argument, dict), nested=True),
-}

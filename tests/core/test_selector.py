@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from docstore.core.json_text import JsonValue
-from docstore.core.selector import MAX_NESTING, OPERATORS, compile_selector, erlang_text, normalize, parse_field
+from docstore.core.selector import MAX_NESTING, compile_selector, erlang_text, normalize, parse_field
+from docstore.core.selector_operators import OPERATORS
+from docstore.core.steps import OutOfSteps, Steps
 from docstore.errors import BadRequest
 
 # The documents and the answers below are those of CouchDB's _find.
@@ -361,3 +363,48 @@ class TestRefusals:
 
 def test_values_in_error_texts() -> None:
     assert erlang_text({"a": [True, None, 1.5, {}]}) == "{[{<<97>>,[true,null,1.5,{[]}]}]}"
+
+
+class TestSteps:
+    """A selector takes steps for its work, so it can be stopped."""
+
+    @pytest.mark.parametrize(
+        ("selector", "document"),
+        [
+            ({"$and": [{"a": 1}] * 1_000}, {"a": 1}),
+            ({"$or": [{"a": 2}] * 1_000}, {"a": 1}),
+            ({"$nor": [{"a": 2}] * 1_000}, {"a": 1}),
+            ({"a": {"$elemMatch": {"$lt": 0}}}, {"a": [1] * 1_000}),
+            ({"a": {"$allMatch": {"$gt": 0}}}, {"a": [1] * 1_000}),
+            ({"a": {"$keyMapMatch": {"$eq": "none"}}}, {"a": {str(name): 1 for name in range(1_000)}}),
+            ({"a": {"$in": [0]}}, {"a": [1] * 1_000}),
+            ({"a": {"$in": [[0]]}}, {"a": [[1] * 1_000]}),
+            ({"a": {"$nin": [0]}}, {"a": [1] * 1_000}),
+            ({"a": {"$all": [0]}}, {"a": [1] * 1_000}),
+            ({"a": {"$all": ["b", *range(1_000)]}}, {"a": [1]}),
+            ({"a": [1] * 1_000}, {"a": [1] * 1_000}),
+            ({"a": {"$gt": {"b": ["c"] * 1_000}}}, {"a": {"b": ["c"] * 1_000}}),
+            ({"a": {"$lt": "b" * 300_000}}, {"a": "b" * 300_000}),
+            ({"a": {"$in": ["b"]}}, {"a": "c" * 300_000}),
+            ({".".join(["a"] * 1_000): 1}, {}),
+            ({"a": {"$not": {"$elemMatch": {"$lt": 0}}}}, {"a": [1] * 1_000}),
+        ],
+    )
+    def test_each_kind_of_work_takes_them(self, selector: JsonValue, document: JsonValue) -> None:
+        matches = compile_selector(selector)
+        matches(document, Steps(10_000))
+        with pytest.raises(OutOfSteps):
+            matches(document, Steps(900))
+
+    def test_few_are_taken_where_little_is_done(self) -> None:
+        selector = {"a": {"$in": list(range(10_000))}, "b": {"$nin": [str(n) for n in range(10_000)]}}
+        assert compile_selector(selector)({"a": 5, "b": ["x", "y"]}, Steps(20))
+
+    def test_equal_work_takes_equal_steps(self) -> None:
+        matches = compile_selector({"a": {"$elemMatch": {"$gt": 3}}, "b": 1})
+        left = []
+        for _ in range(2):
+            steps = Steps(1_000)
+            matches({"a": [1, 2, 3, 4], "b": 1}, steps)
+            left.append(steps.left)
+        assert left[0] == left[1] < 1_000
