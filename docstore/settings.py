@@ -67,6 +67,7 @@ class Limits:
     max_stored_replies: int = 100_000
     max_stored_reply_bytes: int = 64 * MIB
     parse_off_loop_from: int = 256 * KIB
+    max_filter_steps: int = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)

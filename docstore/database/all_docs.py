@@ -5,7 +5,7 @@ and ``couch_mrview:all_docs``: ranges have an offset, ``keys`` have none and ans
 counts all documents before the first row, also those that ``_design_docs`` does not list.
 """
 
-from asyncio import sleep
+from asyncio import sleep, to_thread
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
 from docstore.database.all_docs_rows import RowWriter
+from docstore.database.at_once import Later
 from docstore.database.conflicts import count_conflicts, is_conflicted, scan_range
 from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.key_range import UNSET, KeyRange, Unset, read_range
@@ -93,6 +94,10 @@ async def read_all_docs(database: "Database", query: AllDocsQuery) -> AsyncGener
             if done:
                 snapshot.close()
             yield AllDocsSlice(listing.total_rows, listing.offset, listing.update_seq, rows)
+            if listing.later is not None:
+                rows = listing.add(await to_thread(listing.later.make, database.environment))
+                done = listing.done
+                yield AllDocsSlice(listing.total_rows, listing.offset, listing.update_seq, rows)
             await sleep(0)
 
 
@@ -100,7 +105,8 @@ class _Listing:
     """One listing under way.
 
     ``_rows`` gives what is left to list from the present snapshot, None for a row that is skipped; ``_last`` is the id
-    of the row it gave last.
+    of the row it gave last. ``later`` is the row that the last slice ended before, since it is left to a thread;
+    ``add`` takes what that made.
     """
 
     def __init__(self, database: "Database", query: AllDocsQuery, snapshot: LongSnapshot) -> None:
@@ -118,6 +124,7 @@ class _Listing:
         self._to_skip = query.skip
         self._left = query.limit
         self._last: str | None = None
+        self.later: Later | None = None
         self._rows = self._open_rows()
         state = get_state(snapshot.current, self._number)
         # CouchDB tells null to those who give keys, and for documents that are in no sequence
@@ -137,7 +144,11 @@ class _Listing:
             return rows, True
         size = 0
         clock = SliceClock()
+        unwatched = 1 if self._query.conflicts else CHUNK_ROWS  # the conflicts of one document can take long
         for count, row in enumerate(self._rows, 1):
+            if isinstance(row, Later):
+                self.later = row
+                return rows, False
             if row is not None:
                 rows.append(row)
                 size += row_size(row)
@@ -145,13 +156,26 @@ class _Listing:
                     self._left -= 1
                     if self._left == 0:
                         return rows, True
-            if size > SLICE_BYTES or (count % CHUNK_ROWS == 0 and clock.over):
+            if size > SLICE_BYTES or (count % unwatched == 0 and clock.over):
                 return rows, False
         return rows, True
 
+    @property
+    def done(self) -> bool:
+        """Whether there are as many rows as were asked for."""
+        return self._left == 0
+
+    def add(self, row: Row | None) -> list[Row]:
+        """The row that came later, in a list of its own; none of a document that is deleted by now."""
+        self.later = None
+        if row is None:
+            return []
+        self._left = None if self._left is None else self._left - 1
+        return [row]
+
     # --- what is listed
 
-    def _open_rows(self) -> Iterator[Row | None]:
+    def _open_rows(self) -> Iterator[Row | Later | None]:
         if self._query.keys is not None:
             return self._rows_of_keys(self._query.keys)
         local = self._query.namespace is Namespace.LOCAL
@@ -159,11 +183,11 @@ class _Listing:
             return iter(())
         return self._rows_of_local() if local else self._rows_of_documents()
 
-    def _rows_of_documents(self) -> Iterator[Row | None]:
+    def _rows_of_documents(self) -> Iterator[Row | Later | None]:
         txn = self._snapshot.current
         for row in self._conflicted(txn) if self._query.conflicts_only else self._documents(txn):
             self._last = row[0]
-            yield None if self._skips() else self._writer.document_row(txn, row)
+            yield None if self._skips() else self._writer.listed_row(txn, row)
 
     def _documents(self, txn: ReadTransaction) -> Iterator[DocRow]:
         limits = self._range
@@ -196,7 +220,7 @@ class _Listing:
                 self._last = doc_id
                 yield None if self._skips() else self._writer.local_row(doc_id, row)
 
-    def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[Row | None]:
+    def _rows_of_keys(self, keys: Sequence[JsonValue]) -> Iterator[Row | Later | None]:
         local = self._query.namespace is Namespace.LOCAL
         for key in reversed(keys) if self._query.descending else keys:
             if not self._is_answered(key) or self._skips():

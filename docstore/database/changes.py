@@ -12,16 +12,17 @@ as ``pending``; other filters look at every row. With ``conflicts_only`` the doc
 their own table if they are few among the rows to be read; what is told is the same.
 """
 
-from asyncio import get_running_loop, sleep
+from asyncio import get_running_loop, sleep, to_thread
 from collections.abc import AsyncGenerator, Iterable, Iterator, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.database.all_docs import DESIGN_END
-from docstore.database.change_rows import DocumentFilter, DocumentProjection, RowWriter, Style
+from docstore.database.at_once import Later
+from docstore.database.change_rows import MAX_FILTER_STEPS, DocumentFilter, DocumentProjection, RowWriter, Style
 from docstore.database.conflicts import MAX_SEARCHED, ConflictSearch
 from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
@@ -66,7 +67,8 @@ class ChangesQuery:
     ``doc_ids``     these documents alone (filter ``_doc_ids``)
     ``design``      design documents alone (filter ``_design``)
     ``conflicts_only``  documents with more than one live leaf alone, beside any filter
-    ``filter``      gets each revision's document as parsed JSON, with ``_id``, ``_rev`` and ``_deleted``
+    ``filter``      gets each revision's document as parsed JSON, with ``_id``, ``_rev`` and ``_deleted``, and a budget
+    ``max_filter_steps``  the budget for the revisions of one row
     ``projection``  what stands in ``doc`` instead of the document (``fields`` of ``_selector``)
     ``seq_interval``  only every n-th row carries its sequence, the others null
     """
@@ -83,6 +85,7 @@ class ChangesQuery:
     design: bool = False
     conflicts_only: bool = False
     filter: DocumentFilter | None = None
+    max_filter_steps: int = MAX_FILTER_STEPS
     projection: DocumentProjection | None = None
     seq_interval: int | None = None
 
@@ -103,7 +106,7 @@ class ChangesSlice(NamedTuple):
 
 
 async def read_changes(database: "Database", query: ChangesQuery) -> AsyncGenerator[ChangesSlice]:
-    """One pass in slices of about a millisecond, at least one. Raises DatabaseNotFound."""
+    """One pass in slices of about a millisecond, at least one. Raises DatabaseNotFound, BadRequest of the filter."""
     with LongSnapshot(database.environment) as snapshot:
         work = _Pass(database, query, snapshot)
         done = False
@@ -112,6 +115,9 @@ async def read_changes(database: "Database", query: ChangesQuery) -> AsyncGenera
             if done:
                 snapshot.close()
             yield piece
+            if work.later is not None:
+                yield work.add(await to_thread(work.later.make, database.environment))
+                done = work.done
             await sleep(0)
 
 
@@ -162,7 +168,10 @@ async def follow_changes(
 
 
 class _Pass:
-    """One pass under way. ``_source`` gives (seq, stored row) of what is left to read, from the present snapshot."""
+    """One pass under way. ``_source`` gives (seq, stored row) of what is left to read, from the present snapshot.
+
+    ``later`` is the row that the last slice ended before, since it is left to a thread; ``add`` takes what that made.
+    """
 
     def __init__(self, database: "Database", query: ChangesQuery, snapshot: LongSnapshot) -> None:
         self._number = database.number
@@ -183,7 +192,10 @@ class _Pass:
             projection=query.projection,
             attachments=listed_view(data=query.attachments, encoding_info=query.att_encoding_info),
             open_blob=database.blobs.open,
+            max_filter_steps=query.max_filter_steps,
         )
+        self.later: Later | None = None
+        self._shown: int | None = None
         state = get_state(snapshot.current, self._number)
         self._end = state.update_seq
         self._last = self._end if query.descending else query.since
@@ -215,18 +227,31 @@ class _Pass:
                     self._last = self._last if first is None else first[0]
                 return ChangesSlice(rows, seqs, self._last, self._pending if self._search is None else 0), True
             size += read
-            if size > SLICE_BYTES or clock.over:
+            if self.later is not None or size > SLICE_BYTES or clock.over:
                 break
         if self._search is not None:
             self._pending = self._rows_left()
-        return ChangesSlice(rows, seqs, self._last, self._pending), self._left == 0
+        return ChangesSlice(rows, seqs, self._last, self._pending), self.done
+
+    @property
+    def done(self) -> bool:
+        """Whether there are as many rows as were asked for."""
+        return self._left == 0
+
+    def add(self, row: Row | None) -> ChangesSlice:
+        """The slice of the row that came later, without a row if it is filtered out."""
+        self.later = None
+        if row is None:
+            return ChangesSlice([], [], self._last, self._pending)
+        self._left -= 1
+        return ChangesSlice([row], [self._shown], self._last, self._pending)
 
     def _read_chunk(self, rows: list[Row], seqs: list[int | None], clock: SliceClock) -> int | None:
         """Read some rows; the bytes they came to, None at the end of the pass."""
         chunk = islice(self._source, min(CHUNK_ROWS, self._left))
         if not self._writer.plain or self._query.seq_interval is not None:
             return self._read_singly(chunk, rows, seqs, clock)
-        stored = list(chunk)
+        stored = self._as_many_as_a_slice(list(chunk))
         if not stored:
             return None
         written = self._writer.plain_rows(stored)
@@ -236,6 +261,18 @@ class _Pass:
         self._pending -= len(stored)
         self._last = self._before = stored[-1][0]
         return sum(map(len, written))
+
+    def _as_many_as_a_slice(self, stored: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Put back what is beyond a slice: the row of a document with thousands of leaves is as long as they are."""
+        if sum([len(value) for _, value in stored]) <= SLICE_BYTES:
+            return stored
+        size = 0
+        for count, (_, value) in enumerate(stored, 1):
+            size += len(value)
+            if size > SLICE_BYTES:
+                self._source = chain(stored[count:], self._source)
+                return stored[:count]
+        return stored
 
     def _read_singly(
         self, chunk: Iterator[tuple[int, bytes]], rows: list[Row], seqs: list[int | None], clock: SliceClock
@@ -248,6 +285,9 @@ class _Pass:
             size = size or 0
             self._pending -= 1
             self._last = self._before = seq
+            if isinstance(row, Later):
+                self.later, self._shown = row, shown
+                break
             if row is not None:
                 rows.append(row)
                 seqs.append(shown)

@@ -6,7 +6,7 @@ number of other documents. Neither does it unpack trees: the row in ``changes`` 
 ones first, and the row in ``conflicts`` tells how many of them are live.
 """
 
-from asyncio import sleep
+from asyncio import sleep, to_thread
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from docstore.core.json_text import JsonValue, encode_string
 from docstore.database.all_docs_rows import RowWriter
+from docstore.database.at_once import Later, on_snapshot
 from docstore.database.document_text import Row, listed_view, row_size
 from docstore.database.key_range import UNSET, KeyRange, Unset, read_range
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_SEARCHED: Final = 10_000
 """Beyond so many conflicts ``_changes`` reads all rows: the numbers found are sorted in one go."""
+
+LEAVES_AT_ONCE: Final = 500
+"""Of a document of more leaves the row is made in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class ConflictsSlice(NamedTuple):
 
 async def read_conflicts(database: "Database", query: ConflictsQuery) -> AsyncGenerator[ConflictsSlice]:
     """The listing in slices of about a millisecond, at least one. Raises DatabaseNotFound."""
-    with LongSnapshot(database.environment) as snapshot:
+    environment = database.environment
+    with LongSnapshot(environment) as snapshot:
         listing = _Listing(database, query, snapshot)
         done = False
         while not done:
@@ -66,11 +71,16 @@ async def read_conflicts(database: "Database", query: ConflictsQuery) -> AsyncGe
             if done:
                 snapshot.close()
             yield ConflictsSlice(listing.total_rows, rows)
+            if listing.later is not None:
+                yield ConflictsSlice(listing.total_rows, listing.add(await to_thread(listing.later.make, environment)))
             await sleep(0)
 
 
 class _Listing:
-    """One listing under way; ``_last`` is the id of the document that was read last."""
+    """One listing under way; ``_last`` is the id of the document that was read last.
+
+    ``later`` is the row that the last slice ended before, since it is left to a thread; ``add`` takes what that made.
+    """
 
     def __init__(self, database: "Database", query: ConflictsQuery, snapshot: LongSnapshot) -> None:
         self._number = database.number
@@ -93,6 +103,7 @@ class _Listing:
         self._to_skip = query.skip
         self._left = query.limit
         self._last: str | None = None
+        self.later: Later | None = None
         self.total_rows = get_state(snapshot.current, self._number).conflict_count
         self._rows = self._open_rows()
 
@@ -111,10 +122,14 @@ class _Listing:
             self._last = found.document[0]
             if self._to_skip:
                 self._to_skip -= 1
-            else:
-                rows.append(self._row(found))
-                size += row_size(rows[-1])
-                self._left = None if self._left is None else self._left - 1
+                continue
+            row = self._row_or_later(found)
+            self._left = None if self._left is None else self._left - 1
+            if isinstance(row, Later):
+                self.later = row
+                return rows, False
+            rows.append(row)
+            size += row_size(row)
             if size > SLICE_BYTES or clock.over:
                 return rows, False
         return rows, True
@@ -124,8 +139,22 @@ class _Listing:
             return iter(())
         return scan_range(self._snapshot.current, self._number, self._range, self._last, self._left, self._to_skip)
 
-    def _row(self, found: ConflictedRow) -> Row:
-        txn = self._snapshot.current
+    def add(self, row: Row | None) -> list[Row]:
+        """The row that came later, in a list of its own; none of a document whose conflict has ended."""
+        self.later = None
+        return [] if row is None else [row]
+
+    def _row_or_later(self, found: ConflictedRow) -> Row | Later:
+        if found.live > LEAVES_AT_ONCE:
+            doc_id = found.document[0]
+            return Later(lambda environment: on_snapshot(environment, lambda txn: self._row_now(txn, doc_id)))
+        return self._row(self._snapshot.current, found)
+
+    def _row_now(self, txn: ReadTransaction, doc_id: str) -> Row | None:
+        found = next(scan_conflicts(txn, self._number, start=doc_id, end=doc_id), None)
+        return None if found is None else self._row(txn, found)
+
+    def _row(self, txn: ReadTransaction, found: ConflictedRow) -> Row:
         [(seq, value)] = changes_at(txn, self._number, [found.seq])
         others = decode_change(value, seq).others
         live = b",".join([encode_string(str(rev)) for rev in others[: found.live - 1]])

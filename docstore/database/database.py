@@ -4,6 +4,7 @@ Owns the handle and nothing else; the work is in the modules that it delegates t
 a snapshot each, since they cost microseconds; writes and long reads are awaited. It must not know HTTP.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -19,11 +20,12 @@ from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.database import administration, attempts, bulk_reading, local_docs, purging, reading, revisions
 from docstore.database.active_tasks import ActiveTasks
+from docstore.database.at_once import TooMuchAtOnce, read_at_once_or_in_thread
 from docstore.database.attachments import Attachments, EditAnswer, edit_of
 from docstore.database.attempts import Operation
 from docstore.database.blob_reader import OpenedAttachment
 from docstore.database.blob_store import BlobStore
-from docstore.database.bulk_reading import RevsRequest
+from docstore.database.bulk_reading import Found, RevsRequest
 from docstore.database.commands import (
     DeleteLocal,
     MakeDurable,
@@ -37,7 +39,7 @@ from docstore.database.compacting import Compactor
 from docstore.database.edit_parts import submit_edits
 from docstore.database.info import DatabaseInfo
 from docstore.database.notifier import Notifier
-from docstore.database.reading import PLAIN, MissingRev, OpenedDoc, OpenOptions, Revs
+from docstore.database.reading import PLAIN, OpenedDoc, OpenOptions, Revs
 from docstore.database.replies import Once, update_mixed
 from docstore.database.resolving import Resolver
 from docstore.database.revisions import RevsDiff
@@ -49,6 +51,7 @@ from docstore.storage.databases import get_state
 from docstore.storage.documents import get_record
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow
+from docstore.storage.tables import ReadTransaction
 from docstore.storage.writer import Writer
 
 
@@ -117,7 +120,15 @@ class Database:
                 return reading.open_plain(snapshot, self.number, doc_id)
             return reading.open_with_options(snapshot, self.number, doc_id, options, self.blobs.open)
 
-    def open_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> list[OpenedDoc | MissingRev]:
+    async def read_doc(self, doc_id: str, options: OpenOptions = PLAIN) -> OpenedDoc:
+        """As ``open_doc``, however large the document's tree is: then it is read in a thread."""
+        try:
+            with self._snapshot() as snapshot:
+                return reading.open_with_options(snapshot, self.number, doc_id, options, self.blobs.open, at_once=True)
+        except TooMuchAtOnce:
+            return await to_thread(self.open_doc, doc_id, options)
+
+    def open_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> Found:
         """Several revisions; of the options ``revs``, ``latest`` and those of attachments count.
 
         Raises NotFound for "all" of no document.
@@ -129,10 +140,12 @@ class Database:
                 raise NotFound
             return found
 
-    def bulk_get(
-        self, requests: Sequence[RevsRequest], options: OpenOptions = PLAIN
-    ) -> AsyncGenerator[list[OpenedDoc | MissingRev]]:
-        """``open_revs`` for each request, in order; an empty list for "all" of no document."""
+    def read_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> AsyncGenerator[Found]:
+        """As ``open_revs``, in portions, however many they are and however large the document's tree is."""
+        return bulk_reading.read_revs(self.environment, self.number, doc_id, revs, options, self.blobs.open)
+
+    def bulk_get(self, requests: Sequence[RevsRequest], options: OpenOptions = PLAIN) -> AsyncGenerator[Found]:
+        """``read_revs`` for each request, in order and whole; an empty list for "all" of no document."""
         return bulk_reading.bulk_get(self.environment, self.number, requests, options, self.blobs.open)
 
     def head(self, doc_id: str) -> Head | None:
@@ -149,6 +162,15 @@ class Database:
         with self._snapshot() as snapshot:
             get_state(snapshot, self.number)
             return revisions.revs_diff(snapshot, self.number, requests)
+
+    async def compare_revs(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
+        """As ``revs_diff``, however many revisions are asked for and however large the trees are."""
+
+        def compare(snapshot: ReadTransaction, at_once: bool) -> dict[str, RevsDiff]:
+            get_state(snapshot, self.number)
+            return revisions.revs_diff(snapshot, self.number, requests, at_once=at_once)
+
+        return await read_at_once_or_in_thread(self.environment, compare)
 
     # --- reading about the database
 

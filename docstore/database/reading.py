@@ -5,8 +5,9 @@ document. It must not know HTTP. The plain read of a winner is the fast path: tw
 parsed. Follows ``couch_db:open_doc``, ``couch_db:open_doc_revs`` and ``chttpd_db:parse_doc_query``.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from docstore.core.document import LOCAL_PREFIX, revisions_member
@@ -14,6 +15,7 @@ from docstore.core.json_text import encode_string
 from docstore.core.rev import Rev
 from docstore.core.revtree import EMPTY, RevTree
 from docstore.database import local_docs
+from docstore.database.at_once import check_tree
 from docstore.database.blob_reader import OpenedAttachment
 from docstore.database.document_text import (
     STUBS,
@@ -26,6 +28,7 @@ from docstore.database.document_text import (
     stream_text,
     stub_text,
 )
+from docstore.database.slices import SLICE_BYTES, SliceClock
 from docstore.errors import DocumentDeleted, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents import bodies_present, get_body, get_record, get_record_value, get_tree
@@ -122,12 +125,14 @@ def open_plain(txn: ReadTransaction, db: int, doc_id: str) -> OpenedDoc:
 
 
 def open_with_options(
-    txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions, open_blob: OpenBlob
+    txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions, open_blob: OpenBlob, *, at_once: bool = False
 ) -> OpenedDoc:
-    """A revision with the members asked for. Raises NotFound, DocumentDeleted."""
+    """A revision with the members asked for. Raises NotFound, DocumentDeleted; TooMuchAtOnce if so asked."""
     record = get_record(txn, db, doc_id)
     if record is None:
         return _open_absent(txn, db, doc_id, options)
+    if at_once and options != PLAIN:
+        check_tree(record)
     if options.rev is not None and not options.latest:
         tree = get_tree(txn, db, record)
         limit = get_state(txn, db).revs_limit if options.revs else None
@@ -149,17 +154,6 @@ def open_with_options(
     return OpenedDoc(winner, record.deleted, text.json, record.seq, meta, *text[1:])
 
 
-def open_revs(
-    txn: ReadTransaction, db: int, doc_id: str, revs: Revs, options: OpenOptions, open_blob: OpenBlob
-) -> list[OpenedDoc | MissingRev]:
-    """Several revisions of a document; nothing for "all" where there is no document.
-
-    Of the options ``latest``, ``revs`` and those of attachments count. With ``latest`` a revision stands for the leaves
-    that descend from it, each leaf once.
-    """
-    return revs_of(txn, db, doc_id, find_tree(txn, db, doc_id), revs, options, open_blob)
-
-
 class FoundTree(NamedTuple):
     """A document's record and its whole tree."""
 
@@ -167,45 +161,92 @@ class FoundTree(NamedTuple):
     tree: RevTree
 
 
-def find_tree(txn: ReadTransaction, db: int, doc_id: str) -> FoundTree | None:
-    """What ``revs_of`` needs, None where there is no document."""
+def find_tree(txn: ReadTransaction, db: int, doc_id: str, *, at_once: bool = False) -> FoundTree | None:
+    """A document's tree, None where there is no document. Raises TooMuchAtOnce if so asked."""
     record = get_record(txn, db, doc_id)
-    return None if record is None else FoundTree(record, get_tree(txn, db, record))
+    if record is None:
+        return None
+    if at_once:
+        check_tree(record)
+    return FoundTree(record, get_tree(txn, db, record))
 
 
-def revs_of(
-    txn: ReadTransaction,
-    db: int,
-    doc_id: str,
-    found_tree: FoundTree | None,
-    revs: Revs,
-    options: OpenOptions,
-    open_blob: OpenBlob,
+def open_revs(
+    txn: ReadTransaction, db: int, doc_id: str, revs: Revs, options: OpenOptions, open_blob: OpenBlob
 ) -> list[OpenedDoc | MissingRev]:
-    """As ``open_revs``, of a document that was looked up already in this transaction."""
-    if found_tree is None:
+    """Several revisions at once; nothing for "all" where there is no document. Options count as in ``open_wanted``.
+
+    In portions they are read by ``bulk_reading.read_revs``.
+    """
+    wanted = find_revs(txn, db, doc_id, revs, latest=options.latest)
+    if wanted is None:
         return [] if isinstance(revs, str) else [MissingRev(rev) for rev in revs]
-    record, tree = found_tree
     limit = get_state(txn, db).revs_limit if options.revs else None
     result: list[OpenedDoc | MissingRev] = []
-    for wanted in _wanted(tree, revs, latest=options.latest):
-        if isinstance(wanted, MissingRev):
-            result.append(wanted)
-        else:
-            found = _open_revision(txn, db, doc_id, record, tree, wanted, limit, options, open_blob)
-            result.append(found or MissingRev(wanted))
+    while len(result) < len(wanted.revs):
+        result += open_wanted(txn, db, doc_id, wanted, len(result), limit, options, open_blob)
     return result
 
 
-def _wanted(tree: RevTree, revs: Revs, *, latest: bool) -> Iterable[Rev | MissingRev]:
+class WantedRevs(NamedTuple):
+    """What is to be opened of a document, by ``open_wanted``."""
+
+    found: FoundTree
+    revs: tuple[Rev | MissingRev, ...]
+
+
+def find_revs(
+    txn: ReadTransaction, db: int, doc_id: str, revs: Revs, *, latest: bool, at_once: bool = False
+) -> WantedRevs | None:
+    """The revisions of a document that were asked for, None where there is no document.
+
+    With ``latest`` a revision stands for the leaves that descend from it, each leaf once. Raises TooMuchAtOnce.
+    """
+    found = find_tree(txn, db, doc_id, at_once=at_once)
+    return None if found is None else WantedRevs(found, wanted_revs(found.tree, revs, latest=latest))
+
+
+def open_wanted(
+    txn: ReadTransaction,
+    db: int,
+    doc_id: str,
+    wanted: WantedRevs,
+    start: int,
+    limit: int | None,
+    options: OpenOptions,
+    open_blob: OpenBlob,
+) -> list[OpenedDoc | MissingRev]:
+    """The revisions from ``start`` on, one at least, until a slice is full.
+
+    Of the options ``revs`` and those of attachments count; ``limit`` is how many ``_revisions`` are shown. Bodies that
+    are dropped since the tree was read are missing.
+    """
+    record, tree = wanted.found
+    result: list[OpenedDoc | MissingRev] = []
+    size = 0
+    clock = SliceClock()
+    for rev in islice(wanted.revs, start, None):
+        if isinstance(rev, MissingRev):
+            result.append(rev)
+        else:
+            opened = _open_revision(txn, db, doc_id, record, tree, rev, limit, options, open_blob)
+            result.append(opened or MissingRev(rev))
+            size += 0 if opened is None else len(opened.json)
+        if size > SLICE_BYTES or clock.over:
+            break
+    return result
+
+
+def wanted_revs(tree: RevTree, revs: Revs, *, latest: bool) -> tuple[Rev | MissingRev, ...]:
+    """The revisions that are to be opened, and those that the tree does not have (of which some have no body)."""
     if isinstance(revs, str):
         return tree.leaves()
     if not latest:
-        return revs
+        return tuple(revs)
     wanted: dict[Rev | MissingRev, None] = {}
     for rev in revs:
         wanted.update(dict.fromkeys(tree.latest(rev) if rev in tree.nodes else [MissingRev(rev)]))
-    return wanted
+    return tuple(wanted)
 
 
 def _open_absent(txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions) -> OpenedDoc:
@@ -275,11 +316,13 @@ def conflict_members(tree: RevTree, *, conflicts: bool, deleted_conflicts: bool)
     return members
 
 
-def conflict_members_of(txn: ReadTransaction, db: int, doc_id: str) -> list[bytes]:
-    """``_conflicts`` of a document, if it has any."""
+def conflict_members_of(txn: ReadTransaction, db: int, doc_id: str, *, at_once: bool = False) -> list[bytes]:
+    """``_conflicts`` of a document, if it has any. Raises TooMuchAtOnce if so asked."""
     record = get_record(txn, db, doc_id)
     if record is None or not record.conflicted:
         return []
+    if at_once:
+        check_tree(record)
     return conflict_members(get_tree(txn, db, record), conflicts=True, deleted_conflicts=False)
 
 

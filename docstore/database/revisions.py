@@ -5,11 +5,16 @@ Owns the comparison of lists of revisions with stored trees. It must not know HT
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from docstore.core.rev import Rev
-from docstore.storage.documents import get_records, get_tree
+from docstore.database.at_once import REVS, TREE_BYTES, TooMuchAtOnce, tree_bytes
+from docstore.storage.documents import find_revision, get_records, get_tree
+from docstore.storage.records import DocRecord
 from docstore.storage.tables import ReadTransaction
+
+FEW_REVS: Final = 8
+"""So many revisions are looked for one by one in a chain; the tree is unpacked for more."""
 
 
 class RevsDiff(NamedTuple):
@@ -19,23 +24,41 @@ class RevsDiff(NamedTuple):
     possible_ancestors: list[Rev]
 
 
-def revs_diff(txn: ReadTransaction, db: int, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
+def revs_diff(
+    txn: ReadTransaction, db: int, requests: Mapping[str, Sequence[Rev]], *, at_once: bool = False
+) -> dict[str, RevsDiff]:
     """Per document the revisions that are missing, in the order asked; documents that lack none are left out.
 
-    A document whose only leaf is the only revision asked for, as in most of a replication, costs no tree.
+    A document whose only leaf is the only revision asked for, as in most of a replication, costs no tree, and a few
+    revisions of one without conflicts cost none either. Raises TooMuchAtOnce if so asked.
     """
+    if at_once and sum(map(len, requests.values())) > REVS:
+        raise TooMuchAtOnce
     records = get_records(txn, db, requests)
     answer: dict[str, RevsDiff] = {}
+    left = TREE_BYTES
     for doc_id, revs in requests.items():
         record = records.get(doc_id)
         if record is None:
             diff = RevsDiff(list(revs), [])
         elif all(rev == record.winner for rev in revs):
             continue
+        elif not record.whole and len(revs) <= FEW_REVS:
+            diff = _diff_of_chain(txn, db, record, revs)
         else:
+            left -= tree_bytes(record)
+            if at_once and left < 0:
+                raise TooMuchAtOnce
             tree = get_tree(txn, db, record)
             missing = tree.missing(revs)
             diff = RevsDiff(missing, tree.possible_ancestors(missing))
         if diff.missing:
             answer[doc_id] = diff
     return answer
+
+
+def _diff_of_chain(txn: ReadTransaction, db: int, record: DocRecord, revs: Sequence[Rev]) -> RevsDiff:
+    """The same of a document with one leaf: it is the only possible ancestor."""
+    missing = [rev for rev in revs if find_revision(txn, db, record, rev) is None]
+    newer = any(rev.generation > record.winner.generation for rev in missing)
+    return RevsDiff(missing, [record.winner] if newer else [])

@@ -61,6 +61,7 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         design=chosen.design,
         conflicts_only=params.conflicts_only,
         filter=chosen.filter,
+        max_filter_steps=request.node.settings.limits.max_filter_steps,
         projection=chosen.projection,
         seq_interval=params.seq_interval,
     )

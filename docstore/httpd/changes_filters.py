@@ -4,8 +4,10 @@ Owns the built-in filters' names and arguments. Functions of design documents ne
 run yet; their names are checked as CouchDB checks them. Follows ``couch_changes:configure_filter``.
 """
 
+from asyncio import to_thread
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote_plus
 
 from docstore.core.json_text import JsonValue, decode
@@ -17,12 +19,16 @@ from docstore.errors import BadRequest, NotFound, NotImplementedHere
 from docstore.httpd.params import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.turns import Turns
+from docstore.settings import KIB
 
 Body = Mapping[str, JsonValue] | None
 """The members of a POST's body; None for a GET."""
 
 READ_FROM_BODY = frozenset({"_doc_ids", "_selector"})
 """Filters whose arguments a POST must have in its body; for others an empty body will do."""
+
+COMPILED_AT_ONCE = 2 * KIB
+"""Bytes of a body; a selector of as many is compiled in less than a millisecond."""
 
 NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
 NEEDS_JAVASCRIPT = "Functions of design documents are not supported."
@@ -47,7 +53,7 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
     if name == "_design":
         return ChangesFilter(design=True)
     if name == "_selector":
-        return _selector(body)
+        return await _selector(body, len(await request.body()))
     if name == "_view":
         view = request.query.get("view", "")
         if not view:
@@ -73,7 +79,8 @@ async def _doc_ids(request: Request, body: Body) -> Set[str]:
     return doc_ids
 
 
-def _selector(body: Body) -> ChangesFilter:
+async def _selector(body: Body, size: int) -> ChangesFilter:
+    """The selector of a body of so many bytes. Raises BadRequest."""
     if body is None:
         raise BadRequest("Selector must be specified in POST payload")
     selector = body.get("selector")
@@ -82,6 +89,11 @@ def _selector(body: Body) -> ChangesFilter:
     fields = body.get("fields", [])
     if not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
+    compiled = partial(_compiled, selector, fields)
+    return compiled() if size < COMPILED_AT_ONCE else await to_thread(compiled)
+
+
+def _compiled(selector: JsonValue, fields: list[JsonValue]) -> ChangesFilter:
     try:
         return ChangesFilter(
             filter=compile_selector(selector), projection=compile_projection(fields) if fields else None

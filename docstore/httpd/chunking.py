@@ -23,6 +23,16 @@ def enclosed(opening: bytes, rows: Iterable[bytes], closing: bytes) -> Iterator[
     yield opening + closing if before is opening else closing
 
 
+def enclosed_pieces(opening: bytes, rows: Iterable[Iterable[bytes]], closing: bytes) -> Iterator[bytes]:
+    """The same of rows that come in pieces."""
+    before = opening
+    for row in rows:
+        yield before
+        yield from row
+        before = b","
+    yield opening + closing if before is opening else closing
+
+
 async def in_turns(pieces: Iterable[bytes]) -> AsyncGenerator[bytes]:
     """Pieces that take work to make, joined to chunks; the event loop gets its turns in between."""
     gathered: list[bytes] = []

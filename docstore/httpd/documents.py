@@ -54,7 +54,7 @@ async def get_document(request: Request) -> Reply | StreamReply:
     if query.open_revs is not None:
         return await open_revs_reply(request, query.open_revs, query.options)
     options = with_parts(request, query.options)
-    opened = database.open_doc(request.doc_id, options)
+    opened = await database.read_doc(request.doc_id, options)
     etag = None if opened.meta else rev_etag(opened.rev)  # what is told beside the revision can change without it
     if opened.rest or (options.follows and opened.attached):
         return await attached_reply(request, opened, etag, multipart=options.follows)

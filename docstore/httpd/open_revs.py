@@ -11,7 +11,8 @@ from typing import Literal
 
 from docstore.core.answers import rev_json
 from docstore.core.rev import Rev
-from docstore.database.reading import MissingRev, OpenedDoc, OpenOptions
+from docstore.database.bulk_reading import Found
+from docstore.database.reading import MissingRev, OpenOptions
 from docstore.httpd.accept import accepts
 from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.multipart import MIXED, MultipartWriter
@@ -34,38 +35,47 @@ async def open_revs_reply(
     multipart = accepts(request.headers.get("Accept"), MIXED)
     if multipart:
         options = replace(options, attachments=True, follows=True, att_encoding_info=True)
-    found = request.database().open_revs(request.doc_id, revs, replace(options, atts_since=None))
+    found = request.database().read_revs(request.doc_id, revs, replace(options, atts_since=None))
     if not multipart:
         return await chunked_reply(_json(found))
     writer = MultipartWriter("mixed")
     return await chunked_reply(_multipart(writer, found), content_type=writer.content_type, cache_control=None)
 
 
-async def _json(found: Sequence[OpenedDoc | MissingRev]) -> AsyncGenerator[bytes]:
+async def _json(found: AsyncGenerator[Found]) -> AsyncGenerator[bytes]:
     before = b"["
-    for entry in found:
-        if isinstance(entry, MissingRev):
-            yield before + _missing(entry)
-        else:
-            yield before + b'{"ok":'
-            async with aclosing(entry.stream()) as pieces:
-                async for piece in pieces:
-                    yield piece
-            yield b"}"
-        before = b","
+    async with aclosing(found):
+        async for portion in found:
+            texts: list[bytes] = []
+            for entry in portion:
+                texts.append(before)
+                before = b","
+                if isinstance(entry, MissingRev):
+                    texts.append(_missing(entry))
+                elif not entry.rest:
+                    texts.append(b'{"ok":%b}' % entry.json)
+                else:
+                    yield b'%b{"ok":' % b"".join(texts)
+                    texts = [b"}"]
+                    async with aclosing(entry.stream()) as pieces:
+                        async for piece in pieces:
+                            yield piece
+            yield b"".join(texts)
     yield b"[]\n" if before == b"[" else b"]\n"
 
 
-async def _multipart(writer: MultipartWriter, found: Sequence[OpenedDoc | MissingRev]) -> AsyncGenerator[bytes]:
-    for entry in found:
-        if isinstance(entry, MissingRev):
-            yield writer.part(ERROR_TYPE) + _missing(entry)
-            continue
-        document = RelatedDocument(entry)
-        yield writer.part(document.content_type)
-        async with aclosing(document.pieces()) as pieces:
-            async for piece in pieces:
-                yield piece
+async def _multipart(writer: MultipartWriter, found: AsyncGenerator[Found]) -> AsyncGenerator[bytes]:
+    async with aclosing(found):
+        async for portion in found:
+            for entry in portion:
+                if isinstance(entry, MissingRev):
+                    yield writer.part(ERROR_TYPE) + _missing(entry)
+                    continue
+                document = RelatedDocument(entry)
+                yield writer.part(document.content_type)
+                async with aclosing(document.pieces()) as pieces:
+                    async for piece in pieces:
+                        yield piece
     yield writer.end()
 
 

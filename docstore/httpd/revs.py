@@ -3,11 +3,13 @@
 Owns the requests' and replies' shapes (``chttpd_db:db_req``).
 """
 
+from collections.abc import Iterator
+
 from docstore.core.answers import rev_json
 from docstore.core.json_text import encode
 from docstore.core.rev import Rev
 from docstore.database.revisions import RevsDiff
-from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
+from docstore.httpd.chunking import chunked_reply, enclosed_pieces, in_turns
 from docstore.httpd.document_params import parse_many_revs
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
@@ -15,18 +17,19 @@ from docstore.httpd.streaming import StreamReply
 from docstore.httpd.turns import Turns
 
 DOCUMENTS_A_TURN = 50
+REVS_A_PIECE = 100
 
 
 async def revs_diff(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_revs_diff``: what is missing, and what it may descend from."""
     found = await _compare(request)
-    return await chunked_reply(in_turns(enclosed(b"{", map(_diff_row, found.items()), b"}\n")))
+    return await chunked_reply(in_turns(enclosed_pieces(b"{", map(_diff_row, found.items()), b"}\n")))
 
 
 async def missing_revs(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_missing_revs``: what is missing."""
     found = await _compare(request)
-    rows = enclosed(b'{"missing_revs":{', map(_missing_row, found.items()), b"}}\n")
+    rows = enclosed_pieces(b'{"missing_revs":{', map(_missing_row, found.items()), b"}}\n")
     return await chunked_reply(in_turns(rows))
 
 
@@ -39,23 +42,33 @@ async def _compare(request: Request) -> dict[str, RevsDiff]:
         for doc_id, revs in body.items():
             batch[doc_id] = await parse_many_revs(revs, turns)
             if len(batch) == DOCUMENTS_A_TURN or turns.over():
-                found |= database.revs_diff(batch)
+                found |= await database.compare_revs(batch)
                 batch.clear()
                 await turns.next()
-        found |= database.revs_diff(batch)
+        found |= await database.compare_revs(batch)
     return found
 
 
-def _diff_row(entry: tuple[str, RevsDiff]) -> bytes:
+def _diff_row(entry: tuple[str, RevsDiff]) -> Iterator[bytes]:
     doc_id, diff = entry
-    ancestors = b',"possible_ancestors":%b' % _list(diff.possible_ancestors) if diff.possible_ancestors else b""
-    return b'%b:{"missing":%b%b}' % (encode(doc_id), _list(diff.missing), ancestors)
+    yield b'%b:{"missing":' % encode(doc_id)
+    yield from _list(diff.missing)
+    if diff.possible_ancestors:
+        yield b',"possible_ancestors":'
+        yield from _list(diff.possible_ancestors)
+    yield b"}"
 
 
-def _missing_row(entry: tuple[str, RevsDiff]) -> bytes:
+def _missing_row(entry: tuple[str, RevsDiff]) -> Iterator[bytes]:
     doc_id, diff = entry
-    return b"%b:%b" % (encode(doc_id), _list(diff.missing))
+    yield encode(doc_id) + b":"
+    yield from _list(diff.missing)
 
 
-def _list(revs: list[Rev]) -> bytes:
-    return b"[%b]" % b",".join(map(rev_json, revs))
+def _list(revs: list[Rev]) -> Iterator[bytes]:
+    """The array in pieces, for it may be as long as a body."""
+    before = b"["
+    for start in range(0, len(revs), REVS_A_PIECE):
+        yield before + b",".join(map(rev_json, revs[start : start + REVS_A_PIECE]))
+        before = b","
+    yield b"]" if revs else b"[]"

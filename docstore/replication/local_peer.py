@@ -15,12 +15,21 @@ from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX, parse_document
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
 from docstore.core.selector import compile_selector
-from docstore.database.changes import ChangesQuery, ChangesSlice, Style, follow_changes, read_changes
+from docstore.core.steps import Steps
+from docstore.database.changes import (
+    ChangesQuery,
+    ChangesSlice,
+    DocumentFilter,
+    Style,
+    follow_changes,
+    read_changes,
+)
 from docstore.database.database import Database
 from docstore.database.registry import DEFAULT_SHARDS, Registry
 from docstore.database.replica import NotStored, Replica, StoredRevision
 from docstore.database.slices import CHUNK_ROWS, SliceClock
 from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, NotImplementedHere, Unavailable
+from docstore.replication import peer
 from docstore.replication.errors import PeerNotFound
 from docstore.replication.local_revision import LocalRevision
 from docstore.replication.local_write import LocalWriter, Validate, refusals, stored_members
@@ -100,7 +109,7 @@ class LocalPeer:
         while True:
             database = self._database()
             with self._unless_gone():
-                query = _query(request, database.parse_since(since))
+                query = await self._query(request, database.parse_since(since))
                 if request.continuous:
                     slices = follow_changes(database, query, once=False, heartbeat=request.heartbeat)
                 else:
@@ -125,7 +134,7 @@ class LocalPeer:
         for start in range(0, len(documents), CHUNK_ROWS):
             asked = {doc_id: list(map(read_rev, some)) for doc_id, some in documents[start : start + CHUNK_ROWS]}
             with self._unless_gone():
-                diffs = database.revs_diff(asked)
+                diffs = await database.compare_revs(asked)
             for doc_id, diff in diffs.items():
                 texts = revs[doc_id]
                 missing = map(str, diff.missing) if len(diff.missing) < len(texts) else texts
@@ -216,6 +225,23 @@ class LocalPeer:
         with self._unless_gone():
             return self._registry.open(self._name)
 
+    async def _query(self, request: ChangesRequest, since: int) -> ChangesQuery:
+        """The request in the database's terms. Raises NotImplementedHere for a function of a design document."""
+        accepts = None if request.accepts is None else _without_steps(request.accepts)
+        if request.selector is not None:  # of which nobody knows how large it is
+            accepts = await asyncio.to_thread(compile_selector, dict(request.selector))
+        elif request.filter is not None and accepts is None and request.filter != DESIGN_FILTER:
+            raise NotImplementedHere(NEEDS_FUNCTION)
+        return ChangesQuery(
+            since,
+            request.limit,
+            style=Style.ALL_DOCS if request.all_leaves else Style.MAIN_ONLY,
+            doc_ids=None if request.doc_ids is None else frozenset(request.doc_ids),
+            design=request.filter == DESIGN_FILTER,
+            filter=accepts,
+            max_filter_steps=self._registry.limits.max_filter_steps,
+        )
+
     def _replica(self) -> Replica:
         with self._unless_gone():
             return self._registry.replica(self._name)
@@ -233,21 +259,14 @@ class LocalPeer:
             raise PeerNotFound(f"could not open {self._name}", error="db_not_found") from None
 
 
-def _query(request: ChangesRequest, since: int) -> ChangesQuery:
-    """The request in the database's terms. Raises NotImplementedHere for a function of a design document."""
-    accepts = request.accepts
-    if request.selector is not None:
-        accepts = compile_selector(dict(request.selector))
-    elif request.filter is not None and accepts is None and request.filter != DESIGN_FILTER:
-        raise NotImplementedHere(NEEDS_FUNCTION)
-    return ChangesQuery(
-        since,
-        request.limit,
-        style=Style.ALL_DOCS if request.all_leaves else Style.MAIN_ONLY,
-        doc_ids=None if request.doc_ids is None else frozenset(request.doc_ids),
-        design=request.filter == DESIGN_FILTER,
-        filter=accepts,
-    )
+def _without_steps(accepts: peer.DocumentFilter) -> DocumentFilter:
+    """A function of a document alone, which counts as one step."""
+
+    def counted(document: dict[str, JsonValue], steps: Steps) -> bool:
+        steps.take()
+        return accepts(document)
+
+    return counted
 
 
 def _batches(database: Database, piece: ChangesSlice, most: int) -> Iterator[ChangesBatch]:

@@ -521,7 +521,7 @@ async def test_listings_show_attachments(db):
 async def test_filters_see_stubs(db):
     await db.update_doc(document("d", **attachments(a=TEXT)))
     await db.update_doc(document("e"))
-    rows = await changes(db, filter=lambda doc: "_attachments" in doc)
+    rows = await changes(db, filter=lambda doc, _: "_attachments" in doc)
     assert [row["id"] for row in rows] == ["d"]
 
 

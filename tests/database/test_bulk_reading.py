@@ -93,7 +93,7 @@ async def test_thousands_of_conflicts_of_one_document_are_read_with_its_tree_rea
     await db.update_docs([replicated("c", str(each), "1-a") for each in revs], new_edits=False)
     trees: list[str] = []
     find = bulk_reading.find_tree
-    monkeypatch.setattr(bulk_reading, "find_tree", lambda *place: trees.append(place[2]) or find(*place))
+    monkeypatch.setattr(bulk_reading, "find_tree", lambda *place, **how: trees.append(place[2]) or find(*place, **how))
     started = process_time()
     requests = [("c", (each,)) for each in revs]
     found = [one.rev async for rows in db.bulk_get(requests, OpenOptions(latest=True, revs=True)) for one in rows]

@@ -51,7 +51,7 @@ async def test_order_since_limit_and_pending(abc):
 async def test_a_slow_filter_ends_the_slice_after_a_row(abc, monkeypatch):
     monkeypatch.setattr("docstore.database.slices.SLICE_SECONDS", 0.0)
     seen = []
-    query = ChangesQuery(filter=lambda document: bool(seen.append(document)))
+    query = ChangesQuery(filter=lambda document, _: bool(seen.append(document)))
     counts = [len(seen) async for _ in read_changes(abc, query)]
     assert counts == [1, 2, 3, 3]
 
@@ -103,7 +103,7 @@ async def test_documents_in_rows(conflicted):
 async def test_filter_sees_documents(conflicted):
     seen = []
 
-    def keep(doc):
+    def keep(doc, _):
         seen.append(doc)
         return doc.get("n") == 2
 
@@ -114,16 +114,16 @@ async def test_filter_sees_documents(conflicted):
     ]
     assert await pass_end(conflicted, filter=keep) == (5, 0)
     assert await pass_end(conflicted, filter=keep, limit=1) == (1, 1)
-    assert await ids_changed(conflicted, filter=lambda doc: False) == []
+    assert await ids_changed(conflicted, filter=lambda doc, _: False) == []
 
 
 @pytest.mark.usefixtures("sliced")
 async def test_filter_chooses_among_all_leaves(conflicted):
-    rows = await changes(conflicted, style=Style.ALL_DOCS, filter=lambda doc: doc.get("n", 0) in (1, 3))
+    rows = await changes(conflicted, style=Style.ALL_DOCS, filter=lambda doc, _: doc.get("n", 0) in (1, 3))
     assert [(row["id"], row["changes"]) for row in rows] == [
         ("t", [{"rev": str(rev(each))} for each in ("2-b", "3-d")])
     ]
-    rows = await changes(conflicted, style=Style.ALL_DOCS, filter=lambda doc: doc.get("_deleted", False))
+    rows = await changes(conflicted, style=Style.ALL_DOCS, filter=lambda doc, _: doc.get("_deleted", False))
     assert [row.get("deleted", False) for row in rows] == [False, True]
 
 

@@ -172,7 +172,7 @@ async def test_changes_beside_filters(mixed: Database, monkeypatch):
     doc_ids = frozenset({"a", "b", "d", "was"})
     assert [row["id"] for row in await changes_both_ways(mixed, monkeypatch, doc_ids=doc_ids)] == ["b", "d"]
     assert [row["id"] for row in await changes_both_ways(mixed, monkeypatch, design=True)] == ["_design/x"]
-    only_d = await changes_both_ways(mixed, monkeypatch, filter=lambda doc: doc["_id"] in ("d", "z"))
+    only_d = await changes_both_ways(mixed, monkeypatch, filter=lambda doc, _: doc["_id"] in ("d", "z"))
     assert [row["id"] for row in only_d] == ["d"]
     rows = await changes_both_ways(mixed, monkeypatch, seq_interval=2)
     assert [row["seq"] is None for row in rows].count(True) == 3

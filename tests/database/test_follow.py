@@ -76,7 +76,7 @@ async def test_longpoll_ends_after_silence(db):
 
 
 async def test_longpoll_goes_on_waiting_when_nothing_passes(db):
-    feed = Feed(db, ChangesQuery(filter=lambda doc: doc["_id"] == "b"), once=True, patience=LONG)
+    feed = Feed(db, ChangesQuery(filter=lambda doc, _: doc["_id"] == "b"), once=True, patience=LONG)
     await settle()
     await db.update_doc(document("a"))
     await settle()
@@ -135,7 +135,7 @@ async def test_heartbeats_come_during_a_long_filtered_pass(db, monkeypatch):
     monkeypatch.setattr("docstore.database.slices.SLICE_SECONDS", 0.0)
     monkeypatch.setattr("docstore.database.changes.CHUNK_ROWS", 1)
     await db.update_docs([document(f"d{n}") for n in range(20)])
-    feed = Feed(db, ChangesQuery(filter=lambda doc: doc["_id"] == "d9"), once=True, heartbeat=0.0)
+    feed = Feed(db, ChangesQuery(filter=lambda doc, _: doc["_id"] == "d9"), once=True, heartbeat=0.0)
     await feed.end()
     assert feed.ids == ["d9"]
     assert feed.heartbeats > 10

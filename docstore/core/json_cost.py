@@ -1,0 +1,27 @@
+"""How much work a JSON text is to read, told before it is read.
+
+Owns the estimate by which the work on a text is given to a thread. Bytes alone do not tell: a kilobyte of prose costs a
+microsecond, a kilobyte of floats a millisecond, for each is handed to ``json_text.parse_float``, printed, and hashed as
+an Erlang term. It must not know threads, nor what a text is for.
+"""
+
+from typing import Final
+
+NEVER_COSTLY: Final = 4_096
+"""Bytes below which no text is worth a look: it is read in a few milliseconds at most, whatever it is."""
+
+COSTLY: Final = 4_000
+"""In quarters of a microsecond, so about a millisecond."""
+
+
+def is_costly(text: bytes) -> bool:
+    """Whether reading, printing and hashing a text takes more than about a millisecond."""
+    if len(text) < NEVER_COSTLY:
+        return False
+    items = text.count(b",") + 1
+    cost = items + len(text) // 4_096
+    if cost < COSTLY:
+        members = text.count(b":")
+        floats = min(text.count(b".") + text.count(b"e") + text.count(b"E"), items + members)
+        cost += 2 * members + 3 * floats + 6 * text.count(b"\\") + 2 * (text.count(b"[") + text.count(b"{"))
+    return cost >= COSTLY
