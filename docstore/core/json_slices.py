@@ -1,15 +1,17 @@
 """Reading a large JSON text in slices.
 
-Owns the walk over the outermost members and elements of a request's body such as ``{"docs": [...], "new_edits":
-false}``. One call of the C reader for many megabytes would hold the interpreter, and with it the event loop, for as
-long as it takes; from a thread that calls ``decode_in_slices`` the loop gets its turn after every slice. It must not
-know what members mean.
+Owns the walk over the members and elements of what is long: a request's body such as ``{"docs": [...], "new_edits":
+false}``, and long arrays and objects within it. One call of the C reader for many megabytes would hold the interpreter,
+and with it the event loop, for as long as it takes; from a thread that calls ``decode_in_slices`` the loop gets its
+turn after every slice. It must not know what members mean.
 
 The walk only finds where values end and leaves their inside to ``json_text.decode``. It checks everything that stands
 between them, so the whole is JSON exactly if all slices are.
 """
 
 import re
+import sys
+from dataclasses import dataclass
 from typing import Final
 
 from docstore.core.json_text import DEFAULT_MAX_DEPTH, JsonValue, decode
@@ -17,7 +19,7 @@ from docstore.errors import BadRequest, InvalidJson
 
 _SLICE: Final = 1 << 16
 _PROBE: Final = 1 << 12
-_REGULAR_REACH: Final = 1 << 17
+_REACH: Final = 1 << 17
 _REGULAR_LEVELS: Final = 4
 _SEPARATOR_TAIL: Final = 4
 
@@ -39,69 +41,103 @@ _marks = re.compile(_STRING + rb'|[\[\]{}"]').finditer
 
 
 def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
-    """What ``decode`` gives and raises, in many short steps if the text is an array or an object.
+    """What ``decode`` gives and raises, in many short steps.
 
-    A single value below the second level (one huge document of a bulk request, say) is still one step.
+    An array or object that is longer than ``_REACH`` is entered, however deep it stands; what is shorter is read in one
+    step, or with its neighbours. A long string is one step too, and a fast one.
     """
     start = _skip_space(raw, 0)
-    first = raw[start : start + 1]
-    value: JsonValue
-    if first == b"{":
-        value, end = _object(raw, start, max_depth)
-    elif first == b"[":
-        value, end = _array(raw, start, max_depth)
-    else:
+    if raw[start : start + 1] not in (b"{", b"["):
         return decode(raw, max_depth=max_depth)
-    if _skip_space(raw, end) != len(raw):
-        raise InvalidJson
-    return value
-
-
-def _object(raw: bytes, position: int, max_depth: int) -> tuple[dict[str, JsonValue], int]:
-    members: dict[str, JsonValue] = {}
-    position, more = _open(raw, position, b"}")
-    while more:
-        name, position = _member_name(raw, position)
-        value: JsonValue
-        if raw[position : position + 1] == b"[":
-            value, end = _array(raw, position, max_depth - 1)
+    inside = _enter(raw, start, "")
+    outer: list[_Inside] = []
+    while True:
+        depth = max_depth - len(outer)
+        if inside.more:
+            if isinstance(inside.value, dict):
+                inside.name, inside.position = _member_name(raw, inside.position)
+            if _is_long(raw, inside.position):
+                if depth <= 1:
+                    decode(b"[" * (max_depth + 1), max_depth=max_depth)  # raises what it raises of such depth
+                outer.append(inside)
+                inside = _enter(raw, inside.position, inside.name)
+            elif isinstance(inside.value, dict):
+                _read_member(raw, inside, inside.value, depth - 1)
+            else:
+                _read_elements(raw, inside, inside.value, depth)
+        elif outer:
+            done, inside = inside, outer.pop()
+            _put(inside, done.value)
+            inside.position, inside.more = _next(raw, done.position, inside.closing)
         else:
-            end = _value_end(raw, position)
-            value = decode(raw[position:end], max_depth=max_depth - 1)
-        members.pop(name, None)  # a repeated member stands where it stood last
-        members[name] = value
-        position, more = _next(raw, end, b"}")
-    return members, position
+            break
+    if _skip_space(raw, inside.position) != len(raw):
+        raise InvalidJson
+    return inside.value
 
 
-def _array(raw: bytes, position: int, max_depth: int) -> tuple[list[JsonValue], int]:
-    """Read an array in slices of whole elements.
+@dataclass(slots=True)
+class _Inside:
+    """An array or object that is being read: as far as it is read, and where it goes on.
+
+    ``name`` is the member that is read, ``separator`` the bytes around an element's end (see ``_read_elements``).
+    """
+
+    value: dict[str, JsonValue] | list[JsonValue]
+    closing: bytes
+    position: int
+    more: bool
+    name: str = ""
+    separator: bytes = b""
+
+
+def _enter(raw: bytes, position: int, name: str) -> _Inside:
+    """Begin to read the array or object that starts here."""
+    is_object = raw[position : position + 1] == b"{"
+    closing = b"}" if is_object else b"]"
+    position, more = _open(raw, position, closing)
+    return _Inside({} if is_object else [], closing, position, more)
+
+
+def _put(inside: _Inside, value: JsonValue) -> None:
+    """The value of the member or element that was being read."""
+    if isinstance(inside.value, list):
+        inside.value.append(value)
+    else:
+        inside.value.pop(inside.name, None)  # a repeated member stands where it stood last
+        inside.value[inside.name] = value
+
+
+def _read_member(raw: bytes, inside: _Inside, members: dict[str, JsonValue], max_depth: int) -> None:
+    end = _value_end(raw, inside.position)
+    _put(inside, decode(raw[inside.position : end], max_depth=max_depth))
+    inside.position, inside.more = _next(raw, end, inside.closing)
+
+
+def _read_elements(raw: bytes, inside: _Inside, items: list[JsonValue], max_depth: int) -> None:
+    """Read some whole elements.
 
     Where the first few elements end is found mark by mark. Most bodies repeat the bytes around that place (``},{"_i``)
     between all elements, so the last such bytes within reach are then taken for an element's end. That they are is
     proved by reading: the reader keeps no memory but the stack of open brackets, so when the text up to there is a
     list of whole elements by itself, it is one in its place too. When it is none, the marks decide.
     """
-    items: list[JsonValue] = []
-    separator = b""
-    position, more = _open(raw, position, b"]")
-    while more:
-        guess = raw.rfind(separator, position, position + _SLICE) if separator else -1
-        separator_held = False
-        if guess >= 0:
-            end = guess + 1
-            try:
-                items += _elements(raw, position, end, max_depth)
-                separator_held = True
-            except BadRequest:
-                separator = b""
-        if not separator_held:
-            end = _probe_end(raw, position)
+    position, separator = inside.position, inside.separator
+    guess = raw.rfind(separator, position, position + _SLICE) if separator else -1
+    separator_held = False
+    end = guess + 1
+    if guess >= 0:
+        try:
             items += _elements(raw, position, end, max_depth)
-        position, more = _next(raw, end, b"]")
-        if more and not separator_held:
-            separator = raw[end - 1 : position + _SEPARATOR_TAIL]
-    return items, position
+            separator_held = True
+        except BadRequest:
+            inside.separator = b""
+    if not separator_held:
+        end = _probe_end(raw, position)
+        items += _elements(raw, position, end, max_depth)
+    inside.position, inside.more = _next(raw, end, inside.closing)
+    if inside.more and not separator_held:
+        inside.separator = raw[end - 1 : inside.position + _SEPARATOR_TAIL]
 
 
 def _elements(raw: bytes, start: int, end: int, max_depth: int) -> list[JsonValue]:
@@ -112,12 +148,12 @@ def _elements(raw: bytes, start: int, end: int, max_depth: int) -> list[JsonValu
 
 
 def _probe_end(raw: bytes, position: int) -> int:
-    """Where the first element ends that ends beyond a probe's length, or the last one of the array."""
+    """Where the first element ends that ends beyond a probe's length, or stands before a long one, or is the last."""
     start = position
     while True:
         end = _value_end(raw, position)
         position, more = _next(raw, end, b"]")
-        if not more or end - start >= _PROBE:
+        if not more or end - start >= _PROBE or _is_long(raw, position):
             return end
 
 
@@ -161,7 +197,7 @@ def _value_end(raw: bytes, position: int) -> int:
     """Where the value that starts here ends. For what is no value some place inside it, or InvalidJson."""
     first = raw[position : position + 1]
     if first in (b"{", b"["):
-        whole = _regular(raw, position, position + _REGULAR_REACH)
+        whole = _regular(raw, position, position + _REACH)
         return _container_end(raw, position) if whole is None else whole.end()
     value = _string(raw, position) if first == b'"' else _scalar(raw, position)
     if value is None:
@@ -169,10 +205,17 @@ def _value_end(raw: bytes, position: int) -> int:
     return value.end()
 
 
-def _container_end(raw: bytes, position: int) -> int:
-    """Where the array or object that starts here ends, mark by mark: for deep or long ones."""
+def _is_long(raw: bytes, position: int) -> bool:
+    """Whether an array or object starts here that does not end within reach."""
+    if raw[position : position + 1] not in (b"{", b"[") or len(raw) - position <= _REACH:
+        return False
+    return _regular(raw, position, position + _REACH) is None and not _container_end(raw, position, position + _REACH)
+
+
+def _container_end(raw: bytes, position: int, limit: int = sys.maxsize) -> int:
+    """Where the array or object that starts here ends, mark by mark: for deep ones. 0 if not before ``limit``."""
     depth = 0
-    for mark in _marks(raw, position):
+    for mark in _marks(raw, position, limit):
         text = mark[0]
         if text in (b"{", b"["):
             depth += 1
@@ -182,4 +225,6 @@ def _container_end(raw: bytes, position: int) -> int:
                 return mark.end()
         elif text == b'"':  # the start of a string without an end
             break
+    if limit < len(raw):
+        return 0
     raise InvalidJson

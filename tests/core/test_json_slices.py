@@ -24,7 +24,7 @@ def _slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "tiny slices":
         monkeypatch.setattr(json_slices, "_SLICE", 60)
         monkeypatch.setattr(json_slices, "_PROBE", 8)
-        monkeypatch.setattr(json_slices, "_REGULAR_REACH", 40)
+        monkeypatch.setattr(json_slices, "_REACH", 40)
 
 
 ROWS = [

@@ -257,7 +257,7 @@ def test_slices_read_the_same(text: str, length: int, probe: int):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_slices, "_SLICE", length)
         patch.setattr(json_slices, "_PROBE", probe)
-        patch.setattr(json_slices, "_REGULAR_REACH", length)
+        patch.setattr(json_slices, "_REACH", length)
         assert outcome(decode_in_slices, raw) == outcome(decode, raw)
 
 
