@@ -1,4 +1,4 @@
-"""Revisions of many documents (``_bulk_get``).
+"""Revisions of many documents (``_bulk_get``), and many of one.
 
 Owns the pace: documents are looked up in portions, with one call of the store for the records of a portion and one for
 its bodies, as far as they are ordinary, which means that the one revision that there is was asked for. For all others
@@ -27,6 +27,7 @@ from docstore.database.reading import (
     find_revs,
     find_tree,
     open_wanted,
+    open_with_options,
     wanted_revs,
 )
 from docstore.database.slices import SLICE_BYTES, LongSnapshot, SliceClock
@@ -45,6 +46,16 @@ Found: TypeAlias = list[OpenedDoc | MissingRev]
 
 PORTION: Final = 32
 """Documents that are looked up together: about half a slice."""
+
+
+async def read_doc(
+    environment: Environment, db: int, doc_id: str, options: OpenOptions, open_blob: OpenBlob
+) -> OpenedDoc:
+    """``open_with_options``, at once or in a thread. Raises as that."""
+    return await read_at_once_or_in_thread(
+        environment,
+        lambda txn, at_once: open_with_options(txn, db, doc_id, options, open_blob, at_once=at_once),
+    )
 
 
 async def read_revs(

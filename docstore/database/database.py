@@ -4,7 +4,6 @@ Owns the handle and nothing else; the work is in the modules that it delegates t
 a snapshot each, since they cost microseconds; writes and long reads are awaited. It must not know HTTP.
 """
 
-from asyncio import to_thread
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -20,7 +19,6 @@ from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.database import administration, attempts, bulk_reading, local_docs, purging, reading, revisions
 from docstore.database.active_tasks import ActiveTasks
-from docstore.database.at_once import TooMuchAtOnce, read_at_once_or_in_thread
 from docstore.database.attachments import Attachments, EditAnswer, edit_of
 from docstore.database.attempts import Operation
 from docstore.database.blob_reader import OpenedAttachment
@@ -51,7 +49,6 @@ from docstore.storage.databases import get_state
 from docstore.storage.documents import get_record
 from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow
-from docstore.storage.tables import ReadTransaction
 from docstore.storage.writer import Writer
 
 
@@ -122,11 +119,7 @@ class Database:
 
     async def read_doc(self, doc_id: str, options: OpenOptions = PLAIN) -> OpenedDoc:
         """As ``open_doc``, however large the document's tree is: then it is read in a thread."""
-        try:
-            with self._snapshot() as snapshot:
-                return reading.open_with_options(snapshot, self.number, doc_id, options, self.blobs.open, at_once=True)
-        except TooMuchAtOnce:
-            return await to_thread(self.open_doc, doc_id, options)
+        return await bulk_reading.read_doc(self.environment, self.number, doc_id, options, self.blobs.open)
 
     def open_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> Found:
         """Several revisions; of the options ``revs``, ``latest`` and those of attachments count.
@@ -134,11 +127,7 @@ class Database:
         Raises NotFound for "all" of no document.
         """
         with self._snapshot() as snapshot:
-            found = reading.open_revs(snapshot, self.number, doc_id, revs, options, self.blobs.open)
-            if not found and revs == "all":
-                get_state(snapshot, self.number)
-                raise NotFound
-            return found
+            return reading.open_revs(snapshot, self.number, doc_id, revs, options, self.blobs.open)
 
     def read_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> AsyncGenerator[Found]:
         """As ``open_revs``, in portions, however many they are and however large the document's tree is."""
@@ -160,17 +149,11 @@ class Database:
     def revs_diff(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
         """Per document the revisions that are missing here; documents that lack none are left out."""
         with self._snapshot() as snapshot:
-            get_state(snapshot, self.number)
             return revisions.revs_diff(snapshot, self.number, requests)
 
     async def compare_revs(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
         """As ``revs_diff``, however many revisions are asked for and however large the trees are."""
-
-        def compare(snapshot: ReadTransaction, at_once: bool) -> dict[str, RevsDiff]:
-            get_state(snapshot, self.number)
-            return revisions.revs_diff(snapshot, self.number, requests, at_once=at_once)
-
-        return await read_at_once_or_in_thread(self.environment, compare)
+        return await revisions.compare_revs(self.environment, self.number, requests)
 
     # --- reading about the database
 

@@ -174,13 +174,16 @@ def find_tree(txn: ReadTransaction, db: int, doc_id: str, *, at_once: bool = Fal
 def open_revs(
     txn: ReadTransaction, db: int, doc_id: str, revs: Revs, options: OpenOptions, open_blob: OpenBlob
 ) -> list[OpenedDoc | MissingRev]:
-    """Several revisions at once; nothing for "all" where there is no document. Options count as in ``open_wanted``.
+    """Several revisions at once. Options count as in ``open_wanted``. Raises NotFound for "all" of no document.
 
     In portions they are read by ``bulk_reading.read_revs``.
     """
     wanted = find_revs(txn, db, doc_id, revs, latest=options.latest)
     if wanted is None:
-        return [] if isinstance(revs, str) else [MissingRev(rev) for rev in revs]
+        if isinstance(revs, str):
+            get_state(txn, db)  # a database that is gone says so
+            raise NotFound
+        return [MissingRev(rev) for rev in revs]
     limit = get_state(txn, db).revs_limit if options.revs else None
     result: list[OpenedDoc | MissingRev] = []
     while len(result) < len(wanted.revs):

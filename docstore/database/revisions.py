@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from docstore.core.rev import Rev
-from docstore.database.at_once import REVS, TREE_BYTES, TooMuchAtOnce, tree_bytes
+from docstore.database.at_once import REVS, TREE_BYTES, TooMuchAtOnce, read_at_once_or_in_thread, tree_bytes
+from docstore.storage.databases import get_state
 from docstore.storage.documents import find_revision, get_records, get_tree
+from docstore.storage.environment import Environment
 from docstore.storage.records import DocRecord
 from docstore.storage.tables import ReadTransaction
 
@@ -30,8 +32,9 @@ def revs_diff(
     """Per document the revisions that are missing, in the order asked; documents that lack none are left out.
 
     A document whose only leaf is the only revision asked for, as in most of a replication, costs no tree, and a few
-    revisions of one without conflicts cost none either. Raises TooMuchAtOnce if so asked.
+    revisions of one without conflicts cost none either. Raises DatabaseNotFound; TooMuchAtOnce if so asked.
     """
+    get_state(txn, db)
     if at_once and sum(map(len, requests.values())) > REVS:
         raise TooMuchAtOnce
     records = get_records(txn, db, requests)
@@ -55,6 +58,13 @@ def revs_diff(
         if diff.missing:
             answer[doc_id] = diff
     return answer
+
+
+async def compare_revs(environment: Environment, db: int, requests: Mapping[str, Sequence[Rev]]) -> dict[str, RevsDiff]:
+    """``revs_diff``, at once or in a thread. Raises DatabaseNotFound."""
+    return await read_at_once_or_in_thread(
+        environment, lambda txn, at_once: revs_diff(txn, db, requests, at_once=at_once)
+    )
 
 
 def _diff_of_chain(txn: ReadTransaction, db: int, record: DocRecord, revs: Sequence[Rev]) -> RevsDiff:
