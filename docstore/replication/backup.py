@@ -2,7 +2,9 @@
 
 Owns the two loops, between a peer and ``backup_file``. A backup holds every leaf of every document, with its history
 and attachments; not ``_local`` documents and not the security object. A database that is written to meanwhile is saved
-as if it were replicated: each document as it was at some moment of the backup.
+as if it were replicated: each document as it was at some moment of the backup. A revision that went away between the
+feed and its fetch (superseded and compacted, stemmed) has successors; these are fetched in its place at once, since the
+pass in which the feed tells of them may be one too many. Only what was purged is in no file.
 
 Restoring is replication too: it adds what the target lacks, so it can be repeated, and resumed by repeating.
 """
@@ -14,6 +16,8 @@ from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from docstore.replication.backup_file import (
     PART_BYTES,
@@ -43,10 +47,20 @@ BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_PASSES: Final = 5
 """So often the changes feed is read again for what was written meanwhile."""
 
+MAX_FETCHES: Final = 10
+"""So often a document is asked for whose leaves change each time, before the backup fails."""
+
+
+class _Attached(msgspec.Struct, rename={"attachments": "_attachments"}):
+    attachments: dict[str, msgspec.Raw] = {}
+
+
+_read_attached = msgspec.json.Decoder(_Attached)
+
 
 @dataclass(slots=True)
 class Saved:
-    """What a backup has done so far. ``gone``: revisions that were superseded before they were read."""
+    """What a backup has done so far. ``gone``: revisions that went before they were read; others took their place."""
 
     docs: int = 0
     attachments: int = 0
@@ -87,18 +101,42 @@ async def save(source: Peer, writer: BackupWriter, on_progress: Callable[[Saved]
 
 
 async def _save_batch(source: Peer, writer: BackupWriter, changes: Sequence[Change], saved: Saved) -> None:
-    if not changes:
-        return
-    async with aclosing(source.fetch([Wanted(change.id, change.revs) for change in changes])) as found:
-        async for doc in found:
-            if isinstance(doc, MissingDoc):
-                saved.gone += 1
-                continue
-            writer.doc(doc.text)
-            saved.docs += 1
-            for attachment in doc.attachments:
-                await _save_attachment(writer, doc, attachment)
-                saved.attachments += 1
+    """Write the leaves of these documents. Raises PeerBroken if the source tells of some and does not give them."""
+    wanted = {change.id: change.revs for change in changes}
+    written: set[tuple[str, str]] = set()
+    for _ in range(MAX_FETCHES):
+        if not wanted:
+            return
+        missing: set[str] = set()
+        async with aclosing(source.fetch([Wanted(doc_id, revs) for doc_id, revs in wanted.items()])) as found:
+            async for doc in found:
+                if isinstance(doc, MissingDoc):
+                    saved.gone += 1
+                    missing.add(doc.id)
+                else:
+                    await _save_document(writer, doc, saved)
+                    written.add((doc.id, doc.rev))
+        leaves = await _leaves(source, missing) if missing else {}
+        wanted = {doc_id: tuple(rev for rev in revs if (doc_id, rev) not in written) for doc_id, revs in leaves.items()}
+        wanted = {doc_id: revs for doc_id, revs in wanted.items() if revs}
+    if wanted:
+        raise PeerBroken(f"{source.name} has revisions of {next(iter(wanted))!r} and does not give them.")
+
+
+async def _leaves(source: Peer, doc_ids: set[str]) -> dict[str, tuple[str, ...]]:
+    """The present leaves of documents, those that are still there."""
+    async with aclosing(source.changes(ChangesRequest(doc_ids=tuple(sorted(doc_ids))))) as batches:
+        return {change.id: change.revs async for batch in batches for change in batch.changes}
+
+
+async def _save_document(writer: BackupWriter, doc: FetchedDoc, saved: Saved) -> None:
+    text = doc.text
+    writer.doc(text)
+    saved.docs += 1
+    if b'"_attachments"' in text:
+        saved.attachments += len(_read_attached.decode(text).attachments)
+    for attachment in doc.attachments:
+        await _save_attachment(writer, doc, attachment)
 
 
 async def _save_attachment(writer: BackupWriter, doc: FetchedDoc, attachment: FetchedAttachment) -> None:

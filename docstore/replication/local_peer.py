@@ -32,7 +32,7 @@ from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, Not
 from docstore.replication import peer
 from docstore.replication.errors import PeerNotFound
 from docstore.replication.local_revision import LocalRevision
-from docstore.replication.local_write import LocalWriter, Validate, refusals, stored_members
+from docstore.replication.local_write import LocalWriter, Validate, failure_of, refusals, stored_members
 from docstore.replication.patience import Patience, Sleep
 from docstore.replication.peer import (
     ChangesBatch,
@@ -198,7 +198,7 @@ class LocalPeer:
         answers = await replica.write(stored) if stored else []
         for one, answer in zip(stored, answers, strict=True):
             if isinstance(answer, DocstoreError):
-                failures.append(WriteFailure(one.id, str(one.rev), answer.error, answer.reason))
+                failures.append(failure_of(one.id, str(one.rev), answer))
         return failures
 
     async def put_local(self, doc_id: str, body: Mapping[str, JsonValue]) -> str:

@@ -19,12 +19,15 @@ from docstore.database.database import Database
 from docstore.database.slices import SliceClock
 from docstore.errors import (
     BadRequest,
+    BytesGone,
+    Conflict,
     DatabaseNotFound,
     DigestMismatch,
     DocstoreError,
     Forbidden,
     MissingStub,
     NotFound,
+    PreconditionFailed,
     TooLarge,
     Unauthorized,
 )
@@ -39,6 +42,9 @@ Validate: TypeAlias = Callable[[dict[str, JsonValue], dict[str, JsonValue] | Non
 
 OF_A_DOCUMENT: Final = (BadRequest, MissingStub, TooLarge)
 """Errors that are about a single document, though they refuse all that are written together."""
+
+OF_A_REVISION: Final = (*OF_A_DOCUMENT, Forbidden, Unauthorized, Conflict, PreconditionFailed)
+"""Errors that say no to a revision for good; all others are about the store, and another attempt need not meet them."""
 
 DATABASE_NOT_FOUND: Final = "db_not_found"
 STREAMS_AT_ONCE: Final = 8
@@ -118,7 +124,7 @@ class LocalWriter:
                 return await self._write_portion(portion[:middle]) + await self._write_portion(portion[middle:])
             return await self._write_refused(portion[0].doc, error)
         return [
-            _failure(one.doc, result.error)
+            failure_of(one.doc.id, one.doc.rev, result.error)
             for one, result in zip(portion, results, strict=True)
             if result.error is not None
         ]
@@ -220,6 +226,19 @@ def members_of(text: bytes) -> dict[str, JsonValue] | None:
     """The members of a JSON object."""
     value = decode(text)
     return value if isinstance(value, dict) else None
+
+
+def failure_of(doc_id: str, rev: str, error: DocstoreError) -> WriteFailure:
+    """What is told of a revision that was not written. Raises the error if it is not about the revision.
+
+    Bytes that went before they were linked are as good as a revision that the source does not give: it is asked for
+    again, and no checkpoint passes over it while the source has it.
+    """
+    if isinstance(error, BytesGone):
+        return WriteFailure(doc_id, rev, NotFound.error, error.reason)
+    if not isinstance(error, OF_A_REVISION):
+        raise error
+    return WriteFailure(doc_id, rev, error.error, error.reason)
 
 
 def _failure(doc: FetchedDoc, error: DocstoreError) -> WriteFailure:

@@ -1,11 +1,18 @@
 """What only a database of this process can do: functions as filters and validation, the direct way."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from docstore.errors import Forbidden, NotImplementedHere, Unauthorized, Unavailable
+from docstore.core.edit import Edit
+from docstore.database import updater
+from docstore.database.replica import Replica, StoredRevision
+from docstore.errors import DocstoreError, Forbidden, NotImplementedHere, StorageFull, Unauthorized, Unavailable
+from docstore.replication.errors import PeerBroken
+from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.peer import ChangesRequest, FetchedDoc, WriteFailure
+from docstore.replication.replicator import Replicator
 from tests.replication.places import (
     Peers,
     contents,
@@ -114,3 +121,51 @@ async def test_a_continuous_feed_ends_when_the_node_stops(peers: Peers) -> None:
     with pytest.raises(Unavailable):
         async for _ in feed:
             pass
+
+
+@pytest.mark.parametrize("kind", ["local", "remote"])
+@pytest.mark.parametrize("times", [1, 10])
+async def test_no_checkpoint_passes_over_bytes_that_are_gone(peers: Peers, monkeypatch, kind: str, times: int) -> None:
+    """Of what comes directly and of what comes as text: asked for again, and a failure if that does not help."""
+    await seed(
+        peers.local("source"), *(doc(name, "1-a", _attachments={"p": inline("image/png", b"x")}) for name in "ab")
+    )
+    await seed(peers.local("target"))
+    apply, left = updater.Links.allow, [times]
+
+    def allow(links: updater.Links, edit: Edit) -> bool:
+        if edit.id == "a" and left[0]:
+            left[0] -= 1
+            return False
+        return apply(links, edit)
+
+    monkeypatch.setattr(updater.Links, "allow", allow)
+    source, target = peers.of_kind(kind, "source"), peers.local("target")
+    replicator = Replicator(
+        source,
+        target,
+        ReplicationOptions(Endpoint("source"), Endpoint("target")),
+        replication_id="id",
+        clock=lambda: 0.0,
+        new_session_id=lambda: "s",
+        wait=lambda seconds: asyncio.sleep(0),
+    )
+    if times == 1:
+        await replicator.run()
+        assert set(await leaves_of(target)) == {"a", "b"}
+    else:
+        with pytest.raises(PeerBroken, match=r"has revision .* of 'a' and does not give it"):
+            await replicator.run()
+        assert await target.get_local("id") is await source.get_local("id") is None
+
+
+async def test_a_failure_that_is_not_the_documents_fails_the_run(peers: Peers, monkeypatch) -> None:
+    await seed(peers.local("source"), doc("a", "1-a"))
+    await seed(peers.local("target"))
+
+    async def write(replica: Replica, revisions: list[StoredRevision]) -> list[DocstoreError]:
+        return [StorageFull() for _ in revisions]
+
+    monkeypatch.setattr(Replica, "write", write)
+    with pytest.raises(StorageFull):
+        await transfer(peers.local("source"), peers.local("target"))
