@@ -21,8 +21,10 @@ from typing import Final, NamedTuple
 from docstore.core.json_text import JsonValue
 from docstore.core.revision_hash import NIL, encode_term
 from docstore.core.selector import normalize
+from docstore.errors import BadRequest
 
 VERSION: Final = 4
+UNKNOWN_OPERATOR: Final = "invalid_operator"
 
 _TERM_VERSION = b"\x83"
 _DEFAULT_PORTS = {("http", 80), ("http", 5984), ("https", 443)}
@@ -101,8 +103,7 @@ def id_term(
     """The external term that the id is the md5 of."""
     parts = [encode_term(server_uuid), _place(source), _place(target), *(encode_term(part) for part in chosen)]
     if winners_only:
-        # That it counts is CouchDB's rule; in which form it stands in the term is not checked against a recorded id.
-        parts.append(_atom("winning_revs_only"))
+        parts.append(encode_term("winning_revs_only"))
     return b"".join((_TERM_VERSION, _list(parts)))
 
 
@@ -122,9 +123,18 @@ def chosen_by_filter(code: str, parameters: Mapping[str, JsonValue]) -> list[Jso
     return [_TRIMMED.sub(r"\1", code, count=1), dict(parameters)]
 
 
-def chosen_by_selector(selector: Mapping[str, JsonValue]) -> list[JsonValue]:
-    """The part of the id for a selector: written out in full, with sorted members. Raises as ``normalize``."""
-    return [_sorted(normalize(dict(selector)))]
+def chosen_by_selector(selector: Mapping[str, JsonValue], *, by_remote_source: bool = False) -> list[JsonValue]:
+    """The part of the id for a selector: written out in full, with sorted members. Raises as ``normalize``.
+
+    ``by_remote_source``: it is carried out elsewhere, perhaps with operators that are not known here; then it counts as
+    it was given.
+    """
+    try:
+        return [_sorted(normalize(dict(selector)))]
+    except BadRequest as error:
+        if not by_remote_source or error.error != UNKNOWN_OPERATOR:
+            raise
+        return [_sorted(dict(selector))]
 
 
 def _sorted(value: JsonValue) -> JsonValue:

@@ -4,6 +4,9 @@ Owns what a reader is shown of a document's attachments: stubs, bytes in base64,
 which documents are read, nor HTTP. Follows ``couch_doc:to_json_obj``, ``couch_att:to_json`` and, for ``atts_since``,
 ``couch_db:apply_open_options``: an attachment is shown as a stub if a revision that the reader has is as new as it.
 
+Where bytes follow as parts, an attachment without any stands in the text nevertheless (``"data":""``): a CouchDB that
+replicates from here waits for five minutes for the parts of a document whose attachments are all empty.
+
 Bytes that are small are read on the spot, from the same snapshot. Larger ones are left to be streamed: the text is then
 cut at their places, and an ``OpenedAttachment`` stands there.
 """
@@ -41,6 +44,12 @@ class AttachmentView(NamedTuple):
     follows: bool = False
     reader_has: int = -1
     encoding_info: bool = False
+
+    def form_of(self, attachment: Attachment) -> Shown:
+        """How the reader gets one: what has no bytes does not follow."""
+        if not self.data or attachment.revpos <= self.reader_has:
+            return Shown.STUB
+        return Shown.FOLLOWS if self.follows and attachment.encoded_length else Shown.DATA
 
 
 STUBS: Final = AttachmentView()
@@ -89,17 +98,18 @@ def document_text(
     if not metadata:
         return DocumentText(splice(doc_id, rev, deleted, body, extra))
     attachments = unpack_attachments(metadata)
-    form = Shown.FOLLOWS if view.follows else Shown.DATA
-    shown = [form if view.data and one.revpos > view.reader_has else Shown.STUB for one in attachments]
+    shown = [view.form_of(one) for one in attachments]
     first, *others = attachments_member(attachments, shown, encoding_info=view.encoding_info)
-    text = splice(doc_id, rev, deleted, body, [*extra, first])
-    wanted = [one for one, how in zip(attachments, shown, strict=True) if how is not Shown.STUB]
     if view.follows and open_blob is not None:
-        return DocumentText(text, follows=tuple(open_blob(one) for one in wanted), attached=True)
+        text = splice(doc_id, rev, deleted, body, [*extra, b"".join([first, *others])])
+        follows = [open_blob(one) for one, form in zip(attachments, shown, strict=True) if form is Shown.FOLLOWS]
+        return DocumentText(text, follows=tuple(follows), attached=True)
+    text = splice(doc_id, rev, deleted, body, [*extra, first])
     if not others:
         return DocumentText(text, attached=True)
     pieces: list[Piece] = [text[:-1]]  # without the brace that ends the document
     left = NO_LIMIT if open_blob is None else AT_ONCE_BYTES
+    wanted = [one for one, form in zip(attachments, shown, strict=True) if form is Shown.DATA]
     for attachment, after in zip(wanted, others, strict=True):
         plain = read_plain(txn, attachment, left)
         if plain is None and open_blob is not None:

@@ -20,6 +20,7 @@ from docstore.replication.wire import DocHead, StoredStub, read, read_members, r
 
 _read_attachments = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
 _TRUE = msgspec.Raw(b"true")
+_NOTHING = msgspec.Raw(b'""')
 
 
 class Way(Enum):
@@ -69,6 +70,18 @@ def following(text: bytes, needed: Mapping[str, StoredStub]) -> bytes:
         member = attachments[name]
         member.pop("stub", None)
         member["follows"] = _TRUE
+    members["_attachments"] = msgspec.Raw(msgspec.json.encode(attachments))
+    return msgspec.json.encode(members)
+
+
+def emptied(text: bytes, names: Collection[str]) -> bytes:
+    """The text in which these attachments, which have no bytes, do not follow."""
+    members = read(read_members, text)
+    attachments = read(_read_attachments, members["_attachments"])
+    for name in names:
+        for what in ("follows", "length"):
+            attachments[name].pop(what, None)
+        attachments[name]["data"] = _NOTHING
     members["_attachments"] = msgspec.Raw(msgspec.json.encode(attachments))
     return msgspec.json.encode(members)
 

@@ -72,7 +72,7 @@ async def replication_id(
     if options.doc_ids is not None:
         chosen = [list(options.doc_ids)]
     elif options.selector is not None:
-        chosen = chosen_by_selector(options.selector)
+        chosen = chosen_by_selector(options.selector, by_remote_source=not options.source.is_name)
     elif options.filter is not None:
         chosen = chosen_by_filter(await _filter_code(options.filter, source), options.query_params)
     base = base_id(

@@ -129,7 +129,7 @@ def _complete(members: Mapping[str, JsonValue], values: dict[str, object], *, na
     values = {name: value for name, value in values.items() if name not in ("cancel", "id")}
     source = _read_endpoint(members.get("source", _MISSING), source_proxy, names=names)
     target = _read_endpoint(members.get("target", _MISSING), target_proxy, names=names)
-    _check_choice(values)
+    _check_choice(values, source)
     options: Callable[..., ReplicationOptions] = ReplicationOptions
     return options(source=source, target=target, **values)
 
@@ -241,8 +241,8 @@ def _read_options(members: Mapping[str, JsonValue]) -> dict[str, object]:
     return values
 
 
-def _check_choice(values: Mapping[str, object]) -> None:
-    """That a filter has a name that it can have, and a selector is one."""
+def _check_choice(values: Mapping[str, object], source: Endpoint) -> None:
+    """That a filter has a name that it can have, and a selector is one; a remote source may know more operators."""
     chosen = values.get("filter", "")
     if not isinstance(chosen, str):
         raise InvalidReplication("parameter `filter` must be a string", "{error,badarg}")
@@ -256,7 +256,7 @@ def _check_choice(values: Mapping[str, object]) -> None:
     selector = values.get("selector")
     if isinstance(selector, dict):
         try:
-            chosen_by_selector(selector)
+            chosen_by_selector(selector, by_remote_source=not source.is_name)
         except BadRequest as error:
             term = f'{{throw,{{mango_error,mango_selector,{{{error.error},<<"{error.reason}">>}}}}}}'
             raise InvalidReplication(error.reason, term, error=error.error) from None

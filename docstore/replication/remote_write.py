@@ -18,7 +18,7 @@ from docstore.database.slices import SliceClock
 from docstore.replication.errors import PeerBroken, PeerBusy, PeerError, PeerNotFound, PeerUnreachable
 from docstore.replication.http_client import HttpClient
 from docstore.replication.http_messages import DOCUMENT_WORDS, Ask, Body
-from docstore.replication.multipart_document import related_body, without_gzip
+from docstore.replication.multipart_document import related_body, without_empty_parts, without_gzip
 from docstore.replication.peer import FetchedDoc, WriteFailure
 from docstore.replication.together import together
 from docstore.replication.urls import document_path, query_string
@@ -56,7 +56,7 @@ class RemoteWriter:
         failures: list[WriteFailure] = []
         streamed: list[FetchedDoc] = []
         whole: list[FetchedDoc] = []
-        for doc in docs:
+        for doc in map(without_empty_parts, docs):
             (streamed if doc.attachments else whole).append(doc)
         async with aclosing(self._portions(whole)) as portions:
             async for portion in portions:

@@ -370,3 +370,19 @@ async def test_bulk_get_of_many_large_ones(db):
     assert answer.headers["Content-Type"].startswith("multipart/related;")
     digests = [md5(content(part.get_payload()[1])).digest() for part in parts_of(answer)]
     assert digests == [md5(NOISE[number:] + NOISE[:number]).digest() for number in range(6)]
+
+
+async def test_what_has_no_bytes_stands_in_the_text(db):
+    """A CouchDB that replicates from here would wait for its parts."""
+    full, empty = inline(b"within", "image/png"), inline(b"", "image/png")
+    await db.put("empty", {"_attachments": {"a": empty, "b": empty}})
+    await db.put("mixed", {"_attachments": {"a": empty, "b": full, "c": empty}})
+    (part,) = parts_of(await db.get("empty?open_revs=all&revs=true&latest=true", Accept=MIXED))
+    assert part["Content-Type"] == "application/json"
+    shown = json.loads(content(part))["_attachments"]
+    assert [(one["data"], "follows" in one) for one in shown.values()] == [("", False)] * 2
+    (part,) = parts_of(await db.get("mixed?open_revs=all", Accept=MIXED))
+    text, within = part.get_payload()
+    shown = json.loads(content(text))["_attachments"]
+    assert [one.get("data", one.get("follows")) for one in shown.values()] == ["", True, ""]
+    assert content(within) == b"within"

@@ -45,7 +45,14 @@ async def test_a_missing_database_is_told_as_500_and_leaves_no_job(s):
             {"source": "a", "target": "b", "continuous": 1},
             (400, "bad_request", "parameter `continuous` must be a boolean"),
         ),
-        ({"source": "a", "target": "b", "query_params": {"k": 1}}, (400, "bad_request", "k value must be a string.")),
+        (
+            {"source": "a", "target": "b", "query_params": [1]},
+            (400, "bad_request", "parameter `query_params` must be an object"),
+        ),
+        (
+            {"source": "a", "target": "b", "selector": {"n": {"$regex": "^a"}}},
+            (400, "invalid_operator", "Invalid operator: $regex"),
+        ),
         ({"source": "a", "target": "b", "filter": "none/such"}, 404),
         ([], (400, "bad_request", "Request body must be a JSON object")),
     ],
@@ -54,6 +61,11 @@ async def test_refused(s, body, error):
     answer = await s.ask("POST", "_replicate", body)
     assert (answer.status if isinstance(error, int) else answer.error) == error
     assert await s.jobs() == []
+
+
+async def test_parameters_of_a_filter_may_be_any_json(s):
+    answer = await s.replicate(**s.ends(filter="_design", query_params={"n": 1, "list": [1], "no": None}))
+    assert answer.status == 200
 
 
 async def test_the_body_is_json(s):

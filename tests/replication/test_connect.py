@@ -1,5 +1,6 @@
 """From options to peers and ids."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from docstore.core.replication_id import Place, base_id, chosen_by_filter
 from docstore.node import Node
 from docstore.replication.connect import FilterFetchError, connect, remote_options, replication_id
 from docstore.replication.local_peer import LocalPeer
-from docstore.replication.options import RefusedReplication, ReplicationOptions, parse_replication
+from docstore.replication.options import RefusedReplication, ReplicationOptions, parse_replicate, parse_replication
 from docstore.replication.remote_options import ApiKeyAuth, BasicAuth, BearerAuth, TlsOptions
 from docstore.replication.remote_peer import RemotePeer
 from tests.database.helpers import settings
@@ -94,6 +95,25 @@ async def test_the_id_of_a_replication() -> None:
     assert (await identify(options(selector={"a": 1})))[0] == base_id(UUID, source, target, [{"a": {"$eq": 1}}])
     view = {"filter": "_view", "query_params": {"view": "d/v"}}
     assert (await identify(options(**view)))[0] == base_id(UUID, source, target, ["_view", {"view": "d/v"}])
+
+
+RECORDED = json.loads((Path(__file__).parents[1] / "conformance/data/replication_ids.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("recorded", RECORDED["ids"], ids=lambda one: json.dumps(one["options"]))
+async def test_ids_are_those_that_a_couchdb_recorded(recorded: dict[str, JsonValue]) -> None:
+    source = MemoryPeer()
+    source.put("_design/d", "1-a", filters=RECORDED["filters"])
+    ends = {"source": RECORDED["source"], "target": RECORDED["target"]}
+    chosen = parse_replicate(ends | recorded["options"])
+    found = await replication_id(chosen, source, server_uuid=RECORDED["uuid"], base_url=BASE)
+    assert found[0] == recorded["id"]
+
+
+async def test_a_selector_with_unknown_operators_counts_as_it_was_given() -> None:
+    ids = [await identify(options(selector={"n": {"$regex": text}, "m": 1})) for text in "aab"]
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0] == await identify(options(selector={"m": 1, "n": {"$regex": "a"}}))
 
 
 async def test_a_password_does_not_change_the_id_and_a_since_neither() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from docstore.errors import DocstoreError
 from docstore.replication.errors import PeerBroken
-from docstore.replication.multipart_document import checked, related_body, without_gzip
+from docstore.replication.multipart_document import checked, related_body, without_empty_parts, without_gzip
 from docstore.replication.peer import FetchedAttachment, FetchedDoc
 from tests.replication.places import doc, md5, members
 
@@ -117,3 +117,13 @@ async def test_what_is_not_gzip_though_it_is_said_to_be() -> None:
     liar = FetchedAttachment(*[getattr(liar, name) for name in liar.__slots__[:6]], "gzip", liar.open)
     with pytest.raises(DocstoreError):
         await sent(without_gzip(with_attachments(liar)))
+
+
+async def test_parts_without_bytes_stand_in_the_text() -> None:
+    """CouchDB answers to a document whose parts are all empty after five minutes."""
+    one = without_empty_parts(with_attachments(attachment("a", b""), attachment("b", b"x"), attachment("c", b"")))
+    assert [each.name for each in one.attachments] == ["b"]
+    assert [each.get("data", each.get("follows")) for each in members(one)["_attachments"].values()] == ["", True, ""]
+    assert without_empty_parts(with_attachments(attachment("a", b""))).attachments == ()
+    zipped = with_attachments(attachment("a", b"", gzipped=True))
+    assert without_empty_parts(zipped) is zipped

@@ -193,9 +193,19 @@ def test_the_first_mistake_is_told() -> None:
 
 
 def test_a_wrong_selector_is_refused_as_find_refuses_it() -> None:
-    refused = refusal(ENDS | {"selector": {"a": {"$bad": 1}}})
-    assert (refused.error, refused.reason) == ("invalid_operator", "Invalid operator: $bad")
+    refused = refusal(ENDS | {"selector": {"a": {"$where": 1}}})
+    assert (refused.error, refused.reason) == ("not_supported", "Unsupported operator: $where")
     assert refused.document_reason.startswith("{throw,{mango_error,")
+
+
+def test_a_remote_source_may_know_more_operators() -> None:
+    selector = {"a": {"$new": 1}}
+    with pytest.raises(InvalidReplication, match="Invalid operator: \\$new"):
+        parse_replicate(ENDS | {"source": "a", "selector": selector})
+    for remote in ("http://h/a", {"url": "http://h/a"}):
+        found = parse_replicate(ENDS | {"source": remote, "selector": selector})
+        assert isinstance(found, ReplicationOptions)
+        assert found.selector == selector
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])
