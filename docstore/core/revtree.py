@@ -223,8 +223,8 @@ class RevTree:
         return tuple(found)
 
     def missing(self, revs: Iterable[Rev]) -> list[Rev]:
-        """Those of ``revs`` that the tree has never heard of. A known ancestor is not missing, written or not."""
-        return [rev for rev in revs if rev not in self.nodes]
+        """Those of ``revs`` that the tree never heard of, sorted. A known ancestor is not missing, written or not."""
+        return sorted(rev for rev in revs if rev not in self.nodes)
 
     def possible_ancestors(self, missing: Collection[Rev]) -> list[Rev]:
         """The leaves of a lower generation than the highest missing revision: those it may descend from."""

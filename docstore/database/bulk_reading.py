@@ -24,6 +24,7 @@ from docstore.database.reading import (
     OpenOptions,
     Revs,
     WantedRevs,
+    all_missing,
     find_revs,
     find_tree,
     open_wanted,
@@ -75,7 +76,7 @@ async def read_revs(
     if wanted is None:
         if isinstance(revs, str):
             raise NotFound
-        yield [MissingRev(rev) for rev in revs]
+        yield all_missing(revs)
         return
     async with aclosing(_portions(environment, db, doc_id, wanted, revs_limit, options, open_blob)) as portions:
         async for portion in portions:
@@ -143,7 +144,7 @@ class _LastTree:
         if doc_id != self._doc_id:
             await self._find(snapshot, doc_id)
         if self._found is None:
-            return [] if isinstance(revs, str) else [MissingRev(rev) for rev in revs]
+            return [] if isinstance(revs, str) else all_missing(revs)
         wanted = await self._wanted(self._found, revs, latest=options.latest)
         snapshot.renew()  # others may have had their turns
         limit = self._revs_limit if options.revs else None

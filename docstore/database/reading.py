@@ -5,7 +5,7 @@ document. It must not know HTTP. The plain read of a winner is the fast path: tw
 parsed. Follows ``couch_db:open_doc``, ``couch_db:open_doc_revs`` and ``chttpd_db:parse_doc_query``.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
@@ -183,7 +183,7 @@ def open_revs(
         if isinstance(revs, str):
             get_state(txn, db)  # a database that is gone says so
             raise NotFound
-        return [MissingRev(rev) for rev in revs]
+        return all_missing(revs)
     limit = get_state(txn, db).revs_limit if options.revs else None
     result: list[OpenedDoc | MissingRev] = []
     while len(result) < len(wanted.revs):
@@ -241,15 +241,25 @@ def open_wanted(
 
 
 def wanted_revs(tree: RevTree, revs: Revs, *, latest: bool) -> tuple[Rev | MissingRev, ...]:
-    """The revisions that are to be opened, and those that the tree does not have (of which some have no body)."""
+    """The revisions that are to be opened, and those that the tree does not have (of which some have no body).
+
+    Each comes once, in the order of ``Rev``, and those that were never written come last (``fabric_doc_open_revs``).
+    """
+    wanted: Iterable[Rev]
     if isinstance(revs, str):
-        return tree.leaves()
-    if not latest:
-        return tuple(revs)
-    wanted: dict[Rev | MissingRev, None] = {}
-    for rev in revs:
-        wanted.update(dict.fromkeys(tree.latest(rev) if rev in tree.nodes else [MissingRev(rev)]))
-    return tuple(wanted)
+        wanted = tree.leaves()
+    elif latest:
+        wanted = {leaf for rev in revs for leaf in (tree.latest(rev) if rev in tree.nodes else (rev,))}
+    else:
+        wanted = set(revs)
+    ordered = sorted(wanted)
+    written = [rev for rev in ordered if rev in tree.nodes and tree.nodes[rev].seq]
+    return (*written, *(MissingRev(rev) for rev in sorted(set(ordered).difference(written))))
+
+
+def all_missing(revs: Iterable[Rev]) -> list[OpenedDoc | MissingRev]:
+    """Revisions of which none is there, as ``open_revs`` tells of them."""
+    return [MissingRev(rev) for rev in sorted(set(revs))]
 
 
 def _open_absent(txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions) -> OpenedDoc:

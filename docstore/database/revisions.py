@@ -29,7 +29,9 @@ class RevsDiff(NamedTuple):
 def revs_diff(
     txn: ReadTransaction, db: int, requests: Mapping[str, Sequence[Rev]], *, at_once: bool = False
 ) -> dict[str, RevsDiff]:
-    """Per document the revisions that are missing, in the order asked; documents that lack none are left out.
+    """Per document the revisions that are missing; documents that lack none are left out.
+
+    They are in the order of ``Rev``, but in that of the request where there is no document.
 
     A document whose only leaf is the only revision asked for, as in most of a replication, costs no tree, and a few
     revisions of one without conflicts cost none either. Raises DatabaseNotFound; TooMuchAtOnce if so asked.
@@ -69,6 +71,6 @@ async def compare_revs(environment: Environment, db: int, requests: Mapping[str,
 
 def _diff_of_chain(txn: ReadTransaction, db: int, record: DocRecord, revs: Sequence[Rev]) -> RevsDiff:
     """The same of a document with one leaf: it is the only possible ancestor."""
-    missing = [rev for rev in revs if find_revision(txn, db, record, rev) is None]
+    missing = sorted(rev for rev in revs if find_revision(txn, db, record, rev) is None)
     newer = any(rev.generation > record.winner.generation for rev in missing)
     return RevsDiff(missing, [record.winner] if newer else [])

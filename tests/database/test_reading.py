@@ -119,19 +119,21 @@ async def test_revisions_are_no_more_than_the_limit(db):
 
 async def test_open_revs_all(tree):
     found = tree.open_revs("t", "all")
-    assert [one.rev for one in found] == [rev("3-f"), rev("3-e"), rev("2-c"), rev("4-d")]
+    assert [one.rev for one in found] == [rev("2-c"), rev("3-e"), rev("3-f"), rev("4-d")]
     assert [decode(one.json).get("_deleted") for one in found] == [None, None, None, True]
 
 
-async def test_open_revs_answers_in_order_for_each(tree):
-    found = tree.open_revs("t", [rev("2-c"), rev("1-a"), rev("9-9"), rev("3-f")])
-    assert [one.rev for one in found] == [rev("2-c"), rev("1-a"), rev("9-9"), rev("3-f")]
-    assert [isinstance(one, MissingRev) for one in found] == [False, True, True, False]
+async def test_open_revs_answers_once_for_each_and_tells_of_missing_ones_last(tree):
+    found = tree.open_revs("t", [rev("3-f"), rev("9-9"), rev("2-c"), rev("9-1"), rev("3-f"), rev("9-9")])
+    assert [one.rev for one in found] == [rev("2-c"), rev("3-f"), rev("9-1"), rev("9-9")]
+    missing = tree.open_revs("nobody", [rev("2-c"), rev("1-a"), rev("2-c")])
+    assert [one.rev for one in missing] == [rev("1-a"), rev("2-c")]
+    assert [isinstance(one, MissingRev) for one in found] == [False, False, True, True]
 
 
 async def test_open_revs_latest_gives_each_leaf_once(tree):
     found = tree.open_revs("t", [rev("2-b"), rev("1-a"), rev("9-9")], OpenOptions(latest=True))
-    assert [one.rev for one in found] == [rev("3-f"), rev("3-e"), rev("4-d"), rev("2-c"), rev("9-9")]
+    assert [one.rev for one in found] == [rev("2-c"), rev("3-e"), rev("3-f"), rev("4-d"), rev("9-9")]
     assert isinstance(found[-1], MissingRev)
 
 
