@@ -12,7 +12,8 @@ from tests.differential.knowledge import DOCUMENTS, MADE_UP_REV
 
 HOT = (0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 6, 8)
 LOCAL = 7
-HASHES = ("a", "b", "c" * 32, "0f" * 16, "9" * 32, "x-y")
+# A word of one letter becomes a hash as edits have them, a longer one a short text.
+WORDS = ("a", "b", "c", "d", "x-y", "q.1")
 NAMES = ("t.txt", "b.bin", "ü.txt", "s p.json", "e")
 CONTENTS = ("", "aGVsbG8=", "aGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=", "AAECAwQFBgcICQ==", "d29ybGQ=")
 RAW_CONTENTS = ("", "hello", "hello hello hello hello hello", "\x00\x01\x02\xff\xfe0123456789", "world" * 40)
@@ -51,12 +52,12 @@ class Draw(Random):
 
     def rev(self, document: int) -> str:
         """A revision of the document: nearly always one that exists."""
-        if self.chance(0.93):
+        if self.chance(0.95):
             return f"${{rev:{document}:{self.age()}}}"
         if self.chance(0.4):
-            return f"${{rev:{self.document()}:{self.age()}}}"
+            return f"${{some:{self.document()}:{self.age()}}}"
         if self.chance(0.4):
-            return f"${{child:{document}:{self.age()}:{self.choice(HASHES)}}}"
+            return f"${{child:{document}:{self.age()}:{self.choice(WORDS)}}}"
         return self.choice((MADE_UP_REV, "2-a", "1-a", self.choice(BAD_REVS)))
 
     def sane_rev(self, document: int) -> str:
@@ -66,8 +67,8 @@ class Draw(Random):
         return self.choice((MADE_UP_REV, "1-a", "2-b", "3-" + "c" * 32))
 
     def hashes(self, most: int = 3) -> str:
-        """Some hashes of new generations, the oldest first, as symbols take them."""
-        return ",".join(self.choice(HASHES) for _ in range(self.randint(1, most)))
+        """Words for some new generations, the oldest first, as symbols take them."""
+        return ",".join(self.choice(WORDS) for _ in range(self.randint(1, most)))
 
     def value(self, depth: int = 2) -> Any:
         """Any JSON."""

@@ -69,9 +69,8 @@ def foreign(draw: Draw, document: int) -> dict[str, Any]:
     """The members that say which revision made elsewhere a document is: below one that is known, or of its own root."""
     hashes = draw.hashes()
     if draw.chance(0.3):
-        ids = hashes.split(",")
-        start = draw.choice((len(ids), len(ids), len(ids) + 1, len(ids) + 3))
-        found = {"_rev": f"{start}-{ids[0]}", "_revisions": {"start": start, "ids": ids}}
+        at = f"{draw.choice((1, 1, 2, 4))}:{hashes}"
+        found = {"_rev": f"${{root:{at}}}", "_revisions": f"${{roots:{at}}}"}
     elif draw.chance(0.12):
         found = {"_rev": f"${{rev:{document}:{draw.age()}}}"}
     elif draw.chance(0.1):

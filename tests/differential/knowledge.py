@@ -3,12 +3,19 @@
 Owns the values of symbols:
 
     ${db}                    the name of the database
-    ${rev:D:N}               the N-th newest revision seen of document D (of ``DOCUMENTS``), of all that there are
+    ${rev:D:N}               the N-th newest revision seen of document D (of ``DOCUMENTS``), of all there are; where it
+                             stands alone and none was seen, its parameter, member or item is left out
+    ${some:D:N}              the same; one that does not exist where none was seen
     ${hash:D:N}              the part of it behind the generation
-    ${child:D:N:x,y}         a revision as many generations below it as there are hashes, with the last of them
+    ${child:D:N:x,y}         a revision made elsewhere, as many generations below it as there are words
     ${revisions:D:N:x,y}     the ``_revisions`` of that one; a JSON object
+    ${root:G:x,y}            the same without anything above; it begins at generation G
+    ${roots:G:x,y}
     ${seq:N}                 the N-th newest update sequence seen, in the words of the server that is asked
     ${id:N}                  the N-th newest id that the server made up
+
+The hash of a revision made elsewhere is one of its parent's and its word. So no two histories disagree about who a
+revision's parent is, which would be nothing that a client can do without forging.
 
 Revisions are the same on both servers, so there is one list; places and ids are kept as pairs, theirs and ours. That a
 pair belongs together is what ``places.py`` watches.
@@ -16,6 +23,7 @@ pair belongs together is what ``places.py`` watches.
 
 import re
 from collections import defaultdict
+from hashlib import md5
 from typing import Any
 
 from tests.differential.places import Places
@@ -75,10 +83,10 @@ class Knowledge:
             if isinstance(rev, str) and REV.fullmatch(rev) and rev not in self._revs[doc_id]:
                 self._revs[doc_id].append(rev)
 
-    def rev(self, document: int, number: int) -> str:
+    def rev(self, document: int, number: int) -> str | None:
         """The value of ``${rev:D:N}``."""
         known = self._revs[DOCUMENTS[document]]
-        return known[-1 - number % len(known)] if known else MADE_UP_REV
+        return known[-1 - number % len(known)] if known else None
 
 
 class Symbols:
@@ -94,7 +102,11 @@ class Symbols:
         whole = SYMBOL.fullmatch(text)
         if whole:
             return self._value(whole)
-        return SYMBOL.sub(lambda match: str(self._value(match)), text)
+        return SYMBOL.sub(self._text, text)
+
+    def _text(self, match: re.Match[str]) -> str:
+        value = self._value(match)
+        return MADE_UP_REV if value is None else str(value)
 
     def _value(self, match: re.Match[str]) -> Any:
         name, arguments = match.group(1), match.group(2).split(":")[1:]
@@ -105,19 +117,32 @@ class Symbols:
             return known.places.newest(int(arguments[0]), self._side)
         if name == "id":
             return known.ids[-1 - int(arguments[0]) % len(known.ids)][self._side] if known.ids else "nobody"
+        if name in {"root", "roots"}:
+            start, path = foreign_path(int(arguments[0]) - 1, "", arguments[1].split(","))
+            return {"start": start, "ids": path[:-1]} if name == "roots" else f"{start}-{path[0]}"
         rev = known.rev(int(arguments[0]), int(arguments[1]))
-        generation, _, hash_ = rev.partition("-")
         if name == "rev":
             return rev
+        generation, _, hash_ = (rev or MADE_UP_REV).partition("-")
+        if name == "some":
+            return rev or MADE_UP_REV
         if name == "hash":
             return hash_
-        new = arguments[2].split(",")
-        start = int(generation) + len(new)
+        start, path = foreign_path(int(generation), hash_, arguments[2].split(","))
         if name == "child":
-            return f"{start}-{new[-1]}"
+            return f"{start}-{path[0]}"
         if name == "revisions":
-            return {"start": start, "ids": [*reversed(new), hash_]}
+            return {"start": start, "ids": path}
         raise ValueError(f"no such symbol: {name}")
+
+
+def foreign_path(generation: int, hash_: str, words: list[str]) -> tuple[int, list[str]]:
+    """A revision made elsewhere, below one: its generation, and the hashes from it up to that one."""
+    path = [hash_]
+    for number, word in enumerate(words, generation + 1):
+        digest = md5(f"{number}/{path[0]}/{word}".encode()).hexdigest()
+        path.insert(0, digest if len(word) == 1 else f"{word}{digest[:5]}")
+    return generation + len(words), path
 
 
 def _conflicts(members: dict[str, Any]) -> list[Any]:

@@ -110,7 +110,7 @@ class Rendered:
 def render(step: Step, symbols: Symbols) -> Rendered:
     """The step with values in place of its symbols."""
     body, content_type = _body(step.body, symbols)
-    headers = [(name, str(symbols(value))) for name, value in step.headers]
+    headers = [(name, str(filled)) for name, value in step.headers if (filled := symbols(value)) is not None]
     if content_type and "content-type" not in {name.lower() for name, _ in headers}:
         headers.append(("Content-Type", content_type))
     headers = [(name, value) for name, value in headers if (name, value) != ("Content-Type", "")]
@@ -122,8 +122,10 @@ def _target(step: Step, symbols: Symbols) -> str:
     for name, value in step.query:
         text = quote(name, safe=SAFE_IN_QUERY)
         if value is not None:
-            filled = symbols(value)
-            shown = filled if isinstance(filled, str) else json.dumps(filled)
+            found = symbols(value)
+            if found is None:
+                continue
+            shown = found if isinstance(found, str) else json.dumps(found)
             text += "=" + quote(shown, safe=SAFE_IN_QUERY)
         pairs.append(text)
     return str(symbols(step.path)) + ("?" + "&".join(pairs) if pairs else "")
@@ -151,14 +153,25 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
+LEFT_OUT = object()
+
+
 def filled(value: Any, symbols: Symbols) -> Any:
-    """A JSON value with values in place of its symbols, in names as well."""
+    """A JSON value with values in place of its symbols, in names as well. What has no value is left out."""
+    found = _filled(value, symbols)
+    return None if found is LEFT_OUT else found
+
+
+def _filled(value: Any, symbols: Symbols) -> Any:
     if isinstance(value, str):
-        return symbols(value) if "${" in value else value
+        found = symbols(value) if "${" in value else value
+        return LEFT_OUT if found is None else found
     if isinstance(value, list):
-        return [filled(item, symbols) for item in value]
+        items = [_filled(item, symbols) for item in value]
+        return [item for item in items if item is not LEFT_OUT]
     if isinstance(value, dict):
-        return {str(filled(name, symbols)): filled(item, symbols) for name, item in value.items()}
+        members = {str(filled(name, symbols)): _filled(item, symbols) for name, item in value.items()}
+        return {name: item for name, item in members.items() if item is not LEFT_OUT}
     return value
 
 

@@ -10,7 +10,11 @@ from tests.differential.steps import render
 
 # What CouchDB does not have, what tells only of the server itself, what waits for others or for JavaScript.
 NOT_ASKED = {
-    "/_scheduler/jobs/{id}", "/_scheduler/docs", "/_scheduler/docs/{path...}", "/_node", "/_node/{name}/_stats",
+    "/favicon.ico", "/_active_tasks", "/_scheduler/jobs", "/_scheduler/jobs/{id}", "/_scheduler/docs",
+    "/_scheduler/docs/{path...}",
+    "/_node",
+    "/_node/{name}",
+    "/_node/{name}/_stats",
     "/_node/{name}/_stats/{path...}", "/_node/{name}/_prometheus", "/_node/{name}/_system", "/_node/{name}/_versions",
     "/_docstore/conflict_stats", "/{db}/_conflicts", "/{db}/_resolve", "/{db}/_find", "/{db}/_explain", "/{db}/_index",
     "/{db}/_uploads/{uuid}", "/{db}/{doc}/_tree", "/{db}/{doc}/_resolve", "/{db}/_design/{doc}/_tree",

@@ -1,6 +1,7 @@
 """Symbols: what they stand for after some answers."""
 
 from tests.differential.knowledge import MADE_UP_REV, OURS, THEIRS, Knowledge
+from tests.differential.steps import Json, Step, render
 
 
 def known():
@@ -14,8 +15,21 @@ def test_the_newest_revision_comes_first_and_all_numbers_mean_one():
     assert [symbols(f"${{rev:0:{number}}}") for number in range(4)] == ["2-b", "1-a", "2-b", "1-a"]
 
 
-def test_a_document_without_revisions_has_one_that_does_not_exist():
-    assert known().symbols(THEIRS)("${rev:2:0}") == MADE_UP_REV
+def test_a_document_without_revisions():
+    symbols = known().symbols(THEIRS)
+    assert symbols("${rev:2:0}") is None
+    assert symbols("${some:2:0}") == MADE_UP_REV
+    assert symbols("kc?rev=${rev:2:0}") == f"kc?rev={MADE_UP_REV}"
+    step = Step(
+        "x",
+        "PUT",
+        "/",
+        (("rev", "${rev:2:0}"),),
+        (("If-Match", "${rev:2:0}"),),
+        Json({"a": ["${rev:2:0}"], "_rev": "${rev:2:0}"}),
+    )
+    request = render(step, symbols)
+    assert (request.target, request.headers[:-1], request.body) == ("/", [], b'{"a":[]}')
 
 
 def test_symbols_in_the_middle_of_a_text():
@@ -24,8 +38,20 @@ def test_symbols_in_the_middle_of_a_text():
 
 def test_a_child_and_its_history_belong_together():
     symbols = known().symbols(THEIRS)
-    assert symbols("${child:0:0:x,y}") == "4-y"
-    assert symbols("${revisions:0:0:x,y}") == {"start": 4, "ids": ["y", "x", "b"]}
+    history = symbols("${revisions:0:0:x,y}")
+    assert (history["start"], len(history["ids"]), history["ids"][-1]) == (4, 3, "b")
+    assert symbols("${child:0:0:x,y}") == f"4-{history['ids'][0]}"
+    assert symbols("${revisions:0:0:x}")["ids"] == history["ids"][1:]
+    assert symbols("${revisions:0:1:x,y}")["ids"][:2] != history["ids"][:2]
+
+
+def test_a_root_has_nothing_above_it():
+    symbols = known().symbols(THEIRS)
+    history = symbols("${roots:3:x,long}")
+    assert (history["start"], len(history["ids"])) == (4, 2)
+    assert symbols("${root:3:x,long}") == f"4-{history['ids'][0]}"
+    assert history["ids"][0].startswith("long")
+    assert len(history["ids"][1]) == 32
 
 
 def test_revisions_of_conflicts_and_feeds_are_learned():
