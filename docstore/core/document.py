@@ -131,7 +131,7 @@ def _read_special(members: dict[str, JsonValue], names: list[str], limits: Limit
 def _parse_revisions(value: dict[str, JsonValue]) -> tuple[Rev, ...]:
     """The path that ``{"start": generation, "ids": [newest, ...]}`` describes. Raises DocValidation.
 
-    Ids beyond generation 1 name nothing and are left out.
+    Ids beyond generation 1 name nothing and are left out; the first of generation 0 is that of a ``_local`` document.
     """
     start, ids = value.get("start"), value.get("ids")
     if not isinstance(start, int) or isinstance(start, bool):
@@ -141,6 +141,8 @@ def _parse_revisions(value: dict[str, JsonValue]) -> tuple[Rev, ...]:
     if start > MAX_GENERATION:
         raise DocValidation("_revisions.start is too large.")
     rev_ids = [_parse_rev_id(text) for text in ids]
+    if start == 0:
+        return tuple([Rev(0, rev_id) for rev_id in rev_ids[:1]])
     return tuple(map(Rev, range(start, 0, -1), rev_ids))
 
 

@@ -65,6 +65,7 @@ class Edit(NamedTuple):
     ``path`` is what the sender tells of the history, newest first: of a replicated edit the revision itself and its
     ancestors (at least itself), of an interactive edit the parent and its ancestors, or nothing.
     ``condition`` is for ``meet_condition``, which comes before all else.
+    ``passed_over``: a replicated edit of which nothing is written, since its revision was known when it came.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Edit(NamedTuple):
     path: tuple[Rev, ...] = ()
     attachments: tuple[EditAttachment, ...] = ()
     condition: Condition | None = None
+    passed_over: bool = False
 
 
 class Head(NamedTuple):

@@ -225,7 +225,7 @@ class _Listing:
         for key in reversed(keys) if self._query.descending else keys:
             if not self._is_answered(key) or self._skips():
                 yield None
-            elif local:
+            elif local or (isinstance(key, str) and key.startswith(LOCAL_PREFIX)):
                 yield self._writer.local_key_row(self._snapshot.current, str(key))
             else:
                 yield self._writer.key_row(self._snapshot.current, key)

@@ -4,8 +4,7 @@ Owns the way of attachments into an edit, and what the standalone requests and C
 are staged before the edit is submitted; an edit that fails gives up what was staged for it here. The rule by which a
 stub of an interactive edit is resolved is ``core.edit``'s, inside the write transaction: what is asked here before is
 only whether one of many documents makes the whole request fail, as in CouchDB. Stubs of replicated revisions are
-resolved here, against the nearest ancestor whose body is still there (``couch_db:make_first_doc_on_disk``); that may be
-no leaf, so the write transaction must not look for it. Follows ``chttpd_db:db_attachment_req`` and ``couch_db``.
+resolved before too (``replicated_stubs.py``). Follows ``chttpd_db:db_attachment_req`` and ``couch_db``.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -18,7 +17,6 @@ from docstore.core.attachment import (
     Inline,
     Linked,
     Stub,
-    resolve,
     unpack_attachments,
 )
 from docstore.core.conditions import NOT_AMONG, Condition, rev_etag
@@ -33,6 +31,7 @@ from docstore.database.attempts import Attempt, Operation
 from docstore.database.blob_reader import Hold, OpenedAttachment
 from docstore.database.blob_store import BlobStore
 from docstore.database.edit_parts import submit_edits
+from docstore.database.replicated_stubs import NO_STUBS, ResolvedStubs, resolve_replicated
 from docstore.database.replies import Once
 from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
@@ -47,7 +46,6 @@ SubmitEdits: TypeAlias = Callable[[tuple[Edit, ...]], Awaitable[Sequence[object]
 """Carries out edits; an answer for each, a DocstoreError for one that failed."""
 
 NO_ATTACHMENT: Final = "Document is missing attachment"
-NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 NO_PARTS: Final = "Attachment `{}` is said to follow, but there are no parts."
 
 
@@ -70,7 +68,7 @@ class _Revision(NamedTuple):
 def edit_of(document: Document, *, new_edits: bool, attachments: tuple[EditAttachment, ...] = ()) -> Edit:
     """The edit that a document asks for. Raises BadRequest for a replicated one without revision."""
     if not new_edits and not document.path:
-        raise BadRequest(NEEDS_REV)
+        raise BadRequest(local_docs.NEEDS_REV)
     return Edit(
         document.id,
         document.rev,
@@ -219,27 +217,22 @@ class Attachments:
         await self._blobs.give_up([staging for place in failed for staging in own.get(place, ())])
         return answers
 
-    def _resolve(
-        self, documents: Sequence[Document], *, new_edits: bool
-    ) -> tuple[Hold, dict[int, dict[str, Attachment]]]:
+    def _resolve(self, documents: Sequence[Document], *, new_edits: bool) -> tuple[Hold, ResolvedStubs]:
         """Look at the stubs on a snapshot; of replicated revisions also what each stands for. Raises MissingStub."""
-        resolved: dict[int, dict[str, Attachment]] = {}
+        resolved = NO_STUBS
         with self._environment.snapshot() as snapshot:
-            for place, document in enumerate(documents):
+            if not new_edits:
+                resolved = resolve_replicated(snapshot, self._number, documents)
+            for document in documents if new_edits else ():
                 stubs = tuple(spec for spec in document.attachments if isinstance(spec, Stub))
-                if not stubs:
-                    continue
-                if new_edits:
+                if stubs:
                     self._check_stubs(snapshot, document, stubs)
-                else:
-                    resolved[place] = self._resolve_replicated(snapshot, document, stubs)
-            numbers = [one.blob for found in resolved.values() for one in found.values()]
-            return self._blobs.hold(numbers), resolved
+            return self._blobs.hold(resolved.blobs), resolved
 
     async def _stage(
         self,
         documents: Sequence[Document],
-        resolved: dict[int, dict[str, Attachment]],
+        resolved: ResolvedStubs,
         own: dict[int, list[int]],
         *,
         new_edits: bool,
@@ -249,7 +242,7 @@ class Attachments:
             (place, spec)
             for place, document in enumerate(documents)
             for spec in document.attachments
-            if isinstance(spec, Inline)
+            if isinstance(spec, Inline) and place not in resolved.passed_over
         ]
         linked: dict[tuple[int, str], Linked] = {}
         if inline:
@@ -260,12 +253,15 @@ class Attachments:
         edits = []
         for place, document in enumerate(documents):
             attachments: list[EditAttachment] = []
+            if place in resolved.passed_over:
+                edits.append(edit_of(document, new_edits=False)._replace(passed_over=True))
+                continue
             for one in document.attachments:
                 match one:
                     case Inline():
                         attachments.append(linked[place, one.name])
                     case Stub():
-                        attachments.append(one if new_edits else Linked(resolved[place][one.name]))
+                        attachments.append(one if new_edits else Linked(resolved.found[place][one.name]))
                     case Linked():
                         attachments.append(one)
                     case Follows():
@@ -291,28 +287,6 @@ class Attachments:
         )
         if isinstance(settled, Rejected):
             raise settled.error
-
-    def _resolve_replicated(
-        self, txn: ReadTransaction, document: Document, stubs: Sequence[Stub]
-    ) -> dict[str, Attachment]:
-        """What the stubs of a replicated revision stand for, by name. Raises MissingStub."""
-        stored: Iterable[Attachment] = ()
-        record = get_record(txn, self._number, document.id)
-        if record is not None:
-            tree = get_tree(txn, self._number, record)
-            stored = self._nearest_attachments(txn, tree, document.path)
-        found = resolve(document.id, stubs, stored, 0)
-        return {one.name: one.attachment for one in found}
-
-    def _nearest_attachments(self, txn: ReadTransaction, tree: RevTree, path: Sequence[Rev]) -> tuple[Attachment, ...]:
-        """The attachments of the newest revision of a path, itself among them, whose body is there."""
-        known = next((rev for rev in path if rev in tree.nodes), None)
-        for rev in () if known is None else tree.path_to(known):
-            seq = tree.nodes[rev].seq
-            body = get_body(txn, self._number, seq) if seq else None
-            if body is not None:
-                return unpack_attachments(body_metadata(body))
-        return ()
 
     # --- stored revisions
 

@@ -60,13 +60,17 @@ class ResolveDocuments:
 
 @dataclass(frozen=True, slots=True)
 class PutLocal:
-    """Write a ``_local`` document as revision ``0-number``. Result: that number; PreconditionFailed."""
+    """Write a ``_local`` document as revision ``0-number``. Result: that number, or ``told``; PreconditionFailed.
+
+    ``told`` is the revision that a replicator is told instead: the one that it sent.
+    """
 
     database: int
     doc_id: str
     number: int
     body: bytes
     condition: Condition | None = None
+    told: Rev | None = None
 
     @property
     def cost(self) -> int:
@@ -76,11 +80,12 @@ class PutLocal:
 
 @dataclass(frozen=True, slots=True)
 class DeleteLocal:
-    """Remove a ``_local`` document. Result: whether there was one; PreconditionFailed."""
+    """Remove a ``_local`` document. Result: whether there was one, or ``told`` as of PutLocal; PreconditionFailed."""
 
     database: int
     doc_id: str
     condition: Condition | None = None
+    told: Rev | None = None
 
 
 @dataclass(frozen=True, slots=True)

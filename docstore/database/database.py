@@ -43,7 +43,7 @@ from docstore.database.resolving import Resolver
 from docstore.database.revisions import RevsDiff
 from docstore.database.sequences import instance_start_time, opaque_part, parse_since
 from docstore.database.write_hooks import Actor, WriteHook, settle
-from docstore.errors import Conflict, DocstoreError, NotFound
+from docstore.errors import BadRequest, Conflict, DocstoreError, NotFound
 from docstore.settings import Durability
 from docstore.storage.databases import get_state
 from docstore.storage.documents import get_record
@@ -218,7 +218,7 @@ class Database:
         A conflict that a snapshot shows for certain is told at once, without a turn of the writer.
         """
         if local_docs.is_local(document.id):
-            return await self._write_local(document)
+            return await self._write_local(document, new_edits=new_edits)
         if self._actor is not None and new_edits:
             [document] = await settle(self.write_hook, self._actor, [document])
         try:
@@ -239,6 +239,8 @@ class Database:
         this raises, and what was written before stays. Raises BadRequest, before anything is written, for a document
         without revision where ``new_edits`` is false.
         """
+        if not new_edits and any(not document.path for document in documents):
+            raise BadRequest(local_docs.NEEDS_REV)
         if isinstance(self._writer, Once) and any(local_docs.is_local(document.id) for document in documents):
             mixed = await update_mixed(self, self._writer, documents, new_edits=new_edits)
             return [_result_of(document.id, answer) for document, answer in zip(documents, mixed, strict=True)]
@@ -252,7 +254,7 @@ class Database:
             return results
         others = iter(results)
         return [
-            await self._try_local(document) if local_docs.is_local(document.id) else next(others)
+            await self._try_local(document, new_edits=new_edits) if local_docs.is_local(document.id) else next(others)
             for document in documents
         ]
 
@@ -276,15 +278,17 @@ class Database:
         edits = tuple(edit_of(document, new_edits=new_edits) for document in documents)
         return await submit_edits(self._writer, self.environment.settings, self.number, edits, new_edits=new_edits)
 
-    async def _write_local(self, document: Document) -> EditResult:
-        command = local_docs.write_command(self.number, document)
-        await self._writer.submit(command)
+    async def _write_local(self, document: Document, *, new_edits: bool) -> EditResult:
+        command = local_docs.write_command(self.number, document, new_edits=new_edits)
+        told = await self._writer.submit(command)
+        if isinstance(told, Rev):
+            return EditResult(document.id, told, None)
         number = local_docs.DELETED if isinstance(command, DeleteLocal) else command.number
         return EditResult(document.id, local_docs.rev_of(number), None)
 
-    async def _try_local(self, document: Document) -> EditResult:
+    async def _try_local(self, document: Document, *, new_edits: bool) -> EditResult:
         try:
-            return await self._write_local(document)
+            return await self._write_local(document, new_edits=new_edits)
         except DocstoreError as error:
             return EditResult(document.id, None, error)
 

@@ -265,7 +265,7 @@ def all_missing(revs: Iterable[Rev]) -> list[OpenedDoc | MissingRev]:
 def _open_absent(txn: ReadTransaction, db: int, doc_id: str, options: OpenOptions) -> OpenedDoc:
     """What is no document may be a ``_local`` one, of which no revision can be asked for. Raises NotFound."""
     if doc_id.startswith(LOCAL_PREFIX) and options.rev is None:
-        rev, text = local_docs.read(txn, db, doc_id)
+        rev, text = local_docs.read(txn, db, doc_id, revs=options.revs)
         return OpenedDoc(rev, False, text, 0)
     get_state(txn, db)  # a database that is gone says so
     raise NotFound

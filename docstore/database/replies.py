@@ -226,7 +226,7 @@ async def update_mixed(
     local = len(documents) - len(plain)
     if local * LOCAL > database.environment.settings.keyed_command_max_work:
         raise TooLarge(TOO_MUCH_WORK)
-    writer = writer.beside(await asyncio.to_thread(_local_effects, database.number, documents))
+    writer = writer.beside(await asyncio.to_thread(_local_effects, database.number, documents, new_edits))
     results: list[object] = []
     if plain:
         written = await database.writing_by(writer).update_docs(plain, new_edits=new_edits)
@@ -237,12 +237,16 @@ async def update_mixed(
     return await asyncio.to_thread(bulk_answers, ids, [*results, *writer.results])
 
 
-def _local_effects(number: int, documents: "Sequence[Document]") -> tuple[object, ...]:
-    return tuple(_local_effect(number, document) for document in documents if local_docs.is_local(document.id))
+def _local_effects(number: int, documents: "Sequence[Document]", new_edits: bool) -> tuple[object, ...]:
+    return tuple(
+        _local_effect(number, document, new_edits=new_edits)
+        for document in documents
+        if local_docs.is_local(document.id)
+    )
 
 
-def _local_effect(number: int, document: "Document") -> object:
+def _local_effect(number: int, document: "Document", *, new_edits: bool) -> object:
     try:
-        return local_docs.write_command(number, document)
+        return local_docs.write_command(number, document, new_edits=new_edits)
     except DocstoreError as error:
         return Refused(error.error, error.reason)

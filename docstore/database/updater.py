@@ -267,6 +267,9 @@ def _decide_arrivals(
         if refusal is not None:
             answers[place] = refusal
             continue
+        if edit.passed_over:
+            answers[place] = edit.path[0]
+            continue
         links.take(edit)
         work.add(edit, further=bool(together))
         together.append(edit)

@@ -70,17 +70,19 @@ Values = dict[str, Any]
 
 def query_of_get(request: Request) -> AllDocsQuery:
     """The listing that a GET asks for. Raises QueryParseError, InvalidJson, BadRequest."""
-    keys = request.query.get("keys")
-    if keys is not None and not isinstance(parse_json(keys), list):
+    first = next((value for name, value in request.query_list if name == "keys"), None)
+    values: Values = {} if first is None else {"keys": parse_json(first)}
+    if not isinstance(values.get("keys", []), list):
         raise BadRequest("`keys` parameter must be an array.")
-    return _query(request, read_text(request.query_list))
+    return _query(request, read_text(request.query_list, values))
 
 
 def query_of_post(request: Request, body: Mapping[str, JsonValue]) -> AllDocsQuery:
     """The listing that a POST asks for. Raises QueryParseError, InvalidJson, BadRequest."""
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` body member must be an array.")
-    return _query(request, read_text(request.query_list, _read_body(body, {})))
+    values = {"keys": body["keys"]} if "keys" in body else {}
+    return _query(request, read_text(request.query_list, _read_body(body, values)))
 
 
 def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator[AllDocsQuery]:
@@ -119,15 +121,20 @@ def _read_body(members: Mapping[str, JsonValue], values: Values) -> Values:
 
 
 def _read(pairs: Iterable[tuple[str, JsonValue]], values: Values) -> Values:
-    """Adds parameters to ``values``; a later one counts over an earlier one."""
+    """Adds parameters to ``values``; a later one counts over an earlier one.
+
+    To CouchDB a single key in ``keys`` is a range of one, unless the keys are given in ``values`` already.
+    """
     for name, value in pairs:
         if name in _READINGS:
             values[name] = _READINGS[name](value)
+        elif name == "keys" and isinstance(value, list) and len(value) == 1:
+            values |= {"start_key": value[0], "end_key": value[0]}
         elif name in _KEYS:
             values.update(dict.fromkeys(_KEYS[name], value))
         elif name in _DOCIDS:
             values[_DOCIDS[name]] = value
-        elif name in _WORDS and value not in _WORDS[name]:
+        elif name in _WORDS and (not isinstance(value, str | bool) or value not in _WORDS[name]):
             raise QueryParseError(f"Invalid value for `{name}`.")
         elif name == "partition":
             raise QueryParseError("`partition` parameter is not supported on this db")
@@ -140,6 +147,8 @@ def _query(request: Request, values: Values) -> AllDocsQuery:
     start_key, end_key = values.get("start_key", UNSET), values.get("end_key", UNSET)
     if keys is not None and not isinstance(keys, list):
         raise QueryParseError("`keys` must be an array of strings.")
+    if keys and len(keys) == 1 and (start_key, end_key) == (keys[0], keys[0]):
+        start_key = end_key = UNSET
     if keys and (start_key is not UNSET or end_key is not UNSET):
         raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
     return AllDocsQuery(

@@ -4,6 +4,7 @@ Owns the request's members and the reply's rows. One bad document refuses the wh
 (``chttpd_db:db_req``).
 """
 
+from docstore.core.document import Document
 from docstore.core.json_text import JsonValue
 from docstore.database.reply_forms import AROUND_ROW, BulkForm
 from docstore.errors import BadRequest
@@ -29,6 +30,8 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     if request.ticket is not None and new_edits:
         request.ticket.check_length(len(rows) * AROUND_ROW)
     documents = await parse_documents(request, rows, hashed=new_edits)
+    if members.get("all_or_nothing") is True and new_edits and documents:
+        return json_reply([_not_supported(document) for document in documents], 417)
     if request.ticket is not None:
         if new_edits:  # ids that are far too long are not even put together
             request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
@@ -44,6 +47,12 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     if wants_explanation(request):
         return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
     return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
+
+
+def _not_supported(document: Document) -> JsonValue:
+    """The row of a document that was to be written with all others or not at all, which CouchDB does not promise."""
+    row: dict[str, JsonValue] = {"id": document.id, "rev": "0-" if document.rev is None else str(document.rev)}
+    return row | {"error": "not_implemented", "reason": "all_or_nothing is not supported"}
 
 
 def _rows(members: dict[str, JsonValue]) -> list[JsonValue]:

@@ -14,6 +14,7 @@ from docstore.core.document import EMPTY_BODY, Document, splice, validate_doc_id
 from docstore.core.rev import Rev
 from docstore.database.database import EditResult
 from docstore.database.local_docs import DELETED, next_rev, rev_of
+from docstore.database.reading import PLAIN
 from docstore.database.reply_forms import WrittenForm
 from docstore.errors import NotFound
 from docstore.httpd.batch import accepted
@@ -39,7 +40,7 @@ async def get_local(request: Request) -> Reply | StreamReply:
         return await open_revs_reply(request, query.open_revs, query.options)
     if query.options.rev is not None and not query.options.latest:
         raise NotFound
-    opened = database.open_doc(request.doc_id)
+    opened = database.open_doc(request.doc_id, replace(PLAIN, revs=True) if query.options.revs else PLAIN)
     etag = content_etag(opened.json) if len(opened.json) < OFF_LOOP_FROM else await to_thread(content_etag, opened.json)
     return not_modified(etag) if is_unchanged(request, etag) else raw_json_reply(opened.json, etag=etag)
 
@@ -53,8 +54,8 @@ async def put_local(request: Request) -> Reply:
     document = with_rev(await read_document(request, doc_id), query.options.rev)
     document = replace(document, condition=condition)
     if request.ticket is not None:
-        database = request.ticket.remembering(database, await _form(request, document))
-    write = database.update_doc(document)
+        database = request.ticket.remembering(database, await _form(request, document, new_edits=query.new_edits))
+    write = database.update_doc(document, new_edits=query.new_edits)
     if query.batch and request.ticket is None:
         return await accepted(document, write)
     result = await write
@@ -86,10 +87,10 @@ async def _written(request: Request, result: EditResult, body: bytes, *, deleted
     )
 
 
-async def _form(request: Request, document: Document) -> WrittenForm:
+async def _form(request: Request, document: Document, *, new_edits: bool) -> WrittenForm:
     """What is remembered of a PUT; its revision is known before it is written."""
     doc_id, deleted = request.doc_id, document.deleted
-    etag = await _etag(doc_id, next_rev(document), document.body, deleted=deleted)
+    etag = await _etag(doc_id, next_rev(document, new_edits=new_edits), document.body, deleted=deleted)
     return WrittenForm(doc_id, 200 if deleted else 201, location_header(request, doc_id), etag)
 
 

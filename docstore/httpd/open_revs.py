@@ -30,12 +30,12 @@ async def open_revs_reply(
 ) -> Reply | StreamReply:
     """The revisions asked for. Raises NotFound for "all" of no document.
 
-    As in CouchDB, ``atts_since`` counts for nothing here, and in multipart every attachment comes with its bytes.
+    As in CouchDB, ``atts_since`` counts in JSON, and in multipart every attachment comes with its bytes.
     """
     multipart = accepts(request.headers.get("Accept"), MIXED)
     if multipart:
-        options = replace(options, attachments=True, follows=True, att_encoding_info=True)
-    found = request.database().read_revs(request.doc_id, revs, replace(options, atts_since=None))
+        options = replace(options, attachments=True, follows=True, att_encoding_info=True, atts_since=None)
+    found = request.database().read_revs(request.doc_id, revs, options)
     if not multipart:
         return await chunked_reply(_json(found))
     writer = MultipartWriter("mixed")

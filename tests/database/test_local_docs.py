@@ -57,8 +57,10 @@ async def test_no_revision_can_be_asked_for(db):
     await put(db, a=1)
     with pytest.raises(NotFound):
         db.open_doc("_local/x", OpenOptions(rev=rev("0-1")))
-    plain = db.open_doc("_local/x", OpenOptions(revs=True, revs_info=True, conflicts=True))
+    plain = db.open_doc("_local/x", OpenOptions(revs_info=True, conflicts=True))
     assert plain.json == db.open_doc("_local/x").json
+    told = decode(db.open_doc("_local/x", OpenOptions(revs=True)).json)
+    assert told == decode(plain.json) | {"_revisions": {"start": 0, "ids": ["1"]}}
 
 
 async def test_they_are_no_part_of_the_database(db):
@@ -84,12 +86,27 @@ async def test_in_bulk_they_stand_where_they_stood(db):
     assert db.info().doc_count == 2
 
 
-async def test_replicators_write_them_without_revision(db):
-    results = await db.update_docs([document("_local/x", n=1)], new_edits=False)
-    assert str(results[0].rev) == "0-1"
-    with pytest.raises(BadRequest):
-        await db.update_docs([document("_local/x", n=2), document("a")], new_edits=False)
-    assert decode(db.open_doc("_local/x").json)["n"] == 1
+async def test_replicators_are_told_what_they_sent(db):
+    """What they are told is the revision that they sent, and the document is kept whatever that is."""
+    sent = {"_local/x": "0-1", "_local/y": "1-a", "_local/z": "0-abc"}
+    results = await db.update_docs([document(doc_id, each, n=1) for doc_id, each in sent.items()], new_edits=False)
+    assert {result.id: str(result.rev) for result in results} == sent
+    stored = {doc_id: decode(db.open_doc(doc_id).json) for doc_id in sent}
+    assert [(one["_rev"], one["n"]) for one in stored.values()] == [("0-2", 1), ("0-1", 1), ("0-1", 1)]
+    single = await db.update_doc(document("_local/x", "7-b", deleted=True), new_edits=False)
+    assert str(single.rev) == "7-b"
+    with pytest.raises(NotFound):
+        db.open_doc("_local/x")
+
+
+@pytest.mark.parametrize("lacking", ["_local/x", "a"])
+async def test_replicators_must_name_a_revision(db, lacking):
+    documents = [document("_local/y", "0-1"), document("b", "1-a"), document(lacking)]
+    with pytest.raises(BadRequest, match="needs `_rev`"):
+        await db.update_docs(documents, new_edits=False)
+    for doc_id in ("_local/y", "b", lacking):
+        with pytest.raises(NotFound):
+            db.open_doc(doc_id)
 
 
 async def test_long_ids(db):

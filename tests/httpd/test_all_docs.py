@@ -77,7 +77,8 @@ async def test_parameters(letters, query, offset, rows):
         ("", {"key": "c"}, 3, ["c"]),
         ("?descending=true", {"keys": ["a", "b"]}, None, ["b", "a"]),
         ("?limit=1&skip=1", {"keys": [*"abc"]}, None, ["b"]),
-        ('?keys=["c"]', {"keys": ["a"]}, None, ["c"]),
+        ('?keys=["a"]', {"keys": ["a"]}, None, ["a"]),
+        ("", {"start_key": "d", "keys": ["a"]}, None, ["a"]),
         ("", {"stable": True, "update": False, "limit": 1}, 0, ["_design/x"]),
     ],
 )
@@ -160,7 +161,7 @@ async def test_bad_parameters(letters, query, error, reason):
         ({"limit": "5"}, "query_parse_error", 'Invalid value for integer: <<"5">>'),
         ({"descending": 5}, "query_parse_error", "Invalid boolean parameter: 5"),
         (
-            {"keys": ["a"], "start_key": "a"},
+            {"keys": ["a"], "start_key": "b"},
             "query_parse_error",
             "`keys` is incompatible with `key`, `start_key` and `end_key`",
         ),

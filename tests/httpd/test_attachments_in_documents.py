@@ -333,9 +333,18 @@ async def test_open_revs(many, parameters, shown):
     (row,) = (await many.get(f"c?open_revs=all{parameters}")).json
     assert shown_in([row["ok"]]) == {key: value for key, value in shown.items() if key[0] == "c"}
     rev = row["ok"]["_rev"]
-    rows = (await many.get(f'c?open_revs=["{rev}","9-x","{rev}"]&atts_since=["{rev}"]{parameters}')).json
+    rows = (await many.get(f'c?open_revs=["{rev}","9-x","{rev}"]{parameters}')).json
     assert [list(row) for row in rows] == [["ok"], ["missing"], ["ok"]] or {"missing": "9-x"} in rows
     assert shown_in([row["ok"] for row in rows if "ok" in row]) == {k: v for k, v in shown.items() if k[0] == "c"}
+
+
+@pytest.mark.parametrize("parameters", ["", "&attachments=true"])
+async def test_open_revs_of_what_is_new_to_the_reader(many, parameters):
+    rev = (await many.get("c")).json["_rev"]
+    second = await many.write(f"c?rev={rev}", {"_attachments": {"t": {"stub": True}, "n": inline(b"new", "image/x")}})
+    for since, shown in (([], [1, 3]), ([rev], ["stub", 3]), (["1-x"], [1, 3]), ([second], ["stub", "stub"])):
+        answer = await many.get(f"c?open_revs=all&atts_since={json.dumps(since)}{parameters}".replace(" ", ""))
+        assert [one for one, _ in shown_in([answer.json[0]["ok"]]).values()] == shown
 
 
 # --- COPY -----------------------------------------------------------------------------------------------------------

@@ -63,7 +63,15 @@ CASES = {
         {"_id": "_local/x", "_rev": "1-x"}, {"_id": "n"}, {"_id": "_local/n"}, {"_id": "old"}
     ),
     "bulk of local documents": bulk({"_id": "_local/new"}, {"_id": "_local/x"}),
-    "bulk of local documents made elsewhere": bulk({"_id": "_local/new"}, new_edits=False),
+    "bulk of local documents made elsewhere": bulk(
+        {"_id": "_local/new", "_rev": "1-a"}, {"_id": "new", "_rev": "1-a"}, new_edits=False
+    ),
+    "put a local document made elsewhere": Case("PUT", "/_local/new?new_edits=false", {"_rev": "1-a"}),
+    "bulk of known revisions with stubs": bulk(
+        {"_id": "old", "_rev": EMPTY_REV, "_attachments": {"none": {"stub": True}}},
+        {"_id": "new", "_rev": "1-a"},
+        new_edits=False,
+    ),
     "bulk of nothing": bulk(),
     "bulk with inline attachments": bulk(
         {"_id": "old", "_attachments": INLINE}, {"_id": "new", "_attachments": INLINE}
