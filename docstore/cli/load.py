@@ -63,6 +63,7 @@ class LoadOptions:
 
     how: Format
     id_field: str | None
+    text: frozenset[str]
     batch: int
     update: bool
 
@@ -83,6 +84,9 @@ class LoadOptions:
 )
 @click.option("--id-field", metavar="NAME", help="Take the id of a row without _id from this member.")
 @click.option(
+    "--text", metavar="COLUMN", multiple=True, help="In CSV, leave the cells of this column text. May be repeated."
+)
+@click.option(
     "--batch", default=DEFAULT_BATCH, show_default=True, type=click.IntRange(min=1), help="Documents in one write."
 )
 @click.option(
@@ -95,6 +99,7 @@ def load(
     data: Path | None,
     how: str,
     id_field: str | None,
+    text: Sequence[str],
     batch: int,
     update: bool,
     quiet: bool,
@@ -105,10 +110,11 @@ def load(
     folder. The database is made if it is missing.
 
     Repeating a load is safe: a row that is in the database already is left alone. A row without _id gets one that is
-    made from its content. In CSV, a cell that is spelled like a JSON number is a number, an empty cell is no member.
+    made from its content. In CSV, a cell that JSON's grammar takes for a number is one (125.50, 1e5; not 007), unless
+    --text names its column; an empty cell is no member.
     """
     where = parse_target(target, data)
-    options = LoadOptions(Format(how), id_field, batch, update)
+    options = LoadOptions(Format(how), id_field, frozenset(text), batch, update)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -146,7 +152,7 @@ def _rows(files: Sequence[str], options: LoadOptions, progress: Progress) -> Ite
         with _open(name) as file:
             size = None if name == STANDARD_INPUT else Path(name).stat().st_size
             task = progress.add_task(Path(name).name, total=size)
-            for row in read_rows(file, name, options.how):
+            for row in read_rows(file, name, options.how, text=options.text, id_field=options.id_field):
                 if row.number % ROWS_BETWEEN_PROGRESS == 0:
                     progress.update(task, completed=0 if size is None else file.tell())
                 yield with_id(row, options.id_field) if isinstance(row, Row) else row

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,8 +26,7 @@ CHUNK = 1 << 20
 PEEK = 4_096
 ID_DIGITS = 32
 LONGEST_CELL = 1 << 30
-LARGEST_EXACT_INTEGER = 2**53
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # What ends an unfinished text may look like a fault; this near to the end it is no proof of one.
 LONGEST_TOKEN = 16
 
@@ -76,12 +75,23 @@ def detect_format(name: str, start: bytes) -> Format:
     return Format.JSON if suffix == ".json" else Format.CSV
 
 
-def read_rows(file: "BinaryFile", name: str, how: Format = Format.AUTO) -> Iterator[Row | BadRow]:
-    """The rows of an open file. Raises UnreadableFile."""
+def read_rows(
+    file: "BinaryFile",
+    name: str,
+    how: Format = Format.AUTO,
+    *,
+    text: Collection[str] = (),
+    id_field: str | None = None,
+) -> Iterator[Row | BadRow]:
+    """The rows of an open file. Raises UnreadableFile.
+
+    In CSV the cells of the columns ``text`` stay text; so does what is no integer in ``id_field``, for the ids' sake.
+    """
     if how is Format.AUTO:
         how = detect_format(name, file.peek(PEEK)[:PEEK])
-    readers = {Format.JSON: _array_rows, Format.LINES: _line_rows, Format.CSV: _csv_rows}
-    return readers[how](file, name)
+    if how is Format.CSV:
+        return _csv_rows(file, name, text, id_field)
+    return _array_rows(file, name) if how is Format.JSON else _line_rows(file, name)
 
 
 def with_id(row: Row, id_field: str | None) -> Row | BadRow:
@@ -216,7 +226,9 @@ class _GrowingText:
         return UnreadableFile(f"{self._name}: {reason} at character {at}")
 
 
-def _csv_rows(file: "BinaryFile", name: str) -> Iterator[Row | BadRow]:
+def _csv_rows(
+    file: "BinaryFile", name: str, text_columns: Collection[str], id_field: str | None
+) -> Iterator[Row | BadRow]:
     csv.field_size_limit(LONGEST_CELL)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
@@ -224,11 +236,18 @@ def _csv_rows(file: "BinaryFile", name: str) -> Iterator[Row | BadRow]:
         header = next(reader, [])
         if len(set(header)) < len(header):
             raise UnreadableFile(f"{name}: two columns have the same name")
+        if absent := [column for column in text_columns if column not in header]:
+            raise UnreadableFile(f"{name}: there is no column {absent[0]!r} that could be text")
+        read = dict.fromkeys(header, _cell)
+        read |= dict.fromkeys(text_columns, _text_cell)
+        read |= {column: _text_cell for column in header if column.startswith("_")}
+        if id_field in header and id_field not in text_columns:
+            read[id_field] = _id_cell
         for number, cells in enumerate(reader, 1):
             if len(cells) > len(header):
                 yield BadRow(name, number, f"has {len(cells)} cells for {len(header)} columns")
             elif cells:
-                members = {column: _cell(column, cell) for column, cell in zip(header, cells, strict=False) if cell}
+                members = {column: read[column](cell) for column, cell in zip(header, cells, strict=False) if cell}
                 yield Row(name, number, members)
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(f"{name}: line {reader.line_num}: {error}") from None
@@ -236,12 +255,21 @@ def _csv_rows(file: "BinaryFile", name: str) -> Iterator[Row | BadRow]:
         text.detach()
 
 
-def _cell(column: str, cell: str) -> JsonValue:
-    """A cell that is spelled as JSON spells the number is the number; "007", "1e5" and "+4" stay text, ids always."""
-    if column.startswith("_") or not NUMBER.fullmatch(cell):
+def _cell(cell: str) -> JsonValue:
+    """A cell that is a number by JSON's grammar is that number: "125.50" and "1e5" are, "007", "+4" and "1e999" not."""
+    if not NUMBER.fullmatch(cell):
         return cell
-    if "." in cell:
-        number = float(cell)
-        return number if repr(number) == cell else cell
-    integer = int(cell) if len(cell) <= len(str(LARGEST_EXACT_INTEGER)) + 1 else LARGEST_EXACT_INTEGER
-    return integer if abs(integer) < LARGEST_EXACT_INTEGER else cell
+    try:
+        return decode(cell.encode())
+    except DocstoreError:  # beyond what a number can be
+        return cell
+
+
+def _id_cell(cell: str) -> JsonValue:
+    """A number only if the id that is made of it is spelled as the cell is."""
+    number = _cell(cell)
+    return number if str(number) == cell and isinstance(number, int) else cell
+
+
+def _text_cell(cell: str) -> JsonValue:
+    return cell

@@ -52,18 +52,27 @@ def shipped_scenarios() -> list[str]:
 
 
 def load_scenario(name: str | Path) -> Scenario:
-    """The scenario of a file, or a shipped one by its name. Raises ScenarioError, with file and line, and OSError."""
+    """The scenario of a file, or a shipped one by its name, with dashes too (``split-brain``), unless it is a file's.
+
+    Raises ScenarioError, with file and line, and OSError.
+    """
     if isinstance(name, str) and name in shipped_scenarios():
-        return parse_scenario(resources.files(SHIPPED).joinpath(name + SUFFIX).read_text(encoding="utf-8"), name)
+        return _shipped_scenario(name)
     path = Path(name)
     try:
         text = path.read_bytes().decode()
     except (FileNotFoundError, IsADirectoryError):
+        if (underscored := str(name).replace("-", "_")) in shipped_scenarios():
+            return _shipped_scenario(underscored)
         shipped = ", ".join(shipped_scenarios())
         raise ScenarioError((), f"is neither a file nor a scenario of docstore ({shipped})", str(name)) from None
     except UnicodeDecodeError:
         raise ScenarioError((), "is no UTF-8 text", str(name)) from None
     return parse_scenario(text, str(name))
+
+
+def _shipped_scenario(name: str) -> Scenario:
+    return parse_scenario(resources.files(SHIPPED).joinpath(name + SUFFIX).read_text(encoding="utf-8"), name)
 
 
 def parse_scenario(text: str, source: str = "scenario") -> Scenario:

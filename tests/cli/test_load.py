@@ -90,6 +90,17 @@ def test_csv_with_an_id_field(load: Load, tmp_path: Path) -> None:
     assert "row 3" in said.err
 
 
+def test_columns_of_text(load: Load, tmp_path: Path) -> None:
+    table = tmp_path / "shops.csv"
+    table.write_text("name,zip,rate\na,1234,1.50\n")
+    assert summary(load(table, "--id-field", "name", "--text", "zip")) == "1 written, 0 unchanged"
+    rows = tmp_path / "shops.json"
+    rows.write_text('[{"_id": "a", "name": "a", "zip": "1234", "rate": 1.5}]')
+    assert summary(load(rows)) == "0 written, 1 unchanged"
+    said = load(table, "--text", "zipp")
+    assert (said.status, said.err.count("\n")) == (1, 1)
+
+
 def test_documents_that_differ(load: Load, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('[{"_id": "a", "n": 1}]')

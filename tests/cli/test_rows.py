@@ -125,7 +125,7 @@ def test_csv() -> None:
     assert documents(raw, "f.csv") == [
         {"name": 'Sue, "S"', "age": 41, "note": "two\nlines"},
         {"name": "Bob", "note": "x"},
-        {"name": "Ada", "age": "1.50", "note": "007"},
+        {"name": "Ada", "age": 1.5, "note": "007"},
     ]
 
 
@@ -138,15 +138,23 @@ def test_csv() -> None:
         ("-0.25", -0.25),
         ("1.0", 1.0),
         ("9007199254740991", 9007199254740991),
-        ("9007199254740992", "9007199254740992"),
-        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ("9007199254740993", 9007199254740993),
+        ("123456789012345678901234567890", 123456789012345678901234567890),
+        ("125.50", 125.5),
+        ("1E-2", 0.01),
+        ("1e999", "1e999"),
+        ("1" * 5000, "1" * 5000),
+        ("1.", "1."),
+        (".5", ".5"),
+        ("-007", "-007"),
+        ("\u0661", "\u0661"),
         ("007", "007"),
         ("+4", "+4"),
-        ("1e5", "1e5"),
+        ("1e5", 1e5),
         ("-0.0", -0.0),
         ("true", "true"),
         (" 1", " 1"),
-        ("0.1000000000000000055", "0.1000000000000000055"),
+        ("0.1000000000000000055", 0.1),
     ],
 )
 def test_cells(cell: str, value: object) -> None:
@@ -157,6 +165,21 @@ def test_cells(cell: str, value: object) -> None:
 
 def test_ids_in_csv_stay_text() -> None:
     assert documents(b"_id,n\n1,1\n", "f.csv") == [{"_id": "1", "n": 1}]
+
+
+def test_columns_that_are_to_be_text_stay_text() -> None:
+    def rows(**options: object) -> list[dict[str, object]]:
+        file = io.BufferedReader(io.BytesIO(b"zip,price,sku\n12345,1.50,1e5\n12346,2,7\n"))
+        return [row.members for row in read_rows(file, "f.csv", **options)]
+
+    assert rows(text={"zip", "price"}) == [
+        {"zip": "12345", "price": "1.50", "sku": 1e5},
+        {"zip": "12346", "price": "2", "sku": 7},
+    ]
+    assert [row["sku"] for row in rows(id_field="sku")] == ["1e5", 7]  # an id is spelled as its cell
+    assert [row["sku"] for row in rows(id_field="sku", text={"sku"})] == ["1e5", "7"]
+    with pytest.raises(UnreadableFile, match=r"f\.csv: there is no column 'zipp'"):
+        rows(text={"zipp"})
 
 
 def test_csv_faults() -> None:

@@ -140,6 +140,14 @@ def test_three_scenarios_come_with_docstore():
     assert shipped_scenarios() == ["phone_offline_for_a_week", "ring_of_five", "split_brain"]
 
 
+def test_a_shipped_scenario_may_be_spelled_with_dashes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_scenario("split-brain") == load_scenario("split_brain")
+    (tmp_path / "split-brain").write_text('title = "mine"')
+    with pytest.raises(ScenarioError):
+        load_scenario("split-brain")  # a file of this name is meant
+
+
 @pytest.mark.parametrize("name", shipped_scenarios())
 async def test_shipped_scenarios_do_as_they_say(name):
     outcome = await run_scenario(load_scenario(name))
