@@ -25,6 +25,7 @@ from docstore.database.at_once import Later
 from docstore.database.change_rows import MAX_FILTER_STEPS, DocumentFilter, DocumentProjection, RowWriter, Style
 from docstore.database.conflicts import MAX_SEARCHED, ConflictSearch
 from docstore.database.document_text import Row, listed_view, row_size
+from docstore.database.notifier import Subscription
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import DatabaseNotFound
 from docstore.storage.counted import rows_after
@@ -128,17 +129,19 @@ async def follow_changes(
     once: bool,
     patience: float | None = None,
     heartbeat: float | None = None,
+    subscription: Subscription | None = None,
 ) -> AsyncGenerator[ChangesSlice]:
     """A pass, and then what follows.
 
     ``once`` is longpoll: the feed ends after the first pass with rows. Otherwise (continuous, eventsource) it ends when
     ``limit`` rows were given. Both end after ``patience`` seconds of silence, unless ``heartbeat`` is set: then a
-    heartbeat comes after so many seconds of it. The deletion of the database, and the stop of the node, end the feed.
+    heartbeat comes after so many seconds of it. The deletion of the database, and the stop of the node, end the feed;
+    so does whoever ends the ``subscription``, if one is given: then all that there is is told before.
     """
     now = get_running_loop().time
     pause = patience if heartbeat is None else heartbeat
     position = query
-    with database.notifier.subscribe(database.number) as subscription:
+    with subscription or database.notifier.subscribe(database.number) as subscription:
         spoken = now()
         while True:
             subscription.clear()

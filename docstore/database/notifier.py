@@ -54,6 +54,11 @@ class Subscription:
             if timer is not None:
                 timer.cancel()
 
+    def end(self) -> None:
+        """Whoever waits need not wait any longer."""
+        self.ended = True
+        self.wake()
+
     def wake(self) -> None:
         """Something was written, or ``ended`` was set."""
         self._written = True
@@ -74,7 +79,7 @@ class Notifier:
 
     def add(self, subscription: Subscription) -> None:
         """Enter a subscription."""
-        subscription.ended = self._closed
+        subscription.ended = subscription.ended or self._closed
         self._subscriptions.setdefault(subscription.number, set()).add(subscription)
 
     def discard(self, subscription: Subscription) -> None:
@@ -96,8 +101,7 @@ class Notifier:
     def ended(self, number: int) -> None:
         """The database of this number is gone."""
         for subscription in self._subscriptions.pop(number, ()):
-            subscription.ended = True
-            subscription.wake()
+            subscription.end()
 
     def close(self) -> None:
         """Nothing will be written any more; later subscriptions have ended from the start."""

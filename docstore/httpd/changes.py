@@ -68,9 +68,11 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
     framing = FRAMINGS[feed](database.update_seq_text, query.since)
     if feed is Feed.NORMAL:
         return await _normal(request, database, query, framing)
+    subscription = database.notifier.subscribe(database.number)
     slices = follow_changes(
         database,
         query,
+        subscription=subscription,
         once=feed is Feed.LONGPOLL,
         patience=params.timeout,
         heartbeat=params.heartbeat,
@@ -81,6 +83,7 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         cache_control=framing.cache_control,
         feed=True,
         ending=framing.end,
+        hurry=subscription.end,
     )
 
 

@@ -7,6 +7,7 @@ endpoints.
 import logging
 from typing import TYPE_CHECKING, cast
 
+from aiohttp import StreamReader
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -15,6 +16,7 @@ from docstore.httpd.bodies import OTHER_CODINGS
 from docstore.httpd.errors import plain_error_reply
 from docstore.httpd.preferences import wants_problems
 from docstore.httpd.problems import plain_problem_reply
+from docstore.httpd.raw_targets import RawTargets
 from docstore.httpd.replies import Reply
 from docstore.httpd.streaming import StreamReply
 
@@ -39,10 +41,11 @@ OTHER_CODING = (
 class Connection(RequestHandler):
     """A client connection.
 
-    ``feed`` is the feed that it is served, if it is.
+    ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
+    requests that somebody has begun to answer.
     """
 
-    __slots__ = ("_transport_paused", "feed")
+    __slots__ = ("_last_body", "_targets", "_transport_paused", "begun", "feed", "half_closed")
 
     def __init__(self, manager: "Server", loop: "AbstractEventLoop", limits: "Limits") -> None:
         super().__init__(
@@ -54,7 +57,18 @@ class Connection(RequestHandler):
             access_log=cast(logging.Logger, None),
         )
         self.feed: StreamReply | None = None
+        self.begun = 0
+        self.half_closed = False
+        self._last_body: StreamReader | None = None
         self._transport_paused = False
+        self._targets = RawTargets()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client, or none: aiohttp asks so for what waits."""
+        super().data_received(self._targets.encode(data) if data else data)
+        messages = self._messages
+        if messages:
+            self._last_body = messages[-1][1]
 
     def _pause_transport_reading(self) -> None:
         self._transport_paused = True
@@ -71,6 +85,33 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
         if self.feed is not None:
             self.feed.client_left()
+
+    def eof_received(self) -> None:
+        """The client sends no more: it gets the answers to what it has asked, and the connection ends with them.
+
+        A feed tells what there is and ends, instead of waiting: a client that sends no more has mostly left (CouchDB
+        goes on until it looks after half a minute). A body that ends too early is broken.
+        """
+        # asyncio keeps the connection if this is true; aiohttp's annotation knows only the other case
+        return cast(None, self._keeps_for_answers())
+
+    def _keeps_for_answers(self) -> bool:
+        if self.begun >= self._request_count and not self._request_in_progress:
+            return False
+        self.half_closed = True
+        if self.feed is not None:
+            self.feed.hurry()
+        if self._last_body is not None and not self._last_body.is_eof():
+            self._last_body.set_exception(ConnectionResetError("the client sends no more"))
+            self._lingering_time = 0.0
+        if self.begun >= self._request_count:
+            self._close = True
+        return True
+
+    @property
+    def serves_the_last(self) -> bool:
+        """Whether the request under way is the last one, since the client sends no more."""
+        return self.half_closed and self.begun >= self._request_count
 
     def wind_down(self) -> None:
         """The server stops: a feed ends now, properly, and so does a connection without a request to answer.
@@ -94,6 +135,7 @@ class Connection(RequestHandler):
 
         Raises ConnectionError, which closes it at once, where there can be no reply: one has begun, or the client left.
         """
+        self.begun += 1
         if request.writer.output_size > 0:
             raise ConnectionError("a reply has begun, so no error can follow")
         if isinstance(exc, ConnectionError):

@@ -63,6 +63,9 @@ class Service:
     async def handle(self, raw: BaseRequest) -> Reply | StreamReply:
         """The reply to a request. Raises nothing but what ends the connection."""
         started = time.monotonic()
+        connection = raw.protocol
+        if isinstance(connection, Connection):
+            connection.begun += 1
         request = Request(self, raw, _method(raw), [], "")
         request.id = new_request_id()
         self.running += 1
@@ -83,7 +86,7 @@ class Service:
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         reply.body_time = request.body_time
-        if self.closing or leaves_body_unread(raw):
+        if self.closing or leaves_body_unread(raw) or _is_last(raw):
             reply.keep_alive = False
         self.node.counters.count_request(request.method, reply.status)
         if access_logger.isEnabledFor(logging.DEBUG):
@@ -169,6 +172,11 @@ def _method(raw: BaseRequest) -> str:
     return method
 
 
+def _is_last(raw: BaseRequest) -> bool:
+    connection = raw.protocol
+    return isinstance(connection, Connection) and connection.serves_the_last
+
+
 def _other_handler(route: Route, request: Request) -> Handler:
     """The handler of a HEAD; what else there is none for raises. A missing database is told first, as in CouchDB."""
     try:
@@ -191,6 +199,8 @@ async def _begin(reply: StreamReply, raw: BaseRequest, method: str, *, closing: 
         if closing:
             raise Unavailable
         raw.protocol.feed = reply
+        if raw.protocol.half_closed:
+            reply.hurry()
     await reply.begin(method)
 
 

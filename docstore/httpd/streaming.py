@@ -30,10 +30,11 @@ class StreamReply(Head):
 
     ``feed=True`` marks a reply that waits for changes: its iterator is cancelled at once when the client leaves or the
     server stops; at a stop ``ending()`` gives the last bytes (it must close an open JSON array). It is called also when
-    no piece was sent, and must then give a whole body.
+    no piece was sent, and must then give a whole body. ``hurry`` lets the feed end once it would wait;
+    without it, it ends at once.
     """
 
-    __slots__ = ("_chunks", "_ending", "_first", "_left", "_length", "_stopped", "_task", "feed")
+    __slots__ = ("_chunks", "_ending", "_first", "_hurry", "_left", "_length", "_stopped", "_task", "feed")
 
     def __init__(
         self,
@@ -47,10 +48,12 @@ class StreamReply(Head):
         length: int | None = None,
         feed: bool = False,
         ending: Callable[[], bytes] | None = None,
+        hurry: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(status, content_type, headers, etag, cache_control)
         self._chunks = chunks
         self._ending = ending
+        self._hurry = hurry
         self._first: bytes | None = None
         self._task: asyncio.Task[object] | None = None
         self._stopped = False
@@ -63,6 +66,13 @@ class StreamReply(Head):
         if self.feed and not self._stopped:
             self._stopped = True
             self.client_left()
+
+    def hurry(self) -> None:
+        """The client sends no more: a feed tells what there is and ends. Nothing happens to other replies."""
+        if self._hurry is not None:
+            self._hurry()
+        else:
+            self.end()
 
     def client_left(self) -> None:
         """A feed ends now; there is nobody to send anything to. Nothing happens to other replies."""

@@ -1,4 +1,6 @@
 import asyncio
+import socket
+import struct
 from dataclasses import replace
 
 import pytest
@@ -120,6 +122,8 @@ async def test_a_write_goes_on_when_its_client_leaves(monkeypatch):
         async with server.wire() as wire:
             wire.writer.write(b"PUT /_write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nab")
             await slow.started.wait()
+            linger = struct.pack("ii", 1, 0)  # gone altogether, not only done with sending
+            wire.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         await asyncio.wait_for(left.wait(), 5)
         assert not slow.ended.is_set()
         slow.go_on.set()
