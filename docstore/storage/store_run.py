@@ -68,7 +68,9 @@ class StoreRun:
         """
         facts = FileFacts.of(self._data_file)
         survives = self._durability is Durability.FSYNC
-        sync = self._durability is not Durability.NONE
+        # Under ``none`` too the seal of a store that has contents must be broken for good before anything is written: a
+        # power cut might take this whole run, and leave the clean end of the one before, with sequences told twice.
+        sync = self._durability is not Durability.NONE or self._before is not None
         if self._reason or self._before is None:
             if self._before is not None:
                 log.warning("the store %s gets a new epoch: %s", self._data_file, self._reason)

@@ -253,3 +253,20 @@ def test_facts_of_a_file(tmp_path: Path) -> None:
     os.utime(file, (1, 1))
     assert FileFacts.of(file).file == facts.file
     assert FileFacts.of(file).changed_ns > facts.changed_ns
+
+
+@pytest.mark.parametrize("durability", Durability)
+def test_the_seal_of_the_run_before_is_broken_for_good_before_anything_is_written(
+    tmp_path: Path, durability: Durability, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut that takes all of a run would leave the clean end of the one before."""
+    write, written = SealFile.write, []
+
+    def recorded(file: SealFile, seal: Seal, *, sync: bool) -> None:
+        written.append((seal.closed_ns is None, sync))
+        write(file, seal, sync=sync)
+
+    epoch_of(tmp_path, durability)
+    monkeypatch.setattr(SealFile, "write", recorded)
+    epoch_of(tmp_path, durability)
+    assert written[0] == (True, True)
