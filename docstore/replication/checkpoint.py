@@ -185,10 +185,14 @@ class LogDocument:
                 raise self._failed() from None
         self._ours = [_record(body)]
 
-    async def _replace(self, body: Entry) -> None:
+    async def check(self) -> None:
+        """Raises CheckpointFailed if it is not what we left there, and what the peer raises."""
         await self._find()
         if _record(self.body) not in self._ours:
             raise self._failed()
+
+    async def _replace(self, body: Entry) -> None:
+        await self.check()
         self._ours.append(_record(body))
         rev: dict[str, JsonValue] = {} if self.rev is None else {"_rev": self.rev}
         self.rev = await self.peer.put_local(self.doc_id, rev | body)

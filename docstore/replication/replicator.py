@@ -10,11 +10,13 @@ how far it is. It speaks only ``Peer`` and knows neither HTTP nor the store, nei
 
 Batches end in any order; ``through_seq`` is the end of the last one before which all are done, and no checkpoint goes
 beyond it. Before a checkpoint both ends tell that everything is on disk, and when they came to be: a database that was
-deleted and made anew meanwhile ends the run, so that the next one begins with it.
+deleted and made anew meanwhile ends the run, so that the next one begins with it. A continuous run that has nothing to
+write down looks from time to time, or an end that went back in time would lack what it lost until more happens.
 """
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -42,6 +44,9 @@ LAST_CHECKPOINT_SECONDS: Final = 4.0
 """How long a cancelled run may take over its last checkpoint."""
 
 HEARTBEATS_PER_TIMEOUT: Final = 3
+
+IDLE_LOOK_SECONDS: Final = 300.0
+"""How often a continuous run with nothing to do looks whether its ends are still what they were."""
 
 MOST_ROWS: Final = 10_000
 MOST_BATCHES: Final = 100
@@ -187,6 +192,7 @@ class Replicator:
     async def _replicate(self) -> None:
         options = self._options
         self._next_checkpoint = asyncio.get_running_loop().time() + options.checkpoint_interval
+        self._plan_look()
         route = Route(
             self._source, self._target, self.progress.statistics, self._wait, self._tell, options.use_bulk_get
         )
@@ -210,6 +216,8 @@ class Replicator:
                             self._take(batch, route, working)
                     if self._is_due():
                         await self._checkpoint()
+                    elif self._next_look <= asyncio.get_running_loop().time():
+                        await self._look_at_ends()
             finally:
                 await _stop([*working, *([] if reading is None else [reading])])
 
@@ -258,10 +266,13 @@ class Replicator:
     # --- checkpoints
 
     def _patience(self) -> float | None:
-        """How long to wait for something to happen: no longer than up to the next checkpoint, if there will be one."""
-        if not self._has_news():
-            return None
-        return max(0.0, self._next_checkpoint - asyncio.get_running_loop().time())
+        """How long to wait for something to happen: up to the next checkpoint or look, if there will be one."""
+        until = min(self._next_checkpoint if self._has_news() else math.inf, self._next_look)
+        return None if until == math.inf else max(0.0, until - asyncio.get_running_loop().time())
+
+    def _plan_look(self) -> None:
+        wait = IDLE_LOOK_SECONDS if self._options.continuous else math.inf
+        self._next_look = asyncio.get_running_loop().time() + wait
 
     def _has_news(self) -> bool:
         """Whether there is something to write down. A one-shot run without any change leaves no trace, as CouchDB's."""
@@ -289,10 +300,27 @@ class Replicator:
             await self._make_sure_it_is_on_disk()
             self._reply = {"use_checkpoints": False}
         self._next_checkpoint = asyncio.get_running_loop().time() + self._options.checkpoint_interval
+        self._plan_look()
+
+    async def _look_at_ends(self) -> None:
+        """Raises CheckpointFailed if an end is not what it was. One that cannot be asked now is asked later."""
+        try:
+            source, target = await _both(self._source.info(), self._target.info())
+            if self._options.use_checkpoints:
+                await _both(self._source_log.check(), self._target_log.check())
+        except CheckpointFailed:
+            raise
+        except DocstoreError as error:
+            logger.info("%s -> %s could not be looked at: %s", self._source.name, self._target.name, error.reason)
+        else:
+            self._compare_instances((source.instance_start_time, target.instance_start_time))
+        self._plan_look()
 
     async def _make_sure_it_is_on_disk(self) -> None:
         """Raises CheckpointFailed if an end cannot tell, or is not the database any more that it was at the start."""
-        instances = await _both(_commit(self._source, "source"), _commit(self._target, "target"))
+        self._compare_instances(await _both(_commit(self._source, "source"), _commit(self._target, "target")))
+
+    def _compare_instances(self, instances: tuple[str, str]) -> None:
         changed = [
             what
             for what, before, now in zip(("source", "target"), self._instances, instances, strict=True)

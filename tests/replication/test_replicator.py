@@ -394,6 +394,52 @@ async def test_a_continuous_run_writes_checkpoints_while_nothing_happens(
     assert target.calls["put_local"] == written + 1
 
 
+@pytest.mark.parametrize("end", ["source", "target"])
+@pytest.mark.parametrize("instances", [True, False])
+async def test_a_continuous_run_notices_an_end_that_went_back_though_nothing_happens(
+    runs: Runs, source: MemoryPeer, target: MemoryPeer, monkeypatch: pytest.MonkeyPatch, end: str, instances: bool
+) -> None:
+    """By when the end says that it began, or by the checkpoint that is not there any more."""
+    monkeypatch.setattr("docstore.replication.replicator.IDLE_LOOK_SECONDS", 0.01)
+    moved = asyncio.Event()
+    replicator = runs.replicator(
+        source, target, continuous=True, checkpoint_interval=0.01, on_progress=lambda progress: moved.set()
+    )
+    run = asyncio.create_task(replicator.run())
+    await until(moved, lambda: replicator.progress.checkpointed_source_seq == source.seq)
+    went_back = {"source": source, "target": target}[end]
+    if instances:
+        went_back.started = "2"
+    else:
+        del went_back.locals[ID]
+    async with asyncio.timeout(10):
+        with pytest.raises(CheckpointFailed):
+            await run
+
+
+async def test_an_end_that_cannot_be_looked_at_does_not_end_a_continuous_run(
+    runs: Runs, source: MemoryPeer, target: MemoryPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docstore.replication.replicator.IDLE_LOOK_SECONDS", 0.01)
+    moved = asyncio.Event()
+    looks = 0
+
+    def fault(name: str, moment: str) -> None:
+        nonlocal looks
+        if name == "info":
+            looks += 1
+            moved.set()
+            if looks > 1:
+                raise PeerUnreachable("away")
+
+    run = asyncio.create_task(runs.run(source, FaultyPeer(target, fault), continuous=True))
+    await until(moved, lambda: looks > 3)
+    source.put("later", "1-a")
+    await until(moved, lambda: "later" in target.trees)
+    run.cancel()
+    await asyncio.wait([run])
+
+
 async def until(moved: asyncio.Event, holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not holds():
