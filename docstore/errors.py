@@ -9,6 +9,7 @@
         InconsistentUploadLength            inconsistent_upload_length
         UploadCompleted                     completed_upload
         QueryParseError                     query_parse_error
+        OperatorLeftOut                     invalid_operator
         IllegalDocId                        illegal_docid
         IllegalDatabaseName                 illegal_database_name
         DatabaseNameTooLong                 database_name_too_long
@@ -125,6 +126,12 @@ class QueryParseError(BadRequest):
     """A query parameter has a value that it cannot have."""
 
     error = "query_parse_error"
+
+
+class OperatorLeftOut(BadRequest):
+    """An operator of a selector that CouchDB has and docstore has not."""
+
+    error = "invalid_operator"
 
 
 class IllegalDocId(BadRequest):
@@ -332,7 +339,7 @@ class ChecksumMismatch(DocstoreError):
 
 
 class NotImplementedHere(DocstoreError):
-    """An endpoint of CouchDB that docstore does not have."""
+    """An endpoint of CouchDB, or an option, that docstore does not have."""
 
     error = "not_implemented"
 

@@ -164,7 +164,7 @@ def _parse(name: str, member: dict[str, JsonValue], limits: Limits) -> Inline | 
     content_type = member.get("content_type", DEFAULT_CONTENT_TYPE)
     if not isinstance(content_type, str):
         raise BadRequest(f"Invalid attachment content type for {name}")
-    revpos = _count(name, member, "revpos") or 0
+    revpos = _revpos(member.get("revpos"))
     spec: Inline | Follows
     if member.get("follows") is True:
         spec = _parse_follows(name, content_type, member, revpos)
@@ -193,6 +193,11 @@ def _parse_follows(name: str, content_type: str, member: dict[str, JsonValue], r
         except ValueError:
             raise BadRequest(f"Invalid attachment digest for {name}") from None
     return Follows(name, content_type, length, encoded_length, "gzip" if encoding == "gzip" else None, md5, revpos)
+
+
+def _revpos(value: JsonValue) -> int:
+    """The generation that a replicated attachment came with; what cannot be one is passed over, as by CouchDB."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else 0
 
 
 def _count(name: str, member: dict[str, JsonValue], what: str) -> int | None:

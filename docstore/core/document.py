@@ -141,6 +141,8 @@ def _parse_revisions(value: dict[str, JsonValue]) -> tuple[Rev, ...]:
     if start > MAX_GENERATION:
         raise DocValidation("_revisions.start is too large.")
     rev_ids = [_parse_rev_id(text) for text in ids]
+    if start < 0 and rev_ids:
+        raise DocValidation("_revisions.start is negative.")
     if start == 0:
         return tuple([Rev(0, rev_id) for rev_id in rev_ids[:1]])
     return tuple(map(Rev, range(start, 0, -1), rev_ids))

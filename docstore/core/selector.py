@@ -27,7 +27,7 @@ from docstore.core import collation
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.selector_operators import OPERATORS, Compare, Operator, Test, compare_raw
 from docstore.core.steps import Steps
-from docstore.errors import BadRequest
+from docstore.errors import BadRequest, OperatorLeftOut
 
 MAX_NESTING: Final = 100
 """How deep operators and fields may nest in a selector: neither reading nor matching may use up Python's stack."""
@@ -36,6 +36,8 @@ _INDEX = re.compile(r"[+-]?[0-9]{1,18}")
 _COMBINATIONS: Final = {"$and": ("$and", False), "$or": ("$or", False), "$nor": ("$and", True)}
 _OPPOSITE: Final = {"$and": "$or", "$or": "$and"}
 _NOT_SUPPORTED: Final = frozenset({"$where", "$geoWithin", "$geoIntersects", "$near", "$nearSphere"})
+_LEFT_OUT: Final = frozenset({"$regex", "$text"})
+"""Operators that CouchDB has."""
 
 
 class Selector:
@@ -127,6 +129,8 @@ def _normalize_operator(name: str, argument: JsonValue, path: str, negated: bool
     if name in _NOT_SUPPORTED:
         raise BadRequest(f"Unsupported operator: {name}", error="not_supported")
     operator = OPERATORS.get(name)
+    if name in _LEFT_OUT:
+        raise OperatorLeftOut(f"Invalid operator: {name}")
     if operator is None or (operator.strict and not operator.accepts(argument)):
         raise BadRequest(f"Invalid operator: {name}", error="invalid_operator")
     if not operator.accepts(argument):

@@ -15,7 +15,7 @@ from docstore.core.projection import Projection, compile_projection
 from docstore.core.selector import compile_selector
 from docstore.database.changes import DocumentFilter
 from docstore.database.database import Database
-from docstore.errors import BadRequest, NotFound, NotImplementedHere
+from docstore.errors import BadRequest, NotFound, NotImplementedHere, OperatorLeftOut
 from docstore.httpd.params import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.turns import Turns
@@ -98,6 +98,8 @@ def _compiled(selector: JsonValue, fields: list[JsonValue]) -> ChangesFilter:
         return ChangesFilter(
             filter=compile_selector(selector), projection=compile_projection(fields) if fields else None
         )
+    except OperatorLeftOut as error:
+        raise NotImplementedHere(error.reason) from None
     except BadRequest as error:  # here every one of them is a plain bad_request
         raise BadRequest(error.reason) from None
 

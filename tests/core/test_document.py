@@ -292,6 +292,15 @@ def test_empty_revisions_name_none(text: str):
     assert parse(text[:-1] + ',"_rev":"1-a"}').rev == Rev(1, b"a")
 
 
+def test_the_revision_of_a_local_document_may_stand_in_revisions():
+    assert parse('{"_revisions":{"start":0,"ids":["4","3"]}}').path == (Rev(0, b"4"),)
+
+
+def test_negative_generations_are_refused():
+    assert refused('{"_revisions":{"start":-1,"ids":["a"]}}')[0] is DocValidation
+    assert parse('{"_revisions":{"start":-1,"ids":[]}}').path == ()
+
+
 def test_ids_beyond_the_first_generation_are_left_out():
     assert parse('{"_revisions":{"start":2,"ids":["c","b","a"]}}').path == (Rev(2, b"c"), Rev(1, b"b"))
 
