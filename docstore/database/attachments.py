@@ -7,7 +7,9 @@ only whether one of many documents makes the whole request fail, as in CouchDB. 
 resolved before too (``replicated_stubs.py``). Follows ``chttpd_db:db_attachment_req`` and ``couch_db``.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from docstore.core.attachment import (
@@ -31,7 +33,7 @@ from docstore.database.attempts import Attempt, Operation
 from docstore.database.blob_reader import Hold, OpenedAttachment
 from docstore.database.blob_store import BlobStore
 from docstore.database.edit_parts import submit_edits
-from docstore.database.replicated_stubs import NO_STUBS, ResolvedStubs, resolve_replicated
+from docstore.database.replicated_stubs import NO_STUBS, ResolvedStubs, is_heavy, resolve_replicated
 from docstore.database.replies import Once
 from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
@@ -203,7 +205,8 @@ class Attachments:
 
         Raises MissingStub, AttachmentTooLarge and BadRequest before anything is written; then for all of them.
         """
-        hold, resolved = self._resolve(documents, new_edits=new_edits)
+        resolving = partial(self._resolve, documents, new_edits=new_edits)
+        hold, resolved = await asyncio.to_thread(resolving) if is_heavy(documents) else resolving()
         own: dict[int, list[int]] = {}
         try:
             answers = await submit(await self._stage(documents, resolved, own, new_edits=new_edits))

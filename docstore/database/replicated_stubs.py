@@ -8,7 +8,7 @@ request as an ancestor, and is passed over, as by CouchDB. It must not know how 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from docstore.core.attachment import Attachment, Stub, resolve, unpack_attachments
 from docstore.core.document import Document
@@ -34,22 +34,36 @@ class ResolvedStubs(NamedTuple):
 
 NO_STUBS = ResolvedStubs({})
 
+AT_ONCE: Final = 8
+"""Documents with stubs whose trees may be read on the event loop."""
+
+PATHS_AT_ONCE: Final = 4_096
+"""Revisions told by all documents together that may be gone through there."""
+
+
+def is_heavy(documents: Sequence[Document]) -> bool:
+    """Whether looking at the stubs of these documents belongs into a thread."""
+    with_stubs = sum(any(isinstance(one, Stub) for one in document.attachments) for document in documents)
+    return with_stubs > AT_ONCE or (with_stubs > 0 and sum(len(one.path) for one in documents) > PATHS_AT_ONCE)
+
 
 def resolve_replicated(txn: ReadTransaction, database: int, documents: Sequence[Document]) -> ResolvedStubs:
     """Resolve the stubs of all documents. Raises MissingStub."""
     found: dict[int, Mapping[str, Attachment]] = {}
     passed_over: set[int] = set()
     ancestors: frozenset[tuple[str, Rev]] | None = None
+    doc_id, tree = "", EMPTY
     for place, document in enumerate(documents):
         stubs = [spec for spec in document.attachments if isinstance(spec, Stub)]
         if not stubs:
             continue
-        record = get_record(txn, database, document.id)
-        tree = EMPTY if record is None else get_tree(txn, database, record)
+        if document.id != doc_id:  # those of one document mostly come together
+            record = get_record(txn, database, document.id)
+            doc_id, tree = document.id, EMPTY if record is None else get_tree(txn, database, record)
         try:
             resolved = resolve(document.id, stubs, _nearest_attachments(txn, database, tree, document.path), 0)
         except MissingStub:
-            if record is None or document.rev is None:
+            if tree is EMPTY or document.rev is None:
                 raise
             if document.rev not in tree.nodes:
                 if ancestors is None:

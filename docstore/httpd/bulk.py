@@ -5,7 +5,7 @@ Owns the request's members and the reply's rows. One bad document refuses the wh
 """
 
 from docstore.core.document import Document
-from docstore.core.json_text import JsonValue
+from docstore.core.json_text import JsonValue, encode
 from docstore.database.reply_forms import AROUND_ROW, BulkForm
 from docstore.errors import BadRequest
 from docstore.httpd.bulk_rows import explained_rows, plain_rows
@@ -31,7 +31,8 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
         request.ticket.check_length(len(rows) * AROUND_ROW)
     documents = await parse_documents(request, rows, hashed=new_edits)
     if members.get("all_or_nothing") is True and new_edits and documents:
-        return json_reply([_not_supported(document) for document in documents], 417)
+        refused = map(_not_supported, documents)
+        return await chunked_reply(in_turns(enclosed(b"[", refused, b"]\n")), status=417)
     if request.ticket is not None:
         if new_edits:  # ids that are far too long are not even put together
             request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
@@ -49,10 +50,10 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
 
 
-def _not_supported(document: Document) -> JsonValue:
+def _not_supported(document: Document) -> bytes:
     """The row of a document that was to be written with all others or not at all, which CouchDB does not promise."""
     row: dict[str, JsonValue] = {"id": document.id, "rev": "0-" if document.rev is None else str(document.rev)}
-    return row | {"error": "not_implemented", "reason": "all_or_nothing is not supported"}
+    return encode(row | {"error": "not_implemented", "reason": "all_or_nothing is not supported"})
 
 
 def _rows(members: dict[str, JsonValue]) -> list[JsonValue]:

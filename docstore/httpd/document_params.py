@@ -66,8 +66,8 @@ def document_query(request: Request) -> DocumentQuery:
         elif value == "true" and name == "meta":
             flags.update(META)
         elif name == "rev":
-            if rev is None or request.method in READING:
-                rev = parse_rev(value)
+            told = parse_rev(value)
+            rev = told if rev is None or request.method in READING else rev
         elif name == "open_revs":
             open_revs = "all" if value == "all" else parse_revs(parse_json(value)) or None
         elif name == "atts_since":
