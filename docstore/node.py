@@ -14,6 +14,7 @@ HTTP::
 A stop goes the other way: nobody waits any more, what was accepted is written, the store is closed cleanly.
 """
 
+import asyncio
 import os
 import random
 import sys
@@ -91,6 +92,7 @@ class Node:
         """Open the store and go to work. Raises FolderInUse, StoreUnusable, StorageFull, StorageFailed."""
         settings = self.settings
         self.env = Environment.open(settings.data, settings.storage, lock=self._lock, holder="a docstore node")
+        self.env.attach_loop(asyncio.get_running_loop())
         self.uuid = settings.server_uuid or self.env.server_uuid
         self.writer = Writer(self.env, apply, self._committed)
         self.registry = Registry(
@@ -138,7 +140,7 @@ class Node:
         await self.uploads.stop()
         await self.registry.stop()
         await self.writer.close()
-        self.env.close()
+        await self.env.close_beside_loop()
         sys.setswitchinterval(self._old_switch_interval)
 
     @property

@@ -37,13 +37,22 @@ class StorageSettings:
     ``command_max_work``  edits beyond become a further command; in units of ``database/edit_work.py``: 2,000 edits of
                           small documents, about 40 ms of the writer
     ``keyed_command_max_work``  of a write with an idempotency key, which is one command; beyond it is refused
+    ``max_snapshots``     open at a time, of which readers that work in slices may have all but ``snapshot_reserve``
+    ``snapshot_max_age``  a reader that lasts longer goes on in a newer one
+    ``snapshot_linger``   a reader whose client is waited for gives his back after so long
+    ``map_growth_patience``  a thread that reads for longer makes the writes fail that need a larger map
+    ``close_patience``    a thread that reads for longer keeps the file open when the store is closed
     """
 
     durability: Durability = Durability.FSYNC
     map_size: int = 1 * TIB
     map_size_smallest: int = 1 * GIB
     max_snapshots: int = 64
+    snapshot_reserve: int = 16
     snapshot_max_age: float = 5.0
+    snapshot_linger: float = 0.025
+    map_growth_patience: float = 30.0
+    close_patience: float = 10.0
     group_commit_max_commands: int = 1024
     group_commit_max_bytes: int = 16 * MIB
     command_max_work: int = 8_000

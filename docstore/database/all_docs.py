@@ -5,7 +5,7 @@ and ``couch_mrview:all_docs``: ranges have an offset, ``keys`` have none and ans
 counts all documents before the first row, also those that ``_design_docs`` does not list.
 """
 
-from asyncio import sleep, to_thread
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,12 +93,13 @@ async def read_all_docs(database: "Database", query: AllDocsQuery) -> AsyncGener
             rows, done = listing.next_rows()
             if done:
                 snapshot.close()
+            snapshot.lend()
             yield AllDocsSlice(listing.total_rows, listing.offset, listing.update_seq, rows)
             if listing.later is not None:
                 rows = listing.add(await to_thread(listing.later.make, database.environment))
                 done = listing.done
                 yield AllDocsSlice(listing.total_rows, listing.offset, listing.update_seq, rows)
-            await sleep(0)
+            await snapshot.turn()
 
 
 class _Listing:

@@ -96,7 +96,7 @@ async def bulk_get(
         last = _LastTree(environment, db)
         for start in range(0, len(requests), PORTION):
             if clock.over:
-                await sleep(0)
+                await snapshot.turn()
                 clock = SliceClock()
             portion = requests[start : start + PORTION]
             if snapshot.renew():
@@ -104,19 +104,19 @@ async def bulk_get(
                 last.forget()
             ordinary = _open_ordinary(snapshot.current, db, portion, options)
             for place, request in enumerate(portion):
+                found: Found
                 opened = ordinary.get(place)
                 if opened is not None:
-                    yield [opened]
-                    continue
-                if clock.over:
-                    await sleep(0)
-                    clock = SliceClock()
-                if snapshot.renew():
-                    get_state(snapshot.current, db)
-                    last.forget()
-                found = await last.open(snapshot, request, options, open_blob)
-                if any(isinstance(entry, OpenedDoc) and entry.streams for entry in found):
-                    snapshot.close()  # their bytes may take any time to be sent
+                    found = [opened]
+                else:
+                    if clock.over:
+                        await snapshot.turn()
+                        clock = SliceClock()
+                    if snapshot.renew():
+                        get_state(snapshot.current, db)
+                        last.forget()
+                    found = await last.open(snapshot, request, options, open_blob)
+                snapshot.lend()
                 yield found
 
 

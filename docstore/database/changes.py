@@ -12,7 +12,7 @@ as ``pending``; other filters look at every row. With ``conflicts_only`` the doc
 their own table if they are few among the rows to be read; what is told is the same.
 """
 
-from asyncio import get_running_loop, sleep, to_thread
+from asyncio import get_running_loop, to_thread
 from collections.abc import AsyncGenerator, Iterable, Iterator, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -115,11 +115,12 @@ async def read_changes(database: "Database", query: ChangesQuery) -> AsyncGenera
             piece, done = work.next_slice()
             if done:
                 snapshot.close()
+            snapshot.lend()
             yield piece
             if work.later is not None:
                 yield work.add(await to_thread(work.later.make, database.environment))
                 done = work.done
-            await sleep(0)
+            await snapshot.turn()
 
 
 async def follow_changes(

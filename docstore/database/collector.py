@@ -16,7 +16,7 @@ from typing import Final
 from docstore.database.background import persist, recur
 from docstore.database.blob_reader import Holds
 from docstore.database.commands import CollectGarbage, ExpireStagings
-from docstore.errors import StorageFull
+from docstore.errors import DocstoreError, StorageFull
 from docstore.storage import garbage
 from docstore.storage.environment import Environment
 from docstore.storage.garbage import STEP_BLOBS
@@ -65,9 +65,13 @@ class Collector:
     def committed(self) -> None:
         """A group was committed; called on the event loop after each."""
         if self._tasks and not self._wake.is_set():
-            with self._environment.snapshot() as snapshot:
-                if garbage.is_waiting(snapshot):
-                    self._wake.set()
+            try:
+                with self._environment.snapshot() as snapshot:
+                    waiting = garbage.is_waiting(snapshot)
+            except DocstoreError:
+                waiting = True  # perhaps; it looks again by itself
+            if waiting:
+                self._wake.set()
 
     async def expire(self, *, all_transient: bool = False) -> None:
         """End leases that have expired, and if so all of those that cannot be resumed."""

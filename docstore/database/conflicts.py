@@ -6,7 +6,7 @@ number of other documents. Neither does it unpack trees: the row in ``changes`` 
 ones first, and the row in ``conflicts`` tells how many of them are live.
 """
 
-from asyncio import sleep, to_thread
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -70,10 +70,11 @@ async def read_conflicts(database: "Database", query: ConflictsQuery) -> AsyncGe
             rows, done = listing.next_rows()
             if done:
                 snapshot.close()
+            snapshot.lend()
             yield ConflictsSlice(listing.total_rows, rows)
             if listing.later is not None:
                 yield ConflictsSlice(listing.total_rows, listing.add(await to_thread(listing.later.make, environment)))
-            await sleep(0)
+            await snapshot.turn()
 
 
 class _Listing:

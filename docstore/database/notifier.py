@@ -5,10 +5,13 @@ clears its subscription, before it opens its snapshot, so that no write falls be
 was written.
 """
 
+import logging
 from asyncio import Future, get_running_loop
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
+
+logger = logging.getLogger(__name__)
 
 
 class Subscription:
@@ -95,19 +98,29 @@ class Notifier:
         if not self._subscriptions:
             return
         for number in numbers:
-            for subscription in self._subscriptions.get(number, ()):
-                subscription.wake()
+            _wake_all(self._subscriptions.get(number, ()))
 
     def ended(self, number: int) -> None:
         """The database of this number is gone."""
-        for subscription in self._subscriptions.pop(number, ()):
-            subscription.end()
+        waiting = self._subscriptions.pop(number, ())
+        for subscription in waiting:
+            subscription.ended = True
+        _wake_all(waiting)
 
     def close(self) -> None:
         """Nothing will be written any more; later subscriptions have ended from the start."""
         self._closed = True
         for number in list(self._subscriptions):
             self.ended(number)
+
+
+def _wake_all(waiting: Iterable[Subscription]) -> None:
+    """Wake each of them, even if one cannot be woken."""
+    for subscription in waiting:
+        try:
+            subscription.wake()
+        except Exception:
+            logger.exception("a feed of database %d could not be woken", subscription.number)
 
 
 def _resolve(future: "Future[bool]", value: bool) -> None:

@@ -5,9 +5,11 @@ exist is the ``databases`` table in a snapshot; the handles kept here are only s
 ``couch_server`` and ``couch_db:validate_dbname``.
 """
 
+import logging
 import re
 from asyncio import Task, create_task, sleep, wait
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
@@ -33,6 +35,8 @@ from docstore.storage.environment import Environment
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
 from docstore.storage.transactions import Snapshot
 from docstore.storage.writer import CommitSummary, Writer
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_SHARDS: Final = 2
 SYSTEM_NAMES: Final = frozenset({"_users", "_replicator", "_global_changes"})
@@ -184,15 +188,24 @@ class Registry:
         await (once or self._writer).submit(DeleteDatabase(name))
 
     def committed(self, summary: CommitSummary) -> None:
-        """Wake those who wait for what a group commit changed. Called on the event loop after each."""
+        """Wake those who wait for what a group commit changed. Called on the event loop after each.
+
+        Who waits is told first. Neither that nor anything else that is done here keeps the rest from being done.
+        """
         changed = summary.changed
-        self.blobs.collector.committed()
-        self._notifier.written(changed)
-        for number in [number for number, seq in changed.items() if seq == GONE]:
-            self._notifier.ended(number)
-            self._handles.pop(self._rows.pop(number, b""), None)
-            # Here, since whoever asked for it may have gone before the commit.
-            self._start_sweep(number)
+        gone = [number for number, seq in changed.items() if seq == GONE]
+        with _going_on("waking feeds"):
+            self._notifier.written(changed)
+        for number in gone:
+            with _going_on("ending feeds"):
+                self._notifier.ended(number)
+            with _going_on("forgetting a database"):
+                self._handles.pop(self._rows.pop(number, b""), None)
+            with _going_on("starting a sweep"):
+                # Here, since whoever asked for it may have gone before the commit.
+                self._start_sweep(number)
+        with _going_on("waking the collector"):
+            self.blobs.collector.committed()
 
     # --- sweeping
 
@@ -264,3 +277,12 @@ class Registry:
         self._handles[value] = handle
         self._rows[row.number] = value
         return handle
+
+
+@contextmanager
+def _going_on(step: str) -> Iterator[None]:
+    """A step after which the next one is taken, whatever comes of it."""
+    try:
+        yield
+    except Exception:
+        logger.exception("after a commit, %s failed", step)

@@ -3,7 +3,8 @@
 Owns the length of a slice and the renewal of a reader's snapshot between slices. It must not know what is read.
 """
 
-from time import perf_counter
+from asyncio import sleep
+from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Final, Self
 
@@ -36,22 +37,35 @@ class LongSnapshot:
     """The snapshot of a reader that works in slices; a context manager.
 
     ``renew`` before each slice: when it returns True, ``current`` is another snapshot, and all that was begun on the
-    last one has ended.
+    last one has ended. ``lend`` before a slice is handed to somebody who may take his time, ``turn`` to let others
+    work: in between the snapshot may be ended, so that nothing is held while a client is waited for.
     """
 
     __slots__ = ("_environment", "current")
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self.current: Snapshot = environment.snapshot()
+        self.current: Snapshot = environment.long_snapshot()
 
     def renew(self) -> bool:
         """Open a new snapshot if the present one has expired; whether it had. Raises Unavailable."""
         if not self.current.expired:
+            self.current.idle_since = None
             return False
         self.current.close()
-        self.current = self._environment.snapshot()
+        self.current = self._environment.long_snapshot()
         return True
+
+    def lend(self) -> None:
+        """A slice is about to be handed on; nothing is read before ``renew``."""
+        self.current.idle_since = monotonic()
+        self.current.lent = True
+
+    async def turn(self) -> None:
+        """Let others work; nothing is read before ``renew``."""
+        self.current.idle_since = monotonic()
+        self.current.lent = False
+        await sleep(0)
 
     def close(self) -> None:
         """Give the snapshot back."""

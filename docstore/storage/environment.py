@@ -6,6 +6,7 @@ concern the store as a whole. It must not know what the other tables hold, nor w
 One environment per folder and process, one writing process per folder (``folder_lock.py``), and none survives a fork.
 """
 
+import asyncio
 import logging
 import os
 from pathlib import Path
@@ -34,10 +35,12 @@ from docstore.storage.tables import Tables
 from docstore.storage.transactions import GroupTransaction, Snapshot
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)
+
+_left_open: "list[Environment]" = []
+"""Environments that could not be closed, since threads were reading; kept from being collected."""
 
 
 class Environment:
@@ -46,11 +49,13 @@ class Environment:
     ``epoch``        see ``epoch.py``
     ``server_uuid``  32 hex digits, made with the store
     ``snapshot``     opens a snapshot; raises Unavailable when ``max_snapshots`` are open or the store is closed
+    ``long_snapshot``  opens that of a reader in slices (``database/slices.py``), who must live with losing it
     """
 
     epoch: int
     server_uuid: str
     snapshot: "Callable[[], Snapshot]"
+    long_snapshot: "Callable[[], Snapshot]"
 
     def __init__(self, folder: Path, settings: StorageSettings, lock: FolderLock | None, *, read_only: bool) -> None:
         """Not to be called: use ``open``."""
@@ -102,7 +107,7 @@ class Environment:
         except BaseException:
             environment._give_up()
             raise
-        environment.snapshot = environment._gate.open
+        environment.snapshot, environment.long_snapshot = environment._gate.open, environment._gate.open_long
         fork_guard.guard(environment)
         return environment
 
@@ -136,13 +141,9 @@ class Environment:
 
     # What the event loop and the metrics ask for
 
-    def attach_loop(self, loop: "AbstractEventLoop") -> None:
+    def attach_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tell on which event loop coroutines hold snapshots. Called on its thread."""
         self._gate.attach_loop(loop)
-
-    def end_old_snapshots(self) -> None:
-        """Take away expired snapshots of suspended coroutines. Called on the event loop, after each group commit."""
-        self._gate.end_old()
 
     @property
     def open_snapshots(self) -> int:
@@ -167,22 +168,22 @@ class Environment:
     @property
     def used_size(self) -> int:
         """Bytes of the data file that are in use, free pages among them."""
-        return (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+        with self.snapshot():  # so that the map is not replaced meanwhile
+            return (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
 
     # For the writer
 
     def grow_map(self) -> None:
         """Double the map. No write transaction may be open, and the caller may hold no snapshot.
 
-        Raises StorageFull if the system grants no more address space.
+        Raises StorageFull if the system grants no more address space, Unavailable if a thread goes on reading for
+        ``map_growth_patience``.
         """
         size = self.map_size
         more = grantable(size)
         if more == 0:
             raise StorageFull("The map is full, and the system grants no more address space.")
-        self._gate.run_alone(
-            lambda: self._lmdb.set_mapsize(size + more), patience=max(self.settings.snapshot_max_age, 1.0)
-        )
+        self._gate.run_alone(lambda: self._lmdb.set_mapsize(size + more), patience=self.settings.map_growth_patience)
         log.info("the map of %s has grown to %d MiB", self.data_file, (size + more) >> 20)
 
     def drop_stale_readers(self) -> int:
@@ -211,18 +212,23 @@ class Environment:
             self._lmdb.begin().abort()
         except lmdb.PanicError:
             log.warning("opening %s again, for reading only", self.data_file)
-            self._gate.run_alone(self._reopen_to_read, patience=max(self.settings.snapshot_max_age, 1.0))
+            try:
+                self._gate.run_alone(self._reopen_to_read, patience=self.settings.map_growth_patience)
+            except Unavailable as error:
+                log.critical("%s could not be opened again: %s", self.data_file, error.reason)
 
     def copy_compactly(self, descriptor: int) -> None:
         """Write a copy without free pages to an open file. Raises what LMDB raises."""
-        self._lmdb.copyfd(descriptor, compact=True)
+        with self.snapshot():  # so that the map is not replaced meanwhile
+            self._lmdb.copyfd(descriptor, compact=True)
 
     # Close
 
     def close(self) -> None:
         """End all snapshots, make everything durable, close, and seal the store as cleanly closed.
 
-        The writer must have been closed before: LMDB waits for an open write transaction.
+        The writer must have been closed before: LMDB waits for an open write transaction. Threads that read are waited
+        for; one that goes on for ``close_patience`` leaves the file open, though sealed, until the process ends.
         """
         if self._closed:
             return
@@ -230,12 +236,26 @@ class Environment:
         fork_guard.unguard(self)
         if self._forked:
             return
-        self._gate.shut(refuse_closed)
+        self._gate.refuse(refuse_closed)
+        drained = self._gate.drain(self.settings.close_patience)
         clean = not self.read_only and not self._failed and self._sync_all()
-        self._lmdb.close()
+        if drained:
+            self._lmdb.close()
         if clean and self._run is not None:
             self._run.seal()
-        self._release()
+        if drained:
+            self._release()
+        else:
+            # LMDB must not be closed under a thread that is inside it, nor the file be opened twice by one process.
+            log.error("a thread still reads %s; it is left open until this process ends", self.data_file)
+            _left_open.append(self)
+
+    async def close_beside_loop(self) -> None:
+        """``close``, on an event loop that goes on while threads are waited for that still read."""
+        if not self._closed and not self._forked:
+            self._gate.refuse(refuse_closed)
+            await asyncio.to_thread(self._gate.drain, self.settings.close_patience)
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -298,10 +318,7 @@ class Environment:
                     return Tables.open(self._lmdb, create=False, transaction=transaction)
 
     def _set_gate(self, tables: Tables) -> None:
-        settings = self.settings
-        self._gate = SnapshotGate(
-            self._lmdb.begin, tables, max_snapshots=settings.max_snapshots, max_age=settings.snapshot_max_age
-        )
+        self._gate = SnapshotGate(self._lmdb.begin, tables, self.settings)
 
     # Steps of closing and of faults
 

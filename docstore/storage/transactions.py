@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 class Snapshot:
     """What the store was at one commit; a context manager, made by ``Environment.snapshot``.
 
-    It may be taken away from a holder that is suspended in an ``await`` (the map must grow, or the snapshot is too
-    old). So a holder that awaits, or that works in slices on another thread, looks at ``expired`` before each slice;
-    when it is true it closes the snapshot and goes on from its last key in a new one. A holder that does not look meets
-    Unavailable (``lmdb.Error`` on a cursor), never wrong data.
+    It may be taken away from a holder that is suspended in an ``await``: the map must grow, the snapshot is too old, or
+    others need the room. So a holder that awaits, or that works in slices on another thread, looks at ``expired``
+    before each slice; when it is true it closes the snapshot and goes on from its last key in a new one. A holder that
+    does not look meets Unavailable (``lmdb.Error`` on a cursor), never wrong data.
+
+    ``idle_since``  when (``monotonic``) its holder, a coroutine, came to the end of a slice; None while it is read
+    ``lent``        whether the holder waits there for whoever takes the slice, and not just for his next turn
     """
 
-    __slots__ = ("_gate", "_transaction", "opened_at", "raw_get", "thread")
+    __slots__ = ("_gate", "_transaction", "idle_since", "lent", "opened_at", "raw_get", "thread")
 
     def __init__(self, gate: "SnapshotGate", transaction: "lmdb.Transaction[bytes]", thread: int) -> None:
         self._gate = gate
@@ -43,6 +46,8 @@ class Snapshot:
         self.raw_get: RawGet = transaction.get
         self.thread = thread
         self.opened_at = monotonic()
+        self.idle_since: float | None = None
+        self.lent = False
 
     def __enter__(self) -> Self:
         return self
@@ -77,6 +82,10 @@ class Snapshot:
         gate = self._gate
         since = gate.waiting_since
         return self._transaction is None or self.age > gate.max_age or (since is not None and self.opened_at <= since)
+
+    def lent_for(self, now: float) -> float:
+        """Seconds that the holder has waited for whoever takes the slice; 0 if he does not."""
+        return now - self.idle_since if self.lent and self.idle_since is not None else 0.0
 
     @property
     def txnid(self) -> int:

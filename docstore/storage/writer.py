@@ -383,8 +383,6 @@ class Writer:
                 waiter.set_exception(result)
             else:
                 waiter.set_result(result)
-        if self._loop is not None:
-            self._environment.end_old_snapshots()
         if summary is not None and self._on_commit is not None:
             try:
                 self._on_commit(summary)

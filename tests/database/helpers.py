@@ -1,5 +1,6 @@
 """How the tests of the database layer make documents and read feeds."""
 
+import asyncio
 from pathlib import Path
 
 from docstore.core.document import Document, parse_document
@@ -9,6 +10,7 @@ from docstore.database.all_docs import AllDocsQuery, read_all_docs
 from docstore.database.changes import ChangesQuery, read_changes
 from docstore.database.database import Database
 from docstore.settings import Durability, Limits, Settings, StorageSettings
+from docstore.storage.environment import Environment
 
 LIMITS = Limits()
 
@@ -16,6 +18,15 @@ LIMITS = Limits()
 def settings(data: Path, **storage: object) -> Settings:
     """Settings of a node whose data need not survive."""
     return Settings(data=data, storage=StorageSettings(durability=Durability.NONE, **storage))
+
+
+async def until_none_is_open(environment: Environment) -> None:
+    """Until no snapshot is open any more."""
+    for _ in range(10_000):
+        if environment.open_snapshots == 0:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError(f"{environment.open_snapshots} snapshots are open")
 
 
 def rev(text: str) -> Rev:

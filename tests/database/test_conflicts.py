@@ -256,6 +256,8 @@ class CountingEnvironment:
     def snapshot(self) -> Counting:
         return Counting(self._environment.snapshot(), self.counts)
 
+    long_snapshot = snapshot
+
     @property
     def rows(self) -> int:
         return sum(self.counts.values())

@@ -7,6 +7,7 @@ import pytest
 
 from docstore.core.json_text import decode
 from docstore.database.changes import ChangesQuery, follow_changes
+from docstore.errors import Unavailable
 from tests.database.helpers import document
 
 LONG = 60.0
@@ -210,3 +211,47 @@ async def test_a_left_feed_leaves_nothing_behind(node, db):
     await asyncio.wait([feed.task])
     assert node.env.open_snapshots == 0
     assert node.notifier._subscriptions == {}
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize("broken", ["collector", "handles"])
+async def test_feeds_learn_of_a_commit_whatever_else_fails_after_it(node, db, broken, monkeypatch, caplog):
+    if broken == "collector":
+        monkeypatch.setattr(node.registry.blobs.collector, "committed", fail)
+    else:
+        monkeypatch.setattr(node.registry, "_rows", None)
+    feeds = [Feed(db, ChangesQuery(), once=once, patience=None, heartbeat=LONG) for once in (True, False)]
+    await settle()
+    await db.update_doc(document("a"))
+    await feeds[0].end()
+    await settle()
+    assert [feed.ids for feed in feeds] == [["a"], ["a"]]
+    monkeypatch.setattr(node.registry, "_start_sweep", lambda number: None)
+    await node.registry.delete("db")
+    await feeds[1].end()
+    assert "broken" in caplog.text or "NoneType" in caplog.text
+    monkeypatch.undo()
+
+
+async def test_feeds_end_with_their_database_even_if_waking_fails(node, db, monkeypatch):
+    feed = Feed(db, ChangesQuery(), once=False, patience=None, heartbeat=LONG)
+    await settle()
+    monkeypatch.setattr(node.notifier, "written", fail)
+    await node.registry.delete("db")
+    await feed.end()
+
+
+async def test_a_commit_is_told_of_when_there_is_no_snapshot_for_the_collector(node, db, monkeypatch):
+    def refuse() -> None:
+        raise Unavailable
+
+    feed = Feed(db, ChangesQuery(), once=True, patience=LONG)
+    await settle()
+    monkeypatch.setattr(node.env, "snapshot", refuse)
+    await db.update_doc(document("a"))
+    await feed.end()
+    assert feed.ids == ["a"]
+    await settle()

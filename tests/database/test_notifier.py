@@ -2,7 +2,7 @@
 
 import asyncio
 
-from docstore.database.notifier import Notifier
+from docstore.database.notifier import Notifier, Subscription
 
 
 async def test_a_write_wakes_those_who_wait_for_its_database():
@@ -73,3 +73,30 @@ async def test_cancelled_wait_leaves_no_future_behind():
         await asyncio.wait([wait])
         notifier.written([1])
         assert await subscription.wait(0) is True
+
+
+async def test_one_that_cannot_be_woken_keeps_nobody_else_waiting(monkeypatch, caplog):
+    notifier = Notifier()
+    with notifier.subscribe(1) as first, notifier.subscribe(1) as second, notifier.subscribe(2) as other:
+        waits = [asyncio.ensure_future(one.wait(None)) for one in (first, second, other)]
+        await asyncio.sleep(0)
+        wake = Subscription.wake
+
+        def fail_for_one(self):
+            if self is first:
+                raise RuntimeError("broken")
+            wake(self)
+
+        monkeypatch.setattr(Subscription, "wake", fail_for_one)
+        notifier.written([1, 2])
+        assert await waits[1]
+        assert await waits[2]
+        second.clear()
+        again = asyncio.ensure_future(second.wait(None))
+        await asyncio.sleep(0)
+        notifier.ended(1)
+        assert await again
+        assert first.ended
+        assert second.ended
+        waits[0].cancel()
+    assert "could not be woken" in caplog.text

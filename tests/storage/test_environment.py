@@ -1,5 +1,6 @@
 """Opening, refusing and closing a store."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -187,6 +188,59 @@ def test_a_closed_environment_refuses_all_use(tmp_path: Path) -> None:
         environment.snapshot()
     with pytest.raises(Unavailable):
         environment.begin_write()
+
+
+async def test_closing_waits_for_threads_that_read_and_the_loop_goes_on(tmp_path: Path) -> None:
+    environment = Environment.open(tmp_path, SETTINGS)
+    put(environment, b"a", b"1")
+    environment.attach_loop(asyncio.get_running_loop())
+    opened, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def read() -> bytes | None:
+        with environment.snapshot() as snapshot:
+            loop.call_soon_threadsafe(opened.set)
+            go_on.wait()
+            return snapshot.get(snapshot.tables.docs, b"a")
+
+    reading = asyncio.ensure_future(asyncio.to_thread(read))
+    await opened.wait()
+    ours = environment.snapshot()
+    closing = asyncio.ensure_future(environment.close_beside_loop())
+    await asyncio.sleep(0)  # it has begun
+    assert ours.closed
+    assert not closing.done()
+    go_on.set()
+    assert await reading == b"1"
+    await closing
+    await environment.close_beside_loop()
+    Environment.open(tmp_path, SETTINGS).close()
+
+
+def test_a_store_that_is_still_read_is_left_open_and_keeps_its_lock(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment = Environment.open(tmp_path, StorageSettings(close_patience=0.01))
+    put(environment, b"a", b"1")
+    opened, go_on = threading.Event(), threading.Event()
+    found: list[bytes | None] = []
+
+    def read() -> None:
+        with environment.snapshot() as snapshot:
+            opened.set()
+            go_on.wait()
+            found.append(snapshot.get(snapshot.tables.docs, b"a"))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    opened.wait()
+    environment.close()
+    assert "still reads" in caplog.text
+    with pytest.raises(FolderInUse):
+        Environment.open(tmp_path, SETTINGS)
+    go_on.set()
+    thread.join()
+    assert found == [b"1"]
 
 
 def exit_status_of_child(action: object) -> int:

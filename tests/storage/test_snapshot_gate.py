@@ -4,7 +4,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import lmdb
 import pytest
@@ -18,6 +20,11 @@ from docstore.storage.tables import Tables
 from docstore.storage.transactions import Snapshot
 
 FOREVER = 60.0
+SETTINGS = StorageSettings(
+    max_snapshots=8, snapshot_reserve=3, snapshot_max_age=FOREVER, snapshot_linger=FOREVER, close_patience=0.01
+)
+
+MakeGate = Callable[..., SnapshotGate]
 
 
 @pytest.fixture
@@ -35,14 +42,14 @@ def bare(tmp_path: Path) -> Iterator[lmdb.Environment]:
 
 
 @pytest.fixture
-def make_gate(bare: lmdb.Environment) -> Callable[[float], SnapshotGate]:
+def make_gate(bare: lmdb.Environment) -> MakeGate:
     tables = Tables.open(bare)
-    return lambda max_age: SnapshotGate(bare.begin, tables, max_snapshots=8, max_age=max_age)
+    return lambda **settings: SnapshotGate(bare.begin, tables, replace(SETTINGS, **settings))
 
 
 @pytest.fixture
-def gate(make_gate: Callable[[float], SnapshotGate]) -> SnapshotGate:
-    return make_gate(FOREVER)
+def gate(make_gate: MakeGate) -> SnapshotGate:
+    return make_gate()
 
 
 @pytest.fixture
@@ -110,8 +117,8 @@ def test_a_closed_snapshot_answers_nothing(environment: Environment) -> None:
         cursor.first()
 
 
-def test_age_makes_it_expire(environment: Environment, make_gate: Callable[[float], SnapshotGate]) -> None:
-    gate = make_gate(0.0)
+def test_age_makes_it_expire(environment: Environment, make_gate: MakeGate) -> None:
+    gate = make_gate(snapshot_max_age=0.0)
     with gate.open() as snapshot:
         assert snapshot.expired
         assert 0 < snapshot.age <= gate.oldest_age
@@ -121,7 +128,7 @@ def test_age_makes_it_expire(environment: Environment, make_gate: Callable[[floa
 
 
 def test_the_oldest_commit_that_is_shown(bare: lmdb.Environment) -> None:
-    gate = SnapshotGate(bare.begin, Tables.open(bare), max_snapshots=8, max_age=FOREVER)
+    gate = SnapshotGate(bare.begin, Tables.open(bare), SETTINGS)
     assert gate.oldest_txnid is None
     with gate.open() as old:
         with bare.begin(write=True) as transaction:
@@ -142,7 +149,7 @@ def test_the_garbage_collector_may_close_one_while_another_is_opened(bare: lmdb.
             forgotten.pop().close()
         return bare.begin()
 
-    gate = SnapshotGate(begin, Tables.open(bare), max_snapshots=8, max_age=FOREVER)
+    gate = SnapshotGate(begin, Tables.open(bare), SETTINGS)
     forgotten.append(gate.open())
     with gate.open() as snapshot:
         assert gate.open_snapshots == 1
@@ -257,9 +264,9 @@ async def test_feeds_that_reopen_do_not_keep_it_waiting(gate: SnapshotGate) -> N
 
 
 async def test_old_ones_are_taken_from_suspended_coroutines_alone(
-    make_gate: Callable[[float], SnapshotGate],
+    make_gate: MakeGate,
 ) -> None:
-    gate = make_gate(0.0)
+    gate = make_gate(snapshot_max_age=0.0)
     ours = gate.open()
     theirs = await asyncio.to_thread(gate.open)
     gate.end_old()
@@ -267,12 +274,29 @@ async def test_old_ones_are_taken_from_suspended_coroutines_alone(
     theirs.close()
 
 
-def test_a_forgotten_snapshot_is_taken_away_in_the_end(gate: SnapshotGate, caplog: pytest.LogCaptureFixture) -> None:
-    held = gate.open()
+def test_what_a_thread_left_open_when_it_ended_is_taken_away(gate: SnapshotGate) -> None:
     with ThreadPoolExecutor(1) as other:
-        other.submit(gate.run_alone, lambda: None, patience=0.01).result(10)
-    assert held.closed
+        left = other.submit(gate.open).result(10)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(gate.run_alone, lambda: None, patience=FOREVER).result(10)
+    assert left.closed
+
+
+def test_nothing_is_taken_from_a_thread_that_goes_on_reading(
+    gate: SnapshotGate, pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[int] = []
+    held = gate.open()
+    with pytest.raises(Unavailable, match="still reads"):
+        pool.submit(gate.run_alone, lambda: ran.append(1), patience=0.01).result(10)
+    assert ran == []
+    assert value_of(held, b"a") is None
     assert "1 snapshots are still open" in caplog.text
+    assert not held.expired
+    pool.submit(lambda: gate.open().close()).result(10)  # nobody waits at the gate any more
+    held.close()
+    gate.run_alone(lambda: ran.append(2), patience=0)
+    assert ran == [2]
 
 
 def test_two_who_want_to_be_alone_take_turns(gate: SnapshotGate, pool: ThreadPoolExecutor) -> None:
@@ -290,18 +314,149 @@ def test_two_who_want_to_be_alone_take_turns(gate: SnapshotGate, pool: ThreadPoo
     assert sorted([inside[:2], inside[2:]]) == [["a", "a"], ["b", "b"]]
 
 
-def test_who_waits_at_the_gate_of_a_store_being_closed_is_refused(gate: SnapshotGate, pool: ThreadPoolExecutor) -> None:
-    def refuse() -> "lmdb.Transaction[bytes]":
-        raise Unavailable("closed")
+def refuse() -> "lmdb.Transaction[bytes]":
+    raise Unavailable("closed")
 
+
+def test_who_waits_at_the_gate_of_a_store_being_closed_is_refused(gate: SnapshotGate, pool: ThreadPoolExecutor) -> None:
     gate.open()
     alone = pool.submit(gate.run_alone, lambda: None, patience=FOREVER)
     wait_until_waiting(gate)
     late = pool.submit(gate.open)
-    gate.shut(refuse)
+    gate.refuse(refuse)
     alone.result(10)
     with pytest.raises(Unavailable, match="closed"):
         late.result(10)
+    assert gate.drain(FOREVER)
+
+
+def test_a_thread_is_asked_and_waited_for_at_the_end(gate: SnapshotGate, pool: ThreadPoolExecutor) -> None:
+    opened, asked, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def read() -> bytes | None:
+        with gate.open() as snapshot:
+            opened.set()
+            while not snapshot.expired:
+                value_of(snapshot, b"a")
+            asked.set()
+            go_on.wait()
+            return value_of(snapshot, b"a")  # it is still there
+
+    reading = pool.submit(read)
+    opened.wait()
+    ours = gate.open()
+    gate.refuse(refuse)
+    assert ours.closed
+    asked.wait()
+    assert not gate.drain(0.01)
+    assert not gate.drain(FOREVER)  # it is not waited for twice
+    go_on.set()
+    reading.result(10)
+    assert gate.drain(FOREVER)
+
+
+def test_an_action_that_waits_when_a_store_is_closed_is_given_up_if_a_thread_reads(
+    gate: SnapshotGate, pool: ThreadPoolExecutor
+) -> None:
+    ran: list[int] = []
+    with ThreadPoolExecutor(1) as reader:
+        held = reader.submit(gate.open).result(10)
+        alone = pool.submit(gate.run_alone, lambda: ran.append(1), patience=FOREVER)
+        wait_until_waiting(gate)
+        gate.refuse(refuse)
+        assert not gate.drain(0.01)
+        with pytest.raises(Unavailable):
+            alone.result(10)
+        held.close()
+    assert ran == []
+
+
+def idle(snapshot: Snapshot, since: float, *, lent: bool) -> Snapshot:
+    snapshot.idle_since, snapshot.lent = since, lent
+    return snapshot
+
+
+async def test_readers_in_slices_leave_a_reserve(gate: SnapshotGate) -> None:
+    gate.attach_loop(asyncio.get_running_loop())
+    for _ in range(5):
+        gate.open_long()
+    with pytest.raises(Unavailable, match="Too many"):
+        gate.open_long()
+    for _ in range(3):
+        gate.open()
+    with pytest.raises(Unavailable, match="Too many"):
+        gate.open()
+
+
+@pytest.mark.parametrize("opened", ["open", "open_long"])
+async def test_the_one_idle_for_longest_makes_room_before_anybody_is_refused(gate: SnapshotGate, opened: str) -> None:
+    gate.attach_loop(asyncio.get_running_loop())
+    read = gate.open_long()
+    between_turns = idle(gate.open_long(), 1.0, lent=False)
+    lent_later, lent_first = idle(gate.open_long(), 3.0, lent=True), idle(gate.open_long(), 2.0, lent=True)
+    another = idle(gate.open_long(), 2.5, lent=False)
+    for _ in range(3):
+        gate.open()
+    for taken in (lent_first, lent_later, between_turns, another):
+        assert not taken.closed
+        getattr(gate, opened)()
+        assert taken.closed
+    assert not read.closed
+    with pytest.raises(Unavailable, match="Too many"):
+        getattr(gate, opened)()
+
+
+async def test_a_thread_gets_room_from_the_readers_of_the_loop(gate: SnapshotGate, pool: ThreadPoolExecutor) -> None:
+    gate.attach_loop(asyncio.get_running_loop())
+    held = [idle(gate.open_long(), float(place), lent=True) for place in range(5)]
+    for _ in range(3):
+        gate.open()
+
+    def read() -> None:
+        with gate.open() as snapshot:
+            value_of(snapshot, b"a")
+
+    await asyncio.gather(*(asyncio.wrap_future(pool.submit(read)) for _ in range(4)))
+    assert held[0].closed
+    assert not gate.open().closed
+
+
+async def until_closed(snapshot: Snapshot) -> None:
+    for _ in range(10_000):
+        if snapshot.closed:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it is still open")
+
+
+async def test_expired_ones_end_without_a_commit(make_gate: MakeGate) -> None:
+    gate = make_gate(snapshot_max_age=0.001)
+    gate.attach_loop(asyncio.get_running_loop())
+    for _ in range(2):  # also after none was open for a while
+        held = gate.open()
+        theirs = await asyncio.to_thread(gate.open)
+        await until_closed(held)
+        assert not theirs.closed
+        theirs.close()
+        await asyncio.sleep(0.01)
+
+
+async def test_lent_ones_end_soon_and_others_stay(make_gate: MakeGate) -> None:
+    gate = make_gate(snapshot_linger=0.001)
+    gate.attach_loop(asyncio.get_running_loop())
+    read, waits = gate.open_long(), idle(gate.open_long(), 0.0, lent=False)
+    await until_closed(idle(gate.open_long(), monotonic(), lent=True))
+    assert (read.closed, waits.closed) == (False, False)
+
+
+def test_no_reader_slot_left_is_no_fault_of_ours(bare: lmdb.Environment) -> None:
+    def full() -> "lmdb.Transaction[bytes]":
+        raise lmdb.ReadersFullError
+
+    gate = SnapshotGate(full, Tables.open(bare), SETTINGS)
+    with pytest.raises(Unavailable, match="Too many"):
+        gate.open()
+    assert gate.open_snapshots == 0
 
 
 async def test_the_map_grows_under_concurrent_readers(environment: Environment, pool: ThreadPoolExecutor) -> None:
