@@ -30,7 +30,7 @@ from docstore.replication.backup_file import (
     read_docs,
     read_part,
 )
-from docstore.replication.errors import PeerBroken
+from docstore.replication.errors import PeerBroken, PeerNotFound
 from docstore.replication.peer import (
     Change,
     ChangesRequest,
@@ -44,6 +44,7 @@ from docstore.replication.peer import (
 
 BATCH_DOCS: Final = 500
 BATCH_BYTES: Final = 4 * 1024 * 1024
+DATABASE_NOT_FOUND: Final = "db_not_found"
 MAX_PASSES: Final = 5
 """So often the changes feed is read again for what was written meanwhile."""
 
@@ -113,9 +114,10 @@ async def _save_batch(source: Peer, writer: BackupWriter, changes: Sequence[Chan
                 if isinstance(doc, MissingDoc):
                     saved.gone += 1
                     missing.add(doc.id)
-                else:
-                    await _save_document(writer, doc, saved)
+                elif await _save_document(writer, doc, saved):
                     written.add((doc.id, doc.rev))
+                else:
+                    missing.add(doc.id)
         leaves = await _leaves(source, missing) if missing else {}
         wanted = {doc_id: tuple(rev for rev in revs if (doc_id, rev) not in written) for doc_id, revs in leaves.items()}
         wanted = {doc_id: revs for doc_id, revs in wanted.items() if revs}
@@ -129,14 +131,24 @@ async def _leaves(source: Peer, doc_ids: set[str]) -> dict[str, tuple[str, ...]]
         return {change.id: change.revs async for batch in batches for change in batch.changes}
 
 
-async def _save_document(writer: BackupWriter, doc: FetchedDoc, saved: Saved) -> None:
+async def _save_document(writer: BackupWriter, doc: FetchedDoc, saved: Saved) -> bool:
+    """Whether the revision was there to the end: it may go while its attachments are read, and is taken back then."""
+    before = writer.place() if doc.attachments else None
     text = doc.text
     writer.doc(text)
+    try:
+        for attachment in doc.attachments:
+            await _save_attachment(writer, doc, attachment)
+    except PeerNotFound as error:
+        if before is None or error.error == DATABASE_NOT_FOUND:
+            raise
+        writer.take_back(before)
+        saved.gone += 1
+        return False
     saved.docs += 1
     if b'"_attachments"' in text:
         saved.attachments += len(_read_attached.decode(text).attachments)
-    for attachment in doc.attachments:
-        await _save_attachment(writer, doc, attachment)
+    return True
 
 
 async def _save_attachment(writer: BackupWriter, doc: FetchedDoc, attachment: FetchedAttachment) -> None:

@@ -140,6 +140,14 @@ class Whole(NamedTuple):
     digest: "hashlib._Hash"
 
 
+class Place(NamedTuple):
+    """A place in a file that is being written."""
+
+    size: int
+    digest: "hashlib._Hash"
+    docs: int
+
+
 class BackupWriter:
     """Writes a file. ``with BackupWriter.create(path, database) as writer``; what is behind the last mark is lost.
 
@@ -178,6 +186,19 @@ class BackupWriter:
         file.truncate(contents.size)
         file.seek(contents.size)
         return cls(file, contents, digest)
+
+    def place(self) -> Place:
+        """Where the file is, for ``take_back``."""
+        with self._failing_once():
+            return Place(self._file.tell(), self._digest.copy(), self.docs)
+
+    def take_back(self, place: Place) -> None:
+        """Forget what was written behind this place; no mark may have been among it."""
+        with self._failing_once():
+            self._file.seek(place.size)
+            self._file.truncate()
+        self._digest = place.digest
+        self.docs = place.docs
 
     def doc(self, text: bytes) -> None:
         """A document; its attachments come next."""

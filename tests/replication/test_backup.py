@@ -6,8 +6,8 @@ import pytest
 
 from docstore.replication.backup import MAX_PASSES, save
 from docstore.replication.backup_file import BackupWriter, read_docs, verify
-from docstore.replication.errors import PeerBroken
-from docstore.replication.peer import MissingDoc
+from docstore.replication.errors import PeerBroken, PeerNotFound
+from docstore.replication.peer import FetchedAttachment, FetchedDoc, MissingDoc
 from tests.replication.memory_peer import MemoryPeer
 
 
@@ -78,3 +78,37 @@ async def test_attachments_in_the_text_count(tmp_path):
     source.put("b", "1-b")
     saved, *_ = await saved_by(source, tmp_path / "file")
     assert (saved.docs, saved.attachments) == (2, 3)
+
+
+async def test_a_revision_that_goes_while_its_attachments_are_read_is_followed_by_its_successor(tmp_path):
+    class Compacted(MemoryPeer):
+        """Of "a" the first revision has two attachments that follow; the second of them is gone when it is read."""
+
+        async def fetch(self, wanted):
+            async for doc in super().fetch(wanted):
+                yield with_attachments(doc, self) if doc.rev == "1-a" and doc.id == "a" else doc
+
+    source = Compacted()
+    source.put("b", "1-b")
+    source.put("a", "1-a")
+    source.put("c", "1-c")
+    saved, contents, docs = await saved_by(source, tmp_path / "file")
+    assert contents.complete
+    assert sorted(docs) == [("a", "2-b"), ("b", "1-b"), ("c", "1-c")]
+    assert (saved.docs, saved.attachments, saved.gone, contents.docs) == (3, 0, 1, 3)
+
+
+def with_attachments(doc, source):
+    async def read():
+        yield b"x"
+
+    async def gone():
+        if "2-b" not in source.leaves()["a"]:
+            source.put("a", "2-b", "1-a")
+        raise PeerNotFound("missing", error="not_found")
+        yield
+
+    attachments = tuple(
+        FetchedAttachment(name, "text/plain", 1, "", 1, 1, None, opened) for name, opened in (("x", read), ("y", gone))
+    )
+    return FetchedDoc(doc.id, doc.rev, False, doc.text, attachments=attachments)
