@@ -42,6 +42,7 @@
       StorageFailed                    500  storage_failed
       StorageFull                      507  insufficient_storage
       StoreUnusable                    500  store_unusable
+        StoreDamaged                        store_damaged
       Unavailable                      503  service_unavailable
         BytesGone                           attachment_bytes_gone
 
@@ -362,6 +363,12 @@ class StoreUnusable(DocstoreError):
     """A data folder that cannot be opened: no store, not a store, or of a format that this version does not know."""
 
     error = "store_unusable"
+
+
+class StoreDamaged(StoreUnusable):
+    """A store whose file is not as it was written: cut off, overwritten, or with rows that cannot be read."""
+
+    error = "store_damaged"
 
 
 class Unavailable(DocstoreError):

@@ -36,6 +36,7 @@ from docstore.replication.clock import SystemClock
 from docstore.replication.replications import Replications
 from docstore.replication.replicator_docs import replicator_hook
 from docstore.settings import Settings
+from docstore.storage.damage import told_as_damage
 from docstore.storage.environment import Environment
 from docstore.storage.folder_lock import FolderLock
 from docstore.storage.writer import CommitSummary, Writer
@@ -89,7 +90,10 @@ class Node:
         self._old_switch_interval = sys.getswitchinterval()
 
     async def start(self) -> None:
-        """Open the store and go to work. Raises FolderInUse, StoreUnusable, StorageFull, StorageFailed."""
+        """Open the store and go to work.
+
+        Raises FolderInUse, StoreUnusable, StoreDamaged, StorageFull, StorageFailed; then the store is closed again.
+        """
         settings = self.settings
         self.env = Environment.open(settings.data, settings.storage, lock=self._lock, holder="a docstore node")
         self.env.attach_loop(asyncio.get_running_loop())
@@ -127,6 +131,16 @@ class Node:
         self.started_at = time.time()
         self._old_switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
+        try:
+            with told_as_damage(self.env.data_file):
+                await self._begin()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _begin(self) -> None:
+        """What the parts do by themselves."""
+        self.registry.look_at_names()
         await self.registry.blobs.collector.start()
         await self.uploads.start()
         await self.replies.start()

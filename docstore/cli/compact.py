@@ -11,7 +11,7 @@ import click
 import uvloop
 
 from docstore.cli.options import existing_data_option
-from docstore.errors import StorageFull, StoreUnusable
+from docstore.errors import StorageFull, StoreDamaged, StoreUnusable
 from docstore.node import Node
 from docstore.settings import MIB, Settings, StorageSettings
 from docstore.storage.data_file import DATA_FILE
@@ -38,6 +38,8 @@ def compact(data: Path) -> None:
     except FolderInUse as error:
         advice = f"; POST {error.url}/DATABASE/_compact compacts beside it" if error.url else ""
         raise click.ClickException(f"{error.reason}{advice}") from None
+    except StoreDamaged as error:
+        raise click.ClickException(error.reason) from None
     except StoreUnusable as error:
         raise click.BadParameter(error.reason, param_hint="--data") from None
     click.echo(f"{data}: {report.before / MIB:.1f} MiB before, {report.after / MIB:.1f} MiB after")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Final, cast
 
 from docstore.core.json_text import JsonValue
@@ -41,6 +42,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_SHARDS: Final = 2
 SYSTEM_NAMES: Final = frozenset({"_users", "_replicator", "_global_changes"})
 MAX_HANDLES: Final = 10_000
+LOOKED_AT: Final = 10_000
+"""How many names are read when a node starts."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
 
@@ -157,6 +160,12 @@ class Registry:
                         break
             await sleep(0)
         return found
+
+    def look_at_names(self) -> None:
+        """Read the first rows of ``databases``, so that a store in which they are damaged is not served."""
+        with self._environment.snapshot() as snapshot:
+            for _ in islice(list_databases(snapshot), LOOKED_AT):
+                pass
 
     @property
     def open_databases(self) -> int:

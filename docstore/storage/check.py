@@ -5,16 +5,14 @@ one database is in ``check_database.py`` and ``check_documents.py``. Nothing is 
 transaction, so it may run beside a writing server; memory stays small (some bits for each sequence number).
 """
 
-import struct
 from collections.abc import Iterator
-
-import msgspec
 
 from docstore.storage import databases, keys, rows
 from docstore.storage.check_blobs import BlobUses, check_blobs
 from docstore.storage.check_database import check_database, count_uses
 from docstore.storage.check_replies import check_replies
 from docstore.storage.check_uploads import check_uploads
+from docstore.storage.damage import UNREADABLE, readable
 from docstore.storage.rows import DatabaseRow
 from docstore.storage.tables import ReadTransaction
 
@@ -25,42 +23,55 @@ def check(txn: ReadTransaction, *, hashing: bool = True) -> Iterator[str]:
     Without ``hashing`` the bytes of attachments are not read, only counted.
     """
     names: dict[int, str] = {}
+    sweeps: set[int] = set()
     uses = BlobUses()
-    yield from _check_names(txn, names)
-    yield from _check_numbers(txn, names)
+    yield from readable(_check_names(txn, names))
+    yield from readable(_read_sweeps(txn, sweeps))
+    yield from readable(_check_numbers(txn, names, sweeps))
     for number, name in names.items():
-        if txn.get(txn.tables.states, keys.prefix(number)) is None:
-            yield f"{name}: there is no row of counters (database {number})"
-        else:
-            for finding in _readable(check_database(txn, number, uses)):
-                yield f"{name}: {finding}"
-    sweeps = set(databases.pending_sweeps(txn))
+        for finding in readable(_check_database(txn, number, uses)):
+            yield f"{name}: {finding}"
     for number in sweeps - names.keys():
-        yield from _readable(count_uses(txn, number, uses))
-    yield from _readable(check_blobs(txn, uses, hashing=hashing))
-    yield from _readable(check_uploads(txn, sweeps | names.keys()))
+        yield from readable(count_uses(txn, number, uses))
+    yield from readable(check_blobs(txn, uses, hashing=hashing))
+    yield from readable(check_uploads(txn, sweeps | names.keys()))
     if txn.tables.have_replies:
-        yield from _readable(check_replies(txn))
+        yield from readable(check_replies(txn))
 
 
-def _readable(findings: Iterator[str]) -> Iterator[str]:
-    """The findings; the last one is that a row could not be read, if that stopped the check."""
-    try:
-        yield from findings
-    except (ValueError, LookupError, OverflowError, struct.error, msgspec.MsgspecError) as error:
-        yield f"the check ended at a row that cannot be read ({error!r})"
+def _check_database(txn: ReadTransaction, number: int, uses: BlobUses) -> Iterator[str]:
+    if txn.get(txn.tables.states, keys.prefix(number)) is None:
+        yield f"there is no row of counters (database {number})"
+    else:
+        yield from check_database(txn, number, uses)
+
+
+def _read_sweeps(txn: ReadTransaction, sweeps: set[int]) -> Iterator[str]:
+    """Fills ``sweeps``; of what is wrong with them others tell."""
+    sweeps.update(databases.pending_sweeps(txn))
+    yield from ()
 
 
 def _check_names(txn: ReadTransaction, names: dict[int, str]) -> Iterator[str]:
     """Check the rows of ``databases``; fills ``names`` (number -> name)."""
     following = txn.get(txn.tables.meta, keys.META_NEXT_DATABASE)
-    next_number = 1 if following is None else rows.decode_number(following)
-    for name, row in databases.list_databases(txn):
-        if row.number in names:
-            yield f"{name}: has the number {row.number}, as {names[row.number]} has"
-            continue
-        names[row.number] = name
-        yield from _check_name(txn, name, row, next_number)
+    next_number = 1
+    try:
+        next_number = 1 if following is None else rows.decode_number(following)
+    except UNREADABLE:
+        yield f"the number of the next database cannot be read: {following!r}"
+    with txn.cursor(txn.tables.databases) as cursor:
+        for key, value in cursor.iternext():
+            try:
+                name, row = key.decode(), rows.decode_database(value)
+            except UNREADABLE as error:
+                yield f"{key.decode(errors='replace')}: its row in databases cannot be read ({error!r})"
+                continue
+            if row.number in names:
+                yield f"{name}: has the number {row.number}, as {names[row.number]} has"
+                continue
+            names[row.number] = name
+            yield from _check_name(txn, name, row, next_number)
 
 
 def _check_name(txn: ReadTransaction, name: str, row: DatabaseRow, next_number: int) -> Iterator[str]:
@@ -71,9 +82,8 @@ def _check_name(txn: ReadTransaction, name: str, row: DatabaseRow, next_number: 
         yield f"{name}: its property 'name' is {known!r}"
 
 
-def _check_numbers(txn: ReadTransaction, names: dict[int, str]) -> Iterator[str]:
+def _check_numbers(txn: ReadTransaction, names: dict[int, str], sweeps: set[int]) -> Iterator[str]:
     """Whatever has a number belongs to a name or to a pending sweep."""
-    sweeps = set(databases.pending_sweeps(txn))
     for number in sorted(sweeps & names.keys()):
         yield f"{names[number]}: is to be swept (database {number})"
     for table_name, table in txn.tables.of_database():

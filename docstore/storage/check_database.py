@@ -10,28 +10,40 @@ from dataclasses import fields
 from docstore.storage import counted, databases, documents, keys, purges, rows
 from docstore.storage.check_blobs import BlobUses
 from docstore.storage.check_documents import Recount, check_documents
+from docstore.storage.damage import UNREADABLE, readable
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction
 
 MAX_LISTED = 20
 """Rows of one kind that are listed one by one; the others are only counted."""
 
+ANY_SEQ = (1 << 64) - 1
+"""Stands for an update sequence that is not known."""
+
 _NOT_COUNTED = {"update_seq", "purge_seq", "revs_limit", "purged_infos_limit"}
 
 
 def check_database(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[str]:
     """Every invariant within one database, which has its row in ``states``; ``uses`` is told its bodies."""
-    state = databases.get_state(txn, db)
-    recount = Recount(state.update_seq)
-    yield from check_documents(txn, db, recount)
-    yield from _limited("body without a revision", _check_bodies(txn, db, recount, uses))
-    yield from _limited("row of runs without a document", _check_runs(txn, db, recount))
-    yield from _limited("row of changes without a document", _check_changes(txn, db, recount))
-    yield from _limited("row of conflicts without a conflict", _check_conflicts(txn, db, recount))
-    yield from _check_doc_counts(txn, db, recount)
-    yield from _check_local(txn, db)
-    yield from _check_purges(txn, db, state)
-    yield from _check_state(txn, db, state, recount)
+    state: DatabaseState | None = None
+    try:
+        state = databases.get_state(txn, db)
+    except UNREADABLE as error:
+        yield f"its row of counters cannot be read ({error!r})"
+    recount = Recount(ANY_SEQ if state is None else state.update_seq)
+    parts = [
+        check_documents(txn, db, recount),
+        _limited("body without a revision", _check_bodies(txn, db, recount, uses)),
+        _limited("row of runs without a document", _check_runs(txn, db, recount)),
+        _limited("row of changes without a document", _check_changes(txn, db, recount)),
+        _limited("row of conflicts without a conflict", _check_conflicts(txn, db, recount)),
+        _check_doc_counts(txn, db, recount),
+        _check_local(txn, db),
+    ]
+    if state is not None:
+        parts += [_check_purges(txn, db, state), _check_state(txn, db, state, recount)]
+    for part in parts:
+        yield from readable(part)
 
 
 def _limited(kind: str, findings: Iterable[str]) -> Iterator[str]:

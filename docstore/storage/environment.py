@@ -18,6 +18,7 @@ import lmdb
 from docstore.errors import StorageFailed, StorageFull, StoreUnusable, Unavailable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import fork_guard, keys
+from docstore.storage.check_pages import refuse_damage
 from docstore.storage.data_file import (
     COMPACT_SUFFIX,
     DATA_FILE,
@@ -88,7 +89,7 @@ class Environment:
 
         ``lock`` is the folder's lock, if the caller holds it; otherwise the environment takes it, names ``holder`` in
         it and gives it back. ``read_only`` needs no lock and works beside a running server.
-        Raises FolderInUse, StoreUnusable, StorageFull.
+        Raises FolderInUse, StoreUnusable (StoreDamaged among them), StorageFull.
         """
         environment = cls(folder, settings, lock, read_only=read_only)
         try:
@@ -279,6 +280,8 @@ class Environment:
         for leftover in self.folder.glob(f"{DATA_FILE}{COMPACT_SUFFIX}*"):
             leftover.unlink()
         created = self._created = not self.data_file.exists()
+        if not created:
+            refuse_damage(self.data_file)
         allocate_lock_file(self.data_file, self.settings)
         self._lmdb = open_data_file(self.data_file, self.settings, read_only=False)
         self._lmdb.reader_check()

@@ -10,21 +10,40 @@ recorded now is recorded before the first commit. A process that ends before the
 
 import logging
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import lmdb
 
-from docstore.errors import StoreUnusable
+from docstore.errors import StoreDamaged, StoreUnusable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import keys
-from docstore.storage.epoch import FileFacts, Seal, SealFile, new_epoch, new_run_name, reason_for_new_epoch
+from docstore.storage.epoch import (
+    RUN_NAME_BYTES,
+    FileFacts,
+    Seal,
+    SealFile,
+    new_epoch,
+    new_run_name,
+    reason_for_new_epoch,
+)
 from docstore.storage.tables import Tables
 
 log = logging.getLogger(__name__)
 
+META_LENGTHS: Final = {
+    keys.META_FORMAT_VERSION: 4,
+    keys.META_EPOCH: 8,
+    keys.META_RUN: 2 * RUN_NAME_BYTES,
+    keys.META_SERVER_UUID: 32,
+}
+"""The rows that every store has, and how long they are."""
+
+TEXTS: Final = frozenset({keys.META_RUN, keys.META_SERVER_UUID})
+
 
 def read_meta(environment: lmdb.Environment, data_file: Path) -> dict[bytes, bytes]:
-    """The rows of ``meta``; none in a new file. Raises StoreUnusable if it is no store of ours."""
+    """The rows of ``meta``; none in a new file. Raises StoreUnusable if it is no store of ours, StoreDamaged."""
     with environment.begin() as transaction:
         if transaction.stat()["entries"] == 0:
             return {}
@@ -33,11 +52,16 @@ def read_meta(environment: lmdb.Environment, data_file: Path) -> dict[bytes, byt
         except lmdb.NotFoundError:
             raise StoreUnusable(f"{data_file} is not a store of docstore.") from None
         rows = dict(transaction.cursor(table))
-    version = int.from_bytes(rows.get(keys.META_FORMAT_VERSION, b""))
-    if version != keys.FORMAT_VERSION:
+    version = rows.get(keys.META_FORMAT_VERSION, b"")
+    if len(version) == META_LENGTHS[keys.META_FORMAT_VERSION] and int.from_bytes(version) != keys.FORMAT_VERSION:
+        found = int.from_bytes(version)
         raise StoreUnusable(
-            f"{data_file} has format version {version}; this docstore reads version {keys.FORMAT_VERSION}."
+            f"{data_file} has format version {found}; this docstore reads version {keys.FORMAT_VERSION}."
         )
+    for name, length in META_LENGTHS.items():
+        value = rows.get(name, b"")
+        if len(value) != length or (name in TEXTS and not value.isalnum()):
+            raise StoreDamaged(f"{data_file} is damaged: the row {name.decode()!r} of meta is {value!r}.")
     return rows
 
 

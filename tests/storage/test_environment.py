@@ -147,7 +147,7 @@ def test_a_foreign_lmdb_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_lmdbs_is_refused(tmp_path: Path) -> None:
     (tmp_path / DATA_FILE).write_bytes(b"no database " * 1000)
-    with pytest.raises(StoreUnusable, match="cannot be opened"):
+    with pytest.raises(StoreUnusable, match="is no meta page of LMDB"):
         Environment.open(tmp_path, SETTINGS)
 
 
