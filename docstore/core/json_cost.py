@@ -7,11 +7,15 @@ an Erlang term. It must not know threads, nor what a text is for.
 
 from typing import Final
 
-NEVER_COSTLY: Final = 4_096
+from docstore.settings import Limits
+
+NEVER_COSTLY: Final = 8_192
 """Bytes below which no text is worth a look: it is read in a few milliseconds at most, whatever it is."""
 
 COSTLY: Final = 4_000
 """In quarters of a microsecond, so about a millisecond."""
+
+_DIGITS_TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
 
 
 def is_costly(text: bytes) -> bool:
@@ -22,6 +26,12 @@ def is_costly(text: bytes) -> bool:
     cost = items + len(text) // 4_096
     if cost < COSTLY:
         members = text.count(b":")
-        floats = min(text.count(b".") + text.count(b"e") + text.count(b"E"), items + members)
+        zeros = text.translate(_DIGITS_TO_ZERO)
+        floats = zeros.count(b"0.0") + zeros.count(b"0e") + zeros.count(b"0E")
         cost += 2 * members + 3 * floats + 6 * text.count(b"\\") + 2 * (text.count(b"[") + text.count(b"{"))
     return cost >= COSTLY
+
+
+def is_for_a_thread(text: bytes, limits: Limits) -> bool:
+    """Whether a text that came in is read in a thread: from ``parse_off_loop_from`` bytes on, or where it is costly."""
+    return len(text) >= limits.parse_off_loop_from or is_costly(text)

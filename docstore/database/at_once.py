@@ -7,9 +7,13 @@ thread works with must not be taken away from it. It must not know what is read.
 """
 
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
+from docstore.core.json_cost import is_costly
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import decode
+from docstore.core.revision_hash import encode_term
 from docstore.database.document_text import Row
 from docstore.settings import KIB
 from docstore.storage.environment import Environment
@@ -25,6 +29,9 @@ FILTER_STEPS: Final = 2_000
 
 REVS: Final = 1_000
 """Revisions in one question."""
+
+DOCUMENTS: Final = 500
+"""Of a request, for each of which something small is made."""
 
 T = TypeVar("T")
 
@@ -67,3 +74,15 @@ async def read_at_once_or_in_thread(environment: Environment, work: Callable[[Re
         return on_snapshot(environment, lambda snapshot: work(snapshot, True))
     except TooMuchAtOnce:
         return await in_thread(environment, lambda snapshot: work(snapshot, False))
+
+
+async def term_of(body: bytes) -> bytes:
+    """The external term of a stored body, whose text may be megabytes."""
+    if not is_costly(body):
+        return encode_term(decode(body))
+    return await to_thread(lambda: encode_term(decode_in_slices(body)))
+
+
+async def list_of(items: Iterable[T], count: int) -> list[T]:
+    """A list of small things that are made one by one, ``count`` of them at most: of many in a thread."""
+    return list(items) if count <= DOCUMENTS else await to_thread(list, items)

@@ -24,11 +24,11 @@ from docstore.core.attachment import (
 from docstore.core.conditions import NOT_AMONG, Condition, rev_etag
 from docstore.core.document import EMPTY_BODY, LOCAL_PREFIX, Document
 from docstore.core.edit import Edit, Rejected, meet_condition, settle_attachments
-from docstore.core.json_text import decode
 from docstore.core.rev import Rev
-from docstore.core.revision_hash import EMPTY_BODY_TERM, encode_term
+from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.core.revtree import RevTree
 from docstore.database import attempts, local_docs
+from docstore.database.at_once import term_of
 from docstore.database.attempts import Attempt, Operation
 from docstore.database.blob_reader import Hold, OpenedAttachment
 from docstore.database.blob_store import BlobStore
@@ -136,7 +136,7 @@ class Attachments:
 
     # --- what is to be written of a stored revision
 
-    def with_attachment(
+    async def with_attachment(
         self, doc_id: str, rev: Rev | None, linked: Linked, condition: Condition | None = None
     ) -> HeldDocument:
         """The revision with this attachment, before all others; without ``rev`` a new document.
@@ -146,9 +146,9 @@ class Attachments:
         rev, condition = self.meet_condition(doc_id, linked.name, rev, condition)
         if rev is None:
             return HeldDocument(_empty_document(doc_id, (linked,)), self._blobs.hold(()))
-        return self._changed(doc_id, rev, linked.name, (linked,), condition)
+        return await self._changed(doc_id, rev, linked.name, (linked,), condition)
 
-    def without_attachment(
+    async def without_attachment(
         self, doc_id: str, rev: Rev | None, name: str, condition: Condition | None = None
     ) -> HeldDocument:
         """The revision without the attachment. Raises NotFound if it has none of this name, and as above.
@@ -160,9 +160,9 @@ class Attachments:
             with self._environment.snapshot() as snapshot:
                 _named(self._winner(snapshot, doc_id).attachments, name)
             return HeldDocument(_empty_document(doc_id, ()), self._blobs.hold(()))
-        return self._changed(doc_id, rev, name, (), condition)
+        return await self._changed(doc_id, rev, name, (), condition)
 
-    def copy_of(
+    async def copy_of(
         self, doc_id: str, rev: Rev | None, target: str, parent: Rev | None, condition: Condition | None = None
     ) -> HeldDocument:
         """The content of a revision, or of a ``_local`` document, as an edit of ``target``, whose ``parent`` is given.
@@ -185,7 +185,7 @@ class Attachments:
             kept = () if target.startswith(LOCAL_PREFIX) else found.attachments
             hold = self._blobs.hold([attachment.blob for attachment in kept])
         path = () if parent is None else (parent,)
-        return HeldDocument(_document(target, parent, found, path, tuple(map(Linked, kept)), condition), hold)
+        return HeldDocument(await _document(target, parent, found, path, tuple(map(Linked, kept)), condition), hold)
 
     # --- writing
 
@@ -293,7 +293,7 @@ class Attachments:
 
     # --- stored revisions
 
-    def _changed(
+    async def _changed(
         self, doc_id: str, rev: Rev, name: str, first: tuple[Linked, ...], condition: Condition | None
     ) -> HeldDocument:
         """A revision without the attachment of this name, and with ``first`` before the others.
@@ -309,7 +309,7 @@ class Attachments:
                 _named(found.attachments, name)
             kept = [attachment for attachment in found.attachments if attachment.name != name]
             hold = self._blobs.hold([attachment.blob for attachment in kept])
-        document = _document(doc_id, rev, found, (rev,), (*first, *map(Linked, kept)), condition)
+        document = await _document(doc_id, rev, found, (rev,), (*first, *map(Linked, kept)), condition)
         return HeldDocument(document, hold)
 
     def _winner(self, txn: ReadTransaction, doc_id: str) -> _Revision:
@@ -357,7 +357,7 @@ def _empty_document(doc_id: str, attachments: tuple[Linked, ...]) -> Document:
     return Document(doc_id, None, False, EMPTY_BODY, EMPTY_BODY_TERM, (), attachments)
 
 
-def _document(
+async def _document(
     doc_id: str,
     parent: Rev | None,
     found: _Revision,
@@ -366,7 +366,7 @@ def _document(
     condition: Condition | None,
 ) -> Document:
     """The content of a stored revision as an edit of ``parent``."""
-    term = encode_term(decode(found.body))
+    term = await term_of(found.body)
     return Document(doc_id, parent, found.deleted, found.body, term, path, attachments, condition)
 
 

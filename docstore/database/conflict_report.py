@@ -17,7 +17,8 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from docstore.core.attachment import Attachment, unpack_attachments
-from docstore.core.json_text import JsonValue, decode
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import JsonValue
 from docstore.core.merging import ATTACHMENTS, MISSING, Place, changed_places, same_json
 from docstore.core.rev import Rev
 from docstore.core.revtree import RevTree, common_ancestor
@@ -251,7 +252,7 @@ def _digests(attachments: Sequence[Attachment]) -> Digests:
 
 def _members(text: bytes, attachments: Digests) -> dict[str, JsonValue]:
     """The members of a revision, its attachments among them. Raises BadRequest for what nests too deep."""
-    members = decode(text, max_depth=MAX_DEPTH)
+    members = decode_in_slices(text, max_depth=MAX_DEPTH)
     if not isinstance(members, dict):
         raise BadRequest
     members[ATTACHMENTS] = {name: [content_type, md5.hex()] for name, content_type, md5 in attachments}

@@ -19,6 +19,7 @@ from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.database import administration, attempts, bulk_reading, local_docs, purging, reading, revisions
 from docstore.database.active_tasks import ActiveTasks
+from docstore.database.at_once import list_of
 from docstore.database.attachments import Attachments, EditAnswer, edit_of
 from docstore.database.attempts import Operation
 from docstore.database.blob_reader import OpenedAttachment
@@ -249,7 +250,8 @@ class Database:
         plain = [document for document in documents if not local_docs.is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)
-        results = [_result_of(document.id, answer) for document, answer in zip(plain, answers, strict=True)]
+        pairs = zip(plain, answers, strict=True)
+        results = await list_of((_result_of(document.id, answer) for document, answer in pairs), len(plain))
         if len(plain) == len(documents):
             return results
         others = iter(results)
@@ -275,7 +277,7 @@ class Database:
         """Documents with a history; an answer for each."""
         if any(document.attachments for document in documents):
             return await self._attachments.write(documents, new_edits=new_edits)
-        edits = tuple(edit_of(document, new_edits=new_edits) for document in documents)
+        edits = tuple(await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents)))
         return await submit_edits(self._writer, self.environment.settings, self.number, edits, new_edits=new_edits)
 
     async def _write_local(self, document: Document, *, new_edits: bool) -> EditResult:
@@ -330,7 +332,7 @@ class Database:
 
         Raises Conflict, PreconditionFailed; the condition is about the attachment (``Attachments.meet_condition``).
         """
-        document, hold = self._attachments.with_attachment(doc_id, rev, linked, condition)
+        document, hold = await self._attachments.with_attachment(doc_id, rev, linked, condition)
         with hold:
             try:
                 return await self.update_doc(document, operation=Operation.PUT_ATTACHMENT)
@@ -342,7 +344,7 @@ class Database:
         self, doc_id: str, rev: Rev | None, name: str, condition: Condition | None = None
     ) -> EditResult:
         """A standalone DELETE: the revision without this attachment. Raises NotFound and as ``put_attachment``."""
-        document, hold = self._attachments.without_attachment(doc_id, rev, name, condition)
+        document, hold = await self._attachments.without_attachment(doc_id, rev, name, condition)
         with hold:
             return await self.update_doc(document, operation=Operation.DELETE_ATTACHMENT)
 
@@ -353,7 +355,7 @@ class Database:
 
         Raises NotFound and DocumentDeleted of the source, Conflict and PreconditionFailed of the target.
         """
-        document, hold = self._attachments.copy_of(doc_id, rev, target, parent, condition)
+        document, hold = await self._attachments.copy_of(doc_id, rev, target, parent, condition)
         with hold:
             return await self.update_doc(document, operation=Operation.COPY if rev else Operation.COPY_LATEST)
 

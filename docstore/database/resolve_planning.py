@@ -21,7 +21,8 @@ from docstore.core.attachment import (
 )
 from docstore.core.document import Document, splice
 from docstore.core.edit import Edit, Rejected, settle_attachments
-from docstore.core.json_text import decode, encode
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import encode
 from docstore.core.merge_strategies import Content, Keep, Latest, Merge, MergeResult, Replace, Strategy, merge_leaves
 from docstore.core.resolution import Resolution, Resolved, decide_resolution, live_leaves, refuse_leaves, stale_leaves
 from docstore.core.rev import Rev
@@ -186,7 +187,7 @@ class Planner:
             return None
         self.bytes_read += len(value)
         text, metadata = decode_body(value)
-        body = decode(text)
+        body = decode_in_slices(text)
         if not isinstance(body, dict):
             raise TypeError(f"the body under {seq} is no object")
         return Content(rev, body, unpack_attachments(metadata))

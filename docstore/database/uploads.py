@@ -310,7 +310,7 @@ class Uploads:
         database, uuid, row = upload
         attachments = Attachments(database, self._environment, self._writer, self._blobs)
         try:
-            document, hold = attachments.with_attachment(row.doc_id, rev, self._linked(row))
+            document, hold = await attachments.with_attachment(row.doc_id, rev, self._linked(row))
         except Conflict as conflict:
             await self._writer.submit(RefuseUpload(database, uuid, Refusal(conflict.error, conflict.reason)))
             raise

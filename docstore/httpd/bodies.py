@@ -12,6 +12,7 @@ from aiohttp import hdrs
 from aiohttp.http import HttpVersion11
 from aiohttp.web import BaseRequest, RequestKey, RequestPayloadError
 
+from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import BadRequest, ExpectationFailed, NotImplementedHere, TooLarge, UnsupportedMediaType
@@ -99,8 +100,8 @@ def declared_length(raw: BaseRequest) -> int | None:
 
 
 async def parse_json(body: bytes, limits: Limits) -> JsonValue:
-    """The body as JSON; from ``parse_off_loop_from`` bytes on, in a thread. Raises InvalidJson, BadRequest."""
-    if len(body) < limits.parse_off_loop_from:
+    """The body as JSON; what is long or costly in a thread. Raises InvalidJson, BadRequest."""
+    if not is_for_a_thread(body, limits):
         return decode(body, max_depth=limits.max_json_depth)
     return await asyncio.to_thread(decode_in_slices, body, max_depth=limits.max_json_depth)
 

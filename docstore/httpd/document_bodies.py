@@ -1,13 +1,14 @@
 """Documents in request bodies: from bytes to what an edit needs, without holding up the event loop.
 
-Owns where that work is done. A small body is read at once. Beyond ``parse_off_loop_from`` JSON is read in a thread,
-since that is one long call. The documents of ``_bulk_docs`` are then taken in turns of the loop; large ones, each of
+Owns where that work is done. A small body is read at once. Beyond ``parse_off_loop_from``, and where it is costly,
+JSON is read in a thread. The documents of ``_bulk_docs`` are then taken in turns of the loop; large ones, each of
 which could take more than a turn, in a thread. It must not know the members of a document.
 """
 
 import asyncio
 
 from docstore.core.document import Document, Refusal, parse_document
+from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.httpd.request import Request
@@ -43,7 +44,7 @@ async def read_document(
 
 async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:
     """JSON text as a document; as ``read_document``."""
-    if len(text) < limits.parse_off_loop_from:
+    if not is_for_a_thread(text, limits):
         members = decode(text, max_depth=limits.max_json_depth)
         return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
     return await asyncio.to_thread(_read_large, text, doc_id, new_id, limits)
@@ -60,11 +61,11 @@ async def parse_documents(request: Request, rows: list[JsonValue], *, hashed: bo
     ``hashed`` as in ``parse_document``.
     """
     limits = request.node.settings.limits
-    size = len(await request.body())
+    body = await request.body()
     nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
     new_id = iter(request.node.uuids.take(nameless)).__next__
     parsed = (parse_document(row, limits=limits, new_id=new_id, hashed=hashed) for row in rows)
-    if size >= limits.parse_off_loop_from and size >= LARGE_DOCUMENT * len(rows):
+    if len(body) >= LARGE_DOCUMENT * len(rows) and is_for_a_thread(body, limits):
         return await asyncio.to_thread(list, parsed)
     documents: list[Document] = []
     with Turns() as turns:

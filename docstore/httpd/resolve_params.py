@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from docstore.core.document import Document, parse_document, validate_doc_id
+from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_text import JsonValue
 from docstore.core.merge_strategies import Ancestor, Keep, Latest, OnConflict, Replace, Strategy, ThreeWay
 from docstore.core.merging import is_pointer
@@ -163,7 +164,7 @@ def _keep(value: JsonValue) -> Keep:
 async def _document(request: Request, doc_id: str, members: JsonValue) -> Document:
     """The ``body`` of a document, as a PUT would take it."""
     limits = request.node.settings.limits
-    if len(await request.body()) < limits.parse_off_loop_from:
+    if not is_for_a_thread(await request.body(), limits):
         document = parse_document(members, doc_id=doc_id, limits=limits)
     else:
         document = await asyncio.to_thread(parse_document, members, doc_id=doc_id, limits=limits)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from docstore.core.attachment import AttachmentSpec, Follows, Linked
 from docstore.core.document import DESIGN_PREFIX, Document, parse_document
+from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.database.database import Database
@@ -98,7 +99,7 @@ class LocalWriter:
         return failures + await self._write_all(portion, streamed)
 
     async def _parse(self, text: bytes) -> Document:
-        if len(text) < self._limits.parse_off_loop_from:
+        if not is_for_a_thread(text, self._limits):
             return self._read(decode(text, max_depth=self._limits.max_json_depth))
         large = await asyncio.to_thread(decode_in_slices, text, max_depth=self._limits.max_json_depth)
         return await asyncio.to_thread(self._read, large)

@@ -24,10 +24,11 @@ from dataclasses import dataclass
 
 from docstore.core.document import DESIGN_PREFIX, parse_document
 from docstore.core.job_history import error_wait
+from docstore.core.json_cost import is_costly
+from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.database.changes import ChangesQuery, follow_changes
 from docstore.database.database import Database
-from docstore.database.write_hooks import OFF_LOOP_FROM
 from docstore.errors import Conflict, DocstoreError, NotFound
 from docstore.replication import replicator_docs
 from docstore.replication.clock import Clock, sleep
@@ -186,7 +187,7 @@ class ReplicatorDatabase:
     async def _take(self, row: bytes) -> None:
         """A row of the changes feed. What is wrong with one document is no trouble of the others."""
         try:
-            change = decode(row) if len(row) < OFF_LOOP_FROM else await asyncio.to_thread(decode, row)
+            change = await asyncio.to_thread(decode_in_slices, row) if is_costly(row) else decode(row)
             members = change.get("doc") if isinstance(change, dict) else None
             if not isinstance(change, dict) or not isinstance(members, dict):
                 return

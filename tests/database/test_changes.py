@@ -198,7 +198,8 @@ async def test_a_pass_ends_where_the_database_ended(db, monkeypatch):
     assert await ids_changed(db, since=3) == ["b", "d"]
 
 
-async def test_large_documents_end_a_slice(db):
+async def test_large_documents_end_a_slice(db, monkeypatch):
+    monkeypatch.setattr("docstore.database.slices.SLICE_SECONDS", 60.0)
     await db.update_docs([document(f"d{n}", s="x" * 200_000) for n in range(4)])
     slices = [len(part.rows) async for part in read_changes(db, ChangesQuery(include_docs=True))]
     assert [count for count in slices if count] == [2, 2]

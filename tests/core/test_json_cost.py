@@ -1,0 +1,40 @@
+"""What a text costs to read is told by what is in it, not by its length."""
+
+import pytest
+
+from docstore.core.json_cost import NEVER_COSTLY, is_costly, is_for_a_thread
+from docstore.settings import KIB, Limits
+
+SIZE = 64 * KIB
+
+
+def repeated(item: bytes, size: int = SIZE) -> bytes:
+    return b"[%b]" % b",".join([item] * (size // (len(item) + 1)))
+
+
+@pytest.mark.parametrize(
+    "item", [b"1.5", b"1e5", b"7", b'"a"', b"{}", b'{"a":[]}', b'"\\u0001"', b"[[]]", b'{"a":{"b":{"c":1}}}', b"null"]
+)
+def test_many_small_values_are_costly(item: bytes) -> None:
+    assert is_costly(repeated(item))
+    assert not is_costly(repeated(item, NEVER_COSTLY // 2))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"prose":"%b"}' % (b"Here is a sentence. " * 10_000),
+        b'{"data":"%b"}' % (b"QUJD" * 50_000),
+        repeated(b'{"name":"a name","text":"%b"}' % (b"word " * 40)),
+    ],
+)
+def test_long_strings_are_not(text: bytes) -> None:
+    assert not is_costly(text)
+
+
+def test_a_long_text_is_for_a_thread_whatever_it_holds() -> None:
+    limits = Limits()
+    text = b'"%b"' % (b"a" * limits.parse_off_loop_from)
+    assert is_for_a_thread(text, limits)
+    assert not is_costly(text)
+    assert not is_for_a_thread(text[: SIZE - 1] + b'"', limits)
