@@ -57,7 +57,7 @@ def drop(txn: GroupTransaction, command: DropStagings) -> int:
 
 def expire(txn: GroupTransaction, command: ExpireStagings) -> int:
     """Give up stagings whose time is over; how many."""
-    return staging.expire(txn, command.now, all_transient=command.all_transient)
+    return staging.expire(txn, command.stagings, command.now, all_transient=command.all_transient)
 
 
 def collect(txn: GroupTransaction, command: CollectGarbage) -> bool:

@@ -11,8 +11,10 @@ holds it, and when no snapshot is open that is older than the one which first sh
 from asyncio import Event, Task, create_task, gather, sleep
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+from docstore.database.at_once import in_thread
 from docstore.database.background import persist, recur
 from docstore.database.blob_reader import Holds
 from docstore.database.commands import CollectGarbage, ExpireStagings
@@ -20,7 +22,7 @@ from docstore.errors import DocstoreError, StorageFull
 from docstore.storage import garbage
 from docstore.storage.environment import Environment
 from docstore.storage.garbage import STEP_BLOBS
-from docstore.storage.staging import scan_stagings
+from docstore.storage.staging import find_expired
 from docstore.storage.writer import Writer
 
 EXPIRE_SECONDS: Final = 30.0
@@ -74,9 +76,13 @@ class Collector:
                 self._wake.set()
 
     async def expire(self, *, all_transient: bool = False) -> None:
-        """End leases that have expired, and if so all of those that cannot be resumed."""
-        while self._is_due(all_transient=all_transient):
-            await self._writer.submit(ExpireStagings(self._clock(), all_transient))
+        """End leases that have expired, and if so all of those that cannot be resumed. A thread looks for them."""
+        while True:
+            now = self._clock()
+            over = await in_thread(self._environment, partial(find_expired, now=now, all_transient=all_transient))
+            if not over:
+                return
+            await self._writer.submit(ExpireStagings(tuple(over), now, all_transient))
 
     async def collect(self) -> bool:
         """Remove what can be removed; whether there is nothing left that must wait."""
@@ -96,13 +102,6 @@ class Collector:
         if not await self.collect():
             await sleep(RETRY_SECONDS)
             self._wake.set()
-
-    def _is_due(self, *, all_transient: bool) -> bool:
-        now = self._clock()
-        with self._environment.snapshot() as snapshot:
-            return any(
-                row.expires <= now or (all_transient and not row.resumable) for _, row in scan_stagings(snapshot)
-            )
 
     def _collectable(self) -> tuple[int, ...]:
         """The garbage that nobody can be reading."""

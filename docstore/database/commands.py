@@ -237,8 +237,12 @@ class DropStagings:
 
 @dataclass(frozen=True, slots=True)
 class ExpireStagings:
-    """End leases that have expired by ``now``; if so, all that are not resumable. Result: how many, up to a limit."""
+    """End those of these leases that have expired by ``now``, and if so those that are not resumable.
 
+    Which they are was found before: a write transaction looks through no table. Result: how many.
+    """
+
+    stagings: tuple[int, ...]
     now: int
     all_transient: bool = False
 
@@ -354,8 +358,9 @@ class CancelUpload:
 
 @dataclass(frozen=True, slots=True)
 class ExpireUploads:
-    """Forget uploads that have expired by ``now``. Result: how many, up to a limit."""
+    """Forget those of these uploads (database and uuid) that have expired by ``now``. Result: how many."""
 
+    uploads: tuple[tuple[int, bytes], ...]
     now: int
 
 

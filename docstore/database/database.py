@@ -250,8 +250,7 @@ class Database:
         plain = [document for document in documents if not local_docs.is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)
-        pairs = zip(plain, answers, strict=True)
-        results = await list_of((_result_of(document.id, answer) for document, answer in pairs), len(plain))
+        results = await list_of((_result_of(one.id, answer) for one, answer in zip(plain, answers, strict=True)), len(plain))
         if len(plain) == len(documents):
             return results
         others = iter(results)

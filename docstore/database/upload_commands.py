@@ -100,4 +100,4 @@ def cancel(txn: GroupTransaction, command: CancelUpload) -> bool:
 
 def expire(txn: GroupTransaction, command: ExpireUploads) -> int:
     """Forget uploads whose time is over; how many."""
-    return uploads.expire(txn, command.now)
+    return uploads.expire(txn, command.uploads, command.now)

@@ -15,11 +15,13 @@ from asyncio import Task, create_task, gather, to_thread
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked, is_compressible, validate_name
 from docstore.core.rev import Rev
 from docstore.database import attempts
+from docstore.database.at_once import in_thread
 from docstore.database.attachments import Attachments, edit_of
 from docstore.database.attempts import Operation
 from docstore.database.background import recur
@@ -52,7 +54,7 @@ from docstore.errors import (
 from docstore.settings import Limits
 from docstore.storage.environment import Environment
 from docstore.storage.upload_rows import Refusal, UploadRow, UploadState
-from docstore.storage.uploads import bytes_there, find_upload, scan_uploads
+from docstore.storage.uploads import bytes_there, find_expired, find_upload
 from docstore.storage.writer import Writer
 
 if TYPE_CHECKING:
@@ -228,10 +230,14 @@ class Uploads:
             self.counts["cancelled"] += 1
 
     async def expire(self) -> int:
-        """Forget what has expired; how many."""
+        """Forget what has expired; how many. A thread looks for it: there may be any number of uploads."""
         count = 0
-        while self._is_due():
-            count += cast("int", await self._writer.submit(ExpireUploads(self._clock())))
+        while True:
+            now = self._clock()
+            over = await in_thread(self._environment, partial(find_expired, now=now))
+            if not over:
+                break
+            count += cast("int", await self._writer.submit(ExpireUploads(tuple(over), now)))
         if count:
             self.counts["expired"] += count
             log.info("%d uploads have expired", count)
@@ -344,11 +350,6 @@ class Uploads:
         self._digests[uuid] = digest
         if len(self._digests) > MAX_DIGESTS:
             self._digests.popitem(last=False)
-
-    def _is_due(self) -> bool:
-        now = self._clock()
-        with self._environment.snapshot() as snapshot:
-            return any(row.expires <= now for _, _, row in scan_uploads(snapshot))
 
     def _expires(self) -> int:
         return self._clock() + int(self.lifetime * 1_000_000)

@@ -13,8 +13,9 @@ A lease expires, and it is then as if it had been released: so whatever is cut s
 edit leaves nothing for good. A staging that is not *resumable* does not outlive the process that made it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
 
 from docstore.errors import BytesGone, OffsetMismatch
 from docstore.storage import blobs
@@ -30,6 +31,8 @@ from docstore.storage.blobs import put_blobs
 from docstore.storage.keys import blob_of, pack_blob_key, pack_chunk_key, pack_digest_key
 from docstore.storage.rows import decode_number, encode_number
 from docstore.storage.tables import ReadTransaction, WriteTransaction
+
+STEP_LEASES: Final = 256
 
 
 class WholeBlob(NamedTuple):
@@ -157,15 +160,21 @@ def release(txn: WriteTransaction, stagings: Collection[int]) -> int:
     return txn.deletemulti(txn.tables.stagings, [pack_blob_key(staging) for staging in sorted(held)])
 
 
-def expire(txn: WriteTransaction, now: int, *, all_transient: bool = False, limit: int = 256) -> int:
-    """End the leases that have expired, and if so all that are not resumable; at most ``limit``. How many it ended."""
-    doomed: list[int] = []
-    for number, row in scan_stagings(txn):
-        if row.expires <= now or (all_transient and not row.resumable):
-            doomed.append(number)
-            if len(doomed) == limit:
-                break
-    return release(txn, doomed)
+def find_expired(txn: ReadTransaction, now: int, *, all_transient: bool = False, limit: int = STEP_LEASES) -> list[int]:
+    """The leases that have expired, and if so all that are not resumable; at most ``limit``. All may be looked at."""
+    found = (number for number, row in scan_stagings(txn) if _is_over(row, now, all_transient=all_transient))
+    return list(islice(found, limit))
+
+
+def expire(txn: WriteTransaction, numbers: Iterable[int], now: int, *, all_transient: bool = False) -> int:
+    """End those of the leases named that are over, as in ``find_expired``. How many it ended."""
+    rows = ((number, get_staging(txn, number)) for number in numbers)
+    over = [number for number, row in rows if row is not None and _is_over(row, now, all_transient=all_transient)]
+    return release(txn, over)
+
+
+def _is_over(row: StagingRow, now: int, *, all_transient: bool) -> bool:
+    return row.expires <= now or (all_transient and not row.resumable)
 
 
 def _open_blob(txn: ReadTransaction, staging: int, offset: int) -> tuple[StagingRow, BlobRow]:

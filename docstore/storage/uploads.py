@@ -17,7 +17,7 @@ Bytes that *count* (``row.offset``) are acknowledged and never lost again. There
 request whose checksum is not known to be right yet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -178,10 +178,16 @@ def cancel(txn: WriteTransaction, db: int, uuid: bytes) -> bool:
     return True
 
 
-def expire(txn: WriteTransaction, now: int, *, limit: int = STEP_UPLOADS) -> int:
-    """Forget uploads that have expired by ``now``, at most ``limit``; how many."""
-    found = ((upload_key(db, uuid), row) for db, uuid, row in scan_uploads(txn) if row.expires <= now)
-    return _forget(txn, list(islice(found, limit)))
+def find_expired(txn: ReadTransaction, now: int, *, limit: int = STEP_UPLOADS) -> list[tuple[int, bytes]]:
+    """Database and uuid of uploads that have expired by ``now``, at most ``limit``. All uploads may be looked at."""
+    found = ((db, uuid) for db, uuid, row in scan_uploads(txn) if row.expires <= now)
+    return list(islice(found, limit))
+
+
+def expire(txn: WriteTransaction, named: Iterable[tuple[int, bytes]], now: int) -> int:
+    """Forget those of the uploads named that have expired by ``now``; how many."""
+    rows = ((upload_key(db, uuid), find_upload(txn, db, uuid)) for db, uuid in named)
+    return _forget(txn, [(key, row) for key, row in rows if row is not None and row.expires <= now])
 
 
 def sweep(txn: WriteTransaction, db: int, *, limit: int = STEP_UPLOADS) -> bool:

@@ -38,7 +38,7 @@ EXAMPLES = [
     commands.CompleteUpload(UUID, commands.EditDocuments(1, (EDIT,)), 5),
     commands.RefuseUpload(1, UUID, Refusal("conflict", "Document update conflict.")),
     commands.CancelUpload(1, UUID),
-    commands.ExpireUploads(5),
+    commands.ExpireUploads(((1, UUID),), 5),
     remembered.Remembered(
         remembered.Receipt("db", "sue", "key", b"f" * 32, 5, 6, 7, 8),
         (commands.EditDocuments(1, (EDIT,)), commands.PutLocal(1, "_local/a", 1, b"{}")),

@@ -56,8 +56,13 @@ class AttachmentReferences(RuleBasedStateMachine):
         self.staged: dict[int, tuple[int, bytes]] = {}
         self.expected: dict[tuple[str, Rev], dict[str, bytes]] = {}
 
+    def expire(self, now: int, *, killed: bool = False) -> int:
+        with self.store.read() as txn:
+            over = staging.find_expired(txn, now, all_transient=killed)
+        return self.carry_out(commands.ExpireStagings(tuple(over), now, killed))
+
     def teardown(self) -> None:
-        self.carry_out(commands.ExpireStagings(self.now + LEASE + 1))
+        self.expire(self.now + LEASE + 1)
         self.collect(1)
         with self.store.read() as txn:
             assert list(staging.scan_stagings(txn)) == []
@@ -227,7 +232,7 @@ class AttachmentReferences(RuleBasedStateMachine):
     def wait(self, time: int, killed: bool) -> None:
         """Time passes; and perhaps the process was killed, which ends what cannot be resumed."""
         self.now += time
-        while self.carry_out(commands.ExpireStagings(self.now, killed)):
+        while self.expire(self.now, killed=killed):
             pass
         with self.store.read() as txn:
             left = dict(staging.scan_stagings(txn))

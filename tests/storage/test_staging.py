@@ -161,7 +161,16 @@ def test_what_a_staging_is_for(store: Store) -> None:
 
 def expire(store: Store, now: int, *, all_transient: bool = False, limit: int = 10) -> int:
     with store.write() as txn:
-        return staging.expire(txn, now, all_transient=all_transient, limit=limit)
+        over = staging.find_expired(txn, now, all_transient=all_transient, limit=limit)
+        return staging.expire(txn, over, now, all_transient=all_transient)
+
+
+def test_only_what_is_over_is_ended_whatever_is_named(store: Store) -> None:
+    """A lease may have been prolonged since it was found, or be gone."""
+    number = begin(store, b"abc")
+    with store.write() as txn:
+        assert staging.expire(txn, [number, 77], LATER - 1) == 0
+        assert staging.expire(txn, [number, 77], LATER) == 1
 
 
 def test_leases_expire(store: Store) -> None:
