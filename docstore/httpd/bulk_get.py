@@ -75,15 +75,19 @@ async def bulk_get(request: Request) -> Reply | StreamReply:
     options = bulk_get_options(request)
     limits = request.node.settings.limits
     rows: list[Wanted | Refused] = []
+    wanted: list[Wanted] = []
     with Turns() as turns:
         for doc in docs:
-            rows.append(_row(doc, limits))
+            row = _row(doc, limits)
+            rows.append(row)
+            if isinstance(row, Wanted):
+                wanted.append(row)
             if turns.over():
                 await turns.next()
     writer = _multipart_writer(request.headers.get("Accept"))
     if writer is None:
-        return await chunked_reply(_json(_answers(database, rows, options)))
-    answers = _answers(database, rows, replace(options, attachments=True, follows=True, att_encoding_info=True))
+        return await chunked_reply(_json(_answers(database, rows, wanted, options)))
+    answers = _answers(database, rows, wanted, replace(options, attachments=True, follows=True, att_encoding_info=True))
     return await chunked_reply(_multipart(writer, answers), content_type=writer.content_type, cache_control=None)
 
 
@@ -124,8 +128,9 @@ def _row(row: JsonValue, limits: Limits) -> Wanted | Refused:
     return Wanted(doc_id, revs, tuple(atts_since) or None)
 
 
-async def _answers(database: Database, rows: list[Wanted | Refused], options: OpenOptions) -> Answers:
-    wanted = [(row.doc_id, row.revs, row.atts_since) for row in rows if isinstance(row, Wanted)]
+async def _answers(
+    database: Database, rows: list[Wanted | Refused], wanted: list[Wanted], options: OpenOptions
+) -> Answers:
     async with aclosing(database.bulk_get(wanted, options)) as found:
         for place, row in enumerate(rows, 1):
             if place % REFUSED_A_TURN == 0:  # rows that are looked up come in turns anyway
@@ -154,37 +159,45 @@ def _missing(doc_id: bytes, rev: Rev) -> Failure:
 
 async def _json(answers: Answers) -> AsyncGenerator[bytes]:
     before = b'{"results":['
-    async with aclosing(answers):
-        async for doc_id, row in answers:
-            texts = [b'%b{"id":%b,"docs":[' % (before, encode(doc_id))]
-            for place, answer in enumerate(row):
-                comma = b"," if place else b""
-                if isinstance(answer, Failure):
-                    texts.append(b'%b{"error":%b}' % (comma, answer.json))
-                elif not answer.rest:
-                    texts.append(b'%b{"ok":%b}' % (comma, answer.json))
-                else:
-                    yield b'%b%b{"ok":' % (b"".join(texts), comma)
-                    texts = [b"}"]
-                    async with aclosing(answer.stream()) as pieces:
-                        async for piece in pieces:
-                            yield piece
-            yield b"".join((*texts, b"]}"))
-            before = b","
+    with Turns() as turns:
+        async with aclosing(answers):
+            async for doc_id, row in answers:
+                texts = [b'%b{"id":%b,"docs":[' % (before, encode(doc_id))]
+                for place, answer in enumerate(row):
+                    comma = b"," if place else b""
+                    if isinstance(answer, Failure):
+                        texts.append(b'%b{"error":%b}' % (comma, answer.json))
+                    elif not answer.rest:
+                        texts.append(b'%b{"ok":%b}' % (comma, answer.json))
+                    else:
+                        yield b'%b%b{"ok":' % (b"".join(texts), comma)
+                        texts = [b"}"]
+                        async with aclosing(answer.stream()) as pieces:
+                            async for piece in pieces:
+                                yield piece
+                    if turns.over():  # a row may have thousands of leaves
+                        yield b"".join(texts)
+                        texts = []
+                        await turns.next()
+                yield b"".join((*texts, b"]}"))
+                before = b","
     yield b'{"results":[]}\n' if before != b"," else b"]}\n"
 
 
 async def _multipart(writer: MultipartWriter, answers: Answers) -> AsyncGenerator[bytes]:
-    async with aclosing(answers):
-        async for doc_id, row in answers:
-            for answer in row:
-                if isinstance(answer, Failure):
-                    yield writer.part(ERROR_TYPE) + answer.part
-                    continue
-                document = RelatedDocument(answer, MultipartWriter("related", quoted=False))
-                headers = [("X-Doc-Id", header_text(str(doc_id))), ("X-Rev-Id", header_text(str(answer.rev)))]
-                yield writer.part(document.content_type, headers if document.multipart else ())
-                async with aclosing(document.pieces()) as pieces:
-                    async for piece in pieces:
-                        yield piece
+    with Turns() as turns:
+        async with aclosing(answers):
+            async for doc_id, row in answers:
+                for answer in row:
+                    if turns.over():
+                        await turns.next()
+                    if isinstance(answer, Failure):
+                        yield writer.part(ERROR_TYPE) + answer.part
+                        continue
+                    document = RelatedDocument(answer, MultipartWriter("related", quoted=False))
+                    headers = [("X-Doc-Id", header_text(str(doc_id))), ("X-Rev-Id", header_text(str(answer.rev)))]
+                    yield writer.part(document.content_type, headers if document.multipart else ())
+                    async with aclosing(document.pieces()) as pieces:
+                        async for piece in pieces:
+                            yield piece
     yield writer.end()

@@ -34,7 +34,7 @@ async def read_document(
     request.require_body()
     text = await request.body()
     limits = request.node.settings.limits
-    if len(text) >= limits.parse_off_loop_from:
+    if is_for_a_thread(text, limits):
         return await document_from(text, doc_id, limits, new_id)
     if len(text) * MOST_GROWTH > limits.max_document_size:
         refuse = None

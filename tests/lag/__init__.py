@@ -1,0 +1,1 @@
+"""How long one request keeps the event loop from everybody else."""

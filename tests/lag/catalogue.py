@@ -1,0 +1,399 @@
+"""The nasty requests: each once found, or likely, to keep the event loop from everybody else.
+
+A new endpoint gets an entry here, or ``EXEMPT`` says why it cannot be nasty; ``test_catalogue.py`` compares both with
+the route table. Bodies are made when they are needed, for they are large.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+PROBLEMS = {"Accept": "application/problem+json"}
+GZIP = {"Content-Encoding": "gzip"}
+TUS = {"Tus-Resumable": "1.0.0"}
+DB = "/nasty"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How nasty: ``leaves`` of one document, ``mega`` bytes of another, how long lists are."""
+
+    leaves: int = 20_000
+    mega: int = 7_000_000
+    keys: int = 10_000
+    revs: int = 500_000
+    rows: int = 200_000
+    bulk: int = 100_000
+    wanted: int = 20_000
+    uploads: int = 100_000
+
+
+SMALL = Scale(leaves=40, mega=300_000, keys=50, revs=500, rows=100, bulk=100, wanted=50, uploads=20)
+
+Body = Callable[[Scale], bytes]
+
+
+@dataclass(frozen=True)
+class Nasty:
+    """One request. ``{rev}`` in its path is the winner of ``rev_of``, ``{first}`` what ``half`` was."""
+
+    name: str
+    method: str
+    path: str
+    body: Body | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    rev_of: str = ""
+
+    @property
+    def segments(self) -> list[str]:
+        return [part for part in self.path.partition("?")[0].split("/") if part]
+
+
+def text(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def hexes(number: int) -> str:
+    return f"{number:032x}"
+
+
+def leaf_revs(scale: Scale) -> list[str]:
+    return [f"2-{hexes(number)}" for number in range(scale.leaves)]
+
+
+def leaf_batches(scale: Scale, size: int = 500) -> Iterator[bytes]:
+    """Bodies of ``_bulk_docs`` that make the document of many leaves."""
+    for start in range(0, scale.leaves, size):
+        docs = [
+            {"_id": "leaves", "n": number, "_revisions": {"start": 2, "ids": [hexes(number), hexes(7)]}}
+            for number in range(start, min(start + size, scale.leaves))
+        ]
+        yield text({"new_edits": False, "docs": docs})
+
+
+def many_batches(scale: Scale, size: int = 1000) -> Iterator[bytes]:
+    for start in range(0, scale.keys, size):
+        yield text({"docs": [{"_id": f"k{number:06}", "n": number} for number in range(start, start + size)]})
+
+
+def large(scale: Scale, mark: int = 0) -> bytes:
+    """A document of many small parts, one level deeper than a reader in slices cuts."""
+    part = text({"name": "a name of some length", "n": 12345, "f": 1.5, "tags": ["red", "green", None, True]})
+    count = scale.mega // (len(part) + 1)
+    return b'{"mark":%d,"all":{"parts":[%b]}}' % (mark, b",".join([part] * count))
+
+
+def array_of(scale: Scale) -> bytes:
+    return text({"tags": list(range(1000)), "words": [f"w{number}" for number in range(1000)]})
+
+
+def half(scale: Scale, mark: int) -> bytes:
+    return large(Scale(mega=scale.mega * 4 // 7), mark)
+
+
+def selecting(selector: object) -> Body:
+    return lambda scale: text({"selector": selector})
+
+
+def wanting(operator: str, field_name: str, make: Callable[[int], object]) -> Body:
+    return lambda scale: text({"selector": {field_name: {operator: [make(-1 - n) for n in range(scale.wanted)]}}})
+
+
+def repeated(combination: str, count: int, condition: object) -> Body:
+    return lambda scale: text({"selector": {combination: [condition] * min(count, scale.wanted)}})
+
+
+def ids(scale: Scale) -> list[str]:
+    return [f"k{number:06}" for number in range(scale.keys)]
+
+
+def numbers(spelled: str) -> Body:
+    count = 250 * 1024 // (len(spelled) + 1)
+    return lambda scale: b'{"n":[%b]}' % b",".join([spelled.encode()] * min(count, scale.mega))
+
+
+def fresh(prefix: str, count: int) -> list[dict[str, object]]:
+    return [{"_id": f"{prefix}{number}"} for number in range(count)]
+
+
+def related(scale: Scale) -> bytes:
+    return b"--x\r\nContent-Type: application/json\r\n\r\n%b\r\n--x--" % large(scale)
+
+
+CHANGES = f"{DB}/_changes"
+SELECTED = f"{CHANGES}?filter=_selector"
+
+CATALOGUE: tuple[Nasty, ...] = (
+    # what replication asks
+    Nasty(
+        "_revs_diff, one id",
+        "POST",
+        f"{DB}/_revs_diff",
+        lambda s: text({"leaves": [f"9-{hexes(n)}" for n in range(s.revs)]}),
+    ),
+    Nasty(
+        "_missing_revs, one id",
+        "POST",
+        f"{DB}/_missing_revs",
+        lambda s: text({"none": [f"9-{hexes(n)}" for n in range(s.revs)]}),
+    ),
+    Nasty("_revs_diff, all leaves", "POST", f"{DB}/_revs_diff", lambda s: text({"leaves": leaf_revs(s)})),
+    Nasty("_revs_diff, leaves, one rev", "POST", f"{DB}/_revs_diff", lambda s: text({"leaves": [f"9-{hexes(1)}"]})),
+    Nasty(
+        "_revs_diff, many ids", "POST", f"{DB}/_revs_diff", lambda s: text({key: [f"9-{hexes(1)}"] for key in ids(s)})
+    ),
+    Nasty("_bulk_get, many rows", "POST", f"{DB}/_bulk_get", lambda s: text({"docs": [{"id": "x"}] * s.rows})),
+    Nasty("_bulk_get, refused rows", "POST", f"{DB}/_bulk_get", lambda s: text({"docs": [{}] * s.rows})),
+    Nasty(
+        "_bulk_get, all leaves by name",
+        "POST",
+        f"{DB}/_bulk_get?revs=true",
+        lambda s: text({"docs": [{"id": "leaves", "rev": rev} for rev in leaf_revs(s)]}),
+    ),
+    Nasty("_bulk_get, all leaves", "POST", f"{DB}/_bulk_get", lambda s: text({"docs": [{"id": "leaves"}] * 2})),
+    Nasty(
+        "_bulk_get, multipart",
+        "POST",
+        f"{DB}/_bulk_get",
+        lambda s: text({"docs": [{"id": "leaves"}]}),
+        {"Accept": "multipart/mixed"},
+    ),
+    # a document of many leaves
+    Nasty("open_revs=all", "GET", f"{DB}/leaves?open_revs=all", headers={"Accept": "application/json"}),
+    Nasty("open_revs=all, multipart", "GET", f"{DB}/leaves?open_revs=all&revs=true"),
+    Nasty("conflicts=true", "GET", f"{DB}/leaves?conflicts=true"),
+    Nasty("meta=true", "GET", f"{DB}/leaves?meta=true&revs=true&local_seq=true"),
+    Nasty("rev=", "GET", f"{DB}/leaves?rev=2-{hexes(3)}&revs=true"),
+    Nasty("latest", "GET", f"{DB}/leaves?rev=1-{hexes(7)}&latest=true&open_revs=%5B%221-{hexes(7)}%22%5D"),
+    Nasty("_tree", "GET", f"{DB}/leaves/_tree"),
+    Nasty("_tree as text", "GET", f"{DB}/leaves/_tree?format=text"),
+    Nasty("_tree as svg", "GET", f"{DB}/leaves/_tree?format=svg"),
+    Nasty("an edit of a leaf", "PUT", f"{DB}/leaves?rev={{rev}}", lambda s: b'{"n":1}', rev_of="leaves"),
+    Nasty("a stale edit, explained", "PUT", f"{DB}/leaves", lambda s: b'{"n":2}', PROBLEMS),
+    Nasty("deletion of a leaf", "DELETE", f"{DB}/leaves?rev={{rev}}", rev_of="leaves"),
+    Nasty("COPY of a leaf", "COPY", f"{DB}/leaves?rev=2-{hexes(3)}", headers={"Destination": "copied"}),
+    Nasty(
+        "_resolve, preview",
+        "POST",
+        f"{DB}/leaves/_resolve?dry_run=true",
+        lambda s: text({"leaves": leaf_revs(s), "keep": "winner"}),
+    ),
+    Nasty(
+        "_resolve, a stale list",
+        "POST",
+        f"{DB}/leaves/_resolve",
+        lambda s: text({"leaves": leaf_revs(s)[1:], "keep": "winner"}),
+        PROBLEMS,
+    ),
+    Nasty(
+        "_resolve, one of many",
+        "POST",
+        f"{DB}/_resolve?dry_run=true",
+        lambda s: text({"ids": ["leaves"], "keep": "winner"}),
+    ),
+    Nasty("_resolve, many ids", "POST", f"{DB}/_resolve", lambda s: text({"ids": ids(s)[:1000], "keep": "winner"})),
+    Nasty(
+        "a leaf more",
+        "PUT",
+        f"{DB}/leaves?new_edits=false",
+        lambda s: text({"_rev": f"3-{hexes(5)}", "_revisions": {"start": 3, "ids": [hexes(5), hexes(3), hexes(7)]}}),
+    ),
+    # listings
+    Nasty("_changes, conflicts", "GET", f"{CHANGES}?include_docs=true&conflicts=true"),
+    Nasty("_changes, all leaves", "GET", f"{CHANGES}?style=all_docs"),
+    Nasty(
+        "_changes, backwards, conflicts_only", "GET", f"{CHANGES}?descending=true&conflicts_only=true&include_docs=true"
+    ),
+    Nasty("_changes, doc_ids", "POST", f"{CHANGES}?filter=_doc_ids", lambda s: text({"doc_ids": ids(s)})),
+    Nasty("_all_docs, conflicts", "GET", f"{DB}/_all_docs?include_docs=true&conflicts=true"),
+    Nasty(
+        "_all_docs, keys", "POST", f"{DB}/_all_docs?include_docs=true&conflicts=true", lambda s: text({"keys": ids(s)})
+    ),
+    Nasty(
+        "_all_docs, keys of leaves",
+        "POST",
+        f"{DB}/_all_docs?include_docs=true&conflicts=true",
+        lambda s: text({"keys": ["leaves"] * 20}),
+    ),
+    Nasty(
+        "_all_docs, queries", "POST", f"{DB}/_all_docs/queries", lambda s: text({"queries": [{"limit": 1}] * s.keys})
+    ),
+    Nasty("_conflicts", "GET", f"{DB}/_conflicts?include_docs=true"),
+    Nasty("_conflicts, keys", "POST", f"{DB}/_conflicts", lambda s: text({"keys": ids(s)})),
+    Nasty("_dbs_info", "POST", "/_dbs_info", lambda s: text({"keys": ["nasty"] * 100})),
+    # selectors
+    Nasty("$in of numbers", "POST", SELECTED, wanting("$in", "tags", lambda n: n)),
+    Nasty("$in of words", "POST", SELECTED, wanting("$in", "words", lambda n: f"x{n}")),
+    Nasty("$nin of arrays", "POST", SELECTED, wanting("$nin", "tags", lambda n: [n, n])),
+    Nasty("$all", "POST", SELECTED, wanting("$all", "tags", lambda n: n)),
+    Nasty(
+        "$elemMatch by the thousand",
+        "POST",
+        SELECTED,
+        repeated("$and", 5_000, {"tags": {"$not": {"$elemMatch": {"$gt": 5_000}}}}),
+    ),
+    Nasty("$allMatch in $or", "POST", SELECTED, repeated("$or", 5_000, {"tags": {"$allMatch": {"$lt": 999}}})),
+    Nasty("$or of words", "POST", SELECTED, repeated("$or", 20_000, {"words": {"$elemMatch": {"$eq": "none"}}})),
+    Nasty("a selector over everything", "POST", f"{SELECTED}&style=all_docs", selecting({"n": {"$gt": -1}})),
+    Nasty(
+        "fields of a large document",
+        "POST",
+        SELECTED,
+        lambda s: text({"selector": {"mark": 0}, "fields": ["all.parts.7.n", "_id"]}),
+    ),
+    # large documents
+    Nasty("PUT of a large document", "PUT", f"{DB}/large2", large),
+    Nasty("PUT, gzipped", "PUT", f"{DB}/large3", lambda s: zlib.compress(large(s), wbits=31), GZIP),
+    Nasty("PUT as multipart", "PUT", f"{DB}/large4", related, {"Content-Type": 'multipart/related; boundary="x"'}),
+    Nasty("POST of a large document", "POST", DB, large),
+    Nasty("GET of a large document", "GET", f"{DB}/large?revs=true&attachments=true"),
+    Nasty(
+        "PUT of an attachment",
+        "PUT",
+        f"{DB}/large/one?rev={{rev}}",
+        lambda s: b"x" * 1000,
+        {"Content-Type": "text/plain"},
+        rev_of="large",
+    ),
+    Nasty("GET of an attachment", "GET", f"{DB}/large/one"),
+    Nasty("DELETE of an attachment", "DELETE", f"{DB}/large/one?rev={{rev}}", rev_of="large"),
+    Nasty("COPY", "COPY", f"{DB}/large", headers={"Destination": "large-copy"}),
+    Nasty(
+        "PUT of a large attachment",
+        "PUT",
+        f"{DB}/attached/one",
+        lambda s: b"abc " * s.mega,
+        {"Content-Type": "text/plain"},
+    ),
+    Nasty("PUT of a large _local", "PUT", f"{DB}/_local/large", lambda s: half(s, 0)),
+    Nasty("GET of a large _local", "GET", f"{DB}/_local/large"),
+    Nasty("_local_docs", "GET", f"{DB}/_local_docs?include_docs=true"),
+    Nasty("DELETE of a large _local", "DELETE", f"{DB}/_local/large"),
+    Nasty("4 MB against 4 MB, explained", "PUT", f"{DB}/half?rev={{first}}", lambda s: half(s, 3), PROBLEMS),
+    Nasty(
+        "4 MB against 4 MB, lenient",
+        "PUT",
+        f"{DB}/half?rev={{first}}",
+        lambda s: half(s, 4),
+        {"Prefer": "handling=lenient"},
+    ),
+    Nasty("250 KiB of floats", "PUT", f"{DB}/floats", numbers("1.5")),
+    Nasty("250 KiB of powers", "PUT", f"{DB}/powers", numbers("1e5")),
+    Nasty("250 KiB of integers", "PUT", f"{DB}/integers", numbers("7")),
+    Nasty("250 KiB of strings", "PUT", f"{DB}/strings", numbers('"\\u0001"')),
+    Nasty("250 KiB of objects", "PUT", f"{DB}/objects", numbers('{"a":[]}')),
+    Nasty("250 KiB of floats, _local", "PUT", f"{DB}/_local/floats", numbers("1.5")),
+    Nasty("250 KiB of floats in _security", "PUT", f"{DB}/_security", numbers("1.5")),
+    # many documents
+    Nasty("_bulk_docs", "POST", f"{DB}/_bulk_docs", lambda s: text({"docs": [{}] * s.bulk})),
+    Nasty(
+        "_bulk_docs, refused", "POST", f"{DB}/_bulk_docs", lambda s: text({"docs": [{"_id": key} for key in ids(s)]})
+    ),
+    Nasty(
+        "_bulk_docs, refused, explained",
+        "POST",
+        f"{DB}/_bulk_docs",
+        lambda s: text({"docs": [{"_id": key} for key in ids(s)[:1000]]}),
+        PROBLEMS,
+    ),
+    Nasty(
+        "_bulk_docs, replicated",
+        "POST",
+        f"{DB}/_bulk_docs",
+        lambda s: text(
+            {"new_edits": False, "docs": [{"_id": f"r{n}", "_rev": f"1-{hexes(1)}"} for n in range(s.keys)]}
+        ),
+    ),
+    Nasty("_bulk_docs of one large", "POST", f"{DB}/_bulk_docs", lambda s: b'{"docs":[%b]}' % large(s)),
+    Nasty(
+        "_bulk_docs, remembered",
+        "POST",
+        f"{DB}/_bulk_docs",
+        lambda s: text({"docs": fresh("i", s.keys)}),
+        {"Idempotency-Key": "one"},
+    ),
+    Nasty("_purge", "POST", f"{DB}/_purge", lambda s: text({key: [f"1-{hexes(1)}"] for key in ids(s)[:1000]})),
+    Nasty("_purge of leaves", "POST", f"{DB}/_purge", lambda s: text({"leaves": leaf_revs(s)[: s.leaves // 2]})),
+    Nasty("_purged_infos", "GET", f"{DB}/_purged_infos"),
+    Nasty(
+        "_replicate",
+        "POST",
+        "/_replicate",
+        lambda s: text({"source": "nasty", "target": "again", "create_target": True}),
+    ),
+    Nasty(
+        "_replicate by a selector",
+        "POST",
+        "/_replicate",
+        lambda s: text(
+            {
+                "source": "nasty",
+                "target": "picked",
+                "create_target": True,
+                "selector": {"tags": {"$in": list(range(-s.wanted, 0))}},
+            }
+        ),
+    ),
+    Nasty("_session", "POST", "/_session", lambda s: text({"name": "x", "password": "y", "more": "z" * s.mega})),
+    Nasty("_compact", "POST", f"{DB}/_compact", lambda s: b"{}"),
+    Nasty("_find", "POST", f"{DB}/_find", lambda s: text({"selector": {"n": list(range(s.rows))}})),
+    Nasty(
+        "an upload",
+        "POST",
+        f"{DB}/uploaded/one",
+        lambda s: b"abc " * s.mega,
+        {"Content-Type": "application/octet-stream", "Upload-Complete": "?1"},
+    ),
+    Nasty("an upload by tus", "POST", f"{DB}/uploaded/two", headers=TUS | {"Upload-Length": "7"}),
+    Nasty("deletion of all", "DELETE", "/again"),
+)
+
+EXEMPT: dict[str, str] = {
+    "root.welcome": "a constant",
+    "root.favicon": "a constant",
+    "root.up": "a constant",
+    "root.uuids": "at most max_uuids",
+    "session.show": "what the cookie says",
+    "session.logout": "a header",
+    "root.all_dbs": "a scan in slices, as _all_docs; databases are counted in hundreds",
+    "root.dbs_info": "as _all_dbs",
+    "root.db_updates": "refused",
+    "root.membership": "a constant",
+    "root.active_tasks": "what runs, which max_jobs bounds",
+    "root.cluster_setup": "a constant",
+    "scheduler.jobs": "what runs, in turns",
+    "scheduler.job": "one of what runs",
+    "scheduler.docs": "what runs, in turns",
+    "node_endpoints.name": "a constant",
+    "node_endpoints.statistics": "counters",
+    "node_endpoints.system": "counters",
+    "node_endpoints.versions": "a constant",
+    "telemetry.prometheus": "counters, printed in a thread",
+    "telemetry.conflict_stats": "a table of bounded size",
+    "refusals.no_node_name": "refused unread",
+    "refusals.no_local_id": "refused unread",
+    "refusals.no_local_attachment": "refused unread",
+    "refusals.design_path": "a redirect",
+    "databases.create": "one row",
+    "databases.info": "one row",
+    "databases.security": "one row",
+    "databases.set_revs_limit": "a number",
+    "databases.revs_limit": "a number",
+    "databases.set_purged_infos_limit": "a number",
+    "databases.purged_infos_limit": "a number",
+    "maintenance.compact_design": "refused",
+    "maintenance.view_cleanup": "nothing to do",
+    "maintenance.ensure_full_commit": "waits for the writer",
+    "documents.post_form": "refused unread",
+    "uploads.options": "a constant",
+    "uploads.show": "one row",
+    "uploads.append": "as PUT of an attachment: the same receiver",
+    "uploads.complete": "as an upload in one request",
+    "uploads.cancel": "as the deletion of an attachment's bytes, which the collector does in steps",
+}
+
+
+def bodies_of(entries: Iterable[Nasty], scale: Scale) -> Iterator[tuple[Nasty, bytes]]:
+    for entry in entries:
+        yield entry, b"" if entry.body is None else entry.body(scale)

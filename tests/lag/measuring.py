@@ -1,0 +1,95 @@
+"""A catalogue, furnished and measured: each request beside a light load, alone or with others at the same time."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lag.catalogue import CATALOGUE, DB, Nasty, Scale, array_of, half, large, leaf_batches, many_batches
+from tests.lag.meter import Lag
+from tests.lag.watching import FREE_PORT, Watched, light_load, watched
+
+SETTLING = 5
+"""Beats after the answer that still belong to the request."""
+
+
+@dataclass
+class Measured:
+    """What a request was answered, and the worst beat meanwhile."""
+
+    name: str
+    status: int
+    lag: Lag
+
+
+@dataclass
+class Stage:
+    """A furnished server under a light load."""
+
+    server: Watched
+    scale: Scale
+    first: str = ""
+
+    async def furnish(self) -> None:
+        ask = self.server.ask
+        await _done(ask("PUT", DB))
+        for body in (*leaf_batches(self.scale), *many_batches(self.scale)):
+            await _done(ask("POST", f"{DB}/_bulk_docs", body))
+        await _done(ask("PUT", f"{DB}/arrays", array_of(self.scale)))
+        await _done(ask("PUT", f"{DB}/large", large(self.scale)))
+        self.first = json.loads(await _done(ask("PUT", f"{DB}/half", half(self.scale, 0))))["rev"]
+        await _done(ask("PUT", f"{DB}/half?rev={self.first}", half(self.scale, 1)))
+
+    async def measure(self, entry: Nasty) -> Measured:
+        """One request. Its body is made before the measuring begins."""
+        body = b"" if entry.body is None else entry.body(self.scale)
+        rev = await self.server.rev_of(f"{DB}/{entry.rev_of}") if entry.rev_of else ""
+        path = entry.path.replace("{rev}", rev).replace("{first}", self.first)
+        await self.server.lag()
+        status, _ = await self.server.ask(entry.method, path, body, **entry.headers)
+        return Measured(entry.name, status, await self._lag_after())
+
+    async def together(self, entries: Iterable[Nasty]) -> Measured:
+        """Several requests at the same time."""
+        chosen = list(entries)
+        bodies = [b"" if entry.body is None else entry.body(self.scale) for entry in chosen]
+        await self.server.lag()
+        answers = await asyncio.gather(
+            *(
+                self.server.ask(entry.method, entry.path, body, **entry.headers)
+                for entry, body in zip(chosen, bodies, strict=True)
+            )
+        )
+        name = " + ".join(entry.name for entry in chosen)
+        return Measured(name, max(status for status, _ in answers), await self._lag_after())
+
+    async def _lag_after(self) -> Lag:
+        worst = await self.server.lag()
+        for _ in range(SETTLING):
+            await asyncio.sleep(0.001)
+            more = await self.server.lag()
+            worst = max(worst, more, key=lambda one: one.stall)
+        return worst
+
+
+@asynccontextmanager
+async def stage(data: Path, scale: Scale, port: int = FREE_PORT) -> AsyncIterator[Stage]:
+    """A server with all that the catalogue asks for."""
+    async with watched(data, port) as server, light_load(server):
+        ready = Stage(server, scale)
+        await ready.furnish()
+        yield ready
+
+
+def named(*names: str) -> list[Nasty]:
+    """Entries of the catalogue, by their names."""
+    return [entry for name in names for entry in CATALOGUE if entry.name == name]
+
+
+async def _done(answer: "asyncio.Future[tuple[int, bytes]] | object") -> bytes:
+    status, body = await answer
+    if status >= 300:
+        raise RuntimeError(f"{status}: {body[:200]!r}")
+    return body

@@ -1,0 +1,68 @@
+"""No request keeps the others waiting: the catalogue covers the route table, and each of its entries is harmless.
+
+How long is measured as the loop's own lag (``meter.py``), so that a busy machine does not fail the test. The test that
+measures is marked ``long``; in the ordinary run the same requests are made small, to see that they are answered.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from docstore.httpd.app import ROUTER
+from tests.lag.catalogue import CATALOGUE, EXEMPT, SMALL, Nasty, Scale
+from tests.lag.measuring import Measured, named, stage
+
+LIMIT_MS = 50
+
+SIDE_BY_SIDE = [
+    named("_revs_diff, one id", "open_revs=all", "conflicts=true", "PUT of a large document"),
+    named("_changes, conflicts", "_all_docs, conflicts", "_bulk_get, all leaves", "250 KiB of floats"),
+    named("$in of numbers", "$elemMatch by the thousand", "$all", "_tree"),
+    named("_bulk_docs, replicated", "PUT, gzipped", "4 MB against 4 MB, explained", "_revs_diff, all leaves"),
+]
+
+
+def handler_of(entry: Nasty) -> str:
+    handler = ROUTER.find(entry.segments).handler(entry.method)
+    return f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}"
+
+
+def test_every_endpoint_is_in_the_catalogue_or_says_why_not() -> None:
+    """A new endpoint fails here: give it an entry in the catalogue, or a reason in ``EXEMPT``."""
+    known = {
+        f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}"
+        for route in ROUTER.routes
+        for handler in route.handlers.values()
+    }
+    covered = {handler_of(entry) for entry in CATALOGUE}
+    assert known - covered - EXEMPT.keys() == set(), "missing from the catalogue"
+    assert EXEMPT.keys() - known == set(), "exempt, but no longer an endpoint"
+    assert EXEMPT.keys() & covered == set(), "exempt, and in the catalogue nevertheless"
+    assert all(EXEMPT.values())
+
+
+def test_names_are_told_apart() -> None:
+    names = [entry.name for entry in CATALOGUE]
+    assert len(names) == len(set(names))
+    assert all(len(group) == 4 for group in SIDE_BY_SIDE)
+
+
+async def test_small_ones_are_answered(tmp_path: Path) -> None:
+    async with stage(tmp_path / "data", SMALL) as ready:
+        found = [await ready.measure(entry) for entry in CATALOGUE]
+        found += [await ready.together(group) for group in SIDE_BY_SIDE]
+    assert [one.name for one in found if one.status >= 500 and one.status != 501] == []
+    assert all(one.lag.beats for one in found)
+
+
+@pytest.mark.long
+async def test_the_loop_is_never_held(tmp_path: Path) -> None:
+    async with stage(tmp_path / "data", Scale()) as ready:
+        found = [await ready.measure(entry) for entry in CATALOGUE]
+        found += [await ready.together(group) for group in SIDE_BY_SIDE]
+    assert [told(one) for one in found if one.lag.stall > LIMIT_MS] == []
+
+
+def told(one: Measured) -> str:
+    lag = one.lag
+    return f"{one.name}: {one.status}, {lag.stall:.0f} ms, of it {lag.held:.0f} ms the loop's own thread"
