@@ -123,10 +123,7 @@ class Database:
         return await bulk_reading.read_doc(self.environment, self.number, doc_id, options, self.blobs.open)
 
     def open_revs(self, doc_id: str, revs: Revs, options: OpenOptions = PLAIN) -> Found:
-        """Several revisions; of the options ``revs``, ``latest`` and those of attachments count.
-
-        Raises NotFound for "all" of no document.
-        """
+        """Several revisions, as ``reading.open_revs``."""
         with self._snapshot() as snapshot:
             return reading.open_revs(snapshot, self.number, doc_id, revs, options, self.blobs.open)
 
@@ -250,7 +247,7 @@ class Database:
         plain = [document for document in documents if not local_docs.is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)
-        results = await list_of((_result_of(one.id, answer) for one, answer in zip(plain, answers, strict=True)), len(plain))
+        results = await list_of(map(_result_of, [one.id for one in plain], answers), len(plain))
         if len(plain) == len(documents):
             return results
         others = iter(results)
