@@ -38,15 +38,22 @@ def check_body_headers(raw: BaseRequest) -> None:
         asked = ",".join(headers.getall(hdrs.EXPECT)).strip().lower()
         if asked not in ("", CONTINUE):
             raise ExpectationFailed
-    if raw.body_exists and headers.get(hdrs.TRANSFER_ENCODING, CHUNKED).strip().lower() != CHUNKED:
+    if raw.body_exists and _is_coded(raw):
         raise NotImplementedHere(OTHER_CODINGS)
 
 
-def leaves_body_unread(raw: BaseRequest) -> bool:
-    """Whether a client waits for leave to send its body, and was answered without.
+def _is_coded(raw: BaseRequest) -> bool:
+    return raw.headers.get(hdrs.TRANSFER_ENCODING, CHUNKED).strip().lower() != CHUNKED
 
-    Whether the body comes nevertheless is not known, so what follows cannot be told from it: the connection must end.
+
+def leaves_end_unsure(raw: BaseRequest) -> bool:
+    """Whether the end of the request's body is not certain, so that the connection must end.
+
+    So it is if a client waits for leave to send its body and was answered without, since nobody knows whether the body
+    comes nevertheless; and if the body has other codings, which somebody before this server may have framed otherwise.
     """
+    if raw.body_exists and _is_coded(raw):
+        return True
     return not raw.content.is_eof() and raw.headers.get(hdrs.EXPECT, "").lower() == CONTINUE and CONTINUED not in raw
 
 

@@ -16,7 +16,7 @@ from aiohttp.web import BaseRequest
 
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.auth import Authenticator
-from docstore.httpd.bodies import check_body_headers, leaves_body_unread
+from docstore.httpd.bodies import check_body_headers, leaves_end_unsure
 from docstore.httpd.conflict_log import ConflictLog
 from docstore.httpd.connection import Connection
 from docstore.httpd.guard import SAFE_METHODS, Guard
@@ -86,7 +86,7 @@ class Service:
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         reply.body_time = request.body_time
-        if self.closing or leaves_body_unread(raw) or _is_last(raw):
+        if self.closing or leaves_end_unsure(raw) or _is_last(raw):
             reply.keep_alive = False
         self.node.counters.count_request(request.method, reply.status)
         if access_logger.isEnabledFor(logging.DEBUG):

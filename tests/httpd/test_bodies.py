@@ -189,6 +189,8 @@ async def test_other_transfer_codings_are_not_undone(coding, version):
     async with small_server() as server, server.wire() as wire:
         answer = await wire.ask(CODED % (version, coding))
         assert error_of(answer) == (501, "not_implemented", "Of the transfer codings only chunked is supported.")
+        assert answer.headers["Connection"] == "close"
+        assert await wire.at_end()
         assert ("PUT", 200) not in server.node.counters.answered
 
 

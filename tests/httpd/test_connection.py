@@ -109,3 +109,57 @@ async def test_a_body_that_nobody_reads_is_skipped():
     async with serving() as server, server.wire() as wire:
         assert (await wire.get("/nope", method="PATCH", body=b"x" * 100_000)).status == 404
         assert (await wire.get("/")).status == 200
+
+
+SMUGGLED = b"PUT /db HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"Content-Length: 2, 2\r\n\r\n{}",
+        b"Content-Length: +2\r\n\r\n{}",
+        b"Content-Length: -1\r\n\r\n{}",
+        b"Content-Length: 0x2\r\n\r\n{}",
+        b"Content-Length:\r\n\r\n{}",
+        b"Content-Length : 2\r\n\r\n{}",
+        b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: \r\nContent-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2;a\nb\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2 \r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n",
+        b"X: a\r\n Content-Length: 2\r\n\r\n{}",
+        b"X: a\rb\r\nContent-Length: 2\r\n\r\n{}",
+        b"X: a\0b\r\nContent-Length: 2\r\n\r\n{}",
+        b"Content-Length: 2\n\n{}",
+    ],
+)
+async def test_a_body_whose_end_is_doubtful_ends_the_connection(framing):
+    """Nobody before this server can have seen another end of it, and what comes behind is never read as a request."""
+    head = b"PUT /db/doc HTTP/1.1\r\nHost: localhost\r\n"
+    for together in (True, False):
+        async with serving() as server, server.wire() as wire:
+            request = head + framing
+            wire.writer.write(request + SMUGGLED if together else request)
+            answer = await wire.answer()
+            assert answer.status in (400, 501)
+            assert answer.headers["Connection"] == "close"
+            if not together:
+                wire.writer.write(SMUGGLED)
+            assert await wire.at_end()
+            assert ("PUT", 200) not in server.node.counters.answered
+
+
+async def test_chunks_may_have_extensions_and_trailers():
+    request = b"PUT /db HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving() as server, server.wire() as wire:
+        for body in (b"2;a=b\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX-T: a\r\n\r\n"):
+            assert (await wire.ask(request + body)).status == 200

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from docstore.core import document
+from docstore.core.revision_hash import encode_term
+
 SUE = "1-877206fdfc192b2a566b6eac4eaa4205"
 NO_REV = (400, "bad_request", "Invalid rev format")
 CONFLICT = (409, "conflict", "Document update conflict.")
@@ -329,3 +332,28 @@ async def test_wrong_method(db):
 async def test_many_writers_of_one_document(db):
     answers = await asyncio.gather(*(db.put("d", {"n": n}) for n in range(20)))
     assert sorted(answer.status for answer in answers) == [201] + [409] * 19
+
+
+async def test_a_certain_conflict_costs_no_hash(db, monkeypatch):
+    """It is refused before the revision that it would make is computed; so is a stale rev, in the path or the body."""
+    first = await db.write("a", {"n": 1})
+    second = await db.write(f"a?rev={first}", {"n": 2})
+    hashed = []
+    monkeypatch.setattr(document, "encode_term", lambda body: hashed.append(body) or encode_term(body))
+    for path, body in (("a", {}), (f"a?rev={first}", {}), ("a", {"_rev": first}), (f"a?rev={first}", {"_rev": first})):
+        assert (await db.put(path, body)).error == (409, "conflict", "Document update conflict.")
+    assert hashed == []
+    assert (await db.put("a", {}, Accept="application/problem+json")).status == 409
+    assert (await db.put(f"a?rev={second}", {"n": 3})).status == 201
+    assert hashed == [{}, {"n": 3}]
+
+
+async def test_what_is_told_before_a_conflict(db):
+    first = await db.write("a", {"n": 1})
+    await db.write(f"a?rev={first}", {"n": 2})
+    assert (await db.put("a", b"{")).status == 400
+    assert (await db.put("a", {"_foo": 1})).error[1] == "doc_validation"
+    assert (await db.put(f"a?rev={first}", {"_rev": "1-other"})).error[0] == 400
+    assert (await db.put("a", {"_attachments": {"x": {"data": "!"}}})).status == 400
+    assert (await db.put("a?batch=ok", {})).status == 202
+    assert (await db.put("a?new_edits=false", {"_rev": "1-abc"})).status == 201
