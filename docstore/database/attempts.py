@@ -84,6 +84,11 @@ def refuse_stale(
         raise _noted(Conflict(), Attempt(database, doc_id, rev, operation, None, kind))
 
 
+def document_exists(database: int, doc_id: str) -> Conflict:
+    """The refusal of an edit without a revision of a document that is there."""
+    return _noted(Conflict(), Attempt(database, doc_id, None, kind=ConflictKind.DOCUMENT_EXISTS))
+
+
 def missing_rev(attempt: Attempt) -> Conflict:
     """CouchDB's odd words for an attempt to change the attachments of a revision that is not there."""
     return _noted(Conflict("missing_rev", error="not_found"), attempt)

@@ -32,7 +32,9 @@ from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
 from docstore.storage.databases import list_databases, pending_sweeps
+from docstore.storage.documents import get_record
 from docstore.storage.environment import Environment
+from docstore.storage.records import DocRecord
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
 from docstore.storage.transactions import Snapshot
 from docstore.storage.writer import CommitSummary, Writer
@@ -103,6 +105,12 @@ class Registry:
         """The database of this name. Raises DatabaseNotFound."""
         with self._environment.snapshot() as snapshot:
             return self._open_in(snapshot, name)
+
+    def open_with_record(self, name: str, doc_id: str) -> tuple[Database, DocRecord | None]:
+        """A database and the record of one of its documents, in one snapshot. Raises DatabaseNotFound."""
+        with self._environment.snapshot() as snapshot:
+            database = self._open_in(snapshot, name)
+            return database, get_record(snapshot, database.number, doc_id)
 
     def open_doc(self, name: str, doc_id: str) -> OpenedDoc:
         """The winner of a document, in one snapshot with the row of its database.

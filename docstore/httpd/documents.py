@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from docstore.core.answers import written_json
 from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Refusal, validate_doc_id
+from docstore.core.edit import is_stale
 from docstore.core.rev import Rev
+from docstore.database.attempts import document_exists
 from docstore.database.database import Database, EditResult
 from docstore.database.replies import Ticket
 from docstore.database.reply_forms import WrittenForm
@@ -38,6 +40,7 @@ from docstore.httpd.related import RelatedBody, attached_reply
 from docstore.httpd.replies import Reply, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
+from docstore.storage.records import DocRecord
 
 NEEDS_REV = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 FORM = "multipart/form-data"
@@ -63,12 +66,14 @@ async def get_document(request: Request) -> Reply | StreamReply:
 
 async def put_document(request: Request) -> Reply:
     """``PUT /{db}/{doc}``: an edit, or with ``new_edits=false`` a revision made elsewhere."""
-    database = request.database()
+    database, record = request.node.registry.open_with_record(request.segments[0], request.doc_id)
+    if database.write_hook is not None:
+        database = request.database()
     query = document_query(request)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
-    refuse = _early_refusal(request, database, query)
+    refuse = _early_refusal(request, database, query, record)
     document = with_parent(request, await read_document(request, doc_id, refuse=refuse), query.options.rev)
     if not query.new_edits and document.rev is None:
         raise BadRequest(NEEDS_REV)
@@ -82,11 +87,16 @@ async def put_document(request: Request) -> Reply:
     return _written(request, doc_id, result, status)
 
 
-def _early_refusal(request: Request, database: Database, query: DocumentQuery) -> Refusal | None:
+def _early_refusal(
+    request: Request, database: Database, query: DocumentQuery, record: DocRecord | None
+) -> Refusal | None:
     """What refuses a certain conflict while the document is read; None where there is more to be asked first.
 
-    A refused edit is cheap so: nothing is hashed, and the exception has a short way.
+    A refused edit is cheap so: nothing is hashed, and the exception has a short way. ``record`` is the document's when
+    the request began, so a body that is still to come is judged later.
     """
+    if record is None or not request.raw.content.is_eof():
+        return None
     asked = not query.new_edits or query.batch or database.write_hook is not None
     if asked or is_conditional(request) or wants_explanation(request):
         return None
@@ -94,8 +104,13 @@ def _early_refusal(request: Request, database: Database, query: DocumentQuery) -
 
     def refuse(path: tuple[Rev, ...]) -> None:
         rev = path[0] if path else told
-        if told is None or rev == told:  # two different revisions are another complaint
-            database.check_parent(request.doc_id, rev, path=path or ((told,) if told is not None else ()))
+        if told is not None and rev != told:
+            return  # two different revisions are another complaint
+        path = path or (() if told is None else (told,))
+        if is_stale(record.head(), rev, path):
+            if rev is None:
+                raise document_exists(database.number, request.doc_id)
+            database.check_parent(request.doc_id, rev, path=path)
 
     return refuse
 
