@@ -5,13 +5,17 @@ so whoever else writes gets in between, however long a request is. What a comman
 what the edits say, and inside ``apply``, where it is known how large the trees are that they change; edits that were
 not looked at there come first in the next command. It must not know the edit rule.
 
+While others write single documents the bound is smaller, since each of those waits for the command before it. A batch
+then costs a few commits more; alone it does not.
+
 So a long request is not one transaction. If a command fails, the request fails with its error, what the commands before
 it wrote stays, and edits of one document keep their order. A write with an idempotency key is one command always: it is
 refused if it is too much work for that.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from time import monotonic
+from typing import Final, TypeAlias, cast
 
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
@@ -24,6 +28,9 @@ from docstore.storage.writer import Writer
 
 EditAnswer: TypeAlias = Rev | DocstoreError
 
+SHARED_SECONDS: Final = 1.0
+"""For so long after the write of a single document the writer counts as shared."""
+
 
 async def submit_edits(
     writer: Writer | Once, settings: StorageSettings, database: int, edits: Sequence[Edit], *, new_edits: bool
@@ -33,6 +40,8 @@ async def submit_edits(
     Raises TooLarge for a write with an idempotency key beyond ``keyed_command_max_work``, before anything is written.
     """
     if len(edits) == 1:  # one edit is looked at always
+        if isinstance(writer, Writer):
+            writer.single_at = monotonic()
         single = EditDocuments(database, tuple(edits), new_edits)
         return cast("list[EditAnswer]", await writer.submit(single))
     if isinstance(writer, Once):
@@ -41,11 +50,13 @@ async def submit_edits(
             raise TooLarge(TOO_MUCH_WORK)
         whole = EditDocuments(database, tuple(edits), new_edits, max_work=bound, whole=True)
         return cast("list[EditAnswer]", await writer.submit(whole))
-    bound = settings.command_max_work
     answers: dict[int, EditAnswer] = {}
     put_off: list[int] = []
     start = 0
     while put_off or start < len(edits):
+        bound = settings.command_max_work
+        if monotonic() - writer.single_at < SHARED_SECONDS:
+            bound = min(bound, settings.shared_command_max_work)
         if not put_off:
             following = (edits[place] for place in range(start, len(edits)))
             end = start + next(portions(following, bound, new_edits=new_edits))

@@ -25,6 +25,7 @@ When it goes wrong (nothing of the transaction is kept in any of these):
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future as ThreadFuture
@@ -93,6 +94,7 @@ class Writer:
                    alone) on the writer's thread
     ``commit``     what ends a transaction; a test may hand in one that fails
     ``groups``, ``commands``  how many were committed
+    ``single_at``  when (``monotonic``) a single document was last written
     """
 
     def __init__(
@@ -103,8 +105,8 @@ class Writer:
         *,
         commit: "Callable[[lmdb.Transaction[bytes]], None] | None" = None,
     ) -> None:
-        self.groups = 0
-        self.commands = 0
+        self.groups = self.commands = 0
+        self.single_at = -math.inf
         self._environment = environment
         self._apply = apply
         self._on_commit = on_commit

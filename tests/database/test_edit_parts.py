@@ -217,3 +217,18 @@ async def test_no_edits_are_no_command(node: Node, db: Database) -> None:
     commands = node.writer.commands
     assert await submit_edits(node.writer, db.environment.settings, db.number, [], new_edits=True) == []
     assert node.writer.commands == commands
+
+
+@pytest.mark.parametrize(("alone", "commands"), [(True, 1), (False, 4)])
+async def test_a_batch_is_cut_smaller_while_others_write_single_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: bool, commands: int
+) -> None:
+    monkeypatch.setattr("docstore.database.edit_parts.monotonic", lambda: 100.0)
+    async with Node(settings(tmp_path / "shared", shared_command_max_work=10 * EDIT)) as node:
+        database = await node.registry.create("db")
+        if not alone:
+            await database.update_doc(document("single"))
+        before = node.writer.commands
+        await database.update_docs([document(f"d{number}") for number in range(40)])
+        assert node.writer.commands - before == commands
+        assert database.info().doc_count == (40 if alone else 41)
