@@ -44,6 +44,7 @@
       StoreUnusable                    500  store_unusable
         StoreDamaged                        store_damaged
       Unavailable                      503  service_unavailable
+        Busy
         BytesGone                           attachment_bytes_gone
 
 This module owns the classes and their words. It imports nothing of docstore and knows no HTTP: the status in the
@@ -376,6 +377,13 @@ class Unavailable(DocstoreError):
 
     error = "service_unavailable"
     default_reason = "The server is shutting down."
+
+
+class Busy(Unavailable):
+    """The requests in flight have all the memory that there is for them. ``retry_after``: seconds to wait."""
+
+    default_reason = "The server has too much to do at the moment; try again later."
+    retry_after = 5
 
 
 class BytesGone(Unavailable):

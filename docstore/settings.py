@@ -63,12 +63,25 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a request may not exceed."""
+    """What a request may not exceed.
+
+    ``max_documents``  of one ``_bulk_docs``
+    ``max_inflation``  how many times its size a gzipped body may have, beyond ``max_small_inflation``
+    ``max_memory``     of all requests in flight (``httpd/memory.py``)
+    ``max_small_memory``  a request that takes no more than this never waits
+    ``max_memory_wait``   how long the others do before they are refused
+    """
 
     max_document_size: int = 8_000_000
     max_attachment_size: int = 4 * GIB
     max_request_body: int = 256 * MIB
     max_json_depth: int = 500
+    max_documents: int = 100_000
+    max_inflation: int = 100
+    max_small_inflation: int = 64 * KIB
+    max_memory: int = 1 * GIB
+    max_small_memory: int = 1 * MIB
+    max_memory_wait: float = 10.0
     max_doc_id: int = 7_168
     max_database_name: int = 238
     max_url: int = 64 * KIB

@@ -16,7 +16,8 @@ from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import BadRequest, ExpectationFailed, NotImplementedHere, TooLarge, UnsupportedMediaType
-from docstore.settings import Limits
+from docstore.httpd.memory import Claim
+from docstore.settings import MIB, Limits
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 CONTINUE = "100-continue"
@@ -24,6 +25,8 @@ CHUNKED = "chunked"
 CONTINUED = RequestKey("continued", bool)
 """The request's own mark that its client was told to send the body."""
 OTHER_CODINGS = "Of the transfer codings only chunked is supported."
+INFLATED_AT_ONCE = 4 * MIB
+OUT_OF_PROPORTION = "The request body inflates to more than {} times its size."
 NOT_GZIP = "Request body is not properly gzipped."
 
 
@@ -68,17 +71,18 @@ def body_at_hand(raw: BaseRequest, limits: Limits) -> bytes | None:
     return body
 
 
-async def read_body(raw: BaseRequest, limits: Limits) -> bytes:
-    """The whole body, inflated.
+async def read_body(raw: BaseRequest, limits: Limits, claim: Claim) -> bytes:
+    """The whole body, inflated; its bytes are claimed as they come.
 
-    Raises TooLarge as soon as it is known to exceed ``max_request_body``, before or after inflating;
-    UnsupportedMediaType for an encoding that is neither ``gzip`` nor ``identity``; BadRequest for a broken one.
+    Raises TooLarge as soon as it is known to exceed ``max_request_body``, before or after inflating, or to inflate to
+    more than ``max_inflation`` times its size; UnsupportedMediaType for an encoding that is neither ``gzip`` nor
+    ``identity``; BadRequest for a broken one; Busy.
     """
     encoding = raw.headers.get(hdrs.CONTENT_ENCODING, "identity").lower()
     if encoding not in ("gzip", "identity"):
         raise UnsupportedMediaType(f"{encoding} is not a supported content encoding.")
-    body = await _read(raw, limits.max_request_body)
-    return body if encoding == "identity" else await inflate(body, limits)
+    body = await _read(raw, limits.max_request_body, claim)
+    return body if encoding == "identity" else await inflate(body, limits, claim)
 
 
 async def stream_body(raw: BaseRequest) -> AsyncGenerator[bytes]:
@@ -113,21 +117,30 @@ async def parse_json(body: bytes, limits: Limits) -> JsonValue:
     return await asyncio.to_thread(decode_in_slices, body, max_depth=limits.max_json_depth)
 
 
-async def inflate(body: bytes, limits: Limits) -> bytes:
+async def inflate(body: bytes, limits: Limits, claim: Claim) -> bytes:
     """Gzip members, one after the other. A short result is made on the loop, the rest of a longer one in a thread."""
-    inflation = _Inflation(body, limits.max_request_body)
+    most = max(limits.max_small_inflation, limits.max_inflation * len(body))
+    told = OUT_OF_PROPORTION.format(limits.max_inflation) if most < limits.max_request_body else None
+    inflation = _Inflation(body, min(most, limits.max_request_body), told)
+    await claim.take(limits.parse_off_loop_from)
     inflation.run(limits.parse_off_loop_from)
-    if not inflation.done:
-        await asyncio.to_thread(inflation.run, limits.max_request_body)
-    return inflation.result()
+    until = limits.parse_off_loop_from
+    while not inflation.done:
+        await claim.take(INFLATED_AT_ONCE)
+        until += INFLATED_AT_ONCE
+        await asyncio.to_thread(inflation.run, until)
+    inflated = inflation.result()
+    claim.keep(len(inflated))
+    return inflated
 
 
 class _Inflation:
     """A gzip body on its way to plain bytes, at most ``limit`` of them."""
 
-    def __init__(self, body: bytes, limit: int) -> None:
+    def __init__(self, body: bytes, limit: int, too_large: str | None) -> None:
         self._rest = body
         self._limit = limit
+        self._too_large = too_large
         self._inflated = bytearray()
         self._member = zlib.decompressobj(GZIP_WINDOW)
         self.done = False
@@ -135,12 +148,13 @@ class _Inflation:
     def run(self, until: int) -> None:
         """Inflate until there are more than ``until`` bytes, or all. Raises TooLarge, BadRequest."""
         try:
+            until = min(until, self._limit)
             while not self.done and len(self._inflated) <= until:
                 self._step(until + 1 - len(self._inflated))
         except zlib.error:
             raise BadRequest(NOT_GZIP) from None
         if len(self._inflated) > self._limit:
-            raise TooLarge
+            raise TooLarge(self._too_large)
 
     def _step(self, room: int) -> None:
         before = len(self._inflated)
@@ -158,7 +172,7 @@ class _Inflation:
         return bytes(self._inflated)
 
 
-async def _read(raw: BaseRequest, limit: int) -> bytes:
+async def _read(raw: BaseRequest, limit: int, claim: Claim) -> bytes:
     declared = declared_length(raw)
     if declared is not None and declared > limit:
         raise TooLarge
@@ -169,12 +183,18 @@ async def _read(raw: BaseRequest, limit: int) -> bytes:
         if content.at_eof():
             if len(first) > limit:
                 raise TooLarge
+            await claim.take(len(first))
             return first
+        await claim.take(len(first))
         body = bytearray(first)
+        claim.wait_for_client(True)
         while len(body) <= limit and (chunk := await content.readany()):
+            await claim.take(len(chunk))
             body += chunk
     except RequestPayloadError as error:
         raise _broken(error) from None
+    finally:
+        claim.wait_for_client(False)
     if len(body) > limit:
         raise TooLarge
     return bytes(body)

@@ -7,23 +7,29 @@ Owns the request's members and the reply's rows. One bad document refuses the wh
 from docstore.core.document import Document
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.reply_forms import AROUND_ROW, BulkForm
-from docstore.errors import BadRequest
+from docstore.errors import BadRequest, TooLarge
 from docstore.httpd.bulk_rows import explained_rows, plain_rows
 from docstore.httpd.chunking import chunked_reply, enclosed, in_turns
 from docstore.httpd.document_bodies import parse_documents
+from docstore.httpd.memory import BODY, DOCUMENT
 from docstore.httpd.preferences import wants_explanation
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.streaming import StreamReply
 
+TOO_MANY = "The request has more than {} documents."
 VARIES = (("Vary", "Accept, Prefer"),)
 
 
 async def bulk_docs(request: Request) -> Reply | StreamReply:
     """Write all documents; a row for each, or with ``new_edits: false`` only for those refused."""
     database = request.database()
-    members = await request.json_object(require_json_type=True)
+    members = await request.json_object(require_json_type=True, made_of_it=1)
     rows = _rows(members)
+    limit = request.node.settings.limits.max_documents
+    if len(rows) > limit:
+        raise TooLarge(TOO_MANY.format(limit))
+    await request.claim.take(DOCUMENT * len(rows) + BODY * len(await request.body()))
     new_edits = members.get("new_edits", True)
     if not isinstance(new_edits, bool):
         raise BadRequest("`new_edits` parameter must be a boolean.")
@@ -33,6 +39,9 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     if members.get("all_or_nothing") is True and new_edits and documents:
         refused = map(_not_supported, documents)
         return await chunked_reply(in_turns(enclosed(b"[", refused, b"]\n")), status=417)
+    members.clear()
+    rows.clear()
+    request.drop_body()
     if request.ticket is not None:
         if new_edits:  # ids that are far too long are not even put together
             request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
@@ -41,6 +50,7 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     results = await database.update_docs(documents, new_edits=new_edits)
     if not new_edits:
         results = [result for result in results if result.error is not None]
+    request.claim.keep(DOCUMENT * len(results))  # clients may take any time to read them
     if request.ticket is not None:
         async for _ in in_turns(plain_rows(request, results)):
             pass

@@ -23,6 +23,7 @@ from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.header_text import check_header_text
 from docstore.httpd.idempotency import HEADER, answer_once
 from docstore.httpd.leniency import LENIENT_HEADERS
+from docstore.httpd.memory import Memory
 from docstore.httpd.paths import check_escapes, path_of_absolute, split_path
 from docstore.httpd.refusing import refused
 from docstore.httpd.replies import Reply, new_request_id
@@ -52,6 +53,7 @@ class Service:
     def __init__(self, node: "Node", router: Router) -> None:
         self.node = node
         self.router = router
+        self.memory = Memory(node.settings.limits)
         self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
         self.closing = False
         self.running = 0
@@ -74,6 +76,7 @@ class Service:
         except DocstoreError as error:
             reply = await refused(request, error)
         except (asyncio.CancelledError, ConnectionError):
+            request.claim.keep(0)
             raise
         except Exception:
             logger.exception("request %s: %s %s failed", request.id.decode(), raw.method, raw.raw_path)
@@ -82,6 +85,10 @@ class Service:
             self.running -= 1
             if self.closing and not self.running:
                 self._drained.set()
+        if isinstance(reply, StreamReply):
+            reply.claim = request.claim
+        else:
+            request.claim.keep(0)
         reply.request_id = request.id
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)

@@ -11,7 +11,8 @@ from docstore.core.document import Document, Refusal, parse_document
 from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
-from docstore.httpd.request import Request
+from docstore.httpd.memory import BODY, cost_of_json
+from docstore.httpd.request import SMALL, Request
 from docstore.httpd.turns import Turns
 from docstore.settings import KIB, Limits
 
@@ -34,6 +35,8 @@ async def read_document(
     request.require_body()
     text = await request.body()
     limits = request.node.settings.limits
+    if len(text) > SMALL:
+        await request.claim.take(await cost_of_json(text) + BODY * len(text))
     if is_for_a_thread(text, limits):
         return await document_from(text, doc_id, limits, new_id)
     if len(text) * MOST_GROWTH > limits.max_document_size:

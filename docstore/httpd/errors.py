@@ -6,7 +6,7 @@ by hand. Follows ``chttpd:error_info`` and ``chttpd:send_error`` of CouchDB.
 
 from docstore import errors
 from docstore.core.json_text import JsonValue, encode
-from docstore.errors import Conflict, DocstoreError, MethodNotAllowed
+from docstore.errors import Busy, Conflict, DocstoreError, MethodNotAllowed
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.replication.options import RefusedReplication
 
@@ -53,6 +53,8 @@ def error_reply(error: DocstoreError) -> Reply:
     headers: tuple[Header, ...] = ()
     if isinstance(error, MethodNotAllowed):
         headers = (("Allow", error.allowed),)
+    elif isinstance(error, Busy):
+        headers = (("Retry-After", str(error.retry_after)),)
     return json_reply(error_body(error), status_of(kind), headers=headers)
 
 

@@ -21,6 +21,7 @@ from docstore.database.reading import OpenedDoc
 from docstore.errors import BadRequest, DigestMismatch, TooLarge, UnsupportedMediaType
 from docstore.httpd.chunking import chunked_reply
 from docstore.httpd.document_bodies import document_from
+from docstore.httpd.memory import BODY, cost_of_json
 from docstore.httpd.multipart import MultipartWriter, attachment_headers, header_text
 from docstore.httpd.multipart_reader import MultipartReader
 from docstore.httpd.replies import JSON, Reply, etag_matches, not_modified
@@ -60,10 +61,14 @@ class RelatedBody:
         limits = self._request.node.settings.limits
         text = bytearray()
         async for data in self._reader.data():
+            await self._request.claim.take(len(data))
             text += data
             if len(text) > limits.max_request_body:
                 raise TooLarge
-        document = await document_from(bytes(text), doc_id, limits)
+        whole = bytes(text)
+        await self._request.claim.take(await cost_of_json(whole) + BODY * len(whole))
+        document = await document_from(whole, doc_id, limits)
+        self._request.claim.keep(BODY * len(whole))  # attachments take any time to follow
         self.is_deletion = document.deleted
         self._reader.expect_parts(1 + sum(isinstance(spec, Follows) for spec in document.attachments))
         return document

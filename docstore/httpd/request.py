@@ -16,7 +16,9 @@ from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, UnsupportedMediaType
 from docstore.httpd import bodies
 from docstore.httpd.auth import NOBODY, UserContext
+from docstore.httpd.memory import cost_of_json
 from docstore.httpd.paths import decode_query
+from docstore.settings import KIB
 
 if TYPE_CHECKING:
     from docstore.database.database import Database
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from docstore.node import Node
 
 JSON = "application/json"
+MADE_OF_IT = 2
+"""The values of a body, and as much again for what a handler makes of them: revisions, sets, selectors, rows."""
+SMALL = 4 * KIB
+"""Bytes of a body up to which nobody counts what is made of it."""
 
 
 class Request:
@@ -42,6 +48,7 @@ class Request:
     ``body_time`` milliseconds spent waiting for the body
     ``ticket``    of a request with an idempotency key, else None: its one write goes through it
     ``body_digest``  what is made of its body meanwhile
+    ``claim``     the memory that it takes, or will
     ``id``        what the reply and the log call this request
     ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
@@ -51,6 +58,7 @@ class Request:
         "_query",
         "body_digest",
         "body_time",
+        "claim",
         "doc_id",
         "id",
         "is_lenient_success",
@@ -83,6 +91,7 @@ class Request:
         self.id = b""
         self.is_lenient_success = False
         self._query: dict[str, str] | None = None
+        self.claim = service.memory.claim()
         self._body: bytes | None = None
 
     @property
@@ -153,12 +162,18 @@ class Request:
             self._body = bodies.body_at_hand(self.raw, limits)
             if self._body is None:
                 started = time.monotonic()
-                self._body = await bodies.read_body(self.raw, limits)
+                self._body = await bodies.read_body(self.raw, limits, self.claim)
                 self.body_time = int((time.monotonic() - started) * 1000)
+            elif len(self._body) > SMALL:
+                await self.claim.take(len(self._body))
             if self.body_digest is not None:
                 await self.body_digest.update(self._body)
                 self.body_digest.whole = True
         return self._body
+
+    def drop_body(self) -> None:
+        """Keep the body no longer; what was read of it is all that is wanted."""
+        self._body = b""
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """The body piece by piece, as ``bodies.stream_body``; or what is left of it, if some was taken before."""
@@ -175,7 +190,7 @@ class Request:
         if hdrs.CONTENT_LENGTH not in self.raw.headers and not self.raw.body_exists:
             raise BadRequest("Missing request body")
 
-    async def json(self, *, require_json_type: bool = False) -> JsonValue:
+    async def json(self, *, require_json_type: bool = False, made_of_it: int = MADE_OF_IT) -> JsonValue:
         """The body as JSON.
 
         Raises InvalidJson (for an empty body too), BadRequest for its depth, what ``require_body`` and ``body`` raise
@@ -184,11 +199,16 @@ class Request:
         if require_json_type:
             self.require_json_type()
         self.require_body()
-        return await bodies.parse_json(await self.body(), self.node.settings.limits)
+        text = await self.body()
+        if len(text) > SMALL:
+            await self.claim.take(made_of_it * await cost_of_json(text))
+        return await bodies.parse_json(text, self.node.settings.limits)
 
-    async def json_object(self, *, require_json_type: bool = False) -> dict[str, JsonValue]:
+    async def json_object(
+        self, *, require_json_type: bool = False, made_of_it: int = MADE_OF_IT
+    ) -> dict[str, JsonValue]:
         """As ``json``; raises BadRequest for anything but an object."""
-        value = await self.json(require_json_type=require_json_type)
+        value = await self.json(require_json_type=require_json_type, made_of_it=made_of_it)
         if not isinstance(value, dict):
             raise BadRequest("Request body must be a JSON object")
         return value

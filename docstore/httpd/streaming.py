@@ -13,6 +13,7 @@ from aiohttp.http import HttpVersion11
 from aiohttp.web import BaseRequest
 
 from docstore.errors import Unavailable
+from docstore.httpd.memory import Claim
 from docstore.httpd.replies import JOIN_UP_TO, JSON, MUST_REVALIDATE, Head, Header
 
 logger = logging.getLogger(__name__)
@@ -32,9 +33,11 @@ class StreamReply(Head):
     server stops; at a stop ``ending()`` gives the last bytes (it must close an open JSON array). It is called also when
     no piece was sent, and must then give a whole body. ``hurry`` lets the feed end once it would wait;
     without it, it ends at once.
+
+    ``claim`` is the request's memory, given back in the end.
     """
 
-    __slots__ = ("_chunks", "_ending", "_first", "_hurry", "_left", "_length", "_stopped", "_task", "feed")
+    __slots__ = ("_chunks", "_ending", "_first", "_hurry", "_left", "_length", "_stopped", "_task", "claim", "feed")
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class StreamReply(Head):
         self._length = length
         self._left = 0
         self.feed = feed
+        self.claim: Claim | None = None
 
     def end(self) -> None:
         """The server stops: a feed ends now, with its ``ending``. Nothing happens to other replies."""
@@ -95,6 +99,13 @@ class StreamReply(Head):
 
     async def prepare(self, raw: BaseRequest) -> None:
         """Write the head and every piece."""
+        try:
+            await self._prepare(raw)
+        finally:
+            if self.claim is not None:
+                self.claim.keep(0)
+
+    async def _prepare(self, raw: BaseRequest) -> None:
         self._task = asyncio.current_task()
         counted = self._length is not None
         chunked = not counted and raw.version >= HttpVersion11

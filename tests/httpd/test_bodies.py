@@ -5,6 +5,7 @@ import pytest
 
 from docstore.errors import BadRequest, TooLarge
 from docstore.httpd import bodies
+from docstore.httpd.memory import Memory
 from docstore.httpd.replies import Reply
 from docstore.settings import Limits
 from tests.httpd.serving import router, serving, stand_in
@@ -100,7 +101,7 @@ async def test_a_bomb_is_stopped_at_the_limit_not_after_it(monkeypatch):
 
     monkeypatch.setattr(bodies._Inflation, "_step", step)
     with pytest.raises(TooLarge):
-        await bodies.inflate(gzip.compress(b"\0" * 50_000_000), limits)
+        await bodies.inflate(gzip.compress(b"\0" * 50_000_000), limits, Memory(limits).claim())
     assert max(made) <= 100_001
 
 
