@@ -28,6 +28,7 @@ async def purge(request: Request) -> Reply:
         raise BadRequest("Exceeded maximum number of documents.")
     if sum(map(len, requests.values())) > MAX_REVISIONS:
         raise BadRequest("Exceeded maximum number of revisions.")
+    requests = {doc_id: _once(revs) for doc_id, revs in requests.items()}
     if request.ticket is not None:
         longest = len(json_reply(_purged(requests)).body)
         database = request.ticket.remembering(database, PurgedForm(tuple(requests), longest))
@@ -41,6 +42,11 @@ async def purged_infos(request: Request) -> Reply:
         {"id": doc_id, "revs": [str(rev) for rev in revs]} for doc_id, revs in request.database().purged_infos()
     ]
     return json_reply({"purged_infos": infos})
+
+
+def _once(revs: Sequence[Rev]) -> tuple[Rev, ...]:
+    """Each revision once, sorted: so CouchDB answers, and so it remembers the purge."""
+    return tuple(sorted(set(revs)))
 
 
 def _purged(removed: Mapping[str, Sequence[Rev]]) -> dict[str, JsonValue]:

@@ -52,3 +52,9 @@ async def test_nothing(db):
 async def test_content_type(db):
     answer = await db.post("_purge", {}, Content_Type="text/plain")
     assert answer.error == (415, "bad_content_type", "Content-Type must be application/json")
+
+
+async def test_each_revision_is_told_once_and_they_are_sorted(db):
+    await db.replicate({"_id": "t", "_rev": "1-a"}, {"_id": "t", "_rev": "1-b"})
+    assert (await db.post("_purge", {"t": ["1-b", "1-a", "1-b"]})).json["purged"] == {"t": ["1-a", "1-b"]}
+    assert (await db.get("_purged_infos")).json == {"purged_infos": [{"id": "t", "revs": ["1-a", "1-b"]}]}
