@@ -29,6 +29,8 @@ TAGS_OF_CONTENT = re.compile(r'"(?:\d+-.+|[A-Za-z0-9+/]{22}==)"')
 NAMES_OF_IDS = {"id", "_id", "key", "reason", "Location"}
 MADE_UP_ID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{32}(?![0-9a-f])")
 NUMBERED = re.compile(r"\[\d+\]")
+NAMED_STUB = re.compile(r"stub in \S.* for \S.*")
+INSIDE_A_DOCUMENT = re.compile(r"\.ok\..*|(?<=multipart\[\])\..*")
 BROKEN = (-1, -2)
 STATUSES = {-1: "no answer", -2: "hung up"}
 KINDS = ("json", "lines", "events", "multipart", "text", "binary", "empty")
@@ -39,6 +41,7 @@ class Difference:
     """One place of an answer: what the peer says there, and what docstore says.
 
     ``where``   "status", "header ETag", or a path into the body: "json.rows[2].value.rev"
+    ``remark``  what was found out about it afterwards
     """
 
     kind: str
@@ -46,13 +49,17 @@ class Difference:
     where: str
     theirs: Any
     ours: Any
+    remark: str = ""
 
     @property
     def signature(self) -> str:
         """What differences of one cause have in common, mostly."""
         where = NUMBERED.sub("[]", self.where)
         if self.where == "status":
-            return f"{self.kind} {where}: {self.theirs} / {self.ours}"
+            theirs, ours = (NAMED_STUB.sub("stub", str(one)) for one in (self.theirs, self.ours))
+            return f"{self.kind} {where}: {theirs} / {ours}"
+        if INSIDE_A_DOCUMENT.search(where):  # which member does not matter
+            return f"{self.kind} {INSIDE_A_DOCUMENT.split(where)[0]}: another document"
         return f"{self.kind} {where}: {_sort(self.theirs)} / {_sort(self.ours)}"
 
     def __str__(self) -> str:
@@ -111,14 +118,15 @@ class _Comparison:
         kind, other = _kind(left), _kind(right)
         if kind != other:
             yield self.difference("kind of body", {kind: left.get(kind)}, {other: right.get(other)})
-        else:
+        elif kind != "empty":
             yield from self._values(kind, "", _plain(kind, left.get(kind)), _plain(kind, right.get(kind)))
 
     def _values(self, where: str, name: str, one: Any, other: Any) -> Iterator[Difference]:
         if name in OWN and type(one) is type(other):
             return
         if name in SEQUENCES and one is not None and other is not None:
-            if wrong := self._known.places.pair(one, other):
+            places = self._known.purges if name == "purge_seq" else self._known.places
+            if wrong := places.pair(one, other):
                 yield self.difference(f"{where} (sequence)", f"{one!s:.12}: {wrong}", f"{other!s:.12}")
         elif isinstance(one, dict) and isinstance(other, dict):
             yield from self._objects(where, one, other)
@@ -137,6 +145,8 @@ class _Comparison:
             yield self.difference(f"{where} (order)", list(one), list(other))
 
     def _lists(self, where: str, name: str, one: list[Any], other: list[Any]) -> Iterator[Difference]:
+        if name == "purged_infos":  # CouchDB has them in the order of a random id
+            one, other = (sorted(infos, key=str) for infos in (one, other))
         if len(one) != len(other):
             yield self.difference(where, one, other)
             return
@@ -155,13 +165,14 @@ class _Comparison:
 
 def _kind(body: dict[str, Any]) -> str:
     """How a body could be read. An event source without events may still have sent a sign of life."""
-    return next(kind for kind in KINDS if kind == "empty" or body.get(kind, []) != [])
+    return next(kind for kind in KINDS if kind == "empty" or _plain(kind, body.get(kind, [])) != [])
 
 
 def _plain(kind: str, body: Any) -> Any:
     """A body; the id of an event, which is an update sequence in quotes, under a name that says so."""
     if kind != "events":
         return body
+    body = [event for event in body if event.get("event") != "heartbeat"]  # they are a matter of time
     named = [{"seq" if name == "id" else name: value for name, value in event.items()} for event in body]
     return [{**event, "seq": event["seq"].strip('"')} if "seq" in event else event for event in named]
 

@@ -19,6 +19,10 @@ NO_BODY = {204, 304}
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})")
 
 
+class _NoAnswer(ValueError):
+    """What came is not the beginning of an answer."""
+
+
 class Server:
     """Where a server is, and who asks: ``http://user:password@host:port``.
 
@@ -77,10 +81,12 @@ class Connection:
         used = self._reader is not None
         try:
             return await self._exchange(method, request)
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            if not used or getattr(error, "partial", b""):
+        except (ConnectionError, asyncio.IncompleteReadError, _NoAnswer):
+            if not used:
                 raise
-        self.close()  # a server may close a connection that it kept open, before it saw the request
+        # It was closed before the server saw the request; or it had something else to say after the answer before,
+        # as CouchDB has that ends an event source twice.
+        self.close()
         return await self._exchange(method, request)
 
     async def _exchange(self, method: str, request: bytes) -> tuple[Answer, bool]:
@@ -108,7 +114,7 @@ class Connection:
     async def _head(reader: asyncio.StreamReader) -> tuple[int, list[tuple[str, str]]]:
         found = STATUS_LINE.match(await reader.readuntil(b"\r\n"))
         if not found:
-            raise ValueError("no answer of HTTP")
+            raise _NoAnswer
         headers = []
         while line := (await reader.readuntil(b"\r\n"))[:-2]:
             name, _, value = line.decode("utf-8", "backslashreplace").partition(":")

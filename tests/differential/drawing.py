@@ -19,7 +19,7 @@ CONTENTS = ("", "aGVsbG8=", "aGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=", "AAECAwQ
 RAW_CONTENTS = ("", "hello", "hello hello hello hello hello", "\x00\x01\x02\xff\xfe0123456789", "world" * 40)
 TYPES = ("text/plain", "application/octet-stream", "image/png", "application/json", "text/plain; charset=utf-8")
 SCALARS: tuple[Any, ...] = (
-    0, 1, -1, 7, 1.0, 0.5, -0.0, 1e22, 12345678901234567890, 2**31, -(2**31) - 1, True, False, None, "", "x", "ü",
+    0, 1, -1, 7, 1.0, 0.5, 1e22, 12345678901234567890, 2**31, -(2**31) - 1, True, False, None, "", "x", "ü",
     "\U0001f600", "a/b",
 )  # fmt: skip
 FIELDS = ("v", "w", "ä", "", "n", "type")

@@ -41,6 +41,7 @@ class Knowledge:
     def __init__(self, database: str) -> None:
         self.database = database
         self.places = Places()
+        self.purges = Places()
         self.ids: list[tuple[str, str]] = []
         self._revs: dict[str, list[str]] = defaultdict(list)
 

@@ -24,6 +24,7 @@ class Known:
     ``line``      a text that stands in one line of docs/compatibility.md
     ``kind``      of steps, a regular expression; so ``where``, and ``theirs`` and ``ours`` as texts
     ``asked``     a regular expression that is found somewhere in the request as it is sent
+    ``remark``    what must have been found out about it (``playing.py``)
     ``diverges``  the databases are not the same afterwards, so that the sequence ends
     ``example``   the request (a line, and a body if it matters), kind, where, theirs, ours
     """
@@ -36,6 +37,7 @@ class Known:
     theirs: str = ""
     ours: str = ""
     asked: str = ""
+    remark: str = ""
     diverges: bool = False
     condition: Condition | None = None
     _patterns: list[re.Pattern[str]] = field(default_factory=list, init=False, compare=False, repr=False)
@@ -55,6 +57,8 @@ class Known:
         """Whether the difference is this one."""
         texts = (difference.kind, difference.where, str(difference.theirs), str(difference.ours))
         if not all(pattern.fullmatch(text) for pattern, text in zip(self._patterns, texts, strict=True)):
+            return False
+        if self.remark and self.remark != difference.remark:
             return False
         if self.asked and not re.search(self.asked, str(request), re.DOTALL):
             return False

@@ -1,10 +1,11 @@
 """The list of the differences that are there on purpose. ``known.py`` says what an entry means."""
 
 import json
-from typing import Any
+import re
 
 from tests.differential.comparing import Difference
 from tests.differential.known import Known
+from tests.differential.playing import REVIVED
 from tests.differential.steps import Rendered
 
 
@@ -17,6 +18,29 @@ def repeated(difference: Difference, request: Rendered) -> bool:
     return any(isinstance(revs, list) and len({str(rev) for rev in revs}) < len(revs) for revs in lists)
 
 
+def document_twice(difference: Difference, request: Rendered) -> bool:
+    """Whether a batch has two edits of one document."""
+    try:
+        ids = [doc["_id"] for doc in json.loads(request.body or b"")["docs"] if "_id" in doc]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return len(set(map(str, ids))) < len(ids)
+
+
+def parameter_twice(difference: Difference, request: Rendered) -> bool:
+    """Whether a parameter comes twice."""
+    names = [part.partition("=")[0].lower() for part in request.target.partition("?")[2].split("&")]
+    return len(set(names)) < len(names)
+
+
+def odd_key(difference: Difference, request: Rendered) -> bool:
+    """Whether ``keys`` has one that is a list."""
+    return (
+        "[[" in request.target.replace("%5B", "[")
+        or re.search(r"keys(%22|\"|=).*\[.*\[", str(request).replace("%5B", "[")) is not None
+    )
+
+
 def _kinds(*names: str) -> str:
     return "|".join(name.replace(".", r"\.") for name in names)
 
@@ -24,10 +48,6 @@ def _kinds(*names: str) -> str:
 WRITES = _kinds("document.put", "document.post", "document.copy", "document.put_related", "bulk.docs", "path", "method")
 CONFLICT = "409 conflict: Document update conflict."
 ROW = r"json\[\d+\]\."
-
-
-def _rows(**example: Any) -> dict[str, Any]:
-    return example
 
 
 KNOWN: tuple[Known, ...] = (
@@ -137,5 +157,123 @@ KNOWN: tuple[Known, ...] = (
         "json.*",
         ('POST /db/_revs_diff\n{"ka":["1-a","1-a"]}', "revs.diff", "json.ka", {"missing": ["1-a"]}, "<absent>"),
         condition=repeated,
+    ),
+    Known(
+        "revived with attachments",
+        "| a tombstone revived with attachments |",
+        WRITES + "|attachment.put",
+        r"header ETag|.*\.rev",
+        ("PUT /db/ka/e", "attachment.put", "json.rev", "2-a", "2-b"),
+        remark=REVIVED,
+        diverges=True,
+    ),
+    Known(
+        "two edits of one document in a batch",
+        "| two edits of one document in one `_bulk_docs` |",
+        "bulk.docs",
+        ROW + "(error|reason|ok|rev)",
+        (
+            'POST /db/_bulk_docs\n{"docs":[{"_id":"ka"},{"_id":"ka"}]}',
+            "bulk.docs",
+            "json[1].error",
+            "conflict",
+            "<absent>",
+        ),
+        condition=document_twice,
+        diverges=True,
+    ),
+    Known(
+        "a stub beside another mistake",
+        "| which of two mistakes is told |",
+        _kinds("bulk.docs", "document.put", "document.post", "document.put_related"),
+        "status|json.reason",
+        (
+            "POST /db/_bulk_docs",
+            "bulk.docs",
+            "status",
+            "400 bad_request: When x",
+            "412 missing_stub: Invalid attachment stub",
+        ),
+        theirs="(400|409|412) .*|Invalid attachment stub in .*",
+        ours="412 missing_stub.*|Invalid attachment stub in .*",
+    ),
+    Known(
+        "a stub in an edit of a tombstone",
+        "| an attachment stub in an edit whose parent is a tombstone |",
+        _kinds("bulk.docs", "document.put", "document.post", "document.put_related"),
+        "status",
+        ("PUT /db/ka", "document.put", "status", "412 missing_stub: Invalid attachment stub", "409 conflict: x"),
+        theirs="412 missing_stub.*",
+        ours="409 conflict.*|201",
+        diverges=True,
+    ),
+    Known(
+        "minimal replies",
+        "| `Prefer: return=minimal` |",
+        ".*",
+        "header .*",
+        ("PUT /db/ka\nPrefer: return=minimal", "document.put", "header Location", "<absent>", "http://HOST/db/ka"),
+        theirs="<absent>",
+        asked="Prefer: return=minimal",
+    ),
+    Known(
+        "members of databases",
+        "| users (`_users`), members of databases |",
+        "server|path|method",
+        "status",
+        ("GET /db/ka", "server", "status", "200", "401 unauthorized: You are not authorized to access this db."),
+        ours="401 unauthorized.*",
+        diverges=True,
+    ),
+    Known(
+        "names in _replicate",
+        "| a name as source or target in `_replicate` |",
+        "server",
+        "json.reason",
+        ("POST /_replicate", "server", "json.reason", "could not open http://x/nope/", "could not open nope"),
+        theirs="could not open http:.*",
+    ),
+    Known(
+        "a parameter twice",
+        "| a repeated parameter, the value that does not count |",
+        ".*",
+        "status",
+        ("GET /db/_changes?limit=&limit=0", "changes", "status", "500 unknown_error: badarg", "200"),
+        theirs="(500|400) .*",
+        condition=parameter_twice,
+        diverges=True,
+    ),
+    Known(
+        "an id twice in doc_ids",
+        "| an id that stands twice in `doc_ids` |",
+        "changes",
+        "json.*|lines.*|events.*",
+        ('POST /db/_changes?filter=_doc_ids\n{"doc_ids":["ka","ka"]}', "changes", "json.pending", -1, 0),
+        asked=r"_doc_ids.*(\"|%22)([^\"%]+)(\"|%22).*\1\2\3",
+    ),
+    Known(
+        "keys that are lists",
+        "| a list among `keys` |",
+        "listing",
+        r"json.*rows\[\d+\].*",
+        ('GET /db/_all_docs?keys=[["ka"]]', "listing", "json.rows[0].id", ["ka"], "<absent>"),
+        condition=odd_key,
+    ),
+    Known(
+        "HEAD of what is inflated",
+        "| `Content-Length` of a HEAD of an attachment that is inflated |",
+        "attachment.get|path|method",
+        "header Content-Length",
+        ("HEAD /db/ka/t.txt", "attachment.get", "header Content-Length", "0", "<absent>"),
+        theirs="0",
+        ours="<absent>",
+    ),
+    Known(
+        "limit=0 with a filter",
+        "| `limit=0` of a `_changes` with a filter |",
+        "changes",
+        r"json\.(pending|last_seq).*",
+        ("POST /db/_changes?filter=_selector&limit=0", "changes", "json.pending", 0, 1),
+        asked="limit=0",
     ),
 )

@@ -29,12 +29,16 @@ TAILS = ("/", "//", "/x", "?", "/%20", "?x", "?=x", "?&", "?a=b&a=c", "/_x", "/x
 def spoil(draw: Draw, step: Step) -> Step:
     """The step with one thing odd about it."""
     how = draw.random()
+    if step.path.startswith(("/_all_dbs", "/_dbs_info")):
+        return step  # it would tell of databases that are not ours
     if how < 0.2:
         method = draw.choice(METHODS)
         headers = (*step.headers, ("Destination", "kb")) if method == "COPY" else step.headers
         return replace(step, kind="method", method=method, headers=headers)
     if how < 0.5:
-        return replace(step, headers=(*step.headers, draw.choice(HEADERS)))
+        header = draw.choice(HEADERS)
+        others = (other for other in step.headers if other[0].lower() != header[0].lower())
+        return replace(step, headers=(*others, header))
     if how < 0.6 and step.query:
         name, value = draw.choice(step.query)
         other = draw.choice((value, "true", "false", "", "1", None, draw.choice(step.query)[1]))

@@ -11,13 +11,14 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence as Entries
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from tests.conformance.wire import Answer
 from tests.differential.comparing import Difference, differences
 from tests.differential.connection import Connection, Server
-from tests.differential.knowledge import OURS, THEIRS, Knowledge
+from tests.differential.knowledge import OURS, REV, THEIRS, Knowledge
 from tests.differential.known import Known, entry_of
 from tests.differential.steps import Json, Rendered, Sequence, Step, render
 
@@ -34,6 +35,7 @@ READING = {
 }
 LONGEST_WAIT_FOR_COMPACTION = 300
 PAUSE_SECONDS = 0.02
+REVIVED = "revives a tombstone"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,10 @@ class Pair:
                 theirs, ours = await self._both(requests)
                 outcome.requests += 1
                 self._learn(known, step, requests[THEIRS], theirs)
-                goes_on = self._judge(outcome, known, sequence[: number + 1], tuple(sent), theirs, ours)
+                found = differences(step.kind, theirs, ours, known)
+                if not _reads(step):
+                    found = [await self._with_remark(one, database, theirs, ours) for one in found]
+                goes_on = self._judge(outcome, found, sequence[: number + 1], tuple(sent), theirs, ours)
                 if not goes_on:
                     break
                 await self._after(known, step, theirs)
@@ -97,7 +102,7 @@ class Pair:
     def _judge(
         self,
         outcome: Outcome,
-        known: Knowledge,
+        found: list[Difference],
         sequence: Sequence,
         sent: tuple[Rendered, ...],
         theirs: Answer,
@@ -106,7 +111,7 @@ class Pair:
         """Note what differs; whether the sequence can go on."""
         step = sequence[-1]
         diverged = False
-        for difference in differences(step.kind, theirs, ours, known):
+        for difference in found:
             entry = entry_of(difference, sent[-1], self._entries)
             if entry is not None:
                 outcome.met[entry.name] += 1
@@ -115,6 +120,26 @@ class Pair:
                 outcome.found.append(Found(difference, sequence, sent, theirs, ours))
                 diverged = diverged or not _reads(step)
         return not diverged
+
+    async def _with_remark(self, difference: Difference, database: str, theirs: Answer, ours: Answer) -> Difference:
+        """The difference, with a remark if it is about two revisions of which ours revives a tombstone."""
+        texts = [str(one).strip('"') for one in (difference.theirs, difference.ours)]
+        if not all(REV.fullmatch(text) for text in texts):
+            return difference
+        doc_id = _written(ours, texts[OURS])
+        parents = await self._ours(f"/{database}/{quote(doc_id, safe='')}?revs=true&rev={texts[OURS]}")
+        try:
+            history = parents["_revisions"]
+            parent = f"{history['start'] - 1}-{history['ids'][1]}"
+        except (LookupError, TypeError):
+            return difference
+        before = await self._ours(f"/{database}/{quote(doc_id, safe='')}?rev={parent}")
+        return replace(difference, remark=REVIVED) if before and before.get("_deleted") else difference
+
+    async def _ours(self, target: str) -> dict[str, Any]:
+        answer = await self._one(OURS, Rendered("GET", target, [("Accept", "application/json")], None))
+        value = json.loads(answer.body)
+        return value if isinstance(value, dict) else {}
 
     @staticmethod
     def _learn(known: Knowledge, step: Step, request: Rendered, theirs: Answer) -> None:
@@ -133,6 +158,7 @@ class Pair:
                 await self._until_compacted(side, known.database)
         if step.kind == "database.delete" and theirs.status < 300:
             known.places.forget()
+            known.purges.forget()
 
     async def _until_compacted(self, side: int, database: str) -> None:
         for _ in range(LONGEST_WAIT_FOR_COMPACTION):
@@ -154,6 +180,16 @@ class Pair:
         server = connection.server
         login = b64encode(f"{server.user}:{server.password}".encode()).decode()
         return await connection.exchange(request.method, request.wire(server.name, f"Basic {login}"))
+
+
+def _written(answer: Answer, rev: str) -> str:
+    """The document of which an answer says that it has this revision now."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return ""
+    rows = body if isinstance(body, list) else [body]
+    return next((str(row["id"]) for row in rows if isinstance(row, dict) and row.get("rev") == rev), "")
 
 
 def _reads(step: Step) -> bool:

@@ -15,7 +15,9 @@ def example_of(entry):
     asked, kind, where, theirs, ours = entry.example
     line, _, rest = asked.partition("\n")
     method, _, target = line.partition(" ")
-    return Difference(kind, method, where, theirs, ours), Rendered(method, target, [], rest.encode() or None)
+    return Difference(kind, method, where, theirs, ours, entry.remark), Rendered(
+        method, target, [], rest.encode() or None
+    )
 
 
 @pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
