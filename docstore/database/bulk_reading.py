@@ -86,9 +86,7 @@ async def read_revs(
 async def bulk_get(
     environment: Environment, db: int, requests: Sequence[RevsRequest], options: OpenOptions, open_blob: OpenBlob
 ) -> AsyncGenerator[Found]:
-    """The revisions of each request, whole; an empty list for "all" of no document.
-
-    Of one request they come in the opposite order of ``open_revs`` (``chttpd_db:bulk_get_open_doc_revs``).
+    """``read_revs`` for each request, in order and whole; an empty list for "all" of no document.
 
     Raises DatabaseNotFound.
     """
@@ -138,7 +136,7 @@ class _LastTree:
     async def open(
         self, snapshot: LongSnapshot, request: RevsRequest, options: OpenOptions, open_blob: OpenBlob
     ) -> Found:
-        """All revisions that a request names, the last one of ``open_revs`` first."""
+        """All revisions that a request names."""
         doc_id, revs = request[:2]
         since = _since(request)
         if since is not None:
@@ -146,7 +144,7 @@ class _LastTree:
         if doc_id != self._doc_id:
             await self._find(snapshot, doc_id)
         if self._found is None:
-            return [] if isinstance(revs, str) else all_missing(revs)[::-1]
+            return [] if isinstance(revs, str) else all_missing(revs)
         wanted = await self._wanted(self._found, revs, latest=options.latest)
         snapshot.renew()  # others may have had their turns
         limit = self._revs_limit if options.revs else None
@@ -156,7 +154,7 @@ class _LastTree:
             async with aclosing(_portions(*arguments, start=len(found))) as portions:
                 async for portion in portions:
                     found += portion
-        return found[::-1]
+        return found
 
     async def _find(self, snapshot: LongSnapshot, doc_id: str) -> None:
         """Read the tree: large ones in a thread, after which the reader goes on with a snapshot that is as new."""

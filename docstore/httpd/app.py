@@ -110,7 +110,7 @@ ROUTES = (
     route("/{db}/_security", "PUT,GET", PUT=databases.set_security, GET=databases.security),
     route("/{db}/_revs_limit", "PUT,GET", PUT=databases.set_revs_limit, GET=databases.revs_limit),
     route(
-        "/{db}/_purged_infos_limit", "PUT,GET", PUT=databases.set_purged_infos_limit, GET=databases.purged_infos_limit
+        "/{db}/_purged_infos_limit", "GET,PUT", PUT=databases.set_purged_infos_limit, GET=databases.purged_infos_limit
     ),
     route("/{db}/_compact", "POST", POST=maintenance.compact),
     route("/{db}/_compact/{name}", "POST", POST=maintenance.compact_design),

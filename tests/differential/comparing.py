@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.conformance.wire import Answer, observe
 from tests.differential.knowledge import Knowledge
+from tests.differential.levels import levelled
 
 ABSENT = "<absent>"
 SEQUENCES = {"seq", "last_seq", "update_seq", "purge_seq", "_local_seq", "committed_update_seq", "since"}
@@ -73,7 +74,7 @@ def differences(kind: str, theirs: Answer, ours: Answer, known: Knowledge) -> li
         return [comparison.difference("status", summary(theirs), summary(ours))]
     if theirs.status in BROKEN:
         return []
-    left, right = observe(theirs, []), observe(ours, [])
+    left, right = (levelled(kind, observe(answer, [])) for answer in (theirs, ours))
     return [*comparison.headers(left, right, theirs, ours), *comparison.bodies(left, right)]
 
 
@@ -145,8 +146,6 @@ class _Comparison:
             yield self.difference(f"{where} (order)", list(one), list(other))
 
     def _lists(self, where: str, name: str, one: list[Any], other: list[Any]) -> Iterator[Difference]:
-        if name == "purged_infos":  # CouchDB has them in the order of a random id
-            one, other = (sorted(infos, key=str) for infos in (one, other))
         if len(one) != len(other):
             yield self.difference(where, one, other)
             return

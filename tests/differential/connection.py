@@ -16,11 +16,8 @@ NOTHING, HUNG_UP = -1, -2
 PATIENCE_SECONDS = 12.0
 LONGEST_LINE = 1 << 22
 NO_BODY = {204, 304}
+EVENTS = "text/event-stream"
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})")
-
-
-class _NoAnswer(ValueError):
-    """What came is not the beginning of an answer."""
 
 
 class Server:
@@ -81,12 +78,10 @@ class Connection:
         used = self._reader is not None
         try:
             return await self._exchange(method, request)
-        except (ConnectionError, asyncio.IncompleteReadError, _NoAnswer):
-            if not used:
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            if not used or getattr(error, "partial", b""):
                 raise
-        # It was closed before the server saw the request; or it had something else to say after the answer before,
-        # as CouchDB has that ends an event source twice.
-        self.close()
+        self.close()  # a server may close a connection that it kept open, before it saw the request
         return await self._exchange(method, request)
 
     async def _exchange(self, method: str, request: bytes) -> tuple[Answer, bool]:
@@ -101,6 +96,8 @@ class Connection:
             status, headers = await self._head(self._reader)
         fields = {name.lower(): value for name, value in headers}
         stays = fields.get("connection", "").lower() != "close"
+        if fields.get("content-type", "") == EVENTS:  # CouchDB ends them twice, and the second end is no answer
+            stays = False
         if method == "HEAD" or status in NO_BODY:
             return Answer(method, status, headers, b""), stays
         if fields.get("transfer-encoding", "").lower() == "chunked":
@@ -114,7 +111,7 @@ class Connection:
     async def _head(reader: asyncio.StreamReader) -> tuple[int, list[tuple[str, str]]]:
         found = STATUS_LINE.match(await reader.readuntil(b"\r\n"))
         if not found:
-            raise _NoAnswer
+            raise ValueError("no answer of HTTP")
         headers = []
         while line := (await reader.readuntil(b"\r\n"))[:-2]:
             name, _, value = line.decode("utf-8", "backslashreplace").partition(":")

@@ -276,4 +276,13 @@ KNOWN: tuple[Known, ...] = (
         ("POST /db/_changes?filter=_selector&limit=0", "changes", "json.pending", 0, 1),
         asked="limit=0",
     ),
+    Known(
+        "OPTIONS",
+        "| `OPTIONS` of an attachment |",
+        "method|path",
+        "status",
+        ("OPTIONS /db/ka/e", "method", "status", "405 method_not_allowed: Only GET allowed", "204"),
+        ours="204",
+        asked="^OPTIONS ",
+    ),
 )

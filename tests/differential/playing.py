@@ -127,18 +127,19 @@ class Pair:
         if not all(REV.fullmatch(text) for text in texts):
             return difference
         doc_id = _written(ours, texts[OURS])
-        parents = await self._ours(f"/{database}/{quote(doc_id, safe='')}?revs=true&rev={texts[OURS]}")
+        path = f"/{database}/{quote(doc_id, safe='/' if doc_id.startswith('_design/') else '')}"
+        parents = await self._ours(f"{path}?revs=true&rev={texts[OURS]}")
         try:
             history = parents["_revisions"]
             parent = f"{history['start'] - 1}-{history['ids'][1]}"
         except (LookupError, TypeError):
             return difference
-        before = await self._ours(f"/{database}/{quote(doc_id, safe='')}?rev={parent}")
+        before = await self._ours(f"{path}?rev={parent}")
         return replace(difference, remark=REVIVED) if before and before.get("_deleted") else difference
 
     async def _ours(self, target: str) -> dict[str, Any]:
         answer = await self._one(OURS, Rendered("GET", target, [("Accept", "application/json")], None))
-        value = json.loads(answer.body)
+        value = json.loads(answer.body or b"{}")
         return value if isinstance(value, dict) else {}
 
     @staticmethod

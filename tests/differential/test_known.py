@@ -7,6 +7,7 @@ import pytest
 from tests.differential.comparing import Difference
 from tests.differential.known import COMPATIBILITY, Known, entry_of
 from tests.differential.known_differences import KNOWN
+from tests.differential.levels import LEVELS
 from tests.differential.steps import Rendered
 
 
@@ -20,7 +21,7 @@ def example_of(entry):
     )
 
 
-@pytest.mark.parametrize("entry", KNOWN, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [*KNOWN, *LEVELS], ids=lambda entry: entry.line)
 def test_each_entry_names_a_line_of_the_compatibility_page(entry):
     lines = COMPATIBILITY.read_text().splitlines()
     assert sum(entry.line in line for line in lines) == 1

@@ -1,0 +1,70 @@
+"""What is taken out of answers before they are compared, since it differs on purpose in all of them.
+
+Owns the changes, each with the line of docs/compatibility.md that explains it. They are for an order that means
+nothing: what else stands in the answers is compared as ever.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Observed = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Level:
+    """``change`` makes an observed answer to a step of ``kind`` what both would have to be."""
+
+    line: str
+    kind: str
+    change: Callable[[Observed], Observed]
+
+
+def rows_in_order(observed: Observed) -> Observed:
+    """The revisions of one document in ``_bulk_get``, sorted; parts of multipart as well."""
+    if "multipart" in observed:
+        return {**observed, "multipart": _sorted_in_runs(observed["multipart"])}
+    match observed.get("json"):
+        case {"results": list(results)}:
+            rows = [{**row, "docs": sorted(row["docs"], key=str)} if "docs" in row else row for row in results]
+            return {**observed, "json": {"results": rows}}
+    return observed
+
+
+def _sorted_in_runs(parts: list[Any]) -> list[Any]:
+    """The parts of each document sorted, as long as they stand together."""
+    runs: list[tuple[str, list[Any]]] = []
+    for part in parts:
+        doc_id = _id_of(part)
+        if not runs or runs[-1][0] != doc_id:
+            runs.append((doc_id, []))
+        runs[-1][1].append(part)
+    return [part for _, run in runs for part in sorted(run, key=str)]
+
+
+def _id_of(part: Any) -> str:
+    inner = part["multipart"][0] if part.get("multipart") else part
+    document = inner.get("json")
+    return str(document.get("_id", document.get("id"))) if isinstance(document, dict) else ""
+
+
+def purges_in_order(observed: Observed) -> Observed:
+    """What is remembered of purges, sorted."""
+    match observed.get("json"):
+        case {"purged_infos": list(infos)}:
+            return {**observed, "json": {"purged_infos": sorted(infos, key=str)}}
+    return observed
+
+
+LEVELS = (
+    Level("| several revisions of one document in `_bulk_get` |", "bulk.get", rows_in_order),
+    Level("| the order of `_purged_infos` |", "info", purges_in_order),
+)
+
+
+def levelled(kind: str, observed: Observed) -> Observed:
+    """An observed answer as it is compared."""
+    for level in LEVELS:
+        if level.kind == kind:
+            observed = level.change(observed)
+    return observed
