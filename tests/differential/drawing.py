@@ -15,8 +15,9 @@ LOCAL = 7
 # A word of one letter becomes a hash as edits have them, a longer one a short text.
 WORDS = ("a", "b", "c", "d", "x-y", "q.1")
 NAMES = ("t.txt", "b.bin", "ü.txt", "s p.json", "e")
-CONTENTS = ("", "aGVsbG8=", "aGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=", "AAECAwQFBgcICQ==", "d29ybGQ=")
-RAW_CONTENTS = ("", "hello", "hello hello hello hello hello", "\x00\x01\x02\xff\xfe0123456789", "world" * 40)
+# Empty ones are told apart in multipart, on purpose.
+CONTENTS = ("aGVsbG8=", "aGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=", "AAECAwQFBgcICQ==", "d29ybGQ=")
+RAW_CONTENTS = ("hello", "hello hello hello hello hello", "\x00\x01\x02\xff\xfe0123456789", "world" * 40)
 TYPES = ("text/plain", "application/octet-stream", "image/png", "application/json", "text/plain; charset=utf-8")
 SCALARS: tuple[Any, ...] = (
     0, 1, -1, 7, 1.0, 0.5, 1e22, 12345678901234567890, 2**31, -(2**31) - 1, True, False, None, "", "x", "ü",

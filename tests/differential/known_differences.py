@@ -160,7 +160,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "revived with attachments",
-        "| a tombstone revived with attachments |",
+        "| the revision id of a deleted document that is written again with attachments |",
         WRITES + "|attachment.put",
         r"header ETag|.*\.rev",
         ("PUT /db/ka/e", "attachment.put", "json.rev", "2-a", "2-b"),
@@ -184,7 +184,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "a stub beside another mistake",
-        "| which of two mistakes is told |",
+        "| a request with several mistakes |",
         _kinds("bulk.docs", "document.put", "document.post", "document.put_related"),
         "status|json.reason",
         (
@@ -249,7 +249,7 @@ KNOWN: tuple[Known, ...] = (
         "changes",
         "json.*|lines.*|events.*",
         ('POST /db/_changes?filter=_doc_ids\n{"doc_ids":["ka","ka"]}', "changes", "json.pending", -1, 0),
-        asked=r"_doc_ids.*(\"|%22)([^\"%]+)(\"|%22).*\1\2\3",
+        asked=r"(?=.*_doc_ids).*(\"|%22)([^\"%]+)(\"|%22).*\1\2\3",
     ),
     Known(
         "keys that are lists",
@@ -284,5 +284,21 @@ KNOWN: tuple[Known, ...] = (
         ("OPTIONS /db/ka/e", "method", "status", "405 method_not_allowed: Only GET allowed", "204"),
         ours="204",
         asked="^OPTIONS ",
+    ),
+    Known(
+        "limit in _design_docs with keys",
+        "| `limit` and `skip` in `_design_docs` and `_local_docs` with `keys` |",
+        "listing",
+        r"json.*rows.*",
+        ('POST /db/_design_docs\n{"keys":["a","_design/a"],"limit":1}', "listing", "json.rows", [], [1]),
+        asked=r"(?=.*keys)(?=.*(limit|skip)).*_(design|local)_docs|_(design|local)_docs(?=.*keys).*(limit|skip)",
+    ),
+    Known(
+        "below a local document",
+        "| a path below a local document, written `_local%2FNAME` |",
+        "local.*|path|method|attachment.*",
+        "json.reason|status",
+        ("GET /db/_local%2Fl/x", "local.path", "json.reason", "Document is missing attachment", "missing"),
+        asked="/_local%2F[^ /]*/",
     ),
 )

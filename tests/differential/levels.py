@@ -56,7 +56,17 @@ def purges_in_order(observed: Observed) -> Observed:
     return observed
 
 
+def purged_in_order(observed: Observed) -> Observed:
+    """The revisions that are gone, sorted."""
+    match observed.get("json"):
+        case {"purged": dict(purged)} as answer:
+            gone = {doc_id: sorted(revs) for doc_id, revs in purged.items()}
+            return {**observed, "json": {**answer, "purged": gone}}
+    return observed
+
+
 LEVELS = (
+    Level("| the order of `purged` in the answer to `_purge` |", "purge", purged_in_order),
     Level("| several revisions of one document in `_bulk_get` |", "bulk.get", rows_in_order),
     Level("| the order of `_purged_infos` |", "info", purges_in_order),
 )
