@@ -145,7 +145,7 @@ def _query(request: Request, values: Values) -> AllDocsQuery:
     _refuse_reduction(values)
     keys = values.get("keys")
     start_key, end_key = values.get("start_key", UNSET), values.get("end_key", UNSET)
-    if keys is not None and not isinstance(keys, list):
+    if "keys" in values and not isinstance(keys, list):
         raise QueryParseError("`keys` must be an array of strings.")
     if keys and len(keys) == 1 and (start_key, end_key) == (keys[0], keys[0]):
         start_key = end_key = UNSET

@@ -30,11 +30,12 @@ async def open_revs_reply(
 ) -> Reply | StreamReply:
     """The revisions asked for. Raises NotFound for "all" of no document.
 
-    As in CouchDB, ``atts_since`` counts in JSON, and in multipart every attachment comes with its bytes.
+    In multipart attachments come with their bytes, without ``atts_since`` all of them.
     """
     multipart = accepts(request.headers.get("Accept"), MIXED)
     if multipart:
-        options = replace(options, attachments=True, follows=True, att_encoding_info=True, atts_since=None)
+        everything = options.atts_since is None
+        options = replace(options, attachments=everything, follows=True, att_encoding_info=True)
     found = request.database().read_revs(request.doc_id, revs, options)
     if not multipart:
         return await chunked_reply(_json(found))

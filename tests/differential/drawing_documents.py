@@ -1,4 +1,7 @@
-"""Steps about one document: reading, editing, deleting and copying it; local documents too."""
+"""Steps about one document: reading, editing, deleting and copying it; local documents too.
+
+``batch=ok`` is not among them: nobody can tell when it is written.
+"""
 
 import json
 from typing import Any
@@ -92,9 +95,7 @@ def put(draw: Draw) -> Step:
         query = [("new_edits", "false")] if draw.chance(0.97) else [("new_edits", draw.boolean())]
         headers, body = [], body_of(draw, document) | foreign(draw, document)
     elif draw.chance(0.03):
-        query.append(
-            draw.choice((("batch", "ok"), ("w", "1"), ("w", "x"), ("new_edits", "true"), ("r", "5"), ("batch", "x")))
-        )
+        query.append(draw.choice((("w", "1"), ("w", "x"), ("new_edits", "true"), ("r", "5"), ("batch", "x"))))
     if draw.chance(0.01):
         headers.append(("X-Couch-Full-Commit", draw.choice(("true", "false", "x"))))
     content: Json | Text = Json(body)
@@ -130,7 +131,7 @@ def post(draw: Draw) -> Step:
     query, _, members = parent(draw, document, 0.5)
     body = body_of(draw, document) | members | {"_id": DOCUMENTS[document]}
     if draw.chance(0.05):
-        query.append(draw.choice((("batch", "ok"), ("new_edits", "false"), ("rev", draw.rev(document)))))
+        query.append(draw.choice((("new_edits", "false"), ("rev", draw.rev(document)))))
     return Step("document.post", "POST", "/${db}", tuple(query), (), Json(body))
 
 
@@ -146,7 +147,7 @@ def delete(draw: Draw) -> Step:
     if draw.chance(0.6):
         query, headers = [("rev", draw.rev(document))], []
     if draw.chance(0.02):
-        query.append(draw.choice((("batch", "ok"), ("new_edits", "false"))))
+        query.append(("new_edits", "false"))
     return Step("document.delete", "DELETE", draw.path(document, plain=False), tuple(query), tuple(headers))
 
 

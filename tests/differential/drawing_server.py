@@ -13,7 +13,7 @@ SECURITY: tuple[Any, ...] = (
     {"admins": {"names": ["a"], "roles": ["b"]}, "z": {}},
 )  # fmt: skip
 LIMITS = ("1", "2", "3", "5", "10", "1000", "0", "-1", '"5"', "x", "", "1.5", "null", "[]", "99999999999", "5 ")
-NAMES = ("_all_dbs", "_dbs_info")
+COMPACT = Step("maintenance.compact", "POST", "/${db}/_compact", (), (), Json({}))
 # A name of each sequence's own: a server locks a name out after some wrong passwords.
 LOGINS: tuple[Any, ...] = ({"name": "${db}", "password": "x"}, {"name": "${db}"}, {"name": "${db}", "password": ""})
 
@@ -41,7 +41,7 @@ def revs_limit(draw: Draw) -> Step:
 def maintenance(draw: Draw) -> Step:
     """Compaction and its kin."""
     if draw.chance(0.5):
-        return Step("maintenance.compact", "POST", "/${db}/_compact", (), (), Json({}))
+        return COMPACT
     path = draw.choice(
         ("_compact/g", "_compact/nope", "_view_cleanup", "_ensure_full_commit", "_ensure_full_commit?seq=1")
     )

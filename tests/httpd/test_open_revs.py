@@ -94,3 +94,11 @@ async def test_multipart(tree, accept):
 
 async def test_json_for_a_browser_that_asks_for_html(tree):
     assert oks(await tree.get("t?open_revs=all", Accept="text/html")) == {B, C, D}
+
+
+async def test_multipart_with_what_the_reader_has(db):
+    """Attachments that one of the named revisions has are stubs; so a replicator is not sent them again."""
+    first = await db.write("a", {"_attachments": {"x": {"data": "aGVsbG8=", "content_type": "image/png"}}})
+    for known, follows in ((f'["{first}"]', False), ("[]", True), ('["1-zzz"]', True)):
+        answer = await db.get(f'a?open_revs=["{first}"]&atts_since={known}', Accept="multipart/mixed")
+        assert (b'"follows":true' in answer.body, b'"stub":true' in answer.body) == (follows, not follows)
