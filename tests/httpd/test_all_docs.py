@@ -206,6 +206,7 @@ async def test_text_of_queries(db):
         ({"queries": [5]}, "bad_request", "A query must be a JSON object."),
         ({"queries": [{}, {"limit": "x"}]}, "query_parse_error", 'Invalid value for integer: <<"x">>'),
         ({"queries": [{"keys": "x"}]}, "query_parse_error", "`keys` must be an array of strings."),
+        ({"queries": [{"keys": None}]}, "query_parse_error", "`keys` must be an array of strings."),
     ],
 )
 async def test_bad_queries(letters, body, error, reason):
