@@ -44,6 +44,7 @@ _MIN_INT32, _MAX_INT32 = -(2**31), 2**31 - 1
 _MAX_BYTE_LIST = 65_535
 _MAX_SMALL_BIG = 255
 _TABLED = 256
+_JOINED = 32_768
 
 _string_head = struct.Struct(">cI").pack
 _list_head = struct.Struct(">cI").pack
@@ -81,8 +82,10 @@ def encode_term(value: JsonValue) -> bytes:
     """The external term of a JSON value, without the leading version byte.
 
     Enclosing levels wait in a list, so that a deep value needs no more stack than a flat one; a level is an iterator
-    over (what stands before the item, item).
+    over (what stands before the item, item). Parts are joined now and then: one call that joins millions would hold the
+    interpreter, in whatever thread this is.
     """
+    joined: list[bytes] = []
     parts: list[bytes] = []
     append = parts.append
     outer: list[Iterator[tuple[bytes, Any]]] = []
@@ -104,6 +107,8 @@ def encode_term(value: JsonValue) -> bytes:
                     append(_OBJECT_HEADS[count] if count < _TABLED else _object_head(b"h\x01l", count))
                     outer.append(level)
                     level = zip(map(_member_head, item), item.values(), strict=True)
+                    if count > _JOINED:
+                        level = _joining(level, parts, joined)
                     break
                 append(EMPTY_BODY_TERM)
             elif kind is list:
@@ -111,6 +116,8 @@ def encode_term(value: JsonValue) -> bytes:
                     append(_list_head(b"l", len(item)))
                     outer.append(level)
                     level = zip(repeat(b""), item)
+                    if len(item) > _JOINED:
+                        level = _joining(level, parts, joined)
                     break
                 append(_byte_list_head(b"k", len(item)) + bytes(item) if item else NIL)
             elif kind is float:
@@ -119,9 +126,26 @@ def encode_term(value: JsonValue) -> bytes:
                 append(_ATOMS[item])
         else:
             if not outer:
-                return b"".join(parts)
+                return b"".join((*joined, *parts))
             append(NIL)
             level = outer.pop()
+            if len(parts) > _JOINED:
+                _join(parts, joined)
+
+
+def _joining(
+    level: Iterator[tuple[bytes, Any]], parts: list[bytes], joined: list[bytes]
+) -> Iterator[tuple[bytes, Any]]:
+    """The items of a long level; what was made of them is joined from time to time."""
+    for entry in level:
+        if len(parts) > _JOINED:
+            _join(parts, joined)
+        yield entry
+
+
+def _join(parts: list[bytes], joined: list[bytes]) -> None:
+    joined.append(b"".join(parts))
+    parts.clear()
 
 
 def _is_byte_list(items: list[JsonValue]) -> bool:

@@ -481,8 +481,8 @@ async def test_several_revisions_with_attachments(db):
     )
     options = OpenOptions(attachments=True, revs=True)
     found = [json.loads(one.json) for one in db.open_revs("d", "all", options)]
-    assert [list(one["_attachments"]) for one in found] == [["b"], ["a"]]
-    assert found[1]["_attachments"]["a"]["data"] == TEXT["data"]
+    assert [list(one["_attachments"]) for one in found] == [["a"], ["b"]]
+    assert found[0]["_attachments"]["a"]["data"] == TEXT["data"]
     assert list(found[0])[-2:] == ["_revisions", "_attachments"]
     requests = [("d", [rev("1-a")]), ("d", [rev("1-a")], None), ("d", [rev("1-a")], (rev("1-a"),))]
     shown = []

@@ -3,9 +3,11 @@
 import struct
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docstore.core import revision_hash
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import attachments_term, encode_term, new_revision
 
@@ -112,3 +114,11 @@ def test_the_same_edit_makes_the_same_revision(deleted: bool, parent: Rev | None
     assert rev != new_revision(not deleted, parent, encode_term(value))
     assert rev.generation == (parent.generation if parent else 0) + 1
     assert len(rev.id) == 16
+
+
+@given(VALUES, st.integers(0, 4))
+def test_terms_that_are_joined_on_the_way_are_the_same(value: Any, most: int) -> None:
+    whole = encode_term(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(revision_hash, "_JOINED", most)
+        assert encode_term(value) == whole
