@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from docstore.errors import Conflict, Forbidden
+from docstore.errors import Conflict, StorageFull
 from docstore.httpd.replies import Reply, json_reply
 from tests.httpd.serving import ADMIN, no_handler, router, serving, stand_in
 
@@ -154,20 +154,23 @@ async def test_background_work_is_cancelled_at_the_end_and_told_when_it_fails(ca
         finally:
             ended.set()
 
-    async def failing():
-        raise Forbidden("by itself")
+    async def failing(error):
+        raise error
 
     async def handler(request):
         request.service.spawn(forever())
-        request.service.spawn(failing())
+        request.service.spawn(failing(ValueError("a defect")))
+        request.service.spawn(failing(StorageFull()))
         return Reply()
 
     async with serving(router(x=handler)) as server:
         await server.get("/_x")
         await started.wait()
     assert ended.is_set()
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
-        "background work failed"
+    told = [(record.levelno, record.getMessage()) for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told == [
+        (logging.ERROR, "background work failed"),
+        (logging.WARNING, "background work ended early: The disk is full."),
     ]
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 from docstore.httpd.replies import Reply, json_reply
@@ -93,15 +94,19 @@ async def test_an_object_can_be_required():
 
 async def test_a_body_is_read_once_and_its_time_told(monkeypatch):
     times = iter([10.0, 10.25])
+    begun = asyncio.Event()
 
     async def handler(request):
         monkeypatch.setattr("docstore.httpd.request.time.monotonic", lambda: next(times))
+        begun.set()
         first = await request.body()
         monkeypatch.undo()
         return Reply(200, first + await request.body())
 
-    async with serving(router(x=handler)) as server:
-        answer = await server.get("/_x", method="PUT", body=b"ab")
+    async with serving(router(x=handler)) as server, server.wire() as wire:
+        wire.writer.write(b"PUT /_x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
+        await begun.wait()
+        answer = await wire.ask(b"ab")
         assert answer.body == b"abab"
         assert answer.headers["X-CouchDB-Body-Time"] == "250"
 
