@@ -6,6 +6,7 @@ which could take more than a turn, in a thread. It must not know the members of 
 """
 
 import asyncio
+from collections.abc import Iterator
 
 from docstore.core.document import Document, Refusal, parse_document
 from docstore.core.json_cost import is_for_a_thread
@@ -65,14 +66,18 @@ async def parse_documents(request: Request, rows: list[JsonValue], *, hashed: bo
     """
     limits = request.node.settings.limits
     body = await request.body()
-    nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
-    new_id = iter(request.node.uuids.take(nameless)).__next__
-    parsed = (parse_document(row, limits=limits, new_id=new_id, hashed=hashed) for row in rows)
+    new_id = request.node.uuids.next
+
+    def parsed() -> Iterator[Document]:
+        return (parse_document(row, limits=limits, new_id=new_id, hashed=hashed) for row in rows)
+
     if len(body) >= LARGE_DOCUMENT * len(rows) and is_for_a_thread(body, limits):
-        return await asyncio.to_thread(list, parsed)
+        nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
+        new_id = iter(request.node.uuids.take(nameless)).__next__  # ids are made on the loop alone
+        return await asyncio.to_thread(list, parsed())
     documents: list[Document] = []
     with Turns() as turns:
-        for document in parsed:
+        for document in parsed():
             documents.append(document)
             if turns.over():
                 await turns.next()

@@ -20,9 +20,8 @@ async def table(words: list[str], scale: Scale, port: int) -> None:
                     continue
                 found = await ready.measure(entry)
                 lag = found.lag
-                print(
-                    f"| {found.name} | {found.status} | {lag.stall:.0f} | {lag.held:.0f} | {lag.late:.0f} |", flush=True
-                )
+                times = " | ".join(f"{value:.0f}" for value in (lag.stall, lag.held, lag.collector, lag.late))
+                print(f"| {found.name} | {found.status} | {times} |", flush=True)
 
 
 def main() -> None:
