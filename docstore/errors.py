@@ -14,6 +14,7 @@
         IllegalDatabaseName                 illegal_database_name
         DatabaseNameTooLong                 database_name_too_long
         DocValidation                       doc_validation
+        InvalidDesignDoc                    invalid_design_doc
       Unauthorized                     401  unauthorized
       Forbidden                        403  forbidden
       NotFound                         404  not_found: missing
@@ -168,6 +169,12 @@ class DocValidation(BadRequest):
     """A document with a member that no document may have."""
 
     error = "doc_validation"
+
+
+class InvalidDesignDoc(BadRequest):
+    """A design document in which something is not what it has to be."""
+
+    error = "invalid_design_doc"
 
 
 class Unauthorized(DocstoreError):

@@ -7,6 +7,7 @@ HTTP::
       writer         carries out commands (database/updater.py) in group commits
         registry     the databases; is told of each commit, and wakes through
           notifier   those who wait for changes
+        query        what design documents define, and the functions in them
         uploads      the resumable uploads of attachments, and their expiry
         replications what is replicated; begins when there is a server, since that may be replicated with itself
         replies      what requests with an idempotency key were answered with, and its expiry
@@ -32,6 +33,7 @@ from docstore.database.replies import Replies
 from docstore.database.updater import apply
 from docstore.database.uploads import Uploads
 from docstore.database.uuids import UuidGenerator
+from docstore.query.service import Query
 from docstore.replication.clock import SystemClock
 from docstore.replication.replications import Replications
 from docstore.replication.replicator_docs import replicator_hook
@@ -72,6 +74,7 @@ class Node:
     env: Environment
     writer: Writer
     registry: Registry
+    query: Query
     uploads: Uploads
     replications: Replications
     replies: Replies
@@ -109,6 +112,7 @@ class Node:
             new_uuid=lambda: uuid4().hex,
             write_hooks=replicator_hook,
         )
+        self.query = Query(self.registry, settings)
         self.uploads = Uploads(
             self.env,
             self.writer,

@@ -1,0 +1,1 @@
+"""Design documents: what they say, the functions in them, and the indexes that are made by these."""

@@ -1,0 +1,1 @@
+"""Design documents: read, checked, signed."""
