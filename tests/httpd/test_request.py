@@ -1,5 +1,6 @@
 import asyncio
 import json
+from types import SimpleNamespace
 
 from docstore.httpd.replies import Reply, json_reply
 from tests.httpd.serving import router, serving
@@ -97,7 +98,7 @@ async def test_a_body_is_read_once_and_its_time_told(monkeypatch):
     begun = asyncio.Event()
 
     async def handler(request):
-        monkeypatch.setattr("docstore.httpd.request.time.monotonic", lambda: next(times))
+        monkeypatch.setattr("docstore.httpd.request.time", SimpleNamespace(monotonic=lambda: next(times)))
         begun.set()
         first = await request.body()
         monkeypatch.undo()
