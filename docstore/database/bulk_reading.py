@@ -27,6 +27,7 @@ from docstore.database.reading import (
     all_missing,
     find_revs,
     find_tree,
+    missing_last,
     open_wanted,
     open_with_options,
     wanted_revs,
@@ -78,9 +79,13 @@ async def read_revs(
             raise NotFound
         yield all_missing(revs)
         return
+    missing: list[Rev] = []
     async with aclosing(_portions(environment, db, doc_id, wanted, revs_limit, options, open_blob)) as portions:
         async for portion in portions:
-            yield portion
+            missing += (entry.rev for entry in portion if isinstance(entry, MissingRev))
+            yield [entry for entry in portion if isinstance(entry, OpenedDoc)]
+    if missing:
+        yield all_missing(missing)
 
 
 async def bulk_get(
@@ -154,7 +159,7 @@ class _LastTree:
             async with aclosing(_portions(*arguments, start=len(found))) as portions:
                 async for portion in portions:
                     found += portion
-        return found
+        return missing_last(found)
 
     async def _find(self, snapshot: LongSnapshot, doc_id: str) -> None:
         """Read the tree: large ones in a thread, after which the reader goes on with a snapshot that is as new."""

@@ -188,7 +188,7 @@ def open_revs(
     result: list[OpenedDoc | MissingRev] = []
     while len(result) < len(wanted.revs):
         result += open_wanted(txn, db, doc_id, wanted, len(result), limit, options, open_blob)
-    return result
+    return missing_last(result)
 
 
 class WantedRevs(NamedTuple):
@@ -255,6 +255,13 @@ def wanted_revs(tree: RevTree, revs: Revs, *, latest: bool) -> tuple[Rev | Missi
     ordered = sorted(wanted)
     written = [rev for rev in ordered if rev in tree.nodes and tree.nodes[rev].seq]
     return (*written, *(MissingRev(rev) for rev in sorted(set(ordered).difference(written))))
+
+
+def missing_last(found: Iterable[OpenedDoc | MissingRev]) -> list[OpenedDoc | MissingRev]:
+    """The same revisions, and behind them those whose body turned out to be gone."""
+    entries = list(found)
+    opened: list[OpenedDoc | MissingRev] = [entry for entry in entries if isinstance(entry, OpenedDoc)]
+    return opened + all_missing(entry.rev for entry in entries if isinstance(entry, MissingRev))
 
 
 def all_missing(revs: Iterable[Rev]) -> list[OpenedDoc | MissingRev]:

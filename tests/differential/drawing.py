@@ -68,8 +68,12 @@ class Draw(Random):
         return self.choice((MADE_UP_REV, "1-a", "2-b", "3-" + "c" * 32))
 
     def hashes(self, most: int = 3) -> str:
-        """Words for some new generations, the oldest first, as symbols take them."""
-        return ",".join(self.choice(WORDS) for _ in range(self.randint(1, most)))
+        """Words for some new generations, the oldest first, as symbols take them.
+
+        Those in the middle do not come again: CouchDB stores a revision that is no leaf or not, as it happens.
+        """
+        middle = [f"w{self.randrange(10**6)}" for _ in range(self.randint(0, most - 1))]
+        return ",".join([*middle, self.choice(WORDS)])
 
     def value(self, depth: int = 2) -> Any:
         """Any JSON."""
@@ -104,7 +108,7 @@ class Draw(Random):
         if self.chance(0.02):
             one |= self.choice(
                 (
-                    {"data": "%%%"}, {"data": 5}, {"content_type": 5}, {"revpos": "1"}, {"stub": False}, {"length": 99},
+                    {"data": "%%%"}, {"data": 5}, {"content_type": 5}, {"stub": False}, {"length": 99},
                     {"digest": "md5-abc"}, {"encoding": "gzip"}, {"follows": True}, {"foo": 1},
                 )
             )  # fmt: skip

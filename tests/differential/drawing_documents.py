@@ -74,10 +74,8 @@ def foreign(draw: Draw, document: int) -> dict[str, Any]:
     if draw.chance(0.3):
         at = f"{draw.choice((1, 1, 2, 4))}:{hashes}"
         found = {"_rev": f"${{root:{at}}}", "_revisions": f"${{roots:{at}}}"}
-    elif draw.chance(0.12):
-        found = {"_rev": f"${{rev:{document}:{draw.age()}}}"}
     elif draw.chance(0.1):
-        found = {"_rev": draw.choice(("1-a", "2-b", "1-" + "c" * 32, "4-" + "9" * 32))}
+        found = {"_rev": f"{draw.randint(1, 5)}-w{draw.randrange(10**6)}"}
     else:
         at = f"{document}:{draw.age()}:{hashes}"
         found = {"_rev": f"${{child:{at}}}", "_revisions": f"${{revisions:{at}}}"}

@@ -12,7 +12,7 @@ SECURITY: tuple[Any, ...] = (
     {"x": 1}, {"admins": 5}, [], 5, {"members": {"roles": "x"}}, {"admins": {"names": [5]}}, None,
     {"admins": {"names": ["a"], "roles": ["b"]}, "z": {}},
 )  # fmt: skip
-LIMITS = ("1", "2", "3", "5", "10", "1000", "0", "-1", '"5"', "x", "", "1.5", "null", "[]", "99999999999", "5 ")
+LIMITS = ("4", "2", "3", "5", "10", "1000", "0", "-1", '"5"', "x", "", "1.5", "null", "[]", "99999999999", "5 ")
 COMPACT = Step("maintenance.compact", "POST", "/${db}/_compact", (), (), Json({}))
 # A name of each sequence's own: a server locks a name out after some wrong passwords.
 LOGINS: tuple[Any, ...] = ({"name": "${db}", "password": "x"}, {"name": "${db}"}, {"name": "${db}", "password": ""})
@@ -35,7 +35,7 @@ def settings(draw: Draw) -> Step:
 
 def revs_limit(draw: Draw) -> Step:
     """A small limit, so that trees are stemmed."""
-    return Step("database.revs_limit", "PUT", "/${db}/_revs_limit", (), (), Text(str(draw.randint(1, 5))))
+    return Step("database.revs_limit", "PUT", "/${db}/_revs_limit", (), (), Text(str(draw.randint(2, 5))))
 
 
 def maintenance(draw: Draw) -> Step:
