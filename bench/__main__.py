@@ -15,7 +15,7 @@ import click
 from bench import attachments, documents, questions, replication, servers, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
-from docstore.storage.blob_rows import CHUNK_BYTES
+from docstore.storage.attachments.blob_rows import CHUNK_BYTES
 
 ROUNDS = 5
 CONFLICTS = 50

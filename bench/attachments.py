@@ -14,7 +14,7 @@ import lmdb
 
 from bench import questions
 from bench.servers import Target
-from docstore.storage.blob_rows import CHUNK_BYTES
+from docstore.storage.attachments.blob_rows import CHUNK_BYTES
 
 SIZE = 20_000_000
 TIMES = 9

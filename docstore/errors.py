@@ -49,7 +49,7 @@
         BytesGone                           attachment_bytes_gone
 
 This module owns the classes and their words. It imports nothing of docstore and knows no HTTP: the status in the
-drawing is kept in ``httpd/errors.py``, the one table from class to status.
+drawing is kept in ``httpd/problems/errors.py``, the one table from class to status.
 """
 
 from collections.abc import Mapping

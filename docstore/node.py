@@ -4,7 +4,7 @@ Owns the wiring, the clock and the randomness that the layers below are handed, 
 HTTP::
 
     environment      the store; takes the lock of the data folder
-      writer         carries out commands (database/updater.py) in group commits
+      writer         carries out commands (database/apply/updater.py) in group commits
         registry     the databases; is told of each commit, and wakes through
           notifier   those who wait for changes
         query        what design documents define, and the functions in them
@@ -26,22 +26,22 @@ from typing import Final, Self
 from uuid import uuid4
 
 from docstore.database.active_tasks import ActiveTasks
-from docstore.database.conflict_stats import ConflictStats
+from docstore.database.apply.updater import apply
+from docstore.database.attachments.uploads import Uploads
+from docstore.database.conflicts.statistics import ConflictStats
 from docstore.database.notifier import Notifier
+from docstore.database.once import Replies
 from docstore.database.registry import Registry
-from docstore.database.replies import Replies
-from docstore.database.updater import apply
-from docstore.database.uploads import Uploads
 from docstore.database.uuids import UuidGenerator
 from docstore.query.service import Query
-from docstore.replication.clock import SystemClock
-from docstore.replication.replications import Replications
-from docstore.replication.replicator_docs import replicator_hook
+from docstore.replication.jobs.clock import SystemClock
+from docstore.replication.jobs.documents import replicator_hook
+from docstore.replication.jobs.replications import Replications
 from docstore.settings import Settings
-from docstore.storage.damage import told_as_damage
-from docstore.storage.environment import Environment
-from docstore.storage.folder_lock import FolderLock
-from docstore.storage.writer import CommitSummary, Writer
+from docstore.storage.check.damage import told_as_damage
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.folder_lock import FolderLock
+from docstore.storage.engine.writer import CommitSummary, Writer
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the interpreter takes turns between the event loop and the writer's thread. A read gives up the

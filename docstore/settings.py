@@ -34,7 +34,7 @@ class UuidAlgorithm(StrEnum):
 class StorageSettings:
     """What the LMDB store needs to know.
 
-    ``command_max_work``  edits beyond become a further command; in units of ``database/edit_work.py``: 2,000 edits of
+    ``command_max_work``  edits beyond become a further command, in units of ``database/apply/edit_work.py``: 2,000 of
                           small documents, about 40 ms of the writer
     ``shared_command_max_work``  the same while others write single documents: 250 edits
     ``keyed_command_max_work``  of a write with an idempotency key, which is one command; beyond it is refused
@@ -67,7 +67,7 @@ class Limits:
 
     ``max_documents``  of one ``_bulk_docs``
     ``max_inflation``  how many times its size a gzipped body may have, beyond ``max_small_inflation``
-    ``max_memory``     of all requests in flight (``httpd/memory.py``)
+    ``max_memory``     of all requests in flight (``httpd/wire/memory.py``)
     ``max_small_memory``  a request that takes no more than this never waits
     ``max_memory_wait``   how long the others do before they are refused
     """

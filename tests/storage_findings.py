@@ -1,7 +1,7 @@
 """The storage check as tests use it: after a test, a store must have nothing wrong in it."""
 
 from docstore.node import Node
-from docstore.storage.check import check
+from docstore.storage.check.store import check
 
 
 def storage_findings(node: Node) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from docstore.httpd.app import ROUTER
-from docstore.httpd.errors import STATUS
+from docstore.httpd.problems.errors import STATUS
 from docstore.settings import Limits
 
 API = (Path(__file__).parent.parent / "docs" / "api.md").read_text()

@@ -8,7 +8,7 @@ import pytest
 from docstore.errors import Unavailable
 from docstore.node import SWITCH_INTERVAL, Node
 from docstore.settings import Durability, Settings, StorageSettings
-from docstore.storage.folder_lock import FolderInUse
+from docstore.storage.engine.folder_lock import FolderInUse
 from tests.database.helpers import document, settings
 
 

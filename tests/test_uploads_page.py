@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from docstore.httpd.interim import INTEROP_VERSIONS
-from docstore.httpd.tus import EXTENSIONS
+from docstore.httpd.uploads.tus import EXTENSIONS
+from docstore.httpd.wire.interim import INTEROP_VERSIONS
 from docstore.testing import run_node_in_thread
 
 PAGE = (Path(__file__).parent.parent / "docs" / "uploads.md").read_text()

@@ -19,17 +19,17 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
-    "serve": "docstore.cli.serve",
-    "load": "docstore.cli.load",
-    "conflicts": "docstore.cli.conflicts",
-    "tree": "docstore.cli.tree",
-    "resolve": "docstore.cli.resolve",
-    "replicate": "docstore.cli.replicate",
-    "backup": "docstore.cli.backup",
-    "restore": "docstore.cli.restore",
-    "check": "docstore.cli.check",
-    "compact": "docstore.cli.compact",
-    "lab": "docstore.cli.lab",
+    "serve": "docstore.cli.commands.serve",
+    "load": "docstore.cli.commands.load",
+    "conflicts": "docstore.cli.commands.conflicts",
+    "tree": "docstore.cli.commands.tree",
+    "resolve": "docstore.cli.commands.resolve",
+    "replicate": "docstore.cli.commands.replicate",
+    "backup": "docstore.cli.commands.backup",
+    "restore": "docstore.cli.commands.restore",
+    "check": "docstore.cli.commands.check",
+    "compact": "docstore.cli.commands.compact",
+    "lab": "docstore.cli.commands.lab",
 }
 
 

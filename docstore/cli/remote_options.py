@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from docstore.core.json_text import JsonValue
-from docstore.replication.remote_options import TlsOptions
+from docstore.replication.remote.options import TlsOptions
 
 SHAPES: Final = """{"basic":{"username","password"}}, {"bearer":{"token"}} or {"iam":{"api_key"}}"""
 MEMBERS: Final = {"basic": ("username", "password"), "bearer": ("token",), "iam": ("api_key",)}

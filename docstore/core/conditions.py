@@ -1,8 +1,8 @@
 """Entity tags, and the conditions that a request states by them.
 
 Owns what the tag of a revision and that of any other content are, and when a condition holds (RFC 9110, 13.1). It must
-not know HTTP: how a condition is spelled in headers is read by ``httpd/conditions.py``. A condition is plain data, so a
-command carries it into the write transaction, where it is looked at beside what it is about.
+not know HTTP: how a condition is spelled in headers is read by ``httpd/params/conditions.py``. A condition is plain
+data, so a command carries it into the write transaction, where it is looked at beside what it is about.
 
 Tags here are without quotes. If-Match compares strongly and If-None-Match weakly, so of If-Match the weak tags are left
 out when it is read, and of If-None-Match the sign of weakness is dropped; then both compare equal texts.

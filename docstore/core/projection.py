@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from docstore.core.json_text import JsonValue
-from docstore.core.selector import erlang_text, parse_field
+from docstore.core.selector.selector import erlang_text, parse_field
 from docstore.errors import BadRequest
 
 Projection = Callable[[dict[str, JsonValue]], JsonValue]

@@ -13,8 +13,8 @@ from docstore.core.edit import Edit
 from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
 from docstore.settings import KIB
-from docstore.storage.staging import WholeBlob
-from docstore.storage.upload_rows import Refusal, UploadRow
+from docstore.storage.attachments.staging import WholeBlob
+from docstore.storage.attachments.upload_rows import Refusal, UploadRow
 
 EDIT_COST: Final = 2 * KIB
 """What the work of one edit counts beside its bytes: a group commit of 8,000 small ones is long enough."""

@@ -8,7 +8,7 @@ from typing import cast
 
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.commands import CompactDatabase
-from docstore.storage.writer import Writer
+from docstore.storage.engine.writer import Writer
 
 
 class Compactor:

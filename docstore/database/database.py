@@ -17,14 +17,11 @@ from docstore.core.edit import Head, refuse_delete
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
-from docstore.database import administration, attempts, bulk_reading, local_docs, purging, reading, revisions
 from docstore.database.active_tasks import ActiveTasks
-from docstore.database.at_once import list_of
-from docstore.database.attachments import Attachments, EditAnswer, edit_of
-from docstore.database.attempts import Operation
-from docstore.database.blob_reader import OpenedAttachment
-from docstore.database.blob_store import BlobStore
-from docstore.database.bulk_reading import Found, RevsRequest
+from docstore.database.apply import administration, local_docs, purging
+from docstore.database.attachments.blob_reader import OpenedAttachment
+from docstore.database.attachments.blob_store import BlobStore
+from docstore.database.attachments.edits import Attachments, EditAnswer, edit_of
 from docstore.database.commands import (
     DeleteLocal,
     MakeDurable,
@@ -35,22 +32,28 @@ from docstore.database.commands import (
     SetSecurity,
 )
 from docstore.database.compacting import Compactor
+from docstore.database.conflicts import attempts
+from docstore.database.conflicts.attempts import Operation
+from docstore.database.conflicts.resolving import Resolver
 from docstore.database.edit_parts import submit_edits
 from docstore.database.info import DatabaseInfo
 from docstore.database.notifier import Notifier
-from docstore.database.reading import PLAIN, OpenedDoc, OpenOptions, Revs
-from docstore.database.replies import Once, update_mixed
-from docstore.database.resolving import Resolver
-from docstore.database.revisions import RevsDiff
+from docstore.database.once import Once, update_mixed
+from docstore.database.reading import bulk_reading, revisions
+from docstore.database.reading import documents as reading
+from docstore.database.reading.at_once import list_of
+from docstore.database.reading.bulk_reading import Found, RevsRequest
+from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions, Revs
+from docstore.database.reading.revisions import RevsDiff
 from docstore.database.sequences import instance_start_time, opaque_part, parse_since
 from docstore.database.write_hooks import Actor, WriteHook, settle
 from docstore.errors import BadRequest, Conflict, DocstoreError, NotFound
 from docstore.settings import Durability
 from docstore.storage.databases import get_state
-from docstore.storage.documents import get_record
-from docstore.storage.environment import Environment
+from docstore.storage.documents.documents import get_record
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.writer import Writer
 from docstore.storage.rows import DatabaseRow
-from docstore.storage.writer import Writer
 
 
 class EditResult(NamedTuple):

@@ -19,12 +19,12 @@ from typing import Final, TypeAlias, cast
 
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
+from docstore.database.apply.edit_work import TOO_MUCH_WORK, portions, work_of_all
 from docstore.database.commands import EditDocuments
-from docstore.database.edit_work import TOO_MUCH_WORK, portions, work_of_all
-from docstore.database.replies import Once
+from docstore.database.once import Once
 from docstore.errors import DocstoreError, TooLarge
 from docstore.settings import StorageSettings
-from docstore.storage.writer import Writer
+from docstore.storage.engine.writer import Writer
 
 EditAnswer: TypeAlias = Rev | DocstoreError
 

@@ -17,27 +17,27 @@ from typing import Final, cast
 
 from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
-from docstore.database.administration import GONE
+from docstore.database.apply.administration import GONE
+from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.background import persist
-from docstore.database.blob_store import BlobStore
 from docstore.database.commands import CreateDatabase, DeleteDatabase, SweepDatabase
 from docstore.database.database import Database
-from docstore.database.key_range import UNSET, Unset, read_range
 from docstore.database.notifier import Notifier
-from docstore.database.reading import OpenedDoc, open_plain
-from docstore.database.replica import Replica
-from docstore.database.replies import Once
+from docstore.database.once import Once
+from docstore.database.reading.documents import OpenedDoc, open_plain
+from docstore.database.reading.key_range import UNSET, Unset, read_range
+from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
 from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
 from docstore.storage.databases import list_databases, pending_sweeps
-from docstore.storage.documents import get_record
-from docstore.storage.environment import Environment
-from docstore.storage.records import DocRecord
+from docstore.storage.documents.documents import get_record
+from docstore.storage.documents.records import DocRecord
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.transactions import Snapshot
+from docstore.storage.engine.writer import CommitSummary, Writer
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
-from docstore.storage.transactions import Snapshot
-from docstore.storage.writer import CommitSummary, Writer
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Final, Self
 
-from docstore.storage.environment import Environment
-from docstore.storage.transactions import Snapshot
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.transactions import Snapshot
 
 SLICE_SECONDS: Final = 0.001
 SLICE_BYTES: Final = 256 * 1024

@@ -6,31 +6,22 @@ GET, also where the Allow list does not name it, as in CouchDB. ``routing.py`` s
 segment that no row of the server has is a database, a second that no row of a database has is a document.
 """
 
-from docstore.httpd import (
-    all_docs,
-    attachments,
-    bulk,
-    bulk_get,
-    changes,
-    conflicts,
+from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
+from docstore.httpd.listings import all_docs, changes, conflicts
+from docstore.httpd.routing import Handler, Route, Router, open_route, route
+from docstore.httpd.server import (
     databases,
-    documents,
-    local_docs,
     maintenance,
     node_endpoints,
     purge,
     refusals,
     replicate,
-    resolve,
-    revs,
     root,
     scheduler,
     session,
     telemetry,
-    tree,
-    uploads,
 )
-from docstore.httpd.routing import Handler, Route, Router, open_route, route
+from docstore.httpd.uploads import protocols as uploads
 
 DOCUMENT = "DELETE,GET,HEAD,POST,PUT,COPY"
 ATTACHMENT = "DELETE,GET,HEAD,PUT"

@@ -16,20 +16,20 @@ from aiohttp.web import BaseRequest
 
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.auth import Authenticator
-from docstore.httpd.bodies import check_body_headers, leaves_end_unsure
-from docstore.httpd.conflict_log import ConflictLog
-from docstore.httpd.connection import Connection
 from docstore.httpd.guard import SAFE_METHODS, Guard
-from docstore.httpd.header_text import check_header_text
-from docstore.httpd.idempotency import HEADER, answer_once
-from docstore.httpd.leniency import LENIENT_HEADERS
-from docstore.httpd.memory import Memory
-from docstore.httpd.paths import check_escapes, path_of_absolute, split_path
-from docstore.httpd.refusing import refused
+from docstore.httpd.params.header_text import check_header_text
+from docstore.httpd.problems.conflict_log import ConflictLog
+from docstore.httpd.problems.idempotency import HEADER, answer_once
+from docstore.httpd.problems.leniency import LENIENT_HEADERS
+from docstore.httpd.problems.refusing import refused
 from docstore.httpd.replies import Reply, new_request_id
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Route, Router
-from docstore.httpd.streaming import StreamReply
+from docstore.httpd.wire.bodies import check_body_headers, leaves_end_unsure
+from docstore.httpd.wire.connection import Connection
+from docstore.httpd.wire.memory import Memory
+from docstore.httpd.wire.paths import check_escapes, path_of_absolute, split_path
+from docstore.httpd.wire.streaming import StreamReply
 
 if TYPE_CHECKING:
     from docstore.node import Node

@@ -21,8 +21,8 @@ from aiohttp.web import BaseRequest
 
 from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
-from docstore.httpd.entity_tags import entity_tags
-from docstore.httpd.paths import encode_segment
+from docstore.httpd.wire.entity_tags import entity_tags
+from docstore.httpd.wire.paths import encode_segment
 
 Header = tuple[str, str]
 

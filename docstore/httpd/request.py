@@ -14,17 +14,17 @@ from aiohttp.web import BaseRequest
 from docstore.core.json_text import JsonValue
 from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, UnsupportedMediaType
-from docstore.httpd import bodies
 from docstore.httpd.auth import NOBODY, UserContext
-from docstore.httpd.memory import cost_of_json
-from docstore.httpd.paths import decode_query
+from docstore.httpd.wire import bodies
+from docstore.httpd.wire.memory import cost_of_json
+from docstore.httpd.wire.paths import decode_query
 from docstore.settings import KIB
 
 if TYPE_CHECKING:
     from docstore.database.database import Database
-    from docstore.database.replies import Ticket
-    from docstore.httpd.body_digest import BodyDigest
+    from docstore.database.once import Ticket
     from docstore.httpd.dispatch import Service
+    from docstore.httpd.wire.body_digest import BodyDigest
     from docstore.node import Node
 
 JSON = "application/json"

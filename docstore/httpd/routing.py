@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from docstore.errors import MethodNotAllowed, NotFound
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
-from docstore.httpd.streaming import StreamReply
+from docstore.httpd.wire.streaming import StreamReply
 
 Handler = Callable[[Request], Awaitable[Reply | StreamReply]]
 

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 
 from docstore.core.rev import Rev
 from docstore.database.database import Database
-from docstore.storage.documents import get_records, get_tree
-from docstore.storage.scans import scan_documents
+from docstore.storage.documents.documents import get_records, get_tree
+from docstore.storage.documents.scans import scan_documents
 
 SHOWN: Final = 10
 _CHUNK: Final = 500

@@ -12,7 +12,7 @@ from docstore.core.document import parse_document
 from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import Rev
 from docstore.database.database import Database
-from docstore.database.reading import OpenedDoc, OpenOptions
+from docstore.database.reading.documents import OpenedDoc, OpenOptions
 from docstore.errors import DocstoreError, NotFound
 from docstore.lab.scenario import Attach, Delete, RandomEdits, Resolve, Scenario, Step, Write
 from docstore.lab.timeline import Event, Kind

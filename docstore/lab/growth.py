@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from docstore.core.revtree import RevTree
 from docstore.database.database import Database
-from docstore.storage.documents import get_records, get_tree
+from docstore.storage.documents.documents import get_records, get_tree
+from docstore.storage.documents.scans import scan_changes
 from docstore.storage.rows import decode_change
-from docstore.storage.scans import scan_changes
 
 
 @dataclass(frozen=True, slots=True)

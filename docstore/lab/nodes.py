@@ -16,10 +16,10 @@ from typing import Final
 
 from docstore.database.database import Database
 from docstore.database.registry import Registry
-from docstore.httpd.listener import Listener
+from docstore.httpd.wire.listener import Listener
 from docstore.node import Node
 from docstore.settings import MIB, Durability, Settings, StorageSettings
-from docstore.storage.data_file import DATA_FILE
+from docstore.storage.engine.data_file import DATA_FILE
 
 HOST: Final = "127.0.0.1"
 FREE_PORT: Final = 0

@@ -15,11 +15,11 @@ from typing import Final
 
 from docstore.errors import DocstoreError
 from docstore.lab.nodes import DATABASE, LabNode
-from docstore.replication.local_peer import LocalPeer
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.peer import Peer
-from docstore.replication.remote_options import RemoteOptions
-from docstore.replication.remote_peer import RemotePeer
+from docstore.replication.remote.options import RemoteOptions
+from docstore.replication.remote.peer import RemotePeer
 from docstore.replication.replicator import Progress, Replicator
 
 FIRST_DAY: Final = 1_735_689_600

@@ -2,7 +2,7 @@
 
 Owns what the report shows and how much of it: the verdict, the timeline as picture and table, and, for documents that
 had a conflict, how their trees grew on each node. The page itself is ``templates/report.html``; trees are drawn by
-``core/tree_svg.py``.
+``core/drawing/tree_svg.py``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from typing import Final
 import jinja2
 
 from docstore import __version__
-from docstore.core.tree_svg import STYLE, draw_svg
-from docstore.core.tree_view import TreeView
+from docstore.core.drawing.tree_svg import STYLE, draw_svg
+from docstore.core.drawing.tree_view import TreeView
 from docstore.lab.durations import format_duration, format_moment
 from docstore.lab.growth import Frame
 from docstore.lab.lanes import draw_lanes

@@ -11,12 +11,12 @@ from docstore.core.replication_id import base_id, chosen_by_filter, chosen_by_se
 from docstore.database.registry import Registry
 from docstore.errors import NotFound
 from docstore.replication.endpoint import Endpoint
-from docstore.replication.local_peer import LocalPeer
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import BUILT_IN, RefusedReplication, ReplicationOptions
 from docstore.replication.peer import Peer
-from docstore.replication.rate_control import RateController
-from docstore.replication.remote_options import ApiKeyAuth, Auth, BasicAuth, BearerAuth, RemoteOptions, TlsOptions
-from docstore.replication.remote_peer import RemotePeer
+from docstore.replication.remote.options import ApiKeyAuth, Auth, BasicAuth, BearerAuth, RemoteOptions, TlsOptions
+from docstore.replication.remote.peer import RemotePeer
+from docstore.replication.remote.rate_control import RateController
 
 
 class FilterFetchError(NotFound):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from docstore.httpd import server as http_server
 from docstore.httpd.app import ONCE, ROUTES
 from docstore.httpd.routing import Router
+from docstore.httpd.wire import server as http_server
 from docstore.testing import TestNode, run_node_in_thread
 
 WAYS = ["docstore", "couchdb", "folder"]

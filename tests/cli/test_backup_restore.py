@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docstore.replication import backup as backup_loop
+from docstore.replication.backup import backup as backup_loop
 from docstore.testing import TestNode, run_node_in_thread
 from tests.cli.replicas import Database
 from tests.cli.running import PROGRAM, Said, run

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from docstore.cli.load import Tally, load_batch, same_content
+from docstore.cli.commands.load import Tally, load_batch, same_content
 from docstore.cli.rows import BadRow, Members, Row
-from docstore.cli.targets import CONFLICT_ERROR, WRITTEN, WriteResult
+from docstore.cli.targets.places import CONFLICT_ERROR, WRITTEN, WriteResult
 
 
 class DictTarget:

@@ -206,8 +206,8 @@ async def test_a_server_that_is_killed_in_the_middle(tmp_path: Path, file: Path,
 def bytes_counted(data: Path) -> int:
     """The offset of the one upload in the store of a running server."""
     from docstore.settings import StorageSettings
-    from docstore.storage.environment import Environment
-    from docstore.storage.uploads import scan_uploads
+    from docstore.storage.attachments.uploads import scan_uploads
+    from docstore.storage.engine.environment import Environment
 
     with Environment.open(data, StorageSettings(), read_only=True) as environment, environment.snapshot() as snapshot:
         [(_, _, row)] = scan_uploads(snapshot)

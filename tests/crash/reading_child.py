@@ -17,8 +17,8 @@ import lmdb
 
 from docstore.errors import Unavailable
 from docstore.settings import MIB, Durability, StorageSettings
-from docstore.storage.environment import Environment
-from docstore.storage.transactions import Snapshot
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.transactions import Snapshot
 
 ROWS = 100
 PAUSE = 0.001

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from docstore.database.reply_forms import WrittenForm
+from docstore.database.apply.reply_forms import WrittenForm
 from docstore.node import Node
 from docstore.settings import Settings
 from tests.database.helpers import document

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from docstore.core.attachment import Inline
-from docstore.database.staging import WINDOW_BYTES
+from docstore.database.attachments.staging import WINDOW_BYTES
 from docstore.node import Node
 from docstore.settings import Settings
 

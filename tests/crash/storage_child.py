@@ -19,10 +19,10 @@ from pathlib import Path
 
 from docstore.errors import DocstoreError
 from docstore.settings import StorageSettings
-from docstore.storage.environment import Environment
-from docstore.storage.offline_compaction import compact_offline
-from docstore.storage.transactions import GroupTransaction
-from docstore.storage.writer import Writer
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.offline_compaction import compact_offline
+from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.engine.writer import Writer
 
 VALUE_BYTES = 10_000
 IN_THE_COPY = "in the copy"

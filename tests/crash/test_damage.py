@@ -15,7 +15,7 @@ from docstore.errors import StoreDamaged
 from docstore.node import Node
 from docstore.settings import Settings
 from docstore.storage import keys
-from docstore.storage.data_file import DATA_FILE
+from docstore.storage.engine.data_file import DATA_FILE
 from tests.crash.server_process import ServerProcess, check_findings
 
 LONG = 20

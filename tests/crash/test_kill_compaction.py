@@ -9,9 +9,9 @@ import pytest
 
 from docstore.settings import StorageSettings
 from docstore.storage import keys
-from docstore.storage.data_file import DATA_FILE
-from docstore.storage.environment import Environment
-from docstore.storage.offline_compaction import STEPS, compact_offline
+from docstore.storage.engine.data_file import DATA_FILE
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.offline_compaction import STEPS, compact_offline
 from tests.crash.storage_child import IN_THE_COPY, key_of, value_of
 
 ROWS = 200

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from docstore.database.replies import AnsweredBefore
+from docstore.database.once import AnsweredBefore
 from docstore.node import Node
 from docstore.settings import Settings
 from tests.crash.remembering_child import POINTS, write

@@ -12,8 +12,8 @@ import pytest
 
 from docstore.errors import StorageFull
 from docstore.settings import MIB, StorageSettings
-from docstore.storage.environment import Environment
-from docstore.storage.writer import Writer
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.writer import Writer
 from tests.crash.storage_child import apply, key_of, value_of
 
 CHILD = [sys.executable, "-m", "tests.crash.storage_child", "write"]

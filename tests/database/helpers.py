@@ -6,11 +6,11 @@ from pathlib import Path
 from docstore.core.document import Document, parse_document
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
-from docstore.database.all_docs import AllDocsQuery, read_all_docs
-from docstore.database.changes import ChangesQuery, read_changes
 from docstore.database.database import Database
+from docstore.database.reading.all_docs import AllDocsQuery, read_all_docs
+from docstore.database.reading.changes import ChangesQuery, read_changes
 from docstore.settings import Durability, Limits, Settings, StorageSettings
-from docstore.storage.environment import Environment
+from docstore.storage.engine.environment import Environment
 
 LIMITS = Limits()
 

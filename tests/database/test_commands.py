@@ -8,9 +8,10 @@ import pytest
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
-from docstore.database import commands, remembered, reply_forms
-from docstore.database.updater import HANDLERS
-from docstore.storage.upload_rows import Refusal, UploadRow
+from docstore.database import commands
+from docstore.database.apply import remembered, reply_forms
+from docstore.database.apply.updater import HANDLERS
+from docstore.storage.attachments.upload_rows import Refusal, UploadRow
 
 REV = Rev(1, b"\x01" * 16)
 UUID = b"u" * 16

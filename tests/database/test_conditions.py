@@ -8,11 +8,11 @@ from docstore.core.attachment import Linked
 from docstore.core.conditions import CREATE_ONLY, Condition, content_etag, rev_etag
 from docstore.core.document import Document
 from docstore.database import commands
-from docstore.database.attachments import edit_of
+from docstore.database.attachments.edits import edit_of
 from docstore.database.database import Database
 from docstore.errors import Conflict, DocstoreError, NotFound, PreconditionFailed
+from tests.database.apply.test_updater import DB, Store
 from tests.database.helpers import document, replicated, rev
-from tests.database.test_updater import DB, Store
 
 
 @pytest.fixture

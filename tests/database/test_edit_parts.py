@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from docstore.core.document import Document
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
-from docstore.database.changes import Style
+from docstore.database.apply.edit_work import EDIT, TOO_MUCH_WORK, portions, work_of
+from docstore.database.apply.reply_forms import BulkForm
 from docstore.database.commands import EditDocuments
 from docstore.database.database import Database
 from docstore.database.edit_parts import submit_edits
-from docstore.database.edit_work import EDIT, TOO_MUCH_WORK, portions, work_of
-from docstore.database.reply_forms import BulkForm
+from docstore.database.reading.changes import Style
 from docstore.errors import Conflict, StorageFull, TooLarge
 from docstore.node import Node
 from docstore.settings import Settings, StorageSettings

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from docstore.core.json_text import decode
-from docstore.database.changes import ChangesQuery, follow_changes
+from docstore.database.reading.changes import ChangesQuery, follow_changes
 from docstore.errors import Unavailable
 from tests.database.helpers import document
 
@@ -134,7 +134,7 @@ async def test_heartbeats_come_instead_of_an_end(db):
 
 async def test_heartbeats_come_during_a_long_filtered_pass(db, monkeypatch):
     monkeypatch.setattr("docstore.database.slices.SLICE_SECONDS", 0.0)
-    monkeypatch.setattr("docstore.database.changes.CHUNK_ROWS", 1)
+    monkeypatch.setattr("docstore.database.reading.changes.CHUNK_ROWS", 1)
     await db.update_docs([document(f"d{n}") for n in range(20)])
     feed = Feed(db, ChangesQuery(filter=lambda doc, _: doc["_id"] == "d9"), once=True, heartbeat=0.0)
     await feed.end()

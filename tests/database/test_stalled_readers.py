@@ -14,13 +14,14 @@ import pytest
 from docstore.core.attachment import Inline
 from docstore.core.document import Document
 from docstore.core.json_text import decode
-from docstore.database import all_docs, bulk_reading, changes, conflicts
-from docstore.database.all_docs import AllDocsQuery, Namespace, read_all_docs
-from docstore.database.changes import ChangesQuery, follow_changes, read_changes
-from docstore.database.conflicts import ConflictsQuery, read_conflicts
+from docstore.database.conflicts import listing as conflicts
+from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
 from docstore.database.database import Database
-from docstore.database.document_text import stream_text
-from docstore.database.reading import OpenedDoc, OpenOptions
+from docstore.database.reading import all_docs, bulk_reading, changes
+from docstore.database.reading.all_docs import AllDocsQuery, Namespace, read_all_docs
+from docstore.database.reading.changes import ChangesQuery, follow_changes, read_changes
+from docstore.database.reading.document_text import stream_text
+from docstore.database.reading.documents import OpenedDoc, OpenOptions
 from docstore.node import Node
 from tests.database.helpers import document, replicated, settings, until_none_is_open
 from tests.storage_findings import storage_findings

@@ -4,7 +4,7 @@ import pytest
 
 from docstore.core.json_text import decode
 from docstore.core.rev import parse_rev
-from docstore.database.reading import OpenOptions
+from docstore.database.reading.documents import OpenOptions
 from docstore.database.write_hooks import OFF_LOOP_FROM, Actor, no_write_hooks, settle
 from docstore.errors import Forbidden
 from docstore.node import Node

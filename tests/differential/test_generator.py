@@ -2,7 +2,7 @@
 
 from docstore.errors import DocstoreError
 from docstore.httpd.app import ROUTER
-from docstore.httpd.paths import split_path
+from docstore.httpd.wire.paths import split_path
 from tests.differential.drawing_listings import FLAGS
 from tests.differential.generator import draw_sequence
 from tests.differential.knowledge import THEIRS, Knowledge

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docstore.core.json_text import encode
-from docstore.storage.staging import scan_stagings
+from docstore.storage.attachments.staging import scan_stagings
 from docstore.testing import TestNode
 from tests.httpd.serving import Wire
 

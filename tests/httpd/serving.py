@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from docstore.database.conflict_stats import ConflictStats
+from docstore.database.conflicts.statistics import ConflictStats
 from docstore.errors import DatabaseNotFound
 from docstore.httpd.dispatch import Service
-from docstore.httpd.listener import Listener
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Router, open_route, route
-from docstore.httpd.server import HttpServer
+from docstore.httpd.wire.listener import Listener
+from docstore.httpd.wire.server import HttpServer
 from docstore.settings import Admin, Limits, Settings
 
 ADMIN = Admin("admin", "secret")

@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 
-from docstore.storage.garbage import is_waiting
+from docstore.storage.attachments.garbage import is_waiting
 from tests.httpd.attaching import NOISE, digest, gzipped, inline, stagings, until
 
 MISSING_STUB = (412, "missing_stub", "Invalid attachment stub in d for f")

@@ -2,7 +2,7 @@ import pytest
 
 from docstore.errors import MethodNotAllowed, NotFound
 from docstore.httpd.app import ROUTER
-from docstore.httpd.paths import split_path
+from docstore.httpd.wire.paths import split_path
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import pytest
 from aiohttp import ClientSession
 
-from docstore.storage.uploads import scan_uploads
+from docstore.storage.attachments.uploads import scan_uploads
 from docstore.testing import run_node
 from tests.httpd.asking import Database
 from tests.httpd.serving import Wire
@@ -28,7 +28,7 @@ def resumable(db) -> Resumable:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes are made safe as they come."""
-    monkeypatch.setattr("docstore.database.upload_receiver.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("docstore.database.attachments.upload_receiver.FLUSH_SECONDS", 0.0)
 
 
 def tus_patch(upload: str, offset: int, length: int, *headers: str) -> bytes:

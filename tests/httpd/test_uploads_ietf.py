@@ -323,7 +323,7 @@ async def last_answer(wire) -> WireAnswer:
 
 
 async def test_progress_is_told_of_bytes_that_are_safe(db, server, resumable, monkeypatch):
-    monkeypatch.setattr("docstore.database.upload_receiver.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("docstore.database.attachments.upload_receiver.FLUSH_SECONDS", 0.0)
     upload = await resumable.begin("/doc/a", b"")
     kind = f"Content-Type: {PARTIAL_UPLOAD}"
     head = head_of("PATCH", f"/db{upload}", 5, kind, "Upload-Offset: 0", "Upload-Complete: ?1", ANNOUNCED)

@@ -1,6 +1,6 @@
 from docstore.core.json_text import decode
 from docstore.core.rev import parse_rev
-from docstore.database.reading import OpenOptions
+from docstore.database.reading.documents import OpenOptions
 from docstore.lab.edits import carry_out, plan, winner_of
 from docstore.lab.scenario import Attach, Delete, Expect, RandomEdits, Resolve, Scenario, Write
 from docstore.lab.timeline import Kind

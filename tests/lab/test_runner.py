@@ -2,7 +2,7 @@
 
 import pytest
 
-from docstore.database.reading import OpenOptions
+from docstore.database.reading.documents import OpenOptions
 from docstore.errors import Conflict
 from docstore.lab.runner import run_scenario
 from docstore.lab.scenario import (

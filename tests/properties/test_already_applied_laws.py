@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from docstore.core.document import Document, parse_document
 from docstore.core.rev import Rev
-from docstore.database.already_applied import Applied, Verdict
-from docstore.database.attempts import Attempt, Operation
-from docstore.database.conflict_report import already_applied
+from docstore.database.conflicts.already_applied import Applied, Verdict
+from docstore.database.conflicts.attempts import Attempt, Operation
+from docstore.database.conflicts.report import already_applied
 from docstore.database.database import Database
 from docstore.errors import Conflict, DocumentDeleted, MissingStub, NotFound
 from docstore.node import Node

@@ -22,11 +22,13 @@ from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.core.revtree import EMPTY, RevTree
 from docstore.database import commands
-from docstore.database.updater import apply
+from docstore.database.apply.updater import apply
 from docstore.errors import BytesGone, Conflict, MissingStub
-from docstore.storage import blob_rows, blobs, check_blobs, documents, garbage, staging
+from docstore.storage.attachments import blob_rows, blobs, garbage, staging
+from docstore.storage.attachments.staging import WholeBlob
+from docstore.storage.check import blobs as check_blobs
+from docstore.storage.documents import documents
 from docstore.storage.rows import DatabaseRow, body_metadata
-from docstore.storage.staging import WholeBlob
 from tests.storage.stores import Store
 
 CHUNK = 4

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from docstore.core.edit import Create, Edit, Extend, Rewrite, decide, decide_replicated, head_of
 from docstore.core.rev import Rev
 from docstore.core.revtree import EMPTY, Node, RevTree, branch_points
-from docstore.storage import compaction, counted, databases, documents, keys, rows, scans
-from docstore.storage.document_change import DocumentChange
-from docstore.storage.transactions import GroupTransaction
+from docstore.storage import databases, keys, rows
+from docstore.storage.documents import compaction, counted, documents, scans
+from docstore.storage.documents.document_change import DocumentChange
+from docstore.storage.engine.transactions import GroupTransaction
 from tests.storage.stores import Store, tell
 
 IDS = ("a", "b", "\U0001f600", "l" * 400, "l" * 400 + "\x00", "l" * 500 + "z", "m" * 7168)

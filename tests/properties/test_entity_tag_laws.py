@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from docstore.core.conditions import ANY, rev_etag
 from docstore.core.rev import Rev
-from docstore.httpd.entity_tags import EntityTag, entity_tags
 from docstore.httpd.replies import etag_matches
+from docstore.httpd.wire.entity_tags import EntityTag, entity_tags
 from tests.properties.revisions import histories
 
 HOSTILE = 200_000

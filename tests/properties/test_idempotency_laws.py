@@ -18,12 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
+from docstore.database.apply.remembered import Answer, ExpireReplies, Receipt, Remembered
+from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.commands import EditDocuments
-from docstore.database.remembered import Answer, ExpireReplies, Receipt, Remembered
-from docstore.database.reply_forms import WrittenForm
 from docstore.errors import Conflict, IdempotencyKeyReused
 from docstore.node import Node
-from docstore.storage.replies import STEP_EXPIRED
+from docstore.storage.remembered import STEP_EXPIRED
 from tests.database import helpers
 from tests.storage_findings import storage_findings
 

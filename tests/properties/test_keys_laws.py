@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docstore.core.edit import Edit
-from docstore.storage import compaction, counted, databases, documents, keys, long_ids, records, scans
+from docstore.storage import databases, keys
+from docstore.storage.documents import compaction, counted, documents, long_ids, records, scans
 from tests.storage.stores import Store
 
 numbers = st.integers(1, keys.MAX_NUMBER)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from docstore.core.rev import MAX_GENERATION_DIGITS, Rev
 from docstore.core.revtree import Node, RevTree
-from docstore.storage import keys, records, rows, tree_runs
+from docstore.storage import keys, rows
+from docstore.storage.documents import records, tree_runs
 from docstore.storage.rows import DatabaseRow, DatabaseState, DocCount, LocalRow, PurgeInfo
 
 U64 = (1 << 64) - 1

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from docstore.node import Node
 from docstore.replication.errors import PeerUnreachable
-from docstore.replication.local_peer import LocalPeer
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.peer import FetchedDoc, MissingDoc, Peer, Wanted
 from docstore.replication.replicator import Replicator

@@ -23,12 +23,12 @@ from docstore.core.resolution import Resolved, live_leaves
 from docstore.core.rev import Rev
 from docstore.core.revtree import RevTree
 from docstore.database.database import Database
-from docstore.database.reading import OpenedDoc, OpenOptions
+from docstore.database.reading.documents import OpenedDoc, OpenOptions
 from docstore.errors import MergeClash
 from docstore.node import Node
-from docstore.storage.documents import get_record, get_tree
+from docstore.storage.documents.documents import get_record, get_tree
 from tests.database import helpers
-from tests.database.conflicts import leaf, resolve
+from tests.database.conflicting import leaf, resolve
 from tests.properties.test_merging_laws import BODIES
 from tests.storage_findings import storage_findings
 

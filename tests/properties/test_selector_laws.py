@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from docstore.core import collation
 from docstore.core.json_text import JsonValue, encode
-from docstore.core.selector import compile_selector
-from docstore.core.selector_operators import compare_raw
+from docstore.core.selector.operators import compare_raw
+from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import OutOfSteps, Steps
 
 # Few values, many of which collate equal: 1 and 1.0, letters composed or not, characters that are ignored.

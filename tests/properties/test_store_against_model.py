@@ -14,15 +14,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from docstore.core.drawing.tree_view import FOR_MERGING
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
-from docstore.core.tree_view import FOR_MERGING
-from docstore.database.all_docs import Namespace
-from docstore.database.changes import Style
-from docstore.database.conflicts import ConflictsQuery, read_conflicts
+from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
 from docstore.database.database import Database
-from docstore.database.reading import MissingRev, OpenOptions
-from docstore.database.trees import read_tree
+from docstore.database.reading.all_docs import Namespace
+from docstore.database.reading.changes import Style
+from docstore.database.reading.documents import MissingRev, OpenOptions
+from docstore.database.reading.trees import read_tree
 from docstore.errors import Conflict, DocumentDeleted, NotFound
 from docstore.node import Node
 from tests.database import helpers

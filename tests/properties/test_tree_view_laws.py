@@ -5,12 +5,12 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docstore.core.drawing.tree_layout import Fold, lay_out
+from docstore.core.drawing.tree_svg import draw_svg
+from docstore.core.drawing.tree_text import draw_text
+from docstore.core.drawing.tree_view import TreeView, members_of, view_of_leaves, view_of_members
 from docstore.core.json_text import decode, encode
 from docstore.core.revtree import RevTree
-from docstore.core.tree_layout import Fold, lay_out
-from docstore.core.tree_svg import draw_svg
-from docstore.core.tree_text import draw_text
-from docstore.core.tree_view import TreeView, members_of, view_of_leaves, view_of_members
 from tests.properties.revisions import FORGED_TREES, arrivals, grown_from, histories
 
 trees = histories().flatmap(arrivals).map(grown_from) | FORGED_TREES.filter(lambda tree: bool(tree.nodes))

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from docstore.core.rev import Rev
-from docstore.database import upload_receiver
+from docstore.database.attachments import upload_receiver
 from docstore.database.commands import AppendUpload
 from docstore.errors import Conflict, InconsistentUploadLength, NotFound, OffsetMismatch
 from docstore.node import Node
-from docstore.storage import blob_rows, blobs, staging, uploads
-from docstore.storage.upload_rows import UploadState
+from docstore.storage.attachments import blob_rows, blobs, staging, uploads
+from docstore.storage.attachments.upload_rows import UploadState
 from tests.database import helpers
 from tests.storage_findings import storage_findings
 
@@ -41,7 +41,7 @@ def small_chunks():
         for name, module in sorted(sys.modules.items()):
             if name.startswith(("docstore.storage", "docstore.database")) and vars(module).get("CHUNK_BYTES") == usual:
                 patch.setattr(module, "CHUNK_BYTES", CHUNK)
-        patch.setattr("docstore.database.blob_reader.PORTION_BYTES", 4 * CHUNK)
+        patch.setattr("docstore.database.attachments.blob_reader.PORTION_BYTES", 4 * CHUNK)
         patch.setattr(upload_receiver, "WINDOW_BYTES", 2 * CHUNK)
         patch.setattr(uploads, "STEP_CHUNKS", 2)
         yield

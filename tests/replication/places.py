@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 from docstore.core.rev import parse_rev
-from docstore.database.reading import OpenOptions
-from docstore.replication.local_peer import LocalPeer
+from docstore.database.reading.documents import OpenOptions
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.peer import (
     ChangesBatch,
     ChangesRequest,
@@ -23,8 +23,8 @@ from docstore.replication.peer import (
     Wanted,
     WriteFailure,
 )
-from docstore.replication.remote_options import RemoteOptions
-from docstore.replication.remote_peer import RemotePeer
+from docstore.replication.remote.options import RemoteOptions
+from docstore.replication.remote.peer import RemotePeer
 from docstore.testing import TestNode
 from tests.replication.fake_server import NoSleep
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from docstore.core.document import parse_document
 from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import Rev
-from docstore.database.changes import ChangesQuery, Style, read_changes
 from docstore.database.database import Database
-from docstore.database.reading import OpenOptions
+from docstore.database.reading.changes import ChangesQuery, Style, read_changes
+from docstore.database.reading.documents import OpenOptions
 from docstore.settings import Limits
 
 LIMITS = Limits()

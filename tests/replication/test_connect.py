@@ -9,10 +9,10 @@ from docstore.core.json_text import JsonValue
 from docstore.core.replication_id import Place, base_id, chosen_by_filter
 from docstore.node import Node
 from docstore.replication.connect import FilterFetchError, connect, remote_options, replication_id
-from docstore.replication.local_peer import LocalPeer
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import RefusedReplication, ReplicationOptions, parse_replicate, parse_replication
-from docstore.replication.remote_options import ApiKeyAuth, BasicAuth, BearerAuth, TlsOptions
-from docstore.replication.remote_peer import RemotePeer
+from docstore.replication.remote.options import ApiKeyAuth, BasicAuth, BearerAuth, TlsOptions
+from docstore.replication.remote.peer import RemotePeer
 from tests.database.helpers import settings
 from tests.replication.memory_peer import MemoryPeer
 

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from docstore.replication.errors import PeerUnreachable
-from docstore.replication.remote_options import RemoteOptions, TlsOptions
-from docstore.replication.remote_peer import RemotePeer
+from docstore.replication.remote.options import RemoteOptions, TlsOptions
+from docstore.replication.remote.peer import RemotePeer
 from tests.replication.fake_server import NoSleep
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")

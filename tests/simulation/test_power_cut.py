@@ -6,9 +6,9 @@ import pytest
 from docstore.core.document import parse_document
 from docstore.lab.nodes import DATABASE
 from docstore.lab.replication_run import replication_id
-from docstore.replication.local_peer import LocalPeer
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import Endpoint, ReplicationOptions
-from docstore.replication.remote_peer import RemotePeer
+from docstore.replication.remote.peer import RemotePeer
 from docstore.replication.replicator import Replicator
 from docstore.settings import Durability, Limits
 from tests.simulation.fallible_node import FallibleNode

@@ -21,17 +21,17 @@ from random import Random
 from docstore.core.document import parse_document
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev
-from docstore.database.reading import OpenOptions
+from docstore.database.reading.documents import OpenOptions
 from docstore.errors import Conflict, DocstoreError
 from docstore.lab.convergence import compare, read_state
 from docstore.lab.nodes import DATABASE
 from docstore.lab.replication_run import replication_id
-from docstore.replication.local_peer import LocalPeer
+from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.replicator import Replicator
 from docstore.settings import Durability, Limits
-from docstore.storage.documents import get_record, get_records, get_tree
-from docstore.storage.scans import scan_documents
+from docstore.storage.documents.documents import get_record, get_records, get_tree
+from docstore.storage.documents.scans import scan_documents
 from tests.simulation.fallible_node import FallibleNode
 from tests.simulation.lossy_peer import LossyPeer, Run, Weather
 from tests.storage_findings import storage_findings

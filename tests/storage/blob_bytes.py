@@ -3,10 +3,10 @@
 import hashlib
 
 from docstore.core.attachment import Attachment, pack_attachments
-from docstore.storage import blobs, garbage, staging
-from docstore.storage.blob_rows import BlobRow, StagingRow
+from docstore.storage.attachments import blobs, garbage, staging
+from docstore.storage.attachments.blob_rows import BlobRow, StagingRow
+from docstore.storage.attachments.staging import WholeBlob
 from docstore.storage.rows import encode_body
-from docstore.storage.staging import WholeBlob
 from tests.storage.stores import Store
 
 LATER = 1_000_000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docstore.storage import counted
+from docstore.storage.documents import counted
 from tests.storage.stores import Store
 
 

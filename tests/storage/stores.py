@@ -10,12 +10,13 @@ from docstore.core.edit import Create, Edit, Extend, Outcome, Rewrite, decide, d
 from docstore.core.rev import Rev
 from docstore.core.revtree import RevTree
 from docstore.settings import GIB
-from docstore.storage import databases, documents, keys
-from docstore.storage.check import check
-from docstore.storage.document_change import DocumentChange
+from docstore.storage import databases, keys
+from docstore.storage.check.store import check
+from docstore.storage.documents import documents
+from docstore.storage.documents.document_change import DocumentChange
+from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import Tables
-from docstore.storage.transactions import GroupTransaction
 
 UUID = "0123456789abcdef0123456789abcdef"
 

@@ -3,7 +3,8 @@
 import pytest
 
 from docstore.errors import DatabaseExists, DatabaseNotFound, StorageFull
-from docstore.storage import compaction, databases, keys, rows
+from docstore.storage import databases, keys, rows
+from docstore.storage.documents import compaction
 from tests.storage.stores import UUID, Store
 
 

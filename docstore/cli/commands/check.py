@@ -1,0 +1,60 @@
+"""``docstore check``: look for anything wrong in a store.
+
+Owns how findings are told: each is a line on standard output. What is looked for is in ``storage/check/store.py``.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from docstore.cli.options import existing_data_option
+from docstore.errors import StoreDamaged, StoreUnusable
+from docstore.settings import StorageSettings
+from docstore.storage.check.pages import file_findings
+from docstore.storage.check.store import check as findings_of
+from docstore.storage.engine.data_file import DATA_FILE
+from docstore.storage.engine.environment import Environment
+
+EXIT_FINDINGS = 1
+
+
+@click.command()
+@existing_data_option
+@click.option("--skip-hashing", is_flag=True, help="Do not read the bytes of attachments, only count them.")
+def check(data: Path, skip_hashing: bool) -> int:
+    """Look for anything wrong in the data folder; a server may be running on it.
+
+    The bytes of all attachments are read and compared with their digests, unless that is skipped.
+
+    The exit status is 0 for a clean store, 1 with findings, each of which is a line, and 2 when there is no
+    store that could be checked. Where the pages of the file are damaged their rows are not looked at.
+    """
+    settings = StorageSettings(snapshot_max_age=math.inf)
+    count = 0
+    try:
+        for finding in _findings(data, settings, hashing=not skip_hashing):
+            click.echo(finding)
+            count += 1
+    except StoreUnusable as error:
+        raise click.BadParameter(error.reason, param_hint="--data") from None
+    click.echo(f"{data}: {'clean' if count == 0 else f'{count} findings'}", err=True)
+    return 0 if count == 0 else EXIT_FINDINGS
+
+
+def _findings(data: Path, settings: StorageSettings, *, hashing: bool) -> Iterator[str]:
+    """The pages, and if these are whole the rows. Raises StoreUnusable if it is not a store, or of another version."""
+    if not (data / DATA_FILE).exists():
+        raise StoreUnusable(f"There is no store in {data}.")
+    damaged = False
+    for finding in file_findings(data / DATA_FILE, settings):
+        damaged = True
+        yield finding
+    if damaged:
+        return
+    try:
+        with Environment.open(data, settings, read_only=True) as environment, environment.snapshot() as snapshot:
+            yield from findings_of(snapshot, hashing=hashing)
+    except StoreDamaged as error:
+        yield error.reason

@@ -1,0 +1,1 @@
+"""The databases that commands work on, wherever they are: behind a URL or in a data folder."""

@@ -1,0 +1,1 @@
+"""Revision trees as pictures, for people and programs."""

@@ -1,0 +1,1 @@
+"""Mango selectors: a JSON condition on a document, compiled once into a function."""

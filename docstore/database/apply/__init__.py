@@ -1,0 +1,1 @@
+"""What runs inside the write transaction: deterministic, from commands and tables alone."""

@@ -1,0 +1,51 @@
+"""Purging: leaves of documents are forgotten as if they had never been.
+
+Owns the Purge command and the reading of what was purged. It must not know how trees are cut (``core.revtree``).
+Follows ``couch_db:purge_docs``: what is no leaf is passed over, every request is logged, whatever it removed. Unlike
+CouchDB's, a purge that removed something always takes a sequence number, so that every reader of ``update_seq`` sees
+that something happened.
+"""
+
+from docstore.core.rev import Rev
+from docstore.database.commands import Purge
+from docstore.storage.databases import get_state
+from docstore.storage.documents.document_change import DocumentChange
+from docstore.storage.documents.documents import get_records, write_batch
+from docstore.storage.documents.purges import add_purge, find_purge, scan_purges, trim_purges
+from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.rows import PurgeInfo
+from docstore.storage.tables import ReadTransaction
+
+
+def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
+    """Carry out the requests in order; of each, the revisions removed. Raises DatabaseNotFound.
+
+    A request whose uuid is in the log was carried out before, and removes nothing.
+    """
+    number = command.database
+    state = get_state(txn, number)
+    before = state.update_seq
+    ids = {request.doc_id for request in command.requests}
+    records = get_records(txn, number, ids)
+    changes = {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
+    answers: list[list[Rev]] = []
+    for request in command.requests:
+        if find_purge(txn, number, request.uuid) is not None:
+            answers.append([])
+            continue
+        removed = changes[request.doc_id].remove_leaves(txn, request.revs, state.update_seq + 1)
+        if removed:
+            state.update_seq += 1
+        add_purge(txn, number, state, PurgeInfo(request.uuid, request.doc_id, request.revs))
+        answers.append(removed)
+    trim_purges(txn, number, state)
+    write_batch(txn, number, state, changes.values())
+    if state.update_seq != before:
+        txn.changed[number] = state.update_seq
+    return answers
+
+
+def purged_infos(txn: ReadTransaction, number: int) -> list[tuple[str, list[Rev]]]:
+    """The requests in the log, oldest first: id and revisions as asked for. Raises DatabaseNotFound."""
+    get_state(txn, number)
+    return [(info.doc_id, list(info.revs)) for _, info in scan_purges(txn, number)]

@@ -1,0 +1,71 @@
+"""What ``ResolveDocuments`` does inside the write transaction.
+
+Owns the step from resolutions to the tables; ``core.resolution`` is the rule. It must not know how a result was found,
+nor may it look at any body but those of leaves, whose attachments a stub may name.
+
+A document that is resolved takes one place in ``changes``, that of the first of its new revisions, as one that is
+replicated with several revisions does.
+"""
+
+from docstore.core.edit import Rejected, settle_attachments
+from docstore.core.resolution import Resolution, Resolved, decide_resolution, refuse_leaves
+from docstore.database.apply import blob_commands
+from docstore.database.apply.blob_commands import Links, body_of
+from docstore.database.commands import ResolveDocuments
+from docstore.errors import BytesGone, DocstoreError, NotFound
+from docstore.storage.databases import get_state
+from docstore.storage.documents.document_change import EMPTY_BODY, DocumentChange
+from docstore.storage.documents.documents import get_records, write_batch
+from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.rows import DatabaseState
+
+
+def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved | DocstoreError]:
+    """Carry out the resolutions in order, each for itself; an answer for each. Raises DatabaseNotFound."""
+    number = command.database
+    state = get_state(txn, number)
+    before = state.update_seq
+    ids = {one.doc_id for one in command.resolutions}
+    records = get_records(txn, number, ids)
+    changes = {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
+    links = Links(txn, (one.result for one in command.resolutions if one.result is not None))
+    answers = [_resolve_one(txn, state, changes[one.doc_id], one, links) for one in command.resolutions]
+    if state.update_seq != before:
+        write_batch(txn, number, state, changes.values())
+        txn.changed[number] = state.update_seq
+    links.end_leases(txn)
+    return answers
+
+
+def _resolve_one(
+    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, resolution: Resolution, links: Links
+) -> Resolved | DocstoreError:
+    if change.record is None:
+        return NotFound()
+    tree = change.tree(txn)
+    refusal = refuse_leaves(tree, resolution.seen)
+    if refusal is not None:
+        return refusal
+    asked = resolution.result
+    if asked is not None and asked.attachments:
+        settled = settle_attachments(
+            change.head(), lambda: tree, asked, lambda leaf: blob_commands.leaf_attachments(txn, change, leaf)
+        )
+        if isinstance(settled, Rejected):
+            return settled.error
+        resolution = resolution._replace(result=settled)
+    seq = state.update_seq + 1
+    outcome = decide_resolution(tree, resolution, seq, state.revs_limit)
+    if isinstance(outcome, Rejected):
+        return outcome.error
+    if asked is not None:
+        if not links.allow(asked):
+            return BytesGone()
+        links.take(asked)
+    if outcome.rewrite is not None:
+        bodies = [] if resolution.result is None else [body_of(resolution.result)]
+        bodies += [EMPTY_BODY] * len(outcome.answer.tombstones)
+        stored = zip(range(seq, seq + len(bodies)), bodies, outcome.rewrite.stored, strict=True)
+        change.rewrite(txn, outcome.rewrite.tree, seq, {place: body for place, body, wanted in stored if wanted})
+        state.update_seq += len(bodies)
+    return outcome.answer

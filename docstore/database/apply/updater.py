@@ -1,0 +1,355 @@
+"""``apply``: what the commands of one group commit do, inside its transaction.
+
+Owns the dispatch of commands and the edits of documents. It is deterministic: no clock, no randomness, nothing but the
+transaction and the commands. It must not know who waits for the results, nor when the transaction commits.
+
+All EditDocuments of a group that concern one database are carried out as one batch, so that many single PUTs cost no
+more LMDB calls than one ``_bulk_docs``:
+
+1. *Read all*: the counters, and the records of all documents of the batch.
+2. *Decide*: command by command, edit by edit; ``core.edit`` is the rule. A refused edit fails alone.
+3. *Write all*: one ``putmulti`` for each table. Leases on attachments' bytes end with the edit that names them.
+
+Within a command documents are taken in the order of their ids, as ``couch_db:group_alike_docs`` sorts them, so this is
+their order in ``_changes``. Edits of one document in one command are decided one after another, replicated ones
+together; those take the document to the first of their sequence numbers, since to CouchDB they are one update.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from docstore.core.edit import (
+    Create,
+    Edit,
+    Extend,
+    Outcome,
+    Rejected,
+    Rewrite,
+    Unchanged,
+    decide,
+    decide_replicated_batch,
+    meet_condition,
+    settle_attachments,
+)
+from docstore.core.rev import Rev
+from docstore.database import commands
+from docstore.database.apply import (
+    administration,
+    blob_commands,
+    local_docs,
+    purging,
+    remembered,
+    resolve_commands,
+    upload_commands,
+)
+from docstore.database.apply import remembered_commands as reply_commands
+from docstore.database.apply.blob_commands import Links, body_of
+from docstore.database.apply.edit_work import TOO_MUCH_WORK, Work
+from docstore.database.apply.remembered import Remembered
+from docstore.database.apply.remembered_commands import Desk
+from docstore.database.commands import EditDocuments
+from docstore.errors import BytesGone, DocstoreError, PreconditionFailed, TooLarge
+from docstore.storage.databases import get_state
+from docstore.storage.documents.document_change import DocumentChange
+from docstore.storage.documents.documents import get_records, write_batch
+from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.rows import DatabaseState
+
+EditAnswer: TypeAlias = Rev | DocstoreError | None
+"""None: not looked at, since the command had its work before."""
+Batch: TypeAlias = list[tuple[int, EditDocuments]]
+"""The edits for one database, each command with its place in the group."""
+
+HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
+    commands.ResolveDocuments: resolve_commands.resolve,
+    commands.PutLocal: local_docs.put,
+    commands.DeleteLocal: local_docs.delete,
+    commands.CreateDatabase: administration.create,
+    commands.DeleteDatabase: administration.delete,
+    commands.SweepDatabase: administration.sweep,
+    commands.CompactDatabase: administration.compact,
+    commands.MakeDurable: administration.make_durable,
+    commands.SetSecurity: administration.set_security,
+    commands.SetRevsLimit: administration.set_revs_limit,
+    commands.SetPurgedInfosLimit: administration.set_purged_infos_limit,
+    commands.Purge: purging.purge,
+    commands.BeginStaging: blob_commands.begin,
+    commands.AppendStaging: blob_commands.append,
+    commands.SealStaging: blob_commands.seal,
+    commands.StageBlobs: blob_commands.stage,
+    commands.DropStagings: blob_commands.drop,
+    commands.ExpireStagings: blob_commands.expire,
+    commands.CollectGarbage: blob_commands.collect,
+    commands.BeginUpload: upload_commands.begin,
+    commands.AppendUpload: upload_commands.append,
+    commands.AcceptUpload: upload_commands.accept,
+    commands.RewindUpload: upload_commands.rewind,
+    commands.SetUploadLength: upload_commands.set_length,
+    commands.SealUpload: upload_commands.seal,
+    commands.AdoptUpload: upload_commands.adopt,
+    commands.CompleteUpload: lambda txn, command: upload_commands.complete(txn, command, _edit_documents),
+    commands.RefuseUpload: upload_commands.refuse,
+    commands.CancelUpload: upload_commands.cancel,
+    commands.ExpireUploads: upload_commands.expire,
+    remembered.Refused: reply_commands.refuse,
+    remembered.ExpireReplies: reply_commands.expire,
+}
+"""What every command but EditDocuments and Remembered does. A handler raises its error before it writes anything."""
+
+
+def apply(txn: GroupTransaction, group: Sequence[object]) -> list[object]:
+    """Carry out the commands of a group; one result or DocstoreError for each.
+
+    Edits, remembered ones too, are gathered until another kind of command comes, which must find them done.
+    """
+    run = _Run(txn, group)
+    for place, command in enumerate(group):
+        if isinstance(command, EditDocuments):
+            run.batches.setdefault(command.database, []).append((place, command))
+        else:
+            run.take(place, command)
+    run.finish()
+    return run.results
+
+
+class _Run:
+    """A group on its way: the results so far, and the edits that are still to be carried out."""
+
+    __slots__ = ("_desk", "_txn", "batches", "results")
+
+    def __init__(self, txn: GroupTransaction, group: Sequence[object]) -> None:
+        self._txn = txn
+        self._desk = Desk(txn, group)
+        self.results: list[object] = [None] * len(group)
+        self.batches: dict[int, Batch] = {}
+
+    def take(self, place: int, command: object) -> None:
+        """Carry out a command that is no edit."""
+        if isinstance(command, Remembered):
+            self._remember(place, command)
+            return
+        self.finish()
+        try:
+            self.results[place] = HANDLERS[type(command)](self._txn, command)
+        except DocstoreError as error:
+            self.results[place] = error
+
+    def _remember(self, place: int, command: Remembered) -> None:
+        if not self._desk.is_new(place):
+            self.finish()
+            answer = self._desk.answer(place, command)
+            if answer is not None:
+                self.results[place] = answer
+                return
+        match command.effects:
+            case [EditDocuments() as edits]:
+                self.batches.setdefault(edits.database, []).append((place, edits))
+                self._desk.wait(place, command)
+            case effects:
+                self.finish()
+                self._desk.wait(place, command, self._all_or_none(effects))
+
+    def _all_or_none(self, effects: tuple[object, ...]) -> tuple[object, ...]:
+        """Carry out the effects of one command; if edits that come first are refused as a whole, none."""
+        if not effects or not isinstance(effects[0], EditDocuments):
+            return tuple(apply(self._txn, effects))
+        [edited] = apply(self._txn, effects[:1])
+        if isinstance(edited, DocstoreError):
+            return (edited,) * len(effects)
+        return (edited, *apply(self._txn, effects[1:]))
+
+    def finish(self) -> None:
+        """Carry out what was gathered."""
+        _edit_all(self._txn, self.batches, self.results)
+        self.batches.clear()
+        self._desk.keep(self.results)
+
+
+def _edit_all(txn: GroupTransaction, batches: dict[int, Batch], results: list[object]) -> None:
+    for number, batch in batches.items():
+        answers: list[object] = []
+        for portion in _together(batch):
+            try:
+                answers += _edit_documents(txn, number, portion)
+            except DocstoreError as error:
+                answers += [error] * len(portion)
+        for (place, _), answer in zip(batch, answers, strict=True):
+            results[place] = answer
+
+
+def _together(batch: Batch) -> Iterator[list[EditDocuments]]:
+    """The commands that are carried out together: all, but for each ``whole`` one, which may be refused as a whole."""
+    portion: list[EditDocuments] = []
+    for _, command in batch:
+        if command.whole:
+            if portion:
+                yield portion
+            yield [command]
+            portion = []
+        else:
+            portion.append(command)
+    if portion:
+        yield portion
+
+
+def _edit_documents(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> list[object]:
+    """Carry out the edits of one database. Raises DatabaseNotFound, and TooLarge for a whole command."""
+    state = get_state(txn, number)
+    changes = _read_all(txn, number, batch)
+    links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
+    answers: list[object] = [_decide_command(txn, state, changes, command, links) for command in batch]
+    _write_all(txn, number, state, changes)
+    links.end_leases(txn)
+    return answers
+
+
+def _read_all(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> dict[str, DocumentChange]:
+    ids = {edit.id for command in batch for edit in command.edits}
+    records = get_records(txn, number, ids)
+    return {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
+
+
+def _write_all(txn: GroupTransaction, number: int, state: DatabaseState, changes: dict[str, DocumentChange]) -> None:
+    changed = [change for change in changes.values() if change.record is not change.before]
+    if changed:
+        write_batch(txn, number, state, changed)
+        txn.changed[number] = state.update_seq
+
+
+def _decide_command(
+    txn: GroupTransaction,
+    state: DatabaseState,
+    changes: dict[str, DocumentChange],
+    command: EditDocuments,
+    links: Links,
+) -> list[EditAnswer]:
+    """Decide the edits of one command; an answer for each, in the order given. Raises TooLarge for a whole command."""
+    edits = command.edits
+    answers: dict[int, EditAnswer] = {}
+    work = Work(command.max_work)
+    order = sorted(range(len(edits)), key=lambda place: edits[place].id)
+    for doc_id, places in groupby(order, key=lambda place: edits[place].id):
+        if work.over():
+            break
+        change = changes[doc_id]
+        if change.record is not None and change.record.whole:
+            work.unpack(change.record.whole)
+        if command.new_edits:
+            for place in places:
+                if answers and work.over():
+                    break
+                before = change.record
+                answers[place] = _decide_interactive(txn, state, change, edits[place], links)
+                work.add(edits[place])
+                if change.record is not before and change.record is not None and change.record.whole:
+                    work.rewrite(change.record.whole)
+        else:
+            _decide_arrivals(txn, state, change, {place: edits[place] for place in places}, links, answers, work)
+    if command.whole and len(answers) < len(edits):
+        raise TooLarge(TOO_MUCH_WORK)
+    return [answers.get(place) for place in range(len(edits))]
+
+
+def _decide_arrivals(
+    txn: GroupTransaction,
+    state: DatabaseState,
+    change: DocumentChange,
+    arrived: dict[int, Edit],
+    links: Links,
+    answers: dict[int, EditAnswer],
+    work: Work,
+) -> None:
+    """Decide replicated revisions of one document, which are merged together; their answers go to their places."""
+    together: list[Edit] = []
+    for place, edit in arrived.items():
+        refusal = _refuse_replicated(change, edit, links)
+        if refusal is not None:
+            answers[place] = refusal
+            continue
+        if edit.passed_over:
+            answers[place] = edit.path[0]
+            continue
+        links.take(edit)
+        work.add(edit, further=bool(together))
+        together.append(edit)
+        answers[place] = edit.path[0]
+    if together:
+        _decide_replicated(txn, state, change, together)
+        if change.record is not None and change.record.whole:
+            work.rewrite(change.record.whole)
+
+
+def _refuse_replicated(change: DocumentChange, edit: Edit, links: Links) -> DocstoreError | None:
+    """The rule never refuses a replicated edit; but it may state a condition, and need bytes."""
+    try:
+        meet_condition(change.head(), edit.parent, edit.condition)
+    except PreconditionFailed as error:
+        return error
+    return None if links.allow(edit) else BytesGone()
+
+
+def _decide_interactive(
+    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edit: Edit, links: Links
+) -> EditAnswer:
+    seq = state.update_seq + 1
+    asked = edit
+    if edit.condition is not None:
+        try:
+            edit = edit._replace(parent=meet_condition(change.head(), edit.parent, edit.condition))
+        except PreconditionFailed as error:
+            return error
+    if edit.attachments:
+        settled = settle_attachments(
+            change.head(),
+            lambda: change.tree(txn),
+            edit,
+            lambda leaf: blob_commands.leaf_attachments(txn, change, leaf),
+        )
+        if isinstance(settled, Rejected):
+            return settled.error
+        edit = settled
+    outcome = decide(change.head(), lambda: change.tree(txn), edit, seq, state.revs_limit)
+    if isinstance(outcome, Rejected):
+        return outcome.error
+    if asked.attachments:
+        if not links.allow(asked):
+            return BytesGone()
+        links.take(asked)
+    _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
+    state.update_seq = seq
+    return outcome.rev
+
+
+def _decide_replicated(
+    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edits: Sequence[Edit]
+) -> None:
+    first = state.update_seq + 1
+    seqs = range(first, first + len(edits))
+    outcome = decide_replicated_batch(change.head(), lambda: change.tree(txn), edits, seqs, state.revs_limit)
+    if not isinstance(outcome, Unchanged):
+        _take(txn, change, outcome, edits, seqs, state.revs_limit)
+        state.update_seq = seqs[-1]
+
+
+def _take(
+    txn: GroupTransaction,
+    change: DocumentChange,
+    outcome: Outcome,
+    edits: Sequence[Edit],
+    seqs: Sequence[int],
+    revs_limit: int,
+) -> None:
+    """Tell the change what was decided. The edit at a place of ``edits`` has its body under the seq at that place."""
+    seq, body = seqs[0], body_of(edits[0])
+    match outcome:
+        case Create():
+            change.create(outcome.path, seq, outcome.deleted, body, revs_limit)
+        case Extend():
+            change.extend(txn, outcome.rev, seq, outcome.deleted, body, revs_limit)
+        case Rewrite():
+            stored = zip(seqs, edits, outcome.stored, strict=True)
+            bodies = {seq: body_of(edit) for seq, edit, wanted in stored if wanted}
+            change.rewrite(txn, outcome.tree, seq, bodies)
+        case _:
+            raise AssertionError(f"{outcome} leaves nothing to write")

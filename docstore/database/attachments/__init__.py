@@ -1,0 +1,1 @@
+"""Attachments' bytes: received, kept, opened, collected; and uploads that resume."""

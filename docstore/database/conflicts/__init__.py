@@ -1,0 +1,1 @@
+"""Refused edits and conflicts: noted, explained, counted, listed, resolved."""

@@ -1,0 +1,131 @@
+"""Resolving conflicts: what is found out before, on snapshots, and the one write that follows.
+
+Owns the two steps, for one document or many::
+
+    plans = await resolver.plan(requests)        reads leaves and ancestors, merges, checks; writes nothing
+    answers = await resolver.carry_out(plans)    one command: results and tombstones, all in one transaction
+
+What was planned for leaves that are no longer there is refused when it is carried out. How one document is planned
+stands in ``resolve_planning.py``. It must not know HTTP.
+"""
+
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from docstore.core.document import Document
+from docstore.core.edit import Edit
+from docstore.core.resolution import Resolved
+from docstore.database.attachments.blob_store import BlobStore
+from docstore.database.attachments.edits import Attachments
+from docstore.database.commands import ResolveDocuments
+from docstore.database.conflicts.planning import Plan, Planner, ResolveRequest
+from docstore.database.slices import LongSnapshot
+from docstore.errors import DocstoreError
+from docstore.settings import MIB
+from docstore.storage.databases import get_state
+from docstore.storage.documents.scans import scan_conflicts
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.writer import Writer
+
+if TYPE_CHECKING:
+    from docstore.database.once import Once
+
+Settle: TypeAlias = Callable[[Sequence[Document]], Awaitable[Sequence[Document]]]
+
+PLANNED_BYTES: Final = 8 * MIB
+"""Bytes to be written or told after which no further document is planned."""
+
+READ_BYTES: Final = 32 * MIB
+"""The same of bytes that were read."""
+
+
+class Resolver:
+    """Resolves the conflicts of one database. ``settle`` has the last word on results, as on all that users write."""
+
+    def __init__(
+        self,
+        number: int,
+        environment: Environment,
+        writer: "Writer | Once",
+        blobs: BlobStore,
+        attachments: Attachments,
+        settle: Settle | None = None,
+    ) -> None:
+        self._number = number
+        self._environment = environment
+        self._writer = writer
+        self._blobs = blobs
+        self._attachments = attachments
+        self._settle = settle
+
+    def conflicted(self, start: str | None, limit: int) -> list[str]:
+        """The ids of at most ``limit`` conflicted documents from ``start`` on, in order. Raises DatabaseNotFound."""
+        with self._environment.snapshot() as snapshot:
+            get_state(snapshot, self._number)
+            return [row.document[0] for row in islice(scan_conflicts(snapshot, self._number, start=start), limit)]
+
+    def conflict_count(self) -> int:
+        """How many documents are conflicted. Raises DatabaseNotFound."""
+        with self._environment.snapshot() as snapshot:
+            return get_state(snapshot, self._number).conflict_count
+
+    async def plan(
+        self, requests: Sequence[ResolveRequest], max_size: int, *, dry_run: bool = False
+    ) -> list[Plan | DocstoreError]:
+        """A plan for each request, or the error of what cannot be resolved; of the first ones only, if they are large.
+
+        ``max_size`` bounds the bytes of a merged document's body. Raises DatabaseNotFound.
+        """
+        return await to_thread(self._plan_all, requests, max_size, dry_run=dry_run)
+
+    async def carry_out(self, plans: Sequence[Plan]) -> list[Resolved | DocstoreError]:
+        """Resolve as planned, with one command; an answer for each plan. The plans end with it.
+
+        Raises MissingStub, AttachmentTooLarge, BadRequest and what a write hook raises before anything is written; then
+        for all of them.
+        """
+        documents: Sequence[Document] = [plan.document for plan in plans if plan.document is not None]
+        answers: list[Resolved | DocstoreError] = []
+
+        async def submit(edits: tuple[Edit, ...]) -> Sequence[object]:
+            following = iter(edits)
+            resolutions = tuple(plan.resolution(None if plan.document is None else next(following)) for plan in plans)
+            done = await self._writer.submit(ResolveDocuments(self._number, resolutions))
+            answers.extend(cast("list[Resolved | DocstoreError]", done))
+            return [answer for plan, answer in zip(plans, answers, strict=True) if plan.document is not None]
+
+        try:
+            if self._settle is not None:
+                documents = await self._settle(documents)
+            await self._attachments.write_by(documents, submit)
+        finally:
+            for plan in plans:
+                plan.release()
+        return answers
+
+    def _plan_all(
+        self, requests: Sequence[ResolveRequest], max_size: int, *, dry_run: bool
+    ) -> list[Plan | DocstoreError]:
+        """``plan``, in a thread: bodies may be large, and leaves many."""
+        plans: list[Plan | DocstoreError] = []
+        size = 0
+        with LongSnapshot(self._environment) as snapshot:
+            get_state(snapshot.current, self._number)
+            planner = Planner(self._number, snapshot, self._blobs, max_size)
+            for request in requests:
+                try:
+                    plan = planner.plan(request)
+                    if dry_run:
+                        planner.preview(plan)
+                        plan.release()
+                except DocstoreError as error:
+                    plans.append(error.with_traceback(None))  # whose frames would keep what they hold
+                    size += sum(len(str(told)) for told in error.details.values())
+                else:
+                    plans.append(plan)
+                    size += plan.size
+                if size >= PLANNED_BYTES or planner.bytes_read >= READ_BYTES:
+                    break
+        return plans

@@ -1,0 +1,44 @@
+"""Writes that are answered before they are done (``batch=ok``).
+
+Owns the tasks that wait for their end. A write is handed to the writer before the answer goes out, so an orderly stop
+of the server still writes it; a crash may lose it, and a conflict is told to nobody, as in CouchDB. But who states a
+condition wants to know whether it held: such a write is waited for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from docstore.core.document import Document
+from docstore.errors import DocstoreError
+from docstore.httpd.documents.replies import accepted_reply
+from docstore.httpd.replies import Reply
+
+logger = logging.getLogger(__name__)
+
+_writes: set[asyncio.Task[None]] = set()
+
+
+async def accepted(document: Document, write: Coroutine[Any, Any, object]) -> Reply:
+    """The answer to ``batch=ok``. Raises, of a write with a condition, what refuses it."""
+    if document.condition is None:
+        await write_later(document.id, write)
+    else:
+        await write
+    return accepted_reply(document.id)
+
+
+async def write_later(doc_id: str, write: Coroutine[Any, Any, object]) -> None:
+    """Returns when ``write`` has been started."""
+    task = asyncio.create_task(_finish(doc_id, write))
+    _writes.add(task)
+    task.add_done_callback(_writes.discard)
+    await asyncio.sleep(0)
+
+
+async def _finish(doc_id: str, write: Coroutine[Any, Any, object]) -> None:
+    try:
+        await write
+    except DocstoreError as error:
+        logger.info("batch write of %r was refused: %s", doc_id, error.reason)

@@ -1,0 +1,84 @@
+"""Documents in request bodies: from bytes to what an edit needs, without holding up the event loop.
+
+Owns where that work is done. A small body is read at once. Beyond ``parse_off_loop_from``, and where it is costly,
+JSON is read in a thread. The documents of ``_bulk_docs`` are then taken in turns of the loop; large ones, each of
+which could take more than a turn, in a thread. It must not know the members of a document.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from docstore.core.document import Document, Refusal, parse_document
+from docstore.core.json_cost import is_for_a_thread
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import JsonValue, decode
+from docstore.httpd.request import SMALL, Request
+from docstore.httpd.wire.memory import BODY, cost_of_json
+from docstore.httpd.wire.turns import Turns
+from docstore.settings import KIB, Limits
+
+MOST_GROWTH = 8
+"""The text that is stored is at most so many times as long as that which was sent: ``1e-7`` and ``1e21`` are spelled
+out."""
+
+LARGE_DOCUMENT = 8 * KIB
+"""From this average on, the documents of one body are parsed in a thread."""
+
+
+async def read_document(
+    request: Request, doc_id: str | None, new_id: str = "", *, refuse: Refusal | None = None
+) -> Document:
+    """The body as a document: of the id ``doc_id``, or with None of the id that stands in it, or else ``new_id``.
+
+    ``refuse`` as in ``parse_document``, for small bodies; of a large one nobody is asked. Raises BadRequest for a
+    request without a body, and what ``decode`` and ``parse_document`` raise.
+    """
+    request.require_body()
+    text = await request.body()
+    limits = request.node.settings.limits
+    if len(text) > SMALL:
+        await request.claim.take(await cost_of_json(text) + BODY * len(text))
+    if is_for_a_thread(text, limits):
+        return await document_from(text, doc_id, limits, new_id)
+    if len(text) * MOST_GROWTH > limits.max_document_size:
+        refuse = None
+    members = decode(text, max_depth=limits.max_json_depth)
+    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id, refuse=refuse)
+
+
+async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:
+    """JSON text as a document; as ``read_document``."""
+    if not is_for_a_thread(text, limits):
+        members = decode(text, max_depth=limits.max_json_depth)
+        return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
+    return await asyncio.to_thread(_read_large, text, doc_id, new_id, limits)
+
+
+def _read_large(body: bytes, doc_id: str | None, new_id: str, limits: Limits) -> Document:
+    members = decode_in_slices(body, max_depth=limits.max_json_depth)
+    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
+
+
+async def parse_documents(request: Request, rows: list[JsonValue], *, hashed: bool = True) -> list[Document]:
+    """Every row as a document; those without an id get one. Raises what the first bad one raises.
+
+    ``hashed`` as in ``parse_document``.
+    """
+    limits = request.node.settings.limits
+    body = await request.body()
+    new_id = request.node.uuids.next
+
+    def parsed() -> Iterator[Document]:
+        return (parse_document(row, limits=limits, new_id=new_id, hashed=hashed) for row in rows)
+
+    if len(body) >= LARGE_DOCUMENT * len(rows) and is_for_a_thread(body, limits):
+        nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)
+        new_id = iter(request.node.uuids.take(nameless)).__next__  # ids are made on the loop alone
+        return await asyncio.to_thread(list, parsed())
+    documents: list[Document] = []
+    with Turns() as turns:
+        for document in parsed():
+            documents.append(document)
+            if turns.over():
+                await turns.next()
+    return documents

@@ -1,0 +1,75 @@
+"""``POST /{db}/_bulk_docs``: many edits in one request.
+
+Owns the request's members and the reply's rows. One bad document refuses the whole request, a conflict only its row
+(``chttpd_db:db_req``).
+"""
+
+from docstore.core.document import Document
+from docstore.core.json_text import JsonValue, encode
+from docstore.database.apply.reply_forms import AROUND_ROW, BulkForm
+from docstore.errors import BadRequest, TooLarge
+from docstore.httpd.documents.bodies import parse_documents
+from docstore.httpd.documents.bulk_rows import explained_rows, plain_rows
+from docstore.httpd.params.preferences import wants_explanation
+from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.request import Request
+from docstore.httpd.wire.chunking import chunked_reply, enclosed, in_turns
+from docstore.httpd.wire.memory import BODY, DOCUMENT
+from docstore.httpd.wire.streaming import StreamReply
+
+TOO_MANY = "The request has more than {} documents."
+VARIES = (("Vary", "Accept, Prefer"),)
+
+
+async def bulk_docs(request: Request) -> Reply | StreamReply:
+    """Write all documents; a row for each, or with ``new_edits: false`` only for those refused."""
+    database = request.database()
+    members = await request.json_object(require_json_type=True, made_of_it=1)
+    rows = _rows(members)
+    limit = request.node.settings.limits.max_documents
+    if len(rows) > limit:
+        raise TooLarge(TOO_MANY.format(limit))
+    await request.claim.take(DOCUMENT * len(rows) + BODY * len(await request.body()))
+    new_edits = members.get("new_edits", True)
+    if not isinstance(new_edits, bool):
+        raise BadRequest("`new_edits` parameter must be a boolean.")
+    if request.ticket is not None and new_edits:
+        request.ticket.check_length(len(rows) * AROUND_ROW)
+    documents = await parse_documents(request, rows, hashed=new_edits)
+    if members.get("all_or_nothing") is True and new_edits and documents:
+        refused = map(_not_supported, documents)
+        return await chunked_reply(in_turns(enclosed(b"[", refused, b"]\n")), status=417)
+    members.clear()
+    rows.clear()
+    request.drop_body()
+    if request.ticket is not None:
+        if new_edits:  # ids that are far too long are not even put together
+            request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
+        form = BulkForm(tuple(document.id for document in documents), only_failed=not new_edits)
+        database = request.ticket.remembering(database, form)
+    results = await database.update_docs(documents, new_edits=new_edits)
+    if not new_edits:
+        results = [result for result in results if result.error is not None]
+    request.claim.keep(DOCUMENT * len(results))  # clients may take any time to read them
+    if request.ticket is not None:
+        async for _ in in_turns(plain_rows(request, results)):
+            pass
+        return json_reply([], 201)  # what is remembered takes its place
+    if wants_explanation(request):
+        return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
+    return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
+
+
+def _not_supported(document: Document) -> bytes:
+    """The row of a document that was to be written with all others or not at all, which CouchDB does not promise."""
+    row: dict[str, JsonValue] = {"id": document.id, "rev": "0-" if document.rev is None else str(document.rev)}
+    return encode(row | {"error": "not_implemented", "reason": "all_or_nothing is not supported"})
+
+
+def _rows(members: dict[str, JsonValue]) -> list[JsonValue]:
+    if "docs" not in members:
+        raise BadRequest("POST body must include `docs` parameter.")
+    rows = members["docs"]
+    if not isinstance(rows, list):
+        raise BadRequest("`docs` parameter must be an array.")
+    return rows

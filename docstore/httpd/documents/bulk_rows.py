@@ -1,0 +1,60 @@
+"""The rows of a reply to ``_bulk_docs``: one for each document, or for each that was refused.
+
+Owns their text. A refused row is CouchDB's two words; to those who ask for problem details it has a member ``problem``
+too, and to lenient clients the row of an edit that is applied already is that of an edit that went through. Conflicts
+are counted row by row.
+"""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+from docstore.core.answers import written_json
+from docstore.core.json_text import JsonValue, encode
+from docstore.database.database import EditResult
+from docstore.errors import Conflict, DocstoreError
+from docstore.httpd.documents.replies import result_json
+from docstore.httpd.params.preferences import is_lenient, wants_problems
+from docstore.httpd.problems.errors import error_body
+from docstore.httpd.problems.leniency import applied_before
+from docstore.httpd.problems.refusing import count_conflict, refused_row
+from docstore.httpd.request import Request
+from docstore.httpd.wire.turns import Turns
+
+
+def plain_rows(request: Request, results: Sequence[EditResult]) -> Iterator[bytes]:
+    """The rows as CouchDB has them."""
+    for row, result in enumerate(results):
+        if isinstance(result.error, Conflict):
+            count_conflict(request, result.error, row=row)
+        yield result_json(result)
+
+
+async def explained_rows(request: Request, results: Sequence[EditResult]) -> AsyncGenerator[bytes]:
+    """The rows as the client prefers them, an array of JSON; other requests get their turns in between."""
+    lenient, problems = is_lenient(request), wants_problems(request.raw.headers)
+    before = b"["
+    with Turns() as turns:
+        for row, result in enumerate(results):
+            error = result.error
+            if error is None:
+                text = result_json(result)
+            else:
+                text = await _refused(request, result.id, error, row, lenient=lenient, problems=problems)
+            yield before + text
+            before = b","
+            if turns.over():
+                await turns.next()
+    yield b"]\n" if results else b"[]\n"
+
+
+async def _refused(
+    request: Request, doc_id: str, error: DocstoreError, row: int, *, lenient: bool, problems: bool
+) -> bytes:
+    done = await applied_before(request, error) if lenient else None
+    if done is not None and done.rev is not None:
+        return written_json(doc_id, done.rev)
+    members: dict[str, JsonValue] = {"id": doc_id, **error_body(error)}
+    if problems:
+        members["problem"] = await refused_row(request, error, row)
+    elif isinstance(error, Conflict):
+        count_conflict(request, error, row=row)
+    return encode(members)

@@ -1,0 +1,105 @@
+"""``_local`` documents: kept beside the others, never replicated, without history.
+
+Owns their statuses and ETags; the ETag tells of the content, since revisions may repeat (``couch_httpd:doc_etag``).
+Conditions are about that ETag, and name no revision: If-Match and If-None-Match are those of RFC 9110.
+"""
+
+from asyncio import to_thread
+from dataclasses import replace
+from typing import Final
+
+from docstore.core.answers import written_json
+from docstore.core.conditions import content_etag
+from docstore.core.document import EMPTY_BODY, Document, splice, validate_doc_id
+from docstore.core.rev import Rev
+from docstore.database.apply.local_docs import DELETED, next_rev, rev_of
+from docstore.database.apply.reply_forms import WrittenForm
+from docstore.database.database import EditResult
+from docstore.database.reading.documents import PLAIN
+from docstore.errors import NotFound
+from docstore.httpd.documents.batch import accepted
+from docstore.httpd.documents.bodies import read_document
+from docstore.httpd.documents.open_revs import open_revs_reply
+from docstore.httpd.documents.replies import location_header, written_rev
+from docstore.httpd.params.conditions import is_unchanged, write_condition
+from docstore.httpd.params.documents import document_query, with_rev
+from docstore.httpd.replies import Reply, not_modified, raw_json_reply
+from docstore.httpd.request import Request
+from docstore.httpd.wire.streaming import StreamReply
+from docstore.settings import KIB
+
+OFF_LOOP_FROM: Final = 128 * KIB
+"""To hash as many bytes takes longer than to ask a thread for it."""
+
+
+async def get_local(request: Request) -> Reply | StreamReply:
+    """``GET /{db}/_local/{id}``. There are no other revisions, so none is found by ``rev``."""
+    database = request.database()
+    query = document_query(request)
+    if query.open_revs is not None:
+        return await open_revs_reply(request, query.open_revs, query.options)
+    if query.options.rev is not None and not query.options.latest:
+        raise NotFound
+    opened = database.open_doc(request.doc_id, replace(PLAIN, revs=True) if query.options.revs else PLAIN)
+    etag = content_etag(opened.json) if len(opened.json) < OFF_LOOP_FROM else await to_thread(content_etag, opened.json)
+    return not_modified(etag) if is_unchanged(request, etag) else raw_json_reply(opened.json, etag=etag)
+
+
+async def put_local(request: Request) -> Reply:
+    """``PUT /{db}/_local/{id}``: written whatever revision is named, if the request's condition holds."""
+    database = request.database()
+    query = document_query(request)
+    doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
+    condition = write_condition(request)
+    document = with_rev(await read_document(request, doc_id), query.options.rev)
+    document = replace(document, condition=condition)
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, await _form(request, document, new_edits=query.new_edits))
+    write = database.update_doc(document, new_edits=query.new_edits)
+    if query.batch and request.ticket is None:
+        return await accepted(document, write)
+    result = await write
+    return await _written(request, result, document.body, deleted=document.deleted)
+
+
+async def delete_local(request: Request) -> Reply:
+    """``DELETE /{db}/_local/{id}``: gone whatever revision is named, if it was there."""
+    database = request.database()
+    database.open_doc(request.doc_id)  # CouchDB looks for the document before it looks at the revision
+    rev = document_query(request).options.rev
+    condition = write_condition(request)
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, await _form_of_deletion(request))
+    result = await database.delete_doc(request.doc_id, rev, condition)
+    return await _written(request, result, EMPTY_BODY, deleted=True, location=False)
+
+
+async def _written(request: Request, result: EditResult, body: bytes, *, deleted: bool, location: bool = True) -> Reply:
+    status = 200 if deleted else 201
+    if request.ticket is not None:
+        return Reply(status)  # what is remembered takes its place
+    doc_id, rev = request.doc_id, written_rev(result)
+    return raw_json_reply(
+        written_json(doc_id, rev),
+        status,
+        headers=location_header(request, doc_id) if location else (),
+        etag=await _etag(doc_id, rev, body, deleted=deleted),
+    )
+
+
+async def _form(request: Request, document: Document, *, new_edits: bool) -> WrittenForm:
+    """What is remembered of a PUT; its revision is known before it is written."""
+    doc_id, deleted = request.doc_id, document.deleted
+    etag = await _etag(doc_id, next_rev(document, new_edits=new_edits), document.body, deleted=deleted)
+    return WrittenForm(doc_id, 200 if deleted else 201, location_header(request, doc_id), etag)
+
+
+async def _form_of_deletion(request: Request) -> WrittenForm:
+    etag = await _etag(request.doc_id, rev_of(DELETED), EMPTY_BODY, deleted=True)
+    return WrittenForm(request.doc_id, 200, etag=etag, must_exist=True)
+
+
+async def _etag(doc_id: str, rev: Rev, body: bytes, *, deleted: bool) -> str:
+    if len(body) < OFF_LOOP_FROM:
+        return content_etag(splice(doc_id, rev, deleted, body))
+    return await to_thread(lambda: content_etag(splice(doc_id, rev, deleted, body)))

@@ -1,0 +1,115 @@
+"""``_resolve``: one document's conflict, or those of many, resolved in one step.
+
+Owns the order of checks and the paging. What the bodies may say is read in ``resolve_params.py``, the replies' text is
+that of ``database.resolve_forms``; it is made in a thread, since leaves, documents and clashes may be many.
+"""
+
+from asyncio import to_thread
+from collections.abc import Sequence
+from typing import cast
+
+from docstore.core.document import validate_doc_id
+from docstore.core.resolution import Resolved
+from docstore.database.apply.resolve_forms import ManyResolvedForm, PlannedRow, ResolvedForm, refused_row, rows_text
+from docstore.database.conflicts.planning import Plan, ResolveRequest
+from docstore.database.database import Database
+from docstore.errors import Conflict, DocstoreError
+from docstore.httpd.documents.replies import location_header
+from docstore.httpd.params.resolve import ManyParams, dry_run_of, many_requests, one_request
+from docstore.httpd.problems.refusing import count_conflict
+from docstore.httpd.replies import Reply, raw_json_reply
+from docstore.httpd.request import Request
+from docstore.httpd.wire.turns import Turns
+
+
+async def resolve_document(request: Request) -> Reply:
+    """``POST /{db}/{doc}/_resolve``: the result is a new revision or one of the leaves, the others get tombstones."""
+    database = request.database()
+    dry_run = dry_run_of(request)
+    limits = request.node.settings.limits
+    asked = await one_request(request, validate_doc_id(request.doc_id, limits))
+    [plan] = await database.resolver.plan([asked], limits.max_document_size, dry_run=dry_run)
+    if isinstance(plan, DocstoreError):
+        raise plan
+    row = PlannedRow.of(plan)
+    if dry_run:
+        return raw_json_reply(await to_thread(_previewed, row, plan))
+    status = 200 if plan.document is None and len(plan.live) == 1 else 201
+    form = ResolvedForm(row, status, location_header(request, plan.doc_id))
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, form)
+    answers = await database.resolver.carry_out([plan])
+    status, body, headers, etag, _ = await to_thread(form.render, [answers])
+    return Reply(status, body, headers=headers, etag=etag)
+
+
+async def resolve_many(request: Request) -> Reply:
+    """``POST /{db}/_resolve``: the documents named, or a page of all conflicted ones."""
+    database = request.database()
+    dry_run = dry_run_of(request)
+    asked = await many_requests(request)
+    requests, after = _requests(database, asked)
+    plans = await database.resolver.plan(requests, request.node.settings.limits.max_document_size, dry_run=dry_run)
+    following = requests[len(plans)].doc_id if len(plans) < len(requests) else after
+    ids = [one.doc_id for one in requests]
+    rows = await to_thread(_planned_rows, ids, plans)
+    if dry_run:
+        return raw_json_reply(await to_thread(_previewed_rows, rows, plans, following))
+    form = ManyResolvedForm(rows, following)
+    if request.ticket is not None:
+        database = request.ticket.remembering(database, form)
+    answers = await database.resolver.carry_out([plan for plan in plans if isinstance(plan, Plan)])
+    await _count_refused(request, ids, plans, answers)
+    status, body, _, _, _ = await to_thread(form.render, [answers])
+    return Reply(status, body)
+
+
+async def _count_refused(
+    request: Request,
+    ids: Sequence[str],
+    plans: Sequence[Plan | DocstoreError],
+    answers: Sequence[Resolved | DocstoreError],
+) -> None:
+    following = iter(answers)
+    with Turns() as turns:
+        for row, (doc_id, plan) in enumerate(zip(ids, plans, strict=False)):
+            result = next(following) if isinstance(plan, Plan) else plan
+            if isinstance(result, Conflict):
+                count_conflict(request, result, row=row, doc_id=doc_id)
+            if turns.over():
+                await turns.next()
+
+
+def _requests(database: Database, asked: ManyParams) -> tuple[Sequence[ResolveRequest], str | None]:
+    """What is to be resolved, and the id of the first conflicted document behind it."""
+    if asked.requests is not None or asked.how is None:
+        return asked.requests or (), None
+    ids = database.resolver.conflicted(asked.start, asked.limit + 1)
+    after = ids.pop() if len(ids) > asked.limit else None
+    return [ResolveRequest(doc_id, asked.how) for doc_id in ids], after
+
+
+def _planned_rows(ids: Sequence[str], plans: Sequence[Plan | DocstoreError]) -> tuple[PlannedRow | bytes, ...]:
+    """A row for each plan, of those that could not be resolved its text."""
+    return tuple(
+        refused_row(doc_id, plan) if isinstance(plan, DocstoreError) else PlannedRow.of(plan)
+        for doc_id, plan in zip(ids, plans, strict=False)
+    )
+
+
+def _previewed_rows(
+    rows: Sequence[PlannedRow | bytes], plans: Sequence[Plan | DocstoreError], following: str | None
+) -> bytes:
+    """The reply of a dry run."""
+    texts = [
+        row if isinstance(row, bytes) else _previewed(row, cast("Plan", plan))
+        for row, plan in zip(rows, plans, strict=True)
+    ]
+    return rows_text(texts, following)
+
+
+def _previewed(row: PlannedRow, plan: Plan) -> bytes:
+    """A row of a dry run: what would come of it, and the document that would be left."""
+    if plan.outcome is None:
+        raise AssertionError("a dry run has an outcome")
+    return row.text(plan.outcome, b',"dry_run":true,"doc":%b' % plan.text)

@@ -1,0 +1,1 @@
+"""Endpoints that list: documents by id, changes, conflicts."""

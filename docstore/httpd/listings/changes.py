@@ -1,0 +1,107 @@
+"""``_changes``: what happened since, as one reply or as a feed that goes on.
+
+Owns the choice of feed, its ETag and its headers. What changed, in which order, and the waiting are the database's.
+Follows ``chttpd_db:handle_changes_req``.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from docstore.core.conditions import content_etag
+from docstore.database.database import Database
+from docstore.database.reading.changes import ChangesQuery, ChangesSlice, follow_changes, read_changes
+from docstore.database.reading.document_text import stream_text
+from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming
+from docstore.httpd.params.changes import ChangesParams, Feed, changes_params, feed_of
+from docstore.httpd.params.changes_filters import READ_FROM_BODY, Body, changes_filter
+from docstore.httpd.replies import Reply, etag_matches, not_modified
+from docstore.httpd.request import Request
+from docstore.httpd.wire.bodies import declared_length
+from docstore.httpd.wire.chunking import chunked_reply
+from docstore.httpd.wire.streaming import StreamReply
+
+FRAMINGS: dict[Feed, type[Framing]] = {
+    Feed.NORMAL: ObjectFraming,
+    Feed.LONGPOLL: ObjectFraming,
+    Feed.CONTINUOUS: LineFraming,
+    Feed.EVENTSOURCE: EventFraming,
+}
+
+
+async def get_changes(request: Request) -> Reply | StreamReply:
+    """``GET /{db}/_changes``."""
+    database = request.database()
+    return await _changes(request, database, changes_params(request), None)
+
+
+async def post_changes(request: Request) -> Reply | StreamReply:
+    """``POST /{db}/_changes``: the arguments of the filter in the body."""
+    database = request.database()
+    params = changes_params(request)
+    request.require_json_type()
+    # a Content-Length of 0 says that there is no body; one that is not announced, or empty in chunks, is no JSON
+    told_empty = declared_length(request.raw) == 0 and params.filter not in READ_FROM_BODY
+    body = {} if told_empty else await request.json_object()
+    return await _changes(request, database, params, body)
+
+
+async def _changes(request: Request, database: Database, params: ChangesParams, body: Body) -> Reply | StreamReply:
+    chosen = await changes_filter(request, database, params.filter, body)
+    feed = feed_of(params)
+    query = ChangesQuery(
+        since=0 if params.descending else database.parse_since(params.since),
+        limit=params.limit,
+        descending=params.descending,
+        style=params.style,
+        include_docs=params.include_docs,
+        conflicts=params.conflicts,
+        attachments=params.attachments,
+        att_encoding_info=params.att_encoding_info,
+        doc_ids=chosen.doc_ids,
+        design=chosen.design,
+        conflicts_only=params.conflicts_only,
+        filter=chosen.filter,
+        max_filter_steps=request.node.settings.limits.max_filter_steps,
+        projection=chosen.projection,
+        seq_interval=params.seq_interval,
+    )
+    framing = FRAMINGS[feed](database.update_seq_text, query.since)
+    if feed is Feed.NORMAL:
+        return await _normal(request, database, query, framing)
+    subscription = database.notifier.subscribe(database.number)
+    slices = follow_changes(
+        database,
+        query,
+        subscription=subscription,
+        once=feed is Feed.LONGPOLL,
+        patience=params.timeout,
+        heartbeat=params.heartbeat,
+    )
+    return StreamReply(
+        _written(slices, framing),
+        content_type=framing.content_type,
+        cache_control=framing.cache_control,
+        feed=True,
+        ending=framing.end,
+        hurry=subscription.end,
+    )
+
+
+async def _normal(request: Request, database: Database, query: ChangesQuery, framing: Framing) -> Reply | StreamReply:
+    info = database.info()
+    etag = content_etag(f"{database.uuid} {info.update_seq} {info.purge_seq}".encode())
+    if etag_matches(request.if_none_match, etag):
+        return not_modified(etag)
+    if request.method == "HEAD":
+        return Reply(etag=etag)
+    return await chunked_reply(_written(read_changes(database, query), framing), etag=etag)
+
+
+async def _written(slices: AsyncGenerator[ChangesSlice], framing: Framing) -> AsyncGenerator[bytes]:
+    """The feed's bytes, a piece a slice."""
+    async with aclosing(slices):
+        async for part in slices:
+            async with aclosing(stream_text(framing.write(part))) as text:
+                async for piece in text:
+                    yield piece
+    yield framing.end()

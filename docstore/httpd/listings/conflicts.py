@@ -1,0 +1,78 @@
+"""``_conflicts``: the documents with more than one live leaf.
+
+Owns the parameters, which are those of ``_all_docs`` as far as they make sense here, and the text around the rows.
+CouchDB has no such endpoint.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from docstore.core.json_text import JsonValue
+from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
+from docstore.database.database import Database
+from docstore.database.reading.all_docs import AllDocsQuery
+from docstore.database.reading.document_text import join_pieces, join_rows, stream_text
+from docstore.errors import QueryParseError
+from docstore.httpd.listings.all_docs import SEPARATOR
+from docstore.httpd.params.all_docs import query_of_get, query_of_post
+from docstore.httpd.params.values import parse_boolean
+from docstore.httpd.replies import Reply
+from docstore.httpd.request import Request
+from docstore.httpd.wire.chunking import chunked_reply
+from docstore.httpd.wire.streaming import StreamReply
+
+COUNTS = "counts"
+NO_KEYS = "`keys` is not supported by _conflicts; `conflicts_only` of _all_docs takes it."
+
+
+async def get_conflicts(request: Request) -> Reply | StreamReply:
+    """``GET /{db}/_conflicts``."""
+    database = request.database()
+    query = _query(query_of_get(request), request.query.get(COUNTS, False))
+    if request.method == "HEAD":
+        return Reply()
+    return await chunked_reply(_listing(database, query))
+
+
+async def post_conflicts(request: Request) -> Reply | StreamReply:
+    """``POST /{db}/_conflicts``: the parameters in the body; those of the query string count before them."""
+    database = request.database()
+    body = await request.json_object(require_json_type=True)
+    counts = request.query.get(COUNTS, body.get(COUNTS, False))
+    return await chunked_reply(_listing(database, _query(query_of_post(request, body), counts)))
+
+
+def _query(asked: AllDocsQuery, counts: JsonValue) -> ConflictsQuery:
+    """Raises QueryParseError."""
+    if asked.keys is not None:
+        raise QueryParseError(NO_KEYS)
+    return ConflictsQuery(
+        start_key=asked.start_key,
+        end_key=asked.end_key,
+        inclusive_end=asked.inclusive_end,
+        descending=asked.descending,
+        skip=asked.skip,
+        limit=asked.limit,
+        include_docs=asked.include_docs,
+        conflicts=asked.conflicts,
+        attachments=asked.attachments,
+        att_encoding_info=asked.att_encoding_info,
+        counts=parse_boolean(counts),
+    )
+
+
+async def _listing(database: Database, query: ConflictsQuery) -> AsyncGenerator[bytes]:
+    before = b""
+    begun = False
+    async with aclosing(read_conflicts(database, query)) as slices:
+        async for part in slices:
+            if not begun:
+                yield b'{"total_rows":%d,"rows":[\r\n' % part.total_rows
+                begun = True
+            if part.rows:
+                pieces = join_pieces([before, *join_rows(SEPARATOR, part.rows)])
+                async with aclosing(stream_text(pieces)) as text:
+                    async for piece in text:
+                        yield piece
+                before = SEPARATOR
+    yield b"\r\n]}\n"

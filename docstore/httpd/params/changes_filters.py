@@ -1,0 +1,118 @@
+"""Filters of ``_changes``: from the ``filter`` parameter to what the database reads by.
+
+Owns the built-in filters' names and arguments. Functions of design documents need JavaScript, which docstore does not
+run yet; their names are checked as CouchDB checks them. Follows ``couch_changes:configure_filter``.
+"""
+
+from asyncio import to_thread
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import unquote_plus
+
+from docstore.core.json_text import JsonValue, decode
+from docstore.core.projection import Projection, compile_projection
+from docstore.core.selector.selector import compile_selector
+from docstore.database.database import Database
+from docstore.database.reading.changes import DocumentFilter
+from docstore.errors import BadRequest, NotFound, NotImplementedHere, OperatorLeftOut
+from docstore.httpd.params.values import parse_json
+from docstore.httpd.request import Request
+from docstore.httpd.wire.turns import Turns
+from docstore.settings import KIB
+
+Body = Mapping[str, JsonValue] | None
+"""The members of a POST's body; None for a GET."""
+
+READ_FROM_BODY = frozenset({"_doc_ids", "_selector"})
+"""Filters whose arguments a POST must have in its body; for others an empty body will do."""
+
+COMPILED_AT_ONCE = 2 * KIB
+"""Bytes of a body; a selector of as many is compiled in less than a millisecond."""
+
+NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
+NEEDS_JAVASCRIPT = "Functions of design documents are not supported."
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesFilter:
+    """Which changes are told, in the terms of ``ChangesQuery``."""
+
+    doc_ids: Set[str] | None = None
+    design: bool = False
+    filter: DocumentFilter | None = None
+    projection: Projection | None = None
+
+
+async def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
+    """The filter of that name. Raises BadRequest, NotFound for a design document's missing parts."""
+    if not name.strip("/"):
+        return ChangesFilter()
+    if name == "_doc_ids":
+        return ChangesFilter(doc_ids=await _doc_ids(request, body))
+    if name == "_design":
+        return ChangesFilter(design=True)
+    if name == "_selector":
+        return await _selector(body, len(await request.body()))
+    if name == "_view":
+        view = request.query.get("view", "")
+        if not view:
+            raise BadRequest("`view` filter parameter is not provided.")
+        raise _function(database, view, "views", "`view` must be of the form `designname/viewname`")
+    if name.startswith("_"):
+        raise BadRequest("unknown builtin filter name")
+    raise _function(database, name, "filters", "`filter` must be of the form `designname/filtername`")
+
+
+async def _doc_ids(request: Request, body: Body) -> Set[str]:
+    given = parse_json(request.query.get("doc_ids", "null")) if body is None else body.get("doc_ids")
+    if not isinstance(given, list):
+        raise BadRequest(NO_DOC_IDS)
+    doc_ids: set[str] = set()
+    with Turns() as turns:
+        for doc_id in given:
+            if not isinstance(doc_id, str):
+                raise BadRequest(NO_DOC_IDS)
+            doc_ids.add(doc_id)
+            if turns.over():
+                await turns.next()
+    return doc_ids
+
+
+async def _selector(body: Body, size: int) -> ChangesFilter:
+    """The selector of a body of so many bytes. Raises BadRequest."""
+    if body is None:
+        raise BadRequest("Selector must be specified in POST payload")
+    selector = body.get("selector")
+    if not isinstance(selector, dict):
+        raise BadRequest("Selector error: expected a JSON object")
+    fields = body.get("fields", [])
+    if not isinstance(fields, list):
+        raise BadRequest("Selector error: fields must be JSON array")
+    compiled = partial(_compiled, selector, fields)
+    return compiled() if size < COMPILED_AT_ONCE else await to_thread(compiled)
+
+
+def _compiled(selector: JsonValue, fields: list[JsonValue]) -> ChangesFilter:
+    try:
+        return ChangesFilter(
+            filter=compile_selector(selector), projection=compile_projection(fields) if fields else None
+        )
+    except OperatorLeftOut as error:
+        raise NotImplementedHere(error.reason) from None
+    except BadRequest as error:  # here every one of them is a plain bad_request
+        raise BadRequest(error.reason) from None
+
+
+def _function(database: Database, path: str, kind: str, form: str) -> Exception:
+    """The error that ends a request for a function of a design document."""
+    parts = [unquote_plus(part) for part in path.split("/") if part]
+    if len(parts) != 2:
+        return BadRequest(form)
+    design, function = parts
+    found = decode(database.open_doc(f"_design/{design}").json)
+    for name in (kind, function):
+        if not isinstance(found, dict) or found.get(name) is None:
+            return NotFound(f"missing json key: {name}")
+        found = found[name]
+    return NotImplementedHere(NEEDS_JAVASCRIPT)

@@ -1,0 +1,51 @@
+"""``Prefer: handling=lenient``: an edit that is applied already is answered as if it were applied now.
+
+Owns that answer, for single edits and for rows of ``_bulk_docs``. It must not know how such an edit is recognised. A
+client whose reply was lost sends the edit again and gets the reply; ``Preference-Applied`` tells it that this is the
+reply of an edit that was there. Nobody can tell it whether it was its own: see docs/problems.md.
+"""
+
+import logging
+from collections.abc import Awaitable
+from typing import Final
+
+from docstore.database.conflicts.attempts import EXPLAINED, Attempt
+from docstore.database.conflicts.report import already_applied
+from docstore.database.database import EditResult
+from docstore.errors import DocstoreError
+from docstore.httpd.params.preferences import LENIENT, is_lenient
+from docstore.httpd.request import Request
+
+logger = logging.getLogger(__name__)
+
+LENIENT_HEADERS: Final = (("Preference-Applied", LENIENT), ("Vary", "Prefer"))
+
+
+async def settled(request: Request, write: Awaitable[EditResult]) -> EditResult:
+    """The result of an edit, or to a lenient client that of the same edit before. Raises what refuses the edit."""
+    try:
+        return await write
+    except EXPLAINED as error:
+        if not is_lenient(request):
+            raise
+        result = await applied_before(request, error)
+        if result is None:
+            raise
+        request.is_lenient_success = True
+        return result
+
+
+async def applied_before(request: Request, error: DocstoreError) -> EditResult | None:
+    """What a refused edit came to when it was applied before; None if it was not, or nobody knows. It is counted."""
+    attempt = error.attempt
+    if not isinstance(attempt, Attempt) or not isinstance(error, EXPLAINED):
+        return None
+    try:
+        verdict = await already_applied(request.node.env, attempt)
+    except DocstoreError as failure:  # the database was deleted meanwhile, or there are too many snapshots
+        logger.info("request %s: a conflict could not be looked into: %s", request.id.decode(), failure.reason)
+        return None
+    if verdict.rev is None:
+        return None
+    request.node.conflict_stats.lenient(request.segments[0])
+    return EditResult(attempt.doc_id, verdict.rev, None)

@@ -1,0 +1,1 @@
+"""Endpoints about databases as a whole, replications and the server."""

@@ -1,0 +1,53 @@
+"""What can be measured of a node: ``_prometheus`` and ``_docstore/conflict_stats``.
+
+Owns the shape of the second; the first is ``metrics.py``'s. Both are read from counters in memory, so they begin at
+zero with the server.
+"""
+
+import asyncio
+from collections import Counter
+from types import ModuleType
+
+from docstore.core.json_text import JsonValue
+from docstore.database.conflicts.statistics import SLOT_SECONDS, SLOTS
+from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.request import Request
+from docstore.httpd.server.node_endpoints import checked_name
+
+
+async def prometheus(request: Request) -> Reply:
+    """GET /_node/{name}/_prometheus"""
+    checked_name(request)
+    metrics = await asyncio.to_thread(_load)
+    text = await asyncio.to_thread(metrics.render, metrics.NodeCollector(request.node))
+    return Reply(200, text, content_type=metrics.CONTENT_TYPE)
+
+
+async def conflict_stats(request: Request) -> Reply:
+    """GET /_docstore/conflict_stats"""
+    stats = request.node.conflict_stats
+    kinds: Counter[str] = Counter()
+    databases: dict[str, dict[str, JsonValue]] = {}
+    for (kind, database), count in sorted(stats.conflicts.items()):
+        kinds[kind] += count
+        databases.setdefault(database, {})[kind] = count
+    often: list[JsonValue] = [
+        {"db": one.database, "id": one.id, "conflicts": one.refusals, "error": one.error}
+        for one in stats.most_refused()
+    ]
+    return json_reply(
+        {
+            "conflicts": stats.conflicts.total(),
+            "kinds": dict(kinds),
+            "databases": dict(databases),
+            "idempotent_replays": dict(sorted(stats.replays.items())),
+            "lenient_successes": dict(sorted(stats.leniencies.items())),
+            "documents": {"seconds": SLOT_SECONDS * SLOTS, "most": often},
+        }
+    )
+
+
+def _load() -> ModuleType:
+    from docstore.httpd.server import metrics
+
+    return metrics

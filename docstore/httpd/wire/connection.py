@@ -1,0 +1,170 @@
+"""One client connection: aiohttp's protocol, with JSON for what it refuses itself and an end for feeds.
+
+Owns the words for requests that never become one (bad HTTP, lines and headers beyond their limit). It must not know
+endpoints.
+"""
+
+import logging
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import StreamReader
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from docstore.httpd.params.preferences import wants_problems
+from docstore.httpd.problems.details import plain_problem_reply
+from docstore.httpd.problems.errors import plain_error_reply
+from docstore.httpd.replies import Reply
+from docstore.httpd.wire.bodies import OTHER_CODINGS
+from docstore.httpd.wire.raw_targets import RawTargets
+from docstore.httpd.wire.streaming import StreamReply
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from aiohttp.web import Server
+
+    from docstore.settings import Limits
+
+logger = logging.getLogger(__name__)
+
+TOO_MANY_HEADERS = "Too many headers"
+OTHER_CODING = (
+    "Request has invalid `Transfer-Encoding`",
+    "Invalid `Transfer-Encoding`",
+    "Duplicate 'Transfer-Encoding'",
+)
+"""How the parser begins its complaints of transfer codings that are not ``chunked`` alone."""
+
+
+class Connection(RequestHandler):
+    """A client connection.
+
+    ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
+    requests that somebody has begun to answer.
+    """
+
+    __slots__ = ("_last_body", "_targets", "_transport_paused", "begun", "feed", "half_closed")
+
+    def __init__(self, manager: "Server", loop: "AbstractEventLoop", limits: "Limits") -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            max_line_size=limits.max_url,
+            max_field_size=limits.max_header,
+            auto_decompress=False,
+            access_log=cast(logging.Logger, None),
+        )
+        self.feed: StreamReply | None = None
+        self.begun = 0
+        self.half_closed = False
+        self._last_body: StreamReader | None = None
+        self._transport_paused = False
+        self._targets = RawTargets()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client, or none: aiohttp asks so for what waits."""
+        super().data_received(self._targets.encode(data) if data else data)
+        messages = self._messages
+        if messages:
+            self._last_body = messages[-1][1]
+
+    def _pause_transport_reading(self) -> None:
+        self._transport_paused = True
+        super()._pause_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        """Asked for at the end of every body; with nothing to resume the transport would answer by an exception."""
+        if self._transport_paused:
+            self._transport_paused = False
+            super()._resume_transport_reading()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client left: its feed ends now. A write goes on, and so does what is not yet answered."""
+        super().connection_lost(exc)
+        if self.feed is not None:
+            self.feed.client_left()
+
+    def eof_received(self) -> None:
+        """The client sends no more: it gets the answers to what it has asked, and the connection ends with them.
+
+        A feed tells what there is and ends, instead of waiting: a client that sends no more has mostly left (CouchDB
+        goes on until it looks after half a minute). A body that ends too early is broken.
+        """
+        # asyncio keeps the connection if this is true; aiohttp's annotation knows only the other case
+        return cast(None, self._keeps_for_answers())
+
+    def _keeps_for_answers(self) -> bool:
+        if self.begun >= self._request_count and not self._request_in_progress:
+            return False
+        self.half_closed = True
+        if self.feed is not None:
+            self.feed.hurry()
+        if self._last_body is not None and not self._last_body.is_eof():
+            self._last_body.set_exception(ConnectionResetError("the client sends no more"))
+            self._lingering_time = 0.0
+        if self.begun >= self._request_count:
+            self._close = True
+        return True
+
+    @property
+    def serves_the_last(self) -> bool:
+        """Whether the request under way is the last one, since the client sends no more."""
+        return self.half_closed and self.begun >= self._request_count
+
+    def wind_down(self) -> None:
+        """The server stops: a feed ends now, properly, and so does a connection without a request to answer.
+
+        Such a connection is idle, or swallows the rest of a body that nobody wanted.
+        """
+        if self.feed is not None:
+            self.feed.end()
+        # aiohttp's own mark; should it ever be gone, the connection is left to the shutdown's patience
+        if not getattr(self, "_request_in_progress", True):
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> StreamResponse:
+        """The reply to a request that aiohttp itself refused; the connection is closed after it.
+
+        Raises ConnectionError, which closes it at once, where there can be no reply: one has begun, or the client left.
+        """
+        self.begun += 1
+        if request.writer.output_size > 0:
+            raise ConnectionError("a reply has begun, so no error can follow")
+        if isinstance(exc, ConnectionError):
+            raise exc
+        if status == 400:
+            logger.debug("bad request from %s: %s", request.remote, message)
+        else:
+            logger.error("request from %s failed", request.remote, exc_info=exc)
+        reply = self._refusal(request, status, exc, message or "")
+        reply.keep_alive = False
+        return cast(StreamResponse, reply)
+
+    def _refusal(self, request: BaseRequest, status: int, exc: BaseException | None, message: str) -> Reply:
+        if isinstance(exc, LineTooLong):
+            if str(exc.args[1]) == str(self.max_line_size):
+                status, error, reason = 414, "too_long", "the request uri is too long"
+            else:
+                status, error, reason = 431, "too_large", "a request header is too large"
+        elif message.startswith(TOO_MANY_HEADERS):
+            status, error, reason = 431, "too_large", "the request has too many headers"
+        elif isinstance(exc, BadHttpMethod):
+            status, error, reason = 501, "not_implemented", "the request method is not known"
+        elif message.startswith(OTHER_CODING):
+            status, error, reason = 501, "not_implemented", OTHER_CODINGS
+        elif status == 400:
+            error, reason = "bad_request", "the request is not valid HTTP"
+        else:
+            error, reason = "unknown_error", "An unexpected error; the server's log has it."
+        # of what could not be read as HTTP, no headers are known
+        if wants_problems(CIMultiDictProxy(CIMultiDict(request.headers))):
+            return plain_problem_reply(status, error, reason)
+        return plain_error_reply(status, error, reason)

@@ -1,0 +1,76 @@
+"""The sockets of a server: opened, told, and closed in good order.
+
+Owns start and graceful stop. It must not know signals; whoever handles them calls ``stop``.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from docstore.httpd.guard import is_loopback
+from docstore.httpd.wire.connection import Connection
+from docstore.httpd.wire.server import HttpServer, make_server
+
+if TYPE_CHECKING:
+    from docstore.node import Node
+
+BACKLOG = 1024
+
+
+class NotLoopback(ValueError):
+    """A server without an administrator was asked to listen where others could reach it."""
+
+
+class Listener:
+    """A listening server. ``url`` is its address without a slash at the end; ``port`` the real one if 0 was asked."""
+
+    def __init__(self, server: HttpServer, sockets: asyncio.Server, url: str, port: int) -> None:
+        self.url = url
+        self.port = port
+        self._server = server
+        self._sockets = sockets
+
+    @classmethod
+    async def start(cls, node: "Node", host: str, port: int) -> Self:
+        """Serve a started node on ``host`` and ``port`` (0: a free one).
+
+        Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had.
+        """
+        return await cls.listen(make_server(node), host, port)
+
+    @classmethod
+    async def listen(cls, server: HttpServer, host: str, port: int) -> Self:
+        """Open the sockets for a server that was made already; as ``start``."""
+        if server.service.node.settings.admin is None and not is_loopback(host):
+            raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
+        sockets = await asyncio.get_running_loop().create_server(server, host, port, backlog=BACKLOG)
+        bound = sockets.sockets[0].getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{bound}"
+        server.service.node.replications.start(url)
+        return cls(server, sockets, url, bound)
+
+    async def stop(self) -> None:
+        """Take no more connections, end feeds at once, let running requests finish for ``shutdown_grace`` seconds.
+
+        Replications are stopped before that: those of this server with itself write their last checkpoints.
+        """
+        service = self._server.service
+        await service.node.replications.stop()
+        self._sockets.close()
+        grace = service.node.settings.shutdown_grace
+        service.close()
+        self._wind_down()
+        try:
+            async with asyncio.timeout(grace):
+                await service.drained()
+        except TimeoutError:
+            pass  # they had their time; the shutdown below cancels them
+        self._wind_down()
+        # aiohttp waits for the replies that are still being written
+        await self._server.shutdown(grace)
+        await service.stop()
+
+    def _wind_down(self) -> None:
+        for connection in self._server.connections:
+            if isinstance(connection, Connection):
+                connection.wind_down()

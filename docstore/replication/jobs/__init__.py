@@ -1,0 +1,1 @@
+"""Replications that the server runs by itself: jobs, turns, replicator databases."""

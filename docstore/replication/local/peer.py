@@ -1,0 +1,288 @@
+"""A database of this process.
+
+Owns the ``Peer`` protocol over ``Registry`` and ``Database``. What goes to a database of the same store takes the
+direct way: the stored revision itself (``database/reading/replica.py``). The database is looked up by its name for
+every question, as a remote one is, so a database that is deleted and created again is another one with the same name.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from functools import lru_cache, partial
+from typing import Final
+
+from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX, parse_document
+from docstore.core.json_text import JsonValue
+from docstore.core.rev import Rev, parse_rev
+from docstore.core.selector.selector import compile_selector
+from docstore.core.steps import Steps
+from docstore.database.database import Database
+from docstore.database.reading.changes import (
+    ChangesQuery,
+    ChangesSlice,
+    DocumentFilter,
+    Style,
+    follow_changes,
+    read_changes,
+)
+from docstore.database.reading.replica import NotStored, Replica, StoredRevision
+from docstore.database.registry import DEFAULT_SHARDS, Registry
+from docstore.database.slices import CHUNK_ROWS, SliceClock
+from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, NotImplementedHere, Unavailable
+from docstore.replication import peer
+from docstore.replication.errors import PeerNotFound
+from docstore.replication.local.revision import LocalRevision
+from docstore.replication.local.write import LocalWriter, Validate, failure_of, refusals, stored_members
+from docstore.replication.peer import (
+    ChangesBatch,
+    ChangesRequest,
+    FetchedDoc,
+    MissingDoc,
+    MissingRevs,
+    PeerInfo,
+    Wanted,
+    WriteFailure,
+)
+from docstore.replication.remote.patience import Patience, Sleep
+from docstore.replication.remote.wire import read_row
+
+read_rev: Final = lru_cache(4096)(parse_rev)
+"""A revision is asked about more than once on its way: of the target, and of the source."""
+
+DESIGN_FILTER: Final = "_design"
+NEEDS_FUNCTION: Final = "Functions of design documents are not supported."
+
+
+class LocalPeer:
+    """The database of this name in the registry; it need not exist yet.
+
+    ``validate`` is asked of every revision that is written, save design documents; it raises Forbidden, Unauthorized.
+    ``retries``: attempts after the first one to read the attachments of a source that breaks off.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        name: str,
+        *,
+        validate: Validate | None = None,
+        retries: int = 5,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._registry = registry
+        self._name = name
+        self._validate = validate
+        self._patience = partial(Patience, retries, sleep=sleep)
+
+    @property
+    def name(self) -> str:
+        """The database's name."""
+        return self._name
+
+    async def info(self) -> PeerInfo:
+        """Counts and sequences. Raises PeerNotFound."""
+        with self._unless_gone():
+            found = self._database().info()
+        return PeerInfo(
+            found.name,
+            found.update_seq,
+            found.instance_start_time,
+            found.purge_seq,
+            found.doc_count,
+            found.doc_del_count,
+        )
+
+    async def create(self, params: Mapping[str, str] | None = None) -> bool:
+        """Create the database; False if it was there. Of the parameters ``q`` counts."""
+        shards = (params or {}).get("q", "")
+        try:
+            await self._registry.create(self._name, shards=int(shards) if shards.isdecimal() else DEFAULT_SHARDS)
+        except DatabaseExists:
+            return False
+        return True
+
+    # --- reading
+
+    async def changes(self, request: ChangesRequest) -> AsyncGenerator[ChangesBatch]:
+        """The feed in batches. Raises PeerNotFound when the database is deleted."""
+        since = request.since
+        while True:
+            database = self._database()
+            with self._unless_gone():
+                query = await self._query(request, database.parse_since(since))
+                if request.continuous:
+                    slices = follow_changes(database, query, once=False, heartbeat=request.heartbeat)
+                else:
+                    slices = read_changes(database, query)
+                async with aclosing(slices):
+                    async for piece in slices:
+                        for batch in _batches(database, piece, request.batch_rows):
+                            since = batch.last_seq
+                            yield batch
+            if not request.continuous or request.limit is not None:
+                return
+            # The feed has an end because the database is gone, unless the node stops. There may be another one.
+            if self._database().number == database.number:
+                raise Unavailable
+
+    async def revs_diff(self, revs: Mapping[str, Sequence[str]]) -> dict[str, MissingRevs]:
+        """Which of these revisions the database lacks. Raises InvalidRev."""
+        database = self._database()
+        found: dict[str, MissingRevs] = {}
+        documents = list(revs.items())
+        clock = SliceClock()
+        for start in range(0, len(documents), CHUNK_ROWS):
+            asked = {doc_id: list(map(read_rev, some)) for doc_id, some in documents[start : start + CHUNK_ROWS]}
+            with self._unless_gone():
+                diffs = await database.compare_revs(asked)
+            for doc_id, diff in diffs.items():
+                texts = revs[doc_id]
+                missing = map(str, diff.missing) if len(diff.missing) < len(texts) else texts
+                ancestors = tuple(map(str, diff.possible_ancestors)) if diff.possible_ancestors else ()
+                found[doc_id] = MissingRevs(tuple(missing), ancestors)
+            if clock.over:
+                await asyncio.sleep(0)
+                clock = SliceClock()
+        return found
+
+    async def fetch(self, wanted: Sequence[Wanted]) -> AsyncGenerator[FetchedDoc | MissingDoc]:
+        """The revisions, or the leaves that descend from them."""
+        replica = self._replica()
+        known = {one.id: tuple(map(read_rev, one.known)) for one in wanted if one.known}
+        revs = [(one.id, list(map(read_rev, one.revs))) for one in wanted]
+        with self._unless_gone():
+            async with aclosing(replica.read(revs)) as slices:
+                async for found in slices:
+                    for one in found:
+                        yield _fetched(replica, one, known)
+
+    async def get_doc(self, doc_id: str) -> dict[str, JsonValue] | None:
+        """The winning revision, None if there is none."""
+        return self._document(doc_id)
+
+    async def get_local(self, doc_id: str) -> dict[str, JsonValue] | None:
+        """A ``_local`` document, None if there is none."""
+        return self._document(LOCAL_PREFIX + doc_id)
+
+    # --- writing
+
+    async def write(self, docs: Sequence[FetchedDoc]) -> list[WriteFailure]:
+        """Write revisions as they are; the failures."""
+        with self._unless_gone():
+            return await self._write(docs)
+
+    async def _write(self, docs: Sequence[FetchedDoc]) -> list[WriteFailure]:
+        replica = self._replica()
+        failures: list[WriteFailure] = []
+        direct: list[LocalRevision] = []
+        others: list[FetchedDoc] = []
+        for doc in docs:
+            found = doc.direct
+            if isinstance(found, LocalRevision) and found.replica.environment is replica.environment:
+                direct.append(found)
+            else:
+                others.append(doc)
+        if direct:
+            failures += await self._write_direct(replica, direct)
+        if others:
+            failures += await self._writer().write(others)
+        return failures
+
+    async def _write_direct(self, replica: Replica, revisions: list[LocalRevision]) -> list[WriteFailure]:
+        failures: list[WriteFailure] = []
+        stored = [one.stored for one in revisions]
+        if self._validate is not None:
+            refused = await refusals(self._database(), [one.fetched(bulk=False) for one in revisions], self._validate)
+            failures += refused.values()
+            stored = [one for one in stored if (one.id, str(one.rev)) not in refused]
+        answers = await replica.write(stored) if stored else []
+        for one, answer in zip(stored, answers, strict=True):
+            if isinstance(answer, DocstoreError):
+                failures.append(failure_of(one.id, str(one.rev), answer))
+        return failures
+
+    async def put_local(self, doc_id: str, body: Mapping[str, JsonValue]) -> str:
+        """Write a ``_local`` document; its revision."""
+        document = parse_document(dict(body), doc_id=LOCAL_PREFIX + doc_id, limits=self._registry.limits)
+        with self._unless_gone():
+            result = await self._database().update_doc(document)
+        return str(result.rev)
+
+    async def ensure_full_commit(self) -> str:
+        """Everything written is on disk, whatever the durability; the ``instance_start_time``."""
+        with self._unless_gone():
+            return await self._database().make_durable()
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    # --- steps
+
+    def _writer(self) -> LocalWriter:
+        return LocalWriter(self._database(), self._registry.limits, self._validate, self._patience)
+
+    def _database(self) -> Database:
+        with self._unless_gone():
+            return self._registry.open(self._name)
+
+    async def _query(self, request: ChangesRequest, since: int) -> ChangesQuery:
+        """The request in the database's terms. Raises NotImplementedHere for a function of a design document."""
+        accepts = None if request.accepts is None else _without_steps(request.accepts)
+        if request.selector is not None:  # of which nobody knows how large it is
+            accepts = await asyncio.to_thread(compile_selector, dict(request.selector))
+        elif request.filter is not None and accepts is None and request.filter != DESIGN_FILTER:
+            raise NotImplementedHere(NEEDS_FUNCTION)
+        return ChangesQuery(
+            since,
+            request.limit,
+            style=Style.ALL_DOCS if request.all_leaves else Style.MAIN_ONLY,
+            doc_ids=None if request.doc_ids is None else frozenset(request.doc_ids),
+            design=request.filter == DESIGN_FILTER,
+            filter=accepts,
+            max_filter_steps=self._registry.limits.max_filter_steps,
+        )
+
+    def _replica(self) -> Replica:
+        with self._unless_gone():
+            return self._registry.replica(self._name)
+
+    def _document(self, doc_id: str) -> dict[str, JsonValue] | None:
+        with self._unless_gone():
+            return stored_members(self._database(), doc_id)
+
+    @contextmanager
+    def _unless_gone(self) -> Iterator[None]:
+        """A database that is not there is a peer's error."""
+        try:
+            yield
+        except DatabaseNotFound:
+            raise PeerNotFound(f"could not open {self._name}", error="db_not_found") from None
+
+
+def _without_steps(accepts: peer.DocumentFilter) -> DocumentFilter:
+    """A function of a document alone, which counts as one step."""
+
+    def counted(document: dict[str, JsonValue], steps: Steps) -> bool:
+        steps.take()
+        return accepts(document)
+
+    return counted
+
+
+def _batches(database: Database, piece: ChangesSlice, most: int) -> Iterator[ChangesBatch]:
+    """A slice in batches, one at least."""
+    changes = [read_row.decode(row).change() for row in piece.rows if isinstance(row, bytes)]
+    last_seq = database.update_seq_text(piece.last_seq)
+    for start in range(0, len(changes) - most, most):
+        some = changes[start : start + most]
+        yield ChangesBatch(some, some[-1].seq, piece.pending + len(changes) - start - most)
+    yield ChangesBatch(changes[(len(changes) - 1) // most * most :] if changes else [], last_seq, piece.pending)
+
+
+def _fetched(
+    replica: Replica, found: StoredRevision | NotStored, known: Mapping[str, tuple[Rev, ...]]
+) -> FetchedDoc | MissingDoc:
+    if isinstance(found, NotStored):
+        return MissingDoc(found.id, str(found.rev), "not_found", "missing")
+    bulk = not found.attachments and not found.id.startswith(DESIGN_PREFIX)
+    return LocalRevision(replica, found, known.get(found.id, ())).fetched(bulk=bulk)

@@ -1,0 +1,1 @@
+"""A peer behind a URL: requests, credentials, pace, and the protocol in JSON and multipart."""

@@ -1,0 +1,1 @@
+"""Attachments' bytes in tables: blobs, stagings, uploads, garbage."""

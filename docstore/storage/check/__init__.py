@@ -1,0 +1,1 @@
+"""The consistency check of a store, a part for each group of tables."""

@@ -1,0 +1,1 @@
+"""Documents in tables: records, trees, ids, counts, scans, and what compaction leaves."""

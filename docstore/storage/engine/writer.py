@@ -1,0 +1,400 @@
+"""The one writer: commands in, group commits out.
+
+Owns the writer's thread, which commands share a commit, and what becomes of them when something goes wrong. What a
+command does is the business of ``apply``, which is handed in; the writer must not know any command.
+
+``await writer.submit(command)`` gives the command's result once the commit that holds it is durable, or raises the
+command's DocstoreError. The steps of one group:
+
+1. *Gather*: everything that was submitted while the last group was being synced, up to the limits of a group. No
+   command waits for others to come, but what a few turns of the event loop bring is handed over together: waking the
+   writer for each command made its thread fight the loop for the interpreter, at a third of the PUTs per second.
+2. *Apply*: ``apply(transaction, commands)`` answers one result, or one DocstoreError, for each command.
+3. *Commit*: LMDB writes and syncs; the only step that a command waits long for.
+4. *Deliver*: one wake-up of the event loop for the group. There all waiters get their results, and ``on_commit`` is
+   called. A waiter that is cancelled does not cancel its command.
+
+When it goes wrong (nothing of the transaction is kept in any of these):
+
+* ``apply`` raises something unexpected: it is applied again command by command, so that only the culprit fails.
+* The map is full: it grows, and the group is applied again. The disk is: StorageFull for all, and the next is tried.
+* A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
+  until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
+  on.
+"""
+
+import asyncio
+import logging
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future as ThreadFuture
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+import lmdb
+
+from docstore.errors import DocstoreError, StorageFailed, Unavailable
+from docstore.storage.engine import fork_guard
+from docstore.storage.engine.disk_errors import disk_error, is_disk_error
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.transactions import GroupTransaction
+
+log = logging.getLogger(__name__)
+
+STALE_READERS_EVERY = 1_000
+"""Group commits between two looks for reader slots of killed processes."""
+
+GATHER_TURNS = 4
+"""How many turns of the event loop submissions may be gathered for, as long as each brings more."""
+
+Apply: TypeAlias = Callable[[GroupTransaction, Sequence[object]], Sequence[object]]
+Waiter: TypeAlias = "asyncio.Future[object] | ThreadFuture[object]"
+Group: TypeAlias = list[tuple[object, Waiter]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSummary:
+    """What ``on_commit`` learns about a group commit.
+
+    ``changed``   database number -> its update sequence, as ``apply`` left it in the transaction
+    ``commands``  how many commands it held
+    """
+
+    txnid: int
+    changed: Mapping[int, int]
+    commands: int
+
+
+OnCommit: TypeAlias = Callable[[CommitSummary], None]
+
+
+class _GroupRefused(Exception):
+    """Nothing of the group was written; ``told`` is for every waiter."""
+
+    def __init__(self, told: DocstoreError) -> None:
+        super().__init__(told)
+        self.told = told
+
+
+class _CulpritFound(Exception):
+    """``apply`` failed unexpectedly on the command at ``index``; ``told`` is for its waiter."""
+
+    def __init__(self, index: int, told: DocstoreError) -> None:
+        super().__init__(index, told)
+        self.index = index
+        self.told = told
+
+
+class Writer:
+    """Applies commands to an environment, in the order of their submission.
+
+    ``on_commit``  is called after each group commit on the event loop that submits; without a loop (``run_sync``
+                   alone) on the writer's thread
+    ``commit``     what ends a transaction; a test may hand in one that fails
+    ``groups``, ``commands``  how many were committed
+    ``single_at``  when (``monotonic``) a single document was last written
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        apply: Apply,
+        on_commit: OnCommit | None = None,
+        *,
+        commit: "Callable[[lmdb.Transaction[bytes]], None] | None" = None,
+    ) -> None:
+        self.groups = self.commands = 0
+        self.single_at = -math.inf
+        self._environment = environment
+        self._apply = apply
+        self._on_commit = on_commit
+        self._commit = _commit if commit is None else commit
+        self._max_commands = environment.settings.group_commit_max_commands
+        self._max_bytes = environment.settings.group_commit_max_bytes
+        self._queue: SimpleQueue[tuple[object, Waiter] | None] = SimpleQueue()
+        self._outbox: Group = []
+        self._start_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._refusal: Callable[[], DocstoreError] | None = None
+        self._failed = False
+        fork_guard.guard(self)
+
+    # For the event loop
+
+    def submit(self, command: object) -> "asyncio.Future[object]":
+        """Accept a command. Await the future for its result, or its DocstoreError.
+
+        ``command.cost``, where it has one, is its size in bytes for the limits of a group.
+        Raises Unavailable once ``close`` was called. Called on one event loop, always the same.
+        """
+        if self._refusal is not None:
+            raise self._refusal()
+        loop = self._loop
+        if loop is None:
+            loop = self._start_on_loop()
+        future: asyncio.Future[object] = loop.create_future()
+        if not self._outbox:
+            loop.call_soon(self._gather_turns, loop, 0, GATHER_TURNS)
+        self._outbox.append((command, future))
+        return future
+
+    def _gather_turns(self, loop: asyncio.AbstractEventLoop, before: int, turns: int) -> None:
+        """Hand over once a turn of the loop brought nothing more, or after ``turns`` more turns."""
+        count = len(self._outbox)
+        if turns and before < count:
+            loop.call_soon(self._gather_turns, loop, count, turns - 1)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the writer what one turn of the loop submitted: one wake-up of its thread, not one a command."""
+        outbox, self._outbox = self._outbox, []
+        for pair in outbox:
+            self._queue.put(pair)
+
+    async def close(self) -> None:
+        """Refuse new commands, finish those accepted, and end the thread."""
+        self._stop()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    # Without an event loop
+
+    def run_sync(self, command: object) -> object:
+        """Submit a command and wait, blocking, for its result. Not to be called on an event loop."""
+        if self._refusal is not None:
+            raise self._refusal()
+        self._start()
+        waiter: ThreadFuture[object] = ThreadFuture()
+        self._queue.put((command, waiter))
+        return waiter.result()
+
+    def close_sync(self) -> None:
+        """``close`` for those without an event loop."""
+        self._stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    def after_fork_in_child(self) -> None:
+        """Refuse commands: the thread that would take them is in the parent."""
+        self._refusal = _forked
+        self._thread = None
+        self._outbox = []
+
+    @property
+    def failed(self) -> bool:
+        """Whether writes are stopped because a commit failed."""
+        return self._failed
+
+    # Start and stop
+
+    def _start_on_loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        self._environment.attach_loop(loop)
+        self._loop = loop
+        self._start()
+        return loop
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._thread is None:
+                # A daemon, since an interpreter that ends without close() is to a store no worse than a kill.
+                self._thread = threading.Thread(target=self._run, name="docstore writer", daemon=True)
+                self._thread.start()
+
+    def _stop(self) -> None:
+        if self._refusal is None:
+            self._refusal = Unavailable
+            self._hand_over()
+            self._queue.put(None)
+
+    # The writer's thread
+
+    def _run(self) -> None:
+        while True:
+            group, ended = self._gather()
+            if group:
+                self._process(group)
+            if ended:
+                return
+
+    def _gather(self) -> tuple[Group, bool]:
+        """Wait for one command and take what else is there; whether ``close`` was called after these."""
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        group = [first]
+        size = getattr(first[0], "cost", 0)
+        next_pair = self._queue.get_nowait
+        try:
+            while len(group) < self._max_commands and size < self._max_bytes:
+                pair = next_pair()
+                if pair is None:
+                    return group, True
+                group.append(pair)
+                size += getattr(pair[0], "cost", 0)
+        except Empty:
+            pass
+        return group, False
+
+    def _process(self, group: Group) -> None:
+        """Bring a group to its end, whatever happens."""
+        results: Sequence[object]
+        try:
+            results, summary = self._write([command for command, _ in group])
+        except _GroupRefused as refused:
+            told = refused.told
+            results, summary = [type(told)(told.reason) for _ in group], None
+        except BaseException:
+            log.critical("the writer met an error that it does not know; writes stop", exc_info=True)
+            self._failed = True
+            results, summary = [StorageFailed() for _ in group], None
+        self._deliver(group, results, summary)
+
+    def _write(self, commands: list[object]) -> tuple[Sequence[object], CommitSummary]:
+        """Apply and commit, as often as it takes. Raises _GroupRefused."""
+        culprits: dict[int, DocstoreError] = {}
+        singly = False
+        while True:
+            try:
+                return self._attempt(commands, culprits, singly=singly)
+            except lmdb.MapFullError:
+                self._grow()
+            except _CulpritFound as found:
+                log.exception("a command failed: %s", type(commands[found.index]).__name__)
+                culprits[found.index] = found.told
+            except _GroupRefused:
+                raise
+            except Exception as error:
+                if singly:
+                    raise
+                log.warning("a group of %d commands failed (%r); applying them one by one", len(commands), error)
+                singly = True
+
+    def _attempt(
+        self, commands: list[object], culprits: Mapping[int, DocstoreError], *, singly: bool
+    ) -> tuple[Sequence[object], CommitSummary]:
+        """One transaction. If it raises, nothing of it was kept."""
+        transaction = self._begin()
+        try:
+            try:
+                results = self._apply_all(transaction, commands, culprits, singly=singly)
+            except lmdb.Error as error:
+                if is_disk_error(error):
+                    raise self._disk_refused(error) from error
+                raise
+            summary = CommitSummary(transaction.txnid, transaction.changed, len(commands))
+            self._end(transaction)
+        except BaseException:
+            transaction.transaction.abort()
+            raise
+        self.groups += 1
+        self.commands += len(commands)
+        if self.groups % STALE_READERS_EVERY == 0:
+            self._environment.drop_stale_readers()
+        return results, summary
+
+    def _begin(self) -> GroupTransaction:
+        if self._failed:
+            raise _GroupRefused(StorageFailed())
+        try:
+            return self._environment.begin_write()
+        except DocstoreError as refused:
+            raise _GroupRefused(refused) from refused
+        except lmdb.MapFullError:
+            raise
+        except (lmdb.Error, OSError) as error:
+            raise self._disk_refused(error) from error
+
+    def _apply_all(
+        self,
+        transaction: GroupTransaction,
+        commands: list[object],
+        culprits: Mapping[int, DocstoreError],
+        *,
+        singly: bool,
+    ) -> Sequence[object]:
+        """The result of each command. ``singly``: one by one, without the known culprits; raises _CulpritFound."""
+        if not singly:
+            results = self._apply(transaction, commands)
+            if len(results) != len(commands):
+                raise AssertionError("apply must answer each command once")
+            return results
+        answers: list[object] = []
+        for index, command in enumerate(commands):
+            if index in culprits:
+                answers.append(culprits[index])
+                continue
+            try:
+                (answer,) = self._apply(transaction, [command])
+            except Exception as error:
+                if isinstance(error, lmdb.MapFullError) or (isinstance(error, lmdb.Error) and is_disk_error(error)):
+                    raise
+                told = error if isinstance(error, DocstoreError) else DocstoreError()
+                raise _CulpritFound(index, told) from error
+            answers.append(answer)
+        return answers
+
+    def _end(self, transaction: GroupTransaction) -> None:
+        try:
+            self._commit(transaction.transaction)
+            self._environment.committed(transaction)
+        except lmdb.MapFullError:
+            raise
+        except Exception as error:
+            raise self._disk_refused(error) from error
+
+    def _grow(self) -> None:
+        try:
+            self._environment.grow_map()
+        except DocstoreError as refused:
+            raise _GroupRefused(refused) from refused
+
+    def _disk_refused(self, error: Exception) -> _GroupRefused:
+        """What the group is told; after StorageFailed nothing is written any more."""
+        told = disk_error(error, self._environment.data_file)
+        if isinstance(told, StorageFailed):
+            log.critical("a commit failed; writes are stopped until the store is opened anew", exc_info=error)
+            self._failed = True
+            self._environment.writes_failed()
+        else:
+            log.error("the disk is full: %s", error)
+        return _GroupRefused(told)
+
+    # Delivery
+
+    def _deliver(self, group: Group, results: Sequence[object], summary: CommitSummary | None) -> None:
+        loop = self._loop
+        if loop is None:
+            self._settle(group, results, summary)
+            return
+        try:
+            loop.call_soon_threadsafe(self._settle, group, results, summary)
+        except RuntimeError:
+            log.warning("the event loop was closed before %d commands got their results", len(group))
+
+    def _settle(self, group: Group, results: Sequence[object], summary: CommitSummary | None) -> None:
+        """Hand out the results; on the event loop, if there is one."""
+        for (_, waiter), result in zip(group, results, strict=True):
+            if waiter.done():
+                continue
+            if isinstance(result, DocstoreError):
+                waiter.set_exception(result)
+            else:
+                waiter.set_result(result)
+        if summary is not None and self._on_commit is not None:
+            try:
+                self._on_commit(summary)
+            except Exception:
+                log.exception("on_commit failed")
+
+
+def _commit(transaction: "lmdb.Transaction[bytes]") -> None:
+    transaction.commit()
+
+
+def _forked() -> DocstoreError:
+    return Unavailable("A store does not survive a fork; open it in the child.")
