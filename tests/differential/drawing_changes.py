@@ -76,6 +76,8 @@ def changes(draw: Draw) -> Step:
                 )
             ),
         )
+    if filter_ < 0.29:  # with a filter, limit=0 means different places, on purpose
+        query = [("limit", "1") if pair == ("limit", "0") else pair for pair in query]
     if method == "GET" and feed in {"", "normal"} and draw.chance(0.05):
         method = "HEAD"
     draw.shuffle(query)

@@ -37,7 +37,7 @@ def malformed(difference: Difference, request: Rendered) -> bool:
     """Whether one of two refusals is of a request that cannot be understood."""
     if difference.where != "status":
         return True
-    return any(str(one)[:3] in {"400", "412"} for one in (difference.theirs, difference.ours))
+    return any(str(one)[:3] in {"400", "412", "415"} for one in (difference.theirs, difference.ours))
 
 
 def odd_key(difference: Difference, request: Rendered) -> bool:
@@ -56,7 +56,7 @@ WRITES = _kinds("document.put", "document.post", "document.copy", "document.put_
 CONFLICT = "409 conflict: Document update conflict."
 MISTAKES = (
     r"(4\d\d )?.*(Invalid|needs `_rev`|nvalid attachment|missing|deleted|conflict|Malformed|does not exist|must be"
-    r"|incompatible|not supported|not acceptable|partition).*|40[04]"
+    r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8).*|40[04]"
 )
 ROW = r"json\[\d+\]\."
 
@@ -350,6 +350,22 @@ KNOWN: tuple[Known, ...] = (
         theirs=r"\[\]",
         ours="<absent>",
         asked="_selector",
+    ),
+    Known(
+        "a style that is unknown",
+        "| a `style` of `_changes` that is unknown |",
+        "changes|method|path",
+        "status",
+        ("GET /db/_changes?style=x", "changes", "status", "200", "400 bad_request: Supported `style` types: x"),
+        ours="400 bad_request: Supported `style` types.*",
+    ),
+    Known(
+        "follows without parts",
+        "| `follows` in a body that has no parts |",
+        WRITES,
+        "status|json.reason",
+        ("POST /db/_bulk_docs", "bulk.docs", "status", "201", "400 bad_request: Attachment `x` is said to follow, but"),
+        ours=".*is said to follow.*",
     ),
     Known(
         "one of two mistakes",

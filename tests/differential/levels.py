@@ -65,7 +65,23 @@ def purged_in_order(observed: Observed) -> Observed:
     return observed
 
 
+def without_checkpoints(observed: Observed) -> Observed:
+    """Listings without the local documents that CouchDB's indexes write."""
+
+    def without(listing: Any) -> Any:
+        match listing:
+            case {"rows": list(rows)}:
+                kept = [row for row in rows if not str(row.get("id", "")).startswith("_local/purge-")]
+                return {**listing, "rows": kept}
+            case {"results": list(results)}:
+                return {**listing, "results": [without(one) for one in results]}
+        return listing
+
+    return {**observed, "json": without(observed["json"])} if "json" in observed else observed
+
+
 LEVELS = (
+    Level("| local documents of indexes (`_local/purge-...`) |", "listing", without_checkpoints),
     Level("| the order of `purged` in the answer to `_purge` |", "purge", purged_in_order),
     Level("| several revisions of one document in `_bulk_get` |", "bulk.get", rows_in_order),
     Level("| the order of `_purged_infos` |", "info", purges_in_order),

@@ -33,7 +33,9 @@ def spoil(draw: Draw, step: Step) -> Step:
         return step  # it would tell of databases that are not ours
     if how < 0.2:
         method = draw.choice(METHODS)
-        headers = (*step.headers, ("Destination", "kb")) if method == "COPY" else step.headers
+        headers = step.headers
+        if method == "COPY" and "Destination" not in dict(headers):
+            headers = (*headers, ("Destination", "kb"))
         return replace(step, kind="method", method=method, headers=headers)
     if how < 0.5:
         header = draw.choice(HEADERS)

@@ -2,7 +2,8 @@
 
 Owns the playing: the database is made and deleted, each step is sent to both at the same time, and what differs is
 handed out; a sequence ends where the two databases may have become different. It does not know what steps mean, but
-for those after which a server works on (``_compact``) or all places are void (a deletion).
+for those after which a server works on (``_compact``) or all places are void (a deletion, or a purge: what is told of a
+feed that ends with what was purged is another place).
 """
 
 import asyncio
@@ -157,8 +158,9 @@ class Pair:
         if step.kind == "maintenance.compact" and theirs.status < 300:
             for side in range(2):
                 await self._until_compacted(side, known.database)
-        if step.kind == "database.delete" and theirs.status < 300:
+        if step.kind in {"database.delete", "purge"} and theirs.status < 300:
             known.places.forget()
+        if step.kind == "database.delete" and theirs.status < 300:
             known.purges.forget()
 
     async def _until_compacted(self, side: int, database: str) -> None:

@@ -30,3 +30,10 @@ def test_what_has_another_shape_stays_as_it_is():
     for observed in ({"json": {"error": "x"}}, {"json": []}, {"empty": True}, {"json": {"results": [{"id": "a"}]}}):
         assert levelled("bulk.get", observed) == observed
         assert levelled("info", observed) == observed
+
+
+def test_checkpoints_of_indexes():
+    rows = [{"id": "_local/l"}, {"id": "_local/purge-mrview-1"}, {"key": "x", "error": "not_found"}]
+    kept = [rows[0], rows[2]]
+    assert levelled("listing", {"json": {"rows": rows}}) == {"json": {"rows": kept}}
+    assert levelled("listing", {"json": {"results": [{"rows": rows}]}}) == {"json": {"results": [{"rows": kept}]}}
