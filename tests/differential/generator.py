@@ -28,7 +28,6 @@ WRITES: Mapping[Drawer, float] = {
     drawing_documents.copy: 2,
     drawing_documents.put_related: 1,
     drawing_many.bulk_docs: 8,
-    drawing_many.purge: 1,
 }
 READS: Mapping[Drawer, float] = {
     drawing_documents.get: 10,
@@ -78,6 +77,8 @@ def draw_sequence(seed: int, number: int) -> Sequence:
         if step.kind == "database.revs_limit":
             # CouchDB stems a document of which an edit is refused, which takes a sequence number. So all are stemmed.
             steps.append(drawing_server.COMPACT)
+    if draw.chance(0.25):  # late, since CouchDB counts and judges wrongly after the deciding leaf of a document is gone
+        steps += [drawing_many.purge(draw), drawing_many.purged_infos(draw), drawing_documents.get(draw)]
     if draw.chance(0.06):  # last, since nobody knows where an id that a server makes up comes in a listing
         steps += [drawing_documents.post_anonymous(draw), Step("document.get", "GET", "/${db}/${id:0}")]
     return tuple(steps)

@@ -368,6 +368,16 @@ KNOWN: tuple[Known, ...] = (
         ours=".*is said to follow.*",
     ),
     Known(
+        "crash of what is no mistake here",
+        "| a request that makes CouchDB crash |",
+        ".*",
+        "status",
+        ("POST /db/_bulk_docs", "bulk.docs", "status", "500 unknown_error: function_clause", "201"),
+        theirs="500 .*(function_clause|badarg|badmatch|case_clause|badarith).*",
+        ours="20.",
+        diverges=True,
+    ),
+    Known(
         "one of two mistakes",
         "| a request with several mistakes |",
         ".*",
