@@ -108,7 +108,7 @@ class Draw(Random):
         if self.chance(0.02):
             one |= self.choice(
                 (
-                    {"data": "%%%"}, {"data": 5}, {"content_type": 5}, {"stub": False}, {"length": 99},
+                    {"data": "%%%"}, {"data": 5}, {"stub": False}, {"length": 99},
                     {"digest": "md5-abc"}, {"encoding": "gzip"}, {"follows": True}, {"foo": 1},
                 )
             )  # fmt: skip

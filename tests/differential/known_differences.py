@@ -56,7 +56,7 @@ WRITES = _kinds("document.put", "document.post", "document.copy", "document.put_
 CONFLICT = "409 conflict: Document update conflict."
 MISTAKES = (
     r"(4\d\d )?.*(Invalid|needs `_rev`|nvalid attachment|missing|deleted|conflict|Malformed|does not exist|must be"
-    r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8).*|40[04]"
+    r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8|unknown|Supported).*|40[04]"
 )
 ROW = r"json\[\d+\]\."
 
@@ -375,6 +375,15 @@ KNOWN: tuple[Known, ...] = (
         ("POST /db/_bulk_docs", "bulk.docs", "status", "500 unknown_error: function_clause", "201"),
         theirs="500 .*(function_clause|badarg|badmatch|case_clause|badarith).*",
         ours="20.",
+        diverges=True,
+    ),
+    Known(
+        "conditions on local documents",
+        "| `If-Match` and `If-None-Match` for `_local` documents |",
+        "local.*|path|method",
+        "status|header ETag|json.rev",
+        ("DELETE /db/_local/l\nIf-Match: *", "local.delete", "status", "400 bad_request: Invalid rev format", "200"),
+        asked="_local(?=.*If-(None-)?Match: )",
         diverges=True,
     ),
     Known(
