@@ -11,6 +11,7 @@ HTTP::
         uploads      the resumable uploads of attachments, and their expiry
         replications what is replicated; begins when there is a server, since that may be replicated with itself
         replies      what requests with an idempotency key were answered with, and its expiry
+    pool             the worker processes, for whatever computes for long; started when first needed
 
 A stop goes the other way: nobody waits any more, what was accepted is written, the store is closed cleanly.
 """
@@ -42,6 +43,7 @@ from docstore.storage.check.damage import told_as_damage
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.folder_lock import FolderLock
 from docstore.storage.engine.writer import CommitSummary, Writer
+from docstore.workers.pool import Pool
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the interpreter takes turns between the event loop and the writer's thread. A read gives up the
@@ -88,6 +90,7 @@ class Node:
         self.active_tasks = ActiveTasks(time.time)
         self.counters = Counters()
         self.conflict_stats = ConflictStats(time.monotonic)
+        self.pool = Pool(settings.workers)
         self.uuids = UuidGenerator(settings.uuid_algorithm, _microseconds, os.urandom)
         self._lock = lock
         self._old_switch_interval = sys.getswitchinterval()
@@ -157,6 +160,7 @@ class Node:
         await self.replies.stop()
         await self.uploads.stop()
         await self.registry.stop()
+        await self.pool.stop()
         await self.writer.close()
         await self.env.close_beside_loop()
         sys.setswitchinterval(self._old_switch_interval)

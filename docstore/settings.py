@@ -116,6 +116,31 @@ class ReplicatorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """The worker processes.
+
+    ``processes``   as many; 0 for as many as there are cores less one, and at least one
+    ``job_timeout`` wall-clock time of a job that names none; then its process is killed
+    ``start_patience``  a process that is not ready after so long counts as one that cannot be started
+    ``start_again``  time after which it is tried again where processes could not be started
+    ``build_patience``  a build that has waited for so long goes before somebody who waits
+    ``max_waiting``, ``max_waiting_bytes``  jobs that wait in a queue, and their bytes; what comes beyond is refused
+    ``max_result``  bytes of a job's result
+    ``max_memory``  address space of a process, 0 for any
+    """
+
+    processes: int = 0
+    job_timeout: float = 60.0
+    start_patience: float = 30.0
+    start_again: float = 60.0
+    build_patience: float = 1.0
+    max_waiting: int = 1_000
+    max_waiting_bytes: int = 256 * MIB
+    max_result: int = 256 * MIB
+    max_memory: int = 4 * GIB
+
+
+@dataclass(frozen=True, slots=True)
 class Admin:
     """The one administrator of a server that is not open on loopback."""
 
@@ -149,3 +174,4 @@ class Settings:
     storage: StorageSettings = field(default_factory=StorageSettings)
     limits: Limits = field(default_factory=Limits)
     replicator: ReplicatorSettings = field(default_factory=ReplicatorSettings)
+    workers: WorkerSettings = field(default_factory=WorkerSettings)

@@ -20,7 +20,7 @@ LAYERS = (
     ("docstore",),
     ("docstore.errors", "docstore.settings"),
     ("docstore.core",),
-    ("docstore.storage",),
+    ("docstore.storage", "docstore.workers"),
     ("docstore.database",),
     ("docstore.query",),
     ("docstore.replication",),
@@ -34,6 +34,7 @@ LAYERS = (
 OUTSIDE = {
     "docstore.core": {"msgspec", "icu"},
     "docstore.storage": {"lmdb", "msgpack", "msgspec"},
+    "docstore.workers": {"msgpack"},
     "docstore.database": {"msgspec"},
     "docstore.query": {"quickjs"},
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
@@ -130,7 +131,7 @@ def test_imports_go_downwards() -> None:
 
 
 def test_parallel_layers_do_not_know_each_other() -> None:
-    parallel = {("docstore.testing", "docstore.cli")}
+    parallel = {("docstore.storage", "docstore.workers"), ("docstore.testing", "docstore.cli")}
     for module in MODULES:
         for imported in imports_of(module):
             if imported.split(".")[0] == "docstore":
