@@ -67,7 +67,7 @@ WRITES = _kinds("document.put", "document.post", "document.copy", "document.put_
 CONFLICT = "409 conflict: Document update conflict."
 MISTAKES = (
     r"(4\d\d )?.*(Invalid|needs `_rev`|nvalid attachment|missing|deleted|conflict|Malformed|does not exist|must be"
-    r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8|unknown|Supported).*|40[04]"
+    r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8|unknown|Supported|Bad special|bad_request|doc_validation).*|40[04]"
 )
 ROW = r"json\[\d+\]\."
 
@@ -401,7 +401,7 @@ KNOWN: tuple[Known, ...] = (
         "one of two mistakes",
         "| a request with several mistakes |",
         ".*",
-        "status|json.reason",
+        "status|json.reason|json.error",
         ("POST /db/_bulk_docs", "bulk.docs", "status", "400 bad_request: When needs `_rev`", "412 missing_stub: x"),
         theirs=MISTAKES,
         ours=MISTAKES,

@@ -64,6 +64,9 @@ _FIELDS = (
     "att_encoding_info",
 )
 
+HIGHEST_LIMIT = 2**59 - 1
+"""CouchDB's: the largest integer that takes no memory of its own there."""
+
 Values = dict[str, Any]
 """Parameters by field, as far as they were given."""
 
@@ -143,6 +146,8 @@ def _read(pairs: Iterable[tuple[str, JsonValue]], values: Values) -> Values:
 
 def _query(request: Request, values: Values) -> AllDocsQuery:
     _refuse_reduction(values)
+    if values.get("limit", 0) > HIGHEST_LIMIT:
+        raise QueryParseError(f"Limit is too large, must not exceed {HIGHEST_LIMIT}")
     keys = values.get("keys")
     start_key, end_key = values.get("start_key", UNSET), values.get("end_key", UNSET)
     if "keys" in values and not isinstance(keys, list):

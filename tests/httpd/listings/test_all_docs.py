@@ -115,6 +115,7 @@ async def test_update_seq(letters):
     [
         ("limit=-1", "query_parse_error", 'Invalid value for positive integer: "-1"'),
         ("limit=x", "query_parse_error", 'Invalid value for integer: "x"'),
+        (f"limit={2**59}", "query_parse_error", "Limit is too large, must not exceed 576460752303423487"),
         ("skip=-1", "query_parse_error", 'Invalid value for positive integer: "-1"'),
         ("descending=x", "query_parse_error", 'Invalid boolean parameter: "x"'),
         ("inclusive_end=", "query_parse_error", "Invalid boolean parameter: []"),
