@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from docstore.core.drawing.tree_view import FOR_MERGING
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
-from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
 from docstore.database.database import Database
 from docstore.database.reading.all_docs import Namespace
 from docstore.database.reading.changes import Style
+from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts
 from docstore.database.reading.documents import MissingRev, OpenOptions
 from docstore.database.reading.trees import read_tree
 from docstore.errors import Conflict, DocumentDeleted, NotFound

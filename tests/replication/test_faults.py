@@ -22,8 +22,8 @@ from docstore.replication.options import parse_replication
 from docstore.replication.peer import Peer
 from docstore.replication.remote import http_client, patience
 from docstore.replication.remote.rate_control import RateController
-from docstore.replication.remote.retry import backoff
 from docstore.replication.replicator import Progress, Replicator, Summary
+from docstore.replication.retry import backoff
 from docstore.settings import Admin, Limits
 from docstore.testing import TestNode, run_node
 from tests.replication.bad_proxy import BadProxy, CutReply, CutRequest, Fate, Refuse

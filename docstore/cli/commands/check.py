@@ -12,10 +12,10 @@ import click
 from docstore.cli.options import existing_data_option
 from docstore.errors import StoreDamaged, StoreUnusable
 from docstore.settings import StorageSettings
-from docstore.storage.check.pages import file_findings
 from docstore.storage.check.store import check as findings_of
 from docstore.storage.engine.data_file import DATA_FILE
 from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.pages import file_findings
 
 EXIT_FINDINGS = 1
 

@@ -13,8 +13,8 @@ from docstore.cli.targets.name_target import open_existing
 from docstore.cli.targets.places import NameTarget
 from docstore.core.drawing.tree_view import TreeView
 from docstore.core.json_text import decode
-from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
 from docstore.database.database import Database
+from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts
 from docstore.database.reading.trees import read_tree
 from docstore.errors import NotFound
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
-from docstore.database.conflicts.listing import count_conflicts, is_conflicted, scan_range
 from docstore.database.reading.all_docs_rows import RowWriter
 from docstore.database.reading.at_once import Later
+from docstore.database.reading.conflicts import count_conflicts, is_conflicted, scan_range
 from docstore.database.reading.document_text import Row, listed_view, row_size
 from docstore.database.reading.key_range import UNSET, KeyRange, Unset, read_range
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock

@@ -16,8 +16,8 @@ from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.rev import Rev
 from docstore.core.steps import OutOfSteps, Steps
-from docstore.database.conflicts.listing import is_conflicted
 from docstore.database.reading.at_once import FILTER_STEPS, Later, TooMuchAtOnce, check_tree, on_snapshot
+from docstore.database.reading.conflicts import is_conflicted
 from docstore.database.reading.document_text import (
     AttachmentView,
     DocumentText,

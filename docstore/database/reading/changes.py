@@ -20,11 +20,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX
-from docstore.database.conflicts.listing import MAX_SEARCHED, ConflictSearch
 from docstore.database.notifier import Subscription
 from docstore.database.reading.all_docs import DESIGN_END
 from docstore.database.reading.at_once import Later
 from docstore.database.reading.change_rows import MAX_FILTER_STEPS, DocumentFilter, DocumentProjection, RowWriter, Style
+from docstore.database.reading.conflicts import MAX_SEARCHED, ConflictSearch
 from docstore.database.reading.document_text import Row, listed_view, row_size
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import DatabaseNotFound

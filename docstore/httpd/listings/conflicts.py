@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from docstore.core.json_text import JsonValue
-from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
 from docstore.database.database import Database
 from docstore.database.reading.all_docs import AllDocsQuery
+from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts
 from docstore.database.reading.document_text import join_pieces, join_rows, stream_text
 from docstore.errors import QueryParseError
 from docstore.httpd.listings.all_docs import SEPARATOR

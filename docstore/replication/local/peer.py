@@ -33,6 +33,7 @@ from docstore.replication import peer
 from docstore.replication.errors import PeerNotFound
 from docstore.replication.local.revision import LocalRevision
 from docstore.replication.local.write import LocalWriter, Validate, failure_of, refusals, stored_members
+from docstore.replication.patience import Patience, Sleep
 from docstore.replication.peer import (
     ChangesBatch,
     ChangesRequest,
@@ -43,8 +44,7 @@ from docstore.replication.peer import (
     Wanted,
     WriteFailure,
 )
-from docstore.replication.remote.patience import Patience, Sleep
-from docstore.replication.remote.wire import read_row
+from docstore.replication.wire import read_row
 
 read_rev: Final = lru_cache(4096)(parse_rev)
 """A revision is asked about more than once on its way: of the target, and of the source."""

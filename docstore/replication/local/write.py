@@ -33,8 +33,8 @@ from docstore.errors import (
     Unauthorized,
 )
 from docstore.replication.errors import PeerBroken, PeerNotFound, PeerUnreachable
+from docstore.replication.patience import Patience
 from docstore.replication.peer import FetchedAttachment, FetchedDoc, WriteFailure
-from docstore.replication.remote.patience import Patience
 from docstore.replication.together import together
 from docstore.settings import Limits
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from docstore.core.attachment import Encoding
-from docstore.replication.remote.wire import DocHead, StoredStub, read, read_members, read_path
+from docstore.replication.wire import DocHead, StoredStub, read, read_members, read_path
 
 _read_attachments = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
 _TRUE = msgspec.Raw(b"true")

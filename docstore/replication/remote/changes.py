@@ -22,7 +22,7 @@ from docstore.replication.peer import Change, ChangesBatch, ChangesRequest
 from docstore.replication.remote.http_client import ASK_AGAIN, HttpClient
 from docstore.replication.remote.http_messages import Answer, Ask, Body
 from docstore.replication.remote.urls import query_string
-from docstore.replication.remote.wire import ChangesReply, FeedLine, read, read_changes, read_line, seq_text
+from docstore.replication.wire import ChangesReply, FeedLine, read, read_changes, read_line, seq_text
 
 SILENCE: Final = 3.0
 """So many heartbeats may be missing before a connection counts as dead."""

@@ -27,7 +27,8 @@ from docstore.replication.remote.http_messages import NO_DATABASE, Answer, Ask, 
 from docstore.replication.remote.parts import RelatedDocs, fetch_related
 from docstore.replication.remote.reply_rows import ArrayItems
 from docstore.replication.remote.urls import attachment_path, document_path, query_string
-from docstore.replication.remote.wire import (
+from docstore.replication.together import together
+from docstore.replication.wire import (
     DocHead,
     FoundDoc,
     FoundRow,
@@ -39,7 +40,6 @@ from docstore.replication.remote.wire import (
     read_head,
     read_open_revs,
 )
-from docstore.replication.together import together
 
 WHOLE_REPLY_BYTES: Final = 1024 * 1024
 """Longer replies to ``_bulk_get`` are cut up while they arrive."""

@@ -24,13 +24,13 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, D
 from yarl import URL
 
 from docstore.replication.errors import PeerBroken, PeerBusy, PeerError, PeerUnreachable
+from docstore.replication.patience import Patience, Sleep
 from docstore.replication.remote.auth import LoginReply, credentials
 from docstore.replication.remote.http_messages import DOCUMENT_WORDS, Answer, Ask, Reply, error_of
 from docstore.replication.remote.options import RemoteOptions, TlsOptions
-from docstore.replication.remote.patience import Patience, Sleep
 from docstore.replication.remote.rate_control import RateController, parse_retry_after
-from docstore.replication.remote.retry import backoff
 from docstore.replication.remote.urls import origin, public_url, redirected, session_url, split_credentials
+from docstore.replication.retry import backoff
 
 MAX_REDIRECTS: Final = 10
 MAX_RENEWALS: Final = 2

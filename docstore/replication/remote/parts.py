@@ -17,7 +17,7 @@ from docstore.replication.remote.http_client import HttpClient
 from docstore.replication.remote.http_messages import Ask, Body
 from docstore.replication.remote.multipart_parts import Part, parts_of
 from docstore.replication.remote.urls import query_string
-from docstore.replication.remote.wire import DocHead, StoredStub, read, read_head
+from docstore.replication.wire import DocHead, StoredStub, read, read_head
 
 MIXED: Final = "multipart/mixed"
 NOT_MULTIPART: Final = frozenset({400, 404, 405, 406, 415, 500, 501})

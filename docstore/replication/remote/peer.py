@@ -12,6 +12,7 @@ import msgspec
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.errors import Conflict, DocstoreError
 from docstore.replication.errors import PeerBroken, PeerForbidden, PeerNotFound, PeerUnauthorized
+from docstore.replication.patience import Sleep
 from docstore.replication.peer import (
     ChangesBatch,
     ChangesRequest,
@@ -27,11 +28,10 @@ from docstore.replication.remote.fetch import RemoteFetcher
 from docstore.replication.remote.http_client import HttpClient
 from docstore.replication.remote.http_messages import Ask, Body, error_of
 from docstore.replication.remote.options import RemoteOptions
-from docstore.replication.remote.patience import Sleep
 from docstore.replication.remote.rate_control import RateController
 from docstore.replication.remote.urls import document_path, query_string
-from docstore.replication.remote.wire import read, read_commit, read_database, read_diff, read_written
 from docstore.replication.remote.write import RemoteWriter
+from docstore.replication.wire import read, read_commit, read_database, read_diff, read_written
 
 EXISTS = frozenset({412})
 ABSENT = frozenset({404})

@@ -21,8 +21,8 @@ from docstore.replication.remote.http_client import HttpClient
 from docstore.replication.remote.http_messages import DOCUMENT_WORDS, Ask, Body
 from docstore.replication.remote.multipart_document import related_body, without_empty_parts, without_gzip
 from docstore.replication.remote.urls import document_path, query_string
-from docstore.replication.remote.wire import RefusedRow, read, read_refused, read_welcome
 from docstore.replication.together import together
+from docstore.replication.wire import RefusedRow, read, read_refused, read_welcome
 
 BULK_HEAD: Final = b'{"new_edits":false,"docs":['
 BULK_END: Final = b"]}"

@@ -18,7 +18,6 @@ import lmdb
 from docstore.errors import StorageFailed, StorageFull, StoreUnusable, Unavailable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import keys
-from docstore.storage.check.pages import refuse_damage
 from docstore.storage.engine import fork_guard
 from docstore.storage.engine.data_file import (
     COMPACT_SUFFIX,
@@ -31,6 +30,7 @@ from docstore.storage.engine.data_file import (
 from docstore.storage.engine.disk_errors import disk_error
 from docstore.storage.engine.epoch import sync_folder
 from docstore.storage.engine.folder_lock import FolderLock
+from docstore.storage.engine.pages import refuse_damage
 from docstore.storage.engine.snapshot_gate import SnapshotGate, refuse_closed, refuse_forked
 from docstore.storage.engine.store_run import StoreRun, read_meta
 from docstore.storage.engine.transactions import GroupTransaction, Snapshot

@@ -8,12 +8,11 @@ import pytest
 
 from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import OutOfSteps, Steps
-from docstore.database.conflicts import listing as conflicts
-from docstore.database.conflicts.listing import ConflictsQuery, read_conflicts
-from docstore.database.reading import at_once, change_rows, revisions
+from docstore.database.reading import at_once, change_rows, conflicts, revisions
 from docstore.database.reading.all_docs import AllDocsQuery, read_all_docs
 from docstore.database.reading.change_rows import Style
 from docstore.database.reading.changes import ChangesQuery, read_changes
+from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts
 from docstore.database.reading.documents import MissingRev, OpenOptions
 from docstore.errors import BadRequest, NotFound
 from docstore.storage.documents import tree_runs

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from docstore.replication.remote.attached_text import Way, following, look_at
-from docstore.replication.remote.wire import DocHead, read, read_head
+from docstore.replication.wire import DocHead, read, read_head
 
 
 def text_of(*revs: str, **attachments: dict[str, object]) -> bytes:

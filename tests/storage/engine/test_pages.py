@@ -11,9 +11,9 @@ import pytest
 
 from docstore.errors import StoreDamaged
 from docstore.settings import StorageSettings
-from docstore.storage.check.pages import PAGES_AT_OPEN, file_findings, read_metas, refuse_damage
 from docstore.storage.engine.data_file import DATA_FILE
 from docstore.storage.engine.page_layout import BadPage, decode_meta, decode_tree
+from docstore.storage.engine.pages import PAGES_AT_OPEN, file_findings, read_metas, refuse_damage
 
 SETTINGS = StorageSettings()
 PAGE = 4096
@@ -163,7 +163,7 @@ def test_a_large_file_is_opened_at_a_fixed_cost(tmp_path: Path, monkeypatch: pyt
         reads.append(place)
         return pread(file, size, place)
 
-    monkeypatch.setattr("docstore.storage.check.pages.os.pread", counted)
+    monkeypatch.setattr("docstore.storage.engine.pages.os.pread", counted)
     refuse_damage(tmp_path / DATA_FILE)
     assert len(reads) <= PAGES_AT_OPEN + 2
     reads.clear()

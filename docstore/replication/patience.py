@@ -9,7 +9,7 @@ from random import Random
 from typing import TypeAlias
 
 from docstore.errors import DocstoreError
-from docstore.replication.remote.retry import backoff
+from docstore.replication.retry import backoff
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 """Waits for seconds."""

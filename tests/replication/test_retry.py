@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore.replication.remote.retry import backoff
+from docstore.replication.retry import backoff
 
 
 @given(st.integers(), st.integers(0, 30), st.floats(0.01, 10), st.floats(0.01, 1000))
