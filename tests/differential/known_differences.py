@@ -170,7 +170,7 @@ KNOWN: tuple[Known, ...] = (
         ".*",
         r"status|json\.reason",
         ("GET /_active_tasks/x", "path", "status", "200", "404 not_found: missing"),
-        ours="404 not_found: missing|404|missing",
+        ours="404 not_found: missing|404|missing|405.*",
         asked=r"^\w+ /(_\w+|[^/ ]+/_(?!design|local)\w+)/",
     ),
     Known(
@@ -407,6 +407,16 @@ KNOWN: tuple[Known, ...] = (
         ours="415.*",
         asked="Content-Encoding: ",
         diverges=True,
+    ),
+    Known(
+        "functions of design documents",
+        "| a path below a design document that begins with `_` |",
+        "path|method|attachment.*",
+        "status|json.reason",
+        ("PUT /db/_design/g/_x", "path", "status", "404 not_found: missing", "400 bad_request: Attachment name '_x'"),
+        theirs="404.*",
+        ours="400 bad_request: Attachment name.*|405.*",
+        asked="/_design(/|%2F)[^ /]*/_",
     ),
     Known(
         "one of two mistakes",
