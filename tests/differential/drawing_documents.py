@@ -20,9 +20,9 @@ ODD_MEMBERS: tuple[dict[str, Any], ...] = (
     {"_rev": None},
     {"_revisions": {"start": 1, "ids": []}}, {"_revisions": 5}, {"_revisions": {"start": "1", "ids": ["a"]}},
     {"_revisions": {"start": 1, "ids": ["a", "b"]}}, {"_attachments": []}, {"_attachments": 5},
-    {"_attachments": {"_x": {"data": ""}}},
+    {"_attachments": {"_x": {"data": "d29ybGQ="}}},
     {"_conflicts": ["1-a"]}, {"_revs_info": []}, {"_local_seq": 3}, {"_deleted_conflicts": []},
-    {"_attachments": {"": {"data": ""}}},
+    {"_attachments": {"": {"data": "d29ybGQ="}}},
     {"_id": ""}, {"_id": "_x"}, {"_id": "_design/"}, {"_revisions": {"ids": ["a"]}}, {"_attachments": {"a": 5}},
     {"_attachments": None},
 )  # fmt: skip

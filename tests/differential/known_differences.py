@@ -110,7 +110,7 @@ KNOWN: tuple[Known, ...] = (
         ROW + "(ok|rev)",
         ('POST /db/_bulk_docs\n{"docs":[{"_id":"ka","_rev":"1-a"}]}', "bulk.docs", "json[0].ok", True, "<absent>"),
         ours="<absent>",
-        asked='"_rev"',
+        asked='"_rev(isions)?"',
         diverges=True,
     ),
     Known(
@@ -127,7 +127,7 @@ KNOWN: tuple[Known, ...] = (
         ),
         theirs="<absent>",
         ours="conflict|Document update conflict.",
-        asked='"_rev"',
+        asked='"_rev(isions)?"',
         diverges=True,
     ),
     Known(
