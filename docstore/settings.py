@@ -95,6 +95,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionSettings:
+    """What a function of a design document may take.
+
+    ``time``    of a call; what takes longer is ended and fails (``os_process_timeout`` of CouchDB)
+    ``memory``  of the engine that runs it, the documents that it is given included
+    ``stack``   of its calls in calls
+    ``result``  JSON text that a call gives: a document's rows, a reduction, a reply
+    ``log``     text that a call may log; the rest is left out
+    ``reduce_limit``  whether reductions have to shrink
+    """
+
+    time: float = 5.0
+    memory: int = 256 * MIB
+    stack: int = 2 * MIB
+    result: int = 16 * MIB
+    log: int = 16 * KIB
+    reduce_limit: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicatorSettings:
     """How many replications run at a time, and how long they are remembered.
 
@@ -173,5 +193,6 @@ class Settings:
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)
     limits: Limits = field(default_factory=Limits)
+    functions: FunctionSettings = field(default_factory=FunctionSettings)
     replicator: ReplicatorSettings = field(default_factory=ReplicatorSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
