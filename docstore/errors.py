@@ -14,8 +14,6 @@
         IllegalDatabaseName                 illegal_database_name
         DatabaseNameTooLong                 database_name_too_long
         DocValidation                       doc_validation
-        InvalidDesignDoc                    invalid_design_doc
-        CompilationFailed                   compilation_error
       Unauthorized                     401  unauthorized
       Forbidden                        403  forbidden
       NotFound                         404  not_found: missing
@@ -41,7 +39,6 @@
       IdempotencyKeyReused             422  idempotency_key_reused
       ChecksumMismatch                 460  checksum_mismatch
       NotImplementedHere               501  not_implemented
-      FunctionFailed                   500  as the function says
       StorageFailed                    500  storage_failed
       StorageFull                      507  insufficient_storage
       StoreUnusable                    500  store_unusable
@@ -171,18 +168,6 @@ class DocValidation(BadRequest):
     """A document with a member that no document may have."""
 
     error = "doc_validation"
-
-
-class InvalidDesignDoc(BadRequest):
-    """A design document in which something is not what it has to be."""
-
-    error = "invalid_design_doc"
-
-
-class CompilationFailed(BadRequest):
-    """A function of a design document that is to be written does not compile."""
-
-    error = "compilation_error"
 
 
 class Unauthorized(DocstoreError):
@@ -359,10 +344,6 @@ class NotImplementedHere(DocstoreError):
     """An endpoint of CouchDB, or an option, that docstore does not have."""
 
     error = "not_implemented"
-
-
-class FunctionFailed(DocstoreError):
-    """A function of a design document threw, or took more than it may. Word and reason are its own, or CouchDB's."""
 
 
 class StorageFailed(DocstoreError):

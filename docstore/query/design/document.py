@@ -15,7 +15,7 @@ from typing import Final
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.json_text import JsonValue, decode, encode
-from docstore.errors import InvalidDesignDoc
+from docstore.query.errors import InvalidDesignDoc
 
 JAVASCRIPT: Final = "javascript"
 QUERY: Final = "query"

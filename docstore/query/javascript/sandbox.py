@@ -23,12 +23,12 @@ from docstore.errors import (
     DocstoreError,
     DocValidation,
     Forbidden,
-    FunctionFailed,
     NotAcceptable,
     NotFound,
     QueryParseError,
     Unauthorized,
 )
+from docstore.query.errors import FunctionFailed
 from docstore.settings import MIB, FunctionSettings
 
 OS_PROCESS: Final = "os_process_error"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from docstore.errors import InvalidDesignDoc
 from docstore.query.design.document import parse_design
+from docstore.query.errors import InvalidDesignDoc
 
 MAP = "function(doc){emit(1)}"
 

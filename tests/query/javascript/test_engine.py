@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore.errors import DocstoreError, FunctionFailed
+from docstore.errors import DocstoreError
+from docstore.query.errors import FunctionFailed
 from docstore.query.javascript.engine import Engine
 from docstore.settings import MIB, FunctionSettings
 

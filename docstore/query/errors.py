@@ -1,0 +1,29 @@
+"""What can go wrong with design documents and the functions in them.
+
+    DocstoreError
+      BadRequest                       400
+        InvalidDesignDoc                    invalid_design_doc
+        CompilationFailed                   compilation_error
+      FunctionFailed                   500  as the function says
+
+Owns these classes. What a function throws by a word that has a status of its own (``not_found``) is the error of
+``docstore.errors`` that has it.
+"""
+
+from docstore.errors import BadRequest, DocstoreError
+
+
+class InvalidDesignDoc(BadRequest):
+    """A design document in which something is not what it has to be."""
+
+    error = "invalid_design_doc"
+
+
+class CompilationFailed(BadRequest):
+    """A function of a design document that is to be written does not compile."""
+
+    error = "compilation_error"
+
+
+class FunctionFailed(DocstoreError):
+    """A function of a design document threw, or took more than it may. Word and reason are its own, or CouchDB's."""
