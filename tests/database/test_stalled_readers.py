@@ -14,9 +14,8 @@ import pytest
 from docstore.core.attachment import Inline
 from docstore.core.document import Document
 from docstore.core.json_text import decode
-from docstore.database.conflicts import listing as conflicts
 from docstore.database.database import Database
-from docstore.database.reading import all_docs, bulk_reading, changes
+from docstore.database.reading import all_docs, bulk_reading, changes, conflicts
 from docstore.database.reading.all_docs import AllDocsQuery, Namespace, read_all_docs
 from docstore.database.reading.changes import ChangesQuery, follow_changes, read_changes
 from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts

@@ -14,13 +14,14 @@ from docstore.core.document import parse_document
 from docstore.core.json_text import JsonValue
 from docstore.database.database import Database
 from docstore.errors import Forbidden, NotFound
+from docstore.replication import patience
 from docstore.replication.checkpoint import CheckpointFailed
 from docstore.replication.connect import connect
 from docstore.replication.errors import PeerError, PeerNotFound, PeerUnauthorized, PeerUnreachable
 from docstore.replication.local.peer import LocalPeer
 from docstore.replication.options import parse_replication
 from docstore.replication.peer import Peer
-from docstore.replication.remote import http_client, patience
+from docstore.replication.remote import http_client
 from docstore.replication.remote.rate_control import RateController
 from docstore.replication.replicator import Progress, Replicator, Summary
 from docstore.replication.retry import backoff

@@ -6,9 +6,9 @@ from time import perf_counter
 import pytest
 
 from docstore.core.json_text import decode
-from docstore.database.conflicts import listing as conflicts_module
 from docstore.database.database import Database
 from docstore.database.reading import changes as changes_module
+from docstore.database.reading import conflicts as conflicts_module
 from docstore.database.reading.all_docs import Namespace
 from docstore.database.reading.changes import Style
 from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts
