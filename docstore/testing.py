@@ -21,7 +21,7 @@ from typing import Any
 
 import uvloop
 
-from docstore.httpd.wire.listener import Listener
+from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Durability, Settings, StorageSettings
 

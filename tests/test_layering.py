@@ -54,6 +54,9 @@ IMPURE = {
 
 DRAWERS = {"common", "helpers", "misc", "util", "utils"}
 
+# What HTTP itself needs of the core: the spelling of JSON, of multipart bodies and of entity tags.
+WIRE_USES = ("docstore.core.json_", "docstore.core.multipart", "docstore.core.conditions")
+
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 UPWARD_IMPORTS: dict[str, str] = {}
@@ -128,6 +131,14 @@ def test_imports_go_downwards() -> None:
             if imported.split(".")[0] == "docstore" and layer_of(imported)[0] > place:
                 found[f"{module} -> {imported}"] = "imports a layer above its own"
     check_against(found, UPWARD_IMPORTS)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("docstore.httpd.wire")])
+def test_the_wire_knows_no_documents(module: str) -> None:
+    known = ("docstore.httpd.wire", "docstore.httpd.replies", "docstore.errors", "docstore.settings", *WIRE_USES)
+    for imported in imports_of(module):
+        if imported.split(".")[0] == "docstore":
+            assert imported.startswith(known), f"{module} imports {imported}"
 
 
 def test_parallel_layers_do_not_know_each_other() -> None:

@@ -1,38 +1,30 @@
 """From aiohttp's request to the reply: guard, user, route, handler, errors, counters, log line.
 
-Owns that order and what all requests of one server share. It must not know any endpoint: the router is handed in.
+Owns that order. It must not know any endpoint: the router is handed in. What the requests share is ``service.py``'s.
 Follows ``chttpd:handle_request_int``.
 """
 
 import asyncio
 import logging
-import secrets
 import time
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
-from docstore.httpd.auth import Authenticator
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.params.header_text import check_header_text
-from docstore.httpd.problems.conflict_log import ConflictLog
 from docstore.httpd.problems.idempotency import HEADER, answer_once
 from docstore.httpd.problems.leniency import LENIENT_HEADERS
 from docstore.httpd.problems.refusing import refused
 from docstore.httpd.replies import Reply, new_request_id
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Route, Router
+from docstore.httpd.service import Service
 from docstore.httpd.wire.bodies import check_body_headers, leaves_end_unsure
 from docstore.httpd.wire.connection import Connection
-from docstore.httpd.wire.memory import Memory
 from docstore.httpd.wire.paths import check_escapes, path_of_absolute, split_path
 from docstore.httpd.wire.streaming import StreamReply
-
-if TYPE_CHECKING:
-    from docstore.node import Node
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("docstore.httpd.access")
@@ -43,34 +35,24 @@ UNEXPECTED = "An unexpected error; the server's log has it under this request's 
 NOT_ADMIN = "You are not a server admin."
 
 
-class Service:
-    """What the requests of one server share.
+class Dispatcher:
+    """Answers the requests of one server by the handlers of one route table."""
 
-    ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
-    at work.
-    """
-
-    def __init__(self, node: "Node", router: Router) -> None:
-        self.node = node
+    def __init__(self, service: Service, router: Router) -> None:
+        self.service = service
         self.router = router
-        self.memory = Memory(node.settings.limits)
-        self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
-        self.closing = False
-        self.running = 0
-        self.conflict_log = ConflictLog(node.settings.conflict_lines)
-        self._guard = Guard() if node.settings.admin is None else None
-        self._drained = asyncio.Event()
-        self._background: set[asyncio.Task[None]] = set()
+        self._guard = Guard() if service.node.settings.admin is None else None
 
     async def handle(self, raw: BaseRequest) -> Reply | StreamReply:
         """The reply to a request. Raises nothing but what ends the connection."""
         started = time.monotonic()
+        service = self.service
         connection = raw.protocol
         if isinstance(connection, Connection):
             connection.begun += 1
-        request = Request(self, raw, _method(raw), [], "")
+        request = Request(service, raw, _method(raw), [], "")
         request.id = new_request_id()
-        self.running += 1
+        service.running += 1
         try:
             reply = await self._answer(request)
         except DocstoreError as error:
@@ -82,9 +64,7 @@ class Service:
             logger.exception("request %s: %s %s failed", request.id.decode(), raw.method, raw.raw_path)
             reply = await refused(request, DocstoreError(UNEXPECTED))
         finally:
-            self.running -= 1
-            if self.closing and not self.running:
-                self._drained.set()
+            service.ended()
         if isinstance(reply, StreamReply):
             reply.claim = request.claim
         else:
@@ -93,35 +73,12 @@ class Service:
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         reply.body_time = request.body_time
-        if self.closing or leaves_end_unsure(raw) or _is_last(raw):
+        if service.closing or leaves_end_unsure(raw) or _is_last(raw):
             reply.keep_alive = False
-        self.node.counters.count_request(request.method, reply.status)
+        service.node.counters.count_request(request.method, reply.status)
         if access_logger.isEnabledFor(logging.DEBUG):
             _log(request, reply, started)
         return reply
-
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run something that no reply waits for; ``stop`` cancels it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._finished)
-
-    def close(self) -> None:
-        """From now on connections end with their running request."""
-        self.closing = True
-        if not self.running:
-            self._drained.set()
-
-    async def drained(self) -> None:
-        """Wait, once ``close`` was called, until no handler is at work."""
-        await self._drained.wait()
-
-    async def stop(self) -> None:
-        """Cancel what was spawned, and write what is left to be logged."""
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-        await self.conflict_log.close()
 
     async def _answer(self, request: Request) -> Reply | StreamReply:
         raw = request.raw
@@ -141,7 +98,7 @@ class Service:
             check_body_headers(raw)
         if request.method not in SAFE_METHODS:
             check_header_text(headers)
-        authenticated = self.authenticator.authenticate(headers)
+        authenticated = self.service.authenticator.authenticate(headers)
         request.user = authenticated.user
         route = self.router.find(segments)
         if not route.open and not authenticated.user.is_admin:
@@ -155,18 +112,10 @@ class Service:
         else:
             reply = await handler(request)
         if isinstance(reply, StreamReply):
-            await _begin(reply, raw, request.method, closing=self.closing)
+            await _begin(reply, raw, request.method, closing=self.service.closing)
         if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
             reply.headers = (*reply.headers, (hdrs.SET_COOKIE, authenticated.renewal))
         return reply
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, DocstoreError):  # a full disk, a database that was deleted meanwhile: no defect
-            logger.warning("background work ended early: %s", error)
-        elif error is not None:
-            logger.error("background work failed", exc_info=error)
 
 
 def _method(raw: BaseRequest) -> str:

@@ -6,26 +6,23 @@ Owns access to path, query, headers and body. It must not know what any endpoint
 
 import time
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.core.json_text import JsonValue
+from docstore.database.database import Database
+from docstore.database.once import Ticket
 from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, UnsupportedMediaType
 from docstore.httpd.auth import NOBODY, UserContext
+from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
+from docstore.httpd.wire.body_digest import BodyDigest
 from docstore.httpd.wire.memory import cost_of_json
 from docstore.httpd.wire.paths import decode_query
+from docstore.node import Node
 from docstore.settings import KIB
-
-if TYPE_CHECKING:
-    from docstore.database.database import Database
-    from docstore.database.once import Ticket
-    from docstore.httpd.dispatch import Service
-    from docstore.httpd.wire.body_digest import BodyDigest
-    from docstore.node import Node
 
 JSON = "application/json"
 MADE_OF_IT = 2
@@ -73,9 +70,7 @@ class Request:
         "user",
     )
 
-    def __init__(
-        self, service: "Service", raw: BaseRequest, method: str, segments: list[str], query_string: str
-    ) -> None:
+    def __init__(self, service: Service, raw: BaseRequest, method: str, segments: list[str], query_string: str) -> None:
         self.service = service
         self.node: Node = service.node
         self.raw = raw
@@ -137,7 +132,7 @@ class Request:
         """The If-None-Match header as it stands; ``replies.etag_matches`` judges it."""
         return self.raw.headers.get(hdrs.IF_NONE_MATCH)
 
-    def database(self) -> "Database":
+    def database(self) -> Database:
         """The database of the first segment; what is written is written by this user. Raises DatabaseNotFound."""
         database = self.node.registry.open(self.segments[0])
         if database.write_hook is None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from docstore.database.database import Database
 from docstore.database.registry import Registry
-from docstore.httpd.wire.listener import Listener
+from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import MIB, Durability, Settings, StorageSettings
 from docstore.storage.engine.data_file import DATA_FILE

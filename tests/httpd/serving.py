@@ -13,12 +13,11 @@ from pathlib import Path
 
 from docstore.database.conflicts.statistics import ConflictStats
 from docstore.errors import DatabaseNotFound
-from docstore.httpd.dispatch import Service
+from docstore.httpd.listener import Listener
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Router, open_route, route
-from docstore.httpd.wire.listener import Listener
-from docstore.httpd.wire.server import HttpServer
+from docstore.httpd.service import Service
 from docstore.settings import Admin, Limits, Settings
 
 ADMIN = Admin("admin", "secret")
@@ -166,8 +165,8 @@ class Running:
 async def serving(routes: Router | None = None, *, node: StandIn | None = None) -> AsyncIterator[Running]:
     """A server on a free port."""
     node = node or stand_in()
-    service = Service(node, routes or router())
-    listener = await Listener.listen(HttpServer(service), "127.0.0.1", 0)
+    service = Service(node)
+    listener = await Listener.listen(service, routes or router(), "127.0.0.1", 0)
     try:
         yield Running(node, service, listener)
     finally:

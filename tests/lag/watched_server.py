@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from docstore.cli.commands.serve import COLLECTOR_THRESHOLDS
-from docstore.httpd.wire.listener import Listener
+from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Durability, Settings, StorageSettings
 from tests.lag.meter import LoopMeter

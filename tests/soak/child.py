@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from docstore.httpd.wire.listener import Listener
+from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Durability, Settings, StorageSettings
 

@@ -17,7 +17,7 @@ import uvloop
 from docstore import __version__
 from docstore.cli.options import DEFAULT_DATA
 from docstore.httpd.guard import is_loopback
-from docstore.httpd.wire.listener import Listener
+from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Admin, Durability, Settings, StorageSettings
 

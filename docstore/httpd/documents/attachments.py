@@ -72,7 +72,7 @@ async def put_attachment(request: Request) -> Reply:
     rev, condition = chosen_parent(request, document_query(request).options.rev)
     limits = request.node.settings.limits
     doc_id = validate_doc_id(request.doc_id, limits)
-    if not wants_explanation(request):  # it is explained by the bytes, so they must come
+    if not wants_explanation(request.raw.headers):  # it is explained by the bytes, so they must come
         database.check_attachment_parent(doc_id, database.attachment_parent(doc_id, name, rev, condition))
     declared = declared_length(request.raw)
     if declared is not None and declared > limits.max_attachment_size:

@@ -55,7 +55,7 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
         async for _ in in_turns(plain_rows(request, results)):
             pass
         return json_reply([], 201)  # what is remembered takes its place
-    if wants_explanation(request):
+    if wants_explanation(request.raw.headers):
         return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
     return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
 

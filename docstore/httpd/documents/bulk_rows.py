@@ -30,7 +30,8 @@ def plain_rows(request: Request, results: Sequence[EditResult]) -> Iterator[byte
 
 async def explained_rows(request: Request, results: Sequence[EditResult]) -> AsyncGenerator[bytes]:
     """The rows as the client prefers them, an array of JSON; other requests get their turns in between."""
-    lenient, problems = is_lenient(request), wants_problems(request.raw.headers)
+    headers = request.raw.headers
+    lenient, problems = is_lenient(headers), wants_problems(headers)
     before = b"["
     with Turns() as turns:
         for row, result in enumerate(results):

@@ -98,7 +98,7 @@ def _early_refusal(
     if record is None or not request.raw.content.is_eof():
         return None
     asked = not query.new_edits or query.batch or database.write_hook is not None
-    if asked or is_conditional(request) or wants_explanation(request):
+    if asked or is_conditional(request) or wants_explanation(request.raw.headers):
         return None
     told = query.options.rev
 
@@ -191,7 +191,7 @@ async def _write_related(request: Request, database: Database, query: DocumentQu
         if not query.new_edits:
             if document.rev is None:
                 raise BadRequest(NEEDS_REV)
-        elif not wants_explanation(request):
+        elif not wants_explanation(request.raw.headers):
             database.check_parent(doc_id, document.rev, document.condition, path=document.path)
         if request.ticket is not None:
             status = 200 if document.deleted else 201

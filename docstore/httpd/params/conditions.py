@@ -10,17 +10,15 @@ It must not decide whether a condition holds when something is written: that is 
 ``chttpd_db:extract_header_rev``.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import hdrs
 
 from docstore.core.conditions import ANY, CREATE_ONLY, Condition, Tags, rev_etag
 from docstore.core.rev import Rev, parse_rev
 from docstore.errors import BadRequest, InvalidRev
+from docstore.httpd.request import Request
 from docstore.httpd.wire.entity_tags import entity_tags
-
-if TYPE_CHECKING:
-    from docstore.httpd.request import Request
 
 ETAG_DIFFERS = "Document rev and etag have different values"
 MALFORMED = "Invalid {} header."
@@ -34,7 +32,7 @@ class Parent(NamedTuple):
     condition: Condition | None = None
 
 
-def chosen_parent(request: "Request", rev: Rev | None) -> Parent:
+def chosen_parent(request: Request, rev: Rev | None) -> Parent:
     """What a write to a document or an attachment changes: ``rev``, or that of If-Match; and its condition.
 
     Raises BadRequest if the two differ, or for headers that are no conditions; InvalidRev.
@@ -54,7 +52,7 @@ def chosen_parent(request: "Request", rev: Rev | None) -> Parent:
     return Parent(matched, CREATE_ONLY if create_only else None)
 
 
-def is_create_only(request: "Request") -> bool:
+def is_create_only(request: Request) -> bool:
     """Whether If-None-Match is an asterisk. Raises BadRequest if there is one beside something else."""
     if hdrs.IF_NONE_MATCH not in request.raw.headers:
         return False
@@ -67,19 +65,19 @@ def is_create_only(request: "Request") -> bool:
         return False
 
 
-def write_condition(request: "Request") -> Condition | None:
+def write_condition(request: Request) -> Condition | None:
     """The condition of a write to a ``_local`` document or a security object. Raises BadRequest."""
     match, none_match = _tags(request, hdrs.IF_MATCH), _tags(request, hdrs.IF_NONE_MATCH)
     return None if match is None and none_match is None else Condition(match, none_match)
 
 
-def is_conditional(request: "Request") -> bool:
+def is_conditional(request: Request) -> bool:
     """Whether the request states any condition."""
     headers = request.raw.headers
     return hdrs.IF_MATCH in headers or hdrs.IF_NONE_MATCH in headers
 
 
-def is_unchanged(request: "Request", etag: str) -> bool:
+def is_unchanged(request: Request, etag: str) -> bool:
     """Whether a GET of such a thing, which has this tag now, is answered 304. Raises PreconditionFailed, BadRequest."""
     condition = write_condition(request)
     if condition is None:
@@ -106,7 +104,7 @@ def _named_revs(value: str) -> str | tuple[str, ...]:
     return tags[0].text if len(tags) == 1 else tuple(tag.text for tag in tags if not tag.weak)
 
 
-def _tags(request: "Request", name: str) -> Tags | None:
+def _tags(request: Request, name: str) -> Tags | None:
     """The tags of a header by which they are compared; a single one may stand without quotes. Raises BadRequest."""
     if name not in request.raw.headers:
         return None
@@ -122,6 +120,6 @@ def _tags(request: "Request", name: str) -> Tags | None:
     return tuple(tag.text for tag in tags if name == hdrs.IF_NONE_MATCH or not tag.weak)
 
 
-def _value(request: "Request", name: str) -> str:
+def _value(request: Request, name: str) -> str:
     """A header's value; of one that was sent several times, all of them."""
     return ",".join(request.raw.headers.getall(name))

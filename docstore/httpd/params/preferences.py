@@ -13,8 +13,6 @@ from typing import Final
 
 from multidict import CIMultiDictProxy
 
-from docstore.httpd.request import Request
-
 PROBLEM_JSON: Final = "application/problem+json"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 LENIENT: Final = "handling=lenient"
@@ -49,15 +47,14 @@ def handling(headers: "CIMultiDictProxy[str]") -> str | None:
     return None
 
 
-def is_lenient(request: Request) -> bool:
+def is_lenient(headers: "CIMultiDictProxy[str]") -> bool:
     """Whether an edit that is applied already counts as done. A request with an idempotency key is judged by that."""
-    headers = request.raw.headers
     return handling(headers) == LENIENT and IDEMPOTENCY_KEY not in headers
 
 
-def wants_explanation(request: Request) -> bool:
+def wants_explanation(headers: "CIMultiDictProxy[str]") -> bool:
     """Whether it matters to the client if a refused edit is applied already; then all of it must be read."""
-    return wants_problems(request.raw.headers) or is_lenient(request)
+    return wants_problems(headers) or is_lenient(headers)
 
 
 def _refuses(parameters: list[str]) -> bool:

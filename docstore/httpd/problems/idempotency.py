@@ -10,7 +10,7 @@ attachment and a multipart one as they came.
 """
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from multidict import istr
@@ -19,15 +19,13 @@ from docstore.database.apply.reply_forms import ConstantForm
 from docstore.database.once import AnsweredBefore, Ticket
 from docstore.errors import BadRequest, DocstoreError, IdempotencyKeyReused
 from docstore.httpd.replies import Header, Reply
+from docstore.httpd.request import Request
+from docstore.httpd.routing import Handler
 from docstore.httpd.wire.body_digest import BodyDigest
 from docstore.httpd.wire.multipart import RELATED
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.wire.structured_fields import string_or_word
 from docstore.storage.remembered_rows import StoredReply
-
-if TYPE_CHECKING:
-    from docstore.httpd.request import Request
-    from docstore.httpd.routing import Handler
 
 HEADER: Final = istr("Idempotency-Key")
 REPLAYED: Final = ("Idempotency-Replayed", "true")
@@ -37,7 +35,7 @@ MEANT: Final = ("Destination", "If-Match", "If-None-Match")
 MEANT_BY_BYTES: Final = ("Content-Type", "Content-Encoding")
 
 
-async def answer_once(request: "Request", handler: "Handler") -> Reply | StreamReply:
+async def answer_once(request: Request, handler: Handler) -> Reply | StreamReply:
     """The reply to a request with a key.
 
     Raises BadRequest for a malformed key, IdempotencyKeyReused, IdempotencyInFlight, and what the handler raises.
@@ -76,7 +74,7 @@ def read_key(values: list[str]) -> str:
     return key
 
 
-def fingerprint(request: "Request") -> bytes:
+def fingerprint(request: Request) -> bytes:
     """32 bytes that tell requests apart. To be asked for once the body was read."""
     if request.body_digest is None:
         raise ValueError("a request without a key has no fingerprint")
@@ -87,12 +85,12 @@ def fingerprint(request: "Request") -> bytes:
     return sha256(msgspec.msgpack.encode((said, request.body_digest.value()))).digest()
 
 
-def _is_streamed(request: "Request") -> bool:
+def _is_streamed(request: Request) -> bool:
     """Whether the handler takes the body piece by piece: that of an attachment, or of a document with its parts."""
     return request.method == "PUT" and bool(request.rest or (request.doc_id and request.content_type == RELATED))
 
 
-async def _replay(request: "Request", ticket: Ticket) -> Reply | None:
+async def _replay(request: Request, ticket: Ticket) -> Reply | None:
     """The reply that is stored under the key, if there is one. Raises IdempotencyKeyReused for another request's."""
     row = ticket.find()
     if row is None:
@@ -105,7 +103,7 @@ async def _replay(request: "Request", ticket: Ticket) -> Reply | None:
     return _replayed(request, row.reply)
 
 
-def _replayed(request: "Request", stored: StoredReply) -> Reply:
+def _replayed(request: Request, stored: StoredReply) -> Reply:
     request.node.conflict_stats.replayed(request.segments[0])
     return _reply(stored, REPLAYED)
 

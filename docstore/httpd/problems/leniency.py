@@ -26,7 +26,7 @@ async def settled(request: Request, write: Awaitable[EditResult]) -> EditResult:
     try:
         return await write
     except EXPLAINED as error:
-        if not is_lenient(request):
+        if not is_lenient(request.raw.headers):
             raise
         result = await applied_before(request, error)
         if result is None:

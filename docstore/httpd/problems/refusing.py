@@ -11,14 +11,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+from aiohttp.web import BaseRequest
+from multidict import CIMultiDict, CIMultiDictProxy
+
 from docstore.core.json_text import JsonValue
 from docstore.database.conflicts.attempts import EXPLAINED, Attempt, ConflictKind, kind_of
 from docstore.database.conflicts.report import ConflictReport, explain
 from docstore.errors import Conflict, DocstoreError, PreconditionFailed
 from docstore.httpd.params.preferences import wants_problems
 from docstore.httpd.problems.conflicts import detail_of, members_of
-from docstore.httpd.problems.details import NO_MEMBERS, TYPES, problem_body, problem_reply
-from docstore.httpd.problems.errors import error_reply
+from docstore.httpd.problems.details import NO_MEMBERS, TYPES, plain_problem_reply, problem_body, problem_reply
+from docstore.httpd.problems.errors import error_reply, plain_error_reply
 from docstore.httpd.problems.next_steps import after_error
 from docstore.httpd.replies import Header, Reply
 from docstore.httpd.request import Request
@@ -44,6 +47,14 @@ async def refused(request: Request, error: DocstoreError, headers: Sequence[Head
         count_conflict(request, error, report)
     reply.headers = (*reply.headers, *headers)
     return reply
+
+
+def refused_unread(raw: BaseRequest, status: int, error: str, reason: str) -> Reply:
+    """The reply to a request that was refused before there was a handler to raise anything; it is not counted."""
+    # of what could not be read as HTTP, no headers are known
+    if wants_problems(CIMultiDictProxy(CIMultiDict(raw.headers))):
+        return plain_problem_reply(status, error, reason)
+    return plain_error_reply(status, error, reason)
 
 
 async def refused_row(request: Request, error: DocstoreError, row: int) -> dict[str, JsonValue]:

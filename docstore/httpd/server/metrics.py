@@ -8,14 +8,13 @@ library takes a while to load.
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UntypedMetricFamily
 from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from docstore.node import Node
+from docstore.node import Node
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 METHODS: Final = frozenset({"COPY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -35,7 +34,7 @@ def render(collector: "NodeCollector") -> bytes:
 class NodeCollector(Collector):
     """The metrics of one running node. What changes on the event loop is copied there, when this is made."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
         stats, counters = node.conflict_stats, node.counters
         self._requests = counters.requests

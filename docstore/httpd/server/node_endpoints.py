@@ -10,16 +10,13 @@ import resource
 import threading
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from docstore import __version__
 from docstore.core.json_text import JsonValue
 from docstore.errors import NotFound
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
-
-if TYPE_CHECKING:
-    from docstore.node import Node
+from docstore.node import Node
 
 LOCAL = "_local"
 UPLOAD_COUNTERS = {
@@ -33,7 +30,7 @@ UPLOAD_COUNTERS = {
 LIBRARIES = ("aiohttp", "lmdb", "msgspec", "uvloop")
 
 
-def node_name(node: "Node") -> str:
+def node_name(node: Node) -> str:
     """The name by which this node goes in ``_membership`` and in paths."""
     return node.name
 
@@ -87,7 +84,7 @@ def checked_name(request: Request) -> str:
     return own
 
 
-def _statistics(node: "Node") -> dict[str, JsonValue]:
+def _statistics(node: Node) -> dict[str, JsonValue]:
     counters = node.counters
     methods: dict[str, JsonValue] = {
         method: _counter(count, f"number of HTTP {method} requests")

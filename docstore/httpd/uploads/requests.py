@@ -7,7 +7,7 @@ upload that has become an attachment. It must not know the headers of either pro
 import binascii
 from collections.abc import Sequence
 from email.utils import formatdate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from docstore.core.answers import written_json
 from docstore.core.attachment import validate_name
@@ -15,15 +15,13 @@ from docstore.core.document import validate_doc_id
 from docstore.core.rev import Rev
 from docstore.database.attachments.upload_queue import Turn
 from docstore.database.attachments.upload_receiver import Upload, UploadReceiver
+from docstore.database.attachments.uploads import Uploads
 from docstore.errors import BadRequest, NotFound
 from docstore.httpd.params.conditions import chosen_parent
 from docstore.httpd.params.documents import document_query
 from docstore.httpd.replies import Header, Reply, location, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.bodies import declared_length, stream_body
-
-if TYPE_CHECKING:
-    from docstore.database.attachments.uploads import Uploads
 
 UPLOADS = "_uploads"
 UUID_DIGITS = 32
@@ -121,6 +119,6 @@ def completed_reply(
     return raw_json_reply(written_json(row.doc_id, rev), status, headers=(*headers, ("Location", url)))
 
 
-def uploads_of(request: Request) -> "Uploads":
+def uploads_of(request: Request) -> Uploads:
     """The uploads of the node."""
     return request.node.uploads

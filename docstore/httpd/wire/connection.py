@@ -1,31 +1,23 @@
 """One client connection: aiohttp's protocol, with JSON for what it refuses itself and an end for feeds.
 
 Owns the words for requests that never become one (bad HTTP, lines and headers beyond their limit). It must not know
-endpoints.
+endpoints, nor how an error is told: what makes a reply of status and words is handed in.
 """
 
 import logging
-from typing import TYPE_CHECKING, cast
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import cast
 
 from aiohttp import StreamReader
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
-from aiohttp.web import BaseRequest, RequestHandler, StreamResponse
-from multidict import CIMultiDict, CIMultiDictProxy
+from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 
-from docstore.httpd.params.preferences import wants_problems
-from docstore.httpd.problems.details import plain_problem_reply
-from docstore.httpd.problems.errors import plain_error_reply
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.bodies import OTHER_CODINGS
 from docstore.httpd.wire.raw_targets import RawTargets
 from docstore.httpd.wire.streaming import StreamReply
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
-    from aiohttp.web import Server
-
-    from docstore.settings import Limits
+from docstore.settings import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +30,10 @@ OTHER_CODING = (
 """How the parser begins its complaints of transfer codings that are not ``chunked`` alone."""
 
 
+Refuse = Callable[[BaseRequest, int, str, str], Reply]
+"""Makes the reply to a request from status, error and reason."""
+
+
 class Connection(RequestHandler):
     """A client connection.
 
@@ -45,9 +41,9 @@ class Connection(RequestHandler):
     requests that somebody has begun to answer.
     """
 
-    __slots__ = ("_last_body", "_targets", "_transport_paused", "begun", "feed", "half_closed")
+    __slots__ = ("_last_body", "_targets", "_transport_paused", "begun", "feed", "half_closed", "refuse")
 
-    def __init__(self, manager: "Server", loop: "AbstractEventLoop", limits: "Limits") -> None:
+    def __init__(self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse) -> None:
         super().__init__(
             manager,
             loop=loop,
@@ -59,6 +55,7 @@ class Connection(RequestHandler):
         self.feed: StreamReply | None = None
         self.begun = 0
         self.half_closed = False
+        self.refuse = refuse
         self._last_body: StreamReader | None = None
         self._transport_paused = False
         self._targets = RawTargets()
@@ -164,7 +161,4 @@ class Connection(RequestHandler):
             error, reason = "bad_request", "the request is not valid HTTP"
         else:
             error, reason = "unknown_error", "An unexpected error; the server's log has it."
-        # of what could not be read as HTTP, no headers are known
-        if wants_problems(CIMultiDictProxy(CIMultiDict(request.headers))):
-            return plain_problem_reply(status, error, reason)
-        return plain_error_reply(status, error, reason)
+        return self.refuse(request, status, error, reason)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from docstore.httpd.listener import Listener, NotLoopback
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.connection import Connection
-from docstore.httpd.wire.listener import Listener, NotLoopback
 from tests.httpd.serving import ADMIN, no_handler, router, serving, stand_in
 
 

@@ -1,17 +1,21 @@
 """The sockets of a server: opened, told, and closed in good order.
 
-Owns start and graceful stop. It must not know signals; whoever handles them calls ``stop``.
+Owns what a server is put together from, its start and its graceful stop. It must not know signals; whoever handles
+them calls ``stop``.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from docstore.httpd.app import ROUTER
+from docstore.httpd.dispatch import Dispatcher
 from docstore.httpd.guard import is_loopback
+from docstore.httpd.problems.refusing import refused_unread
+from docstore.httpd.routing import Router
+from docstore.httpd.service import Service
 from docstore.httpd.wire.connection import Connection
-from docstore.httpd.wire.server import HttpServer, make_server
-
-if TYPE_CHECKING:
-    from docstore.node import Node
+from docstore.httpd.wire.server import HttpServer
+from docstore.node import Node
 
 BACKLOG = 1024
 
@@ -23,38 +27,41 @@ class NotLoopback(ValueError):
 class Listener:
     """A listening server. ``url`` is its address without a slash at the end; ``port`` the real one if 0 was asked."""
 
-    def __init__(self, server: HttpServer, sockets: asyncio.Server, url: str, port: int) -> None:
+    def __init__(self, service: Service, server: HttpServer, sockets: asyncio.Server, url: str, port: int) -> None:
         self.url = url
         self.port = port
+        self._service = service
         self._server = server
         self._sockets = sockets
 
     @classmethod
-    async def start(cls, node: "Node", host: str, port: int) -> Self:
+    async def start(cls, node: Node, host: str, port: int) -> Self:
         """Serve a started node on ``host`` and ``port`` (0: a free one).
 
         Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had.
         """
-        return await cls.listen(make_server(node), host, port)
+        return await cls.listen(Service(node), ROUTER, host, port)
 
     @classmethod
-    async def listen(cls, server: HttpServer, host: str, port: int) -> Self:
-        """Open the sockets for a server that was made already; as ``start``."""
-        if server.service.node.settings.admin is None and not is_loopback(host):
+    async def listen(cls, service: Service, router: Router, host: str, port: int) -> Self:
+        """Open the sockets of a server with this route table; as ``start``."""
+        node = service.node
+        if node.settings.admin is None and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
+        server = HttpServer(Dispatcher(service, router).handle, refused_unread, node.settings.limits)
         sockets = await asyncio.get_running_loop().create_server(server, host, port, backlog=BACKLOG)
         bound = sockets.sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{bound}"
-        server.service.node.replications.start(url)
-        return cls(server, sockets, url, bound)
+        node.replications.start(url)
+        return cls(service, server, sockets, url, bound)
 
     async def stop(self) -> None:
         """Take no more connections, end feeds at once, let running requests finish for ``shutdown_grace`` seconds.
 
         Replications are stopped before that: those of this server with itself write their last checkpoints.
         """
-        service = self._server.service
+        service = self._service
         await service.node.replications.stop()
         self._sockets.close()
         grace = service.node.settings.shutdown_grace

@@ -1,0 +1,73 @@
+"""What the requests of one server share: its node, their memory, the users, the log of conflicts.
+
+Owns these, and what is under way: how many handlers are at work, whether the server stops, and the tasks that no reply
+waits for. It must not know what a request is.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Coroutine
+
+from docstore.errors import DocstoreError
+from docstore.httpd.auth import Authenticator
+from docstore.httpd.problems.conflict_log import ConflictLog
+from docstore.httpd.wire.memory import Memory
+from docstore.node import Node
+
+logger = logging.getLogger(__name__)
+
+
+class Service:
+    """What the requests of one server share.
+
+    ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
+    at work.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.memory = Memory(node.settings.limits)
+        self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
+        self.conflict_log = ConflictLog(node.settings.conflict_lines)
+        self.closing = False
+        self.running = 0
+        self._drained = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run something that no reply waits for; ``stop`` cancels it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._finished)
+
+    def ended(self) -> None:
+        """A handler that was counted in ``running`` is done."""
+        self.running -= 1
+        if self.closing and not self.running:
+            self._drained.set()
+
+    def close(self) -> None:
+        """From now on connections end with their running request."""
+        self.closing = True
+        if not self.running:
+            self._drained.set()
+
+    async def drained(self) -> None:
+        """Wait, once ``close`` was called, until no handler is at work."""
+        await self._drained.wait()
+
+    async def stop(self) -> None:
+        """Cancel what was spawned, and write what is left to be logged."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.conflict_log.close()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, DocstoreError):  # a full disk, a database that was deleted meanwhile: no defect
+            logger.warning("background work ended early: %s", error)
+        elif error is not None:
+            logger.error("background work failed", exc_info=error)
