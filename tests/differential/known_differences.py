@@ -419,6 +419,16 @@ KNOWN: tuple[Known, ...] = (
         asked="/_design(/|%2F)[^ /]*/_",
     ),
     Known(
+        "a range of nothing",
+        "| `Range: bytes=`, with nothing behind it |",
+        "attachment.get|path|method",
+        "status",
+        ("GET /db/ka/b.bin\nRange: bytes=", "attachment.get", "status", "206", "200"),
+        theirs="206",
+        ours="200",
+        asked="Range: bytes=(\n|$)",
+    ),
+    Known(
         "one of two mistakes",
         "| a request with several mistakes |",
         ".*",
