@@ -44,6 +44,7 @@ UPLOADS = b"uploads"
 REPLIES = b"replies"
 REPLY_ORDER = b"reply_order"
 REPLY_TOTALS = b"reply_totals"
+EXPIRIES = b"expiries"
 
 TABLE_NAMES = (
     META,
@@ -70,10 +71,11 @@ TABLE_NAMES = (
     REPLIES,
     REPLY_ORDER,
     REPLY_TOTALS,
+    EXPIRIES,
 )
 """Every table that format 1 creates."""
 
-LATER_TABLE_NAMES = frozenset({REPLIES, REPLY_ORDER, REPLY_TOTALS})
+LATER_TABLE_NAMES = frozenset({REPLIES, REPLY_ORDER, REPLY_TOTALS, EXPIRIES})
 """Those that stores may lack until they are opened to write: format 1 began without them. They count as empty."""
 
 MAX_TABLES = 64
@@ -101,6 +103,8 @@ META_RUN = b"run"
 META_NEXT_DATABASE = b"next_database"
 META_SERVER_UUID = b"server_uuid"
 META_NEXT_BLOB = b"next_blob"
+META_EXPIRIES_RUN = b"expiries_run"
+"""The last run that kept ``expiries``; where it is not the last run of all, the table is made anew."""
 
 PROPERTY_NAME = b"name"
 PROPERTY_SECURITY = b"security"
@@ -131,6 +135,7 @@ _RUN_KEY = Struct(">IQQ")
 _SEQ = Struct(">Q")
 _CHUNK_KEY = Struct(">QI")
 _DIGEST_KEY = Struct(">32sQ")
+_EXPIRY_KEY = Struct(">BQ")
 
 pack_seq_key = _SEQ_KEY.pack
 """``pack_seq_key(db, seq) -> bytes``: the key in ``bodies``, ``changes``, ``purges`` and ``seq_counts`` (there: the
@@ -287,3 +292,14 @@ def reply_number_of(key: bytes) -> int:
 def scope_of(key: bytes) -> bytes:
     """The scope that a key in ``replies`` or ``reply_order`` starts with."""
     return key[:REPLY_SCOPE_BYTES]
+
+
+def expiry_key(kind: int, expires: int, of: bytes) -> bytes:
+    """The key in ``expiries`` of something that expires: its kind, the time in microseconds, and its own key."""
+    return _EXPIRY_KEY.pack(kind, expires) + of
+
+
+def expiry_key_parts(key: bytes) -> tuple[int, int, bytes]:
+    """(kind, expires, of) of a key made by ``expiry_key``."""
+    kind, expires = _EXPIRY_KEY.unpack_from(key)
+    return kind, expires, key[_EXPIRY_KEY.size :]

@@ -51,6 +51,7 @@ class Tables:
     replies: "Table"
     reply_order: "Table"
     reply_totals: "Table"
+    expiries: "Table"
 
     @classmethod
     def open(
@@ -75,6 +76,11 @@ class Tables:
     def have_replies(self) -> bool:
         """Whether there are the tables of remembered replies."""
         return ABSENT not in (self.replies, self.reply_order, self.reply_totals)
+
+    @property
+    def have_expiries(self) -> bool:
+        """Whether there is the table of what expires."""
+        return self.expiries is not ABSENT
 
     def of_database(self) -> "tuple[tuple[str, Table], ...]":
         """(name, handle) of the tables whose keys start with a database number."""

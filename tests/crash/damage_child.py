@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
-from docstore.cli import serve  # so that forks need not load them
-from docstore.cli.commands import check
+from docstore.cli.commands import check, serve  # so that forks need not load them
 from docstore.cli.main import main
 from docstore.storage.engine.data_file import DATA_FILE
 

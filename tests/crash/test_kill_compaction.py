@@ -29,10 +29,13 @@ def make_store(folder: Path) -> None:
             transaction.transaction.commit()
 
 
+OF_THE_RUN = (keys.META_RUN, keys.META_EXPIRIES_RUN)
+
+
 def contents(environment: Environment) -> list[list[tuple[bytes, bytes]]]:
     with environment.snapshot() as snapshot:
         return [
-            [row for row in snapshot.cursor(getattr(snapshot.tables, name.decode())) if row[0] != keys.META_RUN]
+            [row for row in snapshot.cursor(getattr(snapshot.tables, name.decode())) if row[0] not in OF_THE_RUN]
             for name in keys.TABLE_NAMES
         ]
 

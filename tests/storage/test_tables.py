@@ -37,7 +37,9 @@ def test_a_missing_table_is_not_made_unless_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(keys.TABLE_NAMES))
 def test_only_later_tables_may_be_missing(tmp_path: Path, name: bytes) -> None:
     with lmdb.open(str(tmp_path / "docs.mdb"), subdir=False, max_dbs=keys.MAX_TABLES) as environment:
-        assert Tables.open(environment).have_replies
+        tables = Tables.open(environment)
+        assert tables.have_replies
+        assert tables.have_expiries
         table = environment.open_db(name, create=False)
         with environment.begin(write=True) as transaction:
             transaction.drop(table)
@@ -47,6 +49,7 @@ def test_only_later_tables_may_be_missing(tmp_path: Path, name: bytes) -> None:
                 Tables.open(environment, create=False)
             return
         tables = Tables.open(environment, create=False)
-        assert not tables.have_replies
+        assert tables.have_replies == (name == keys.EXPIRIES)
+        assert tables.have_expiries == (name != keys.EXPIRIES)
         with environment.begin() as transaction, pytest.raises(TypeError):
             transaction.get(b"key", db=getattr(tables, name.decode()))

@@ -80,9 +80,8 @@ class Collector:
         while True:
             now = self._clock()
             over = await in_thread(self._environment, partial(find_expired, now=now, all_transient=all_transient))
-            if not over:
+            if not over or not await self._writer.submit(ExpireStagings(tuple(over), now, all_transient)):
                 return
-            await self._writer.submit(ExpireStagings(tuple(over), now, all_transient))
 
     async def collect(self) -> bool:
         """Remove what can be removed; whether there is nothing left that must wait."""

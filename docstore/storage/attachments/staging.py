@@ -14,11 +14,11 @@ edit leaves nothing for good. A staging that is not *resumable* does not outlive
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from docstore.errors import BytesGone, OffsetMismatch
-from docstore.storage.attachments import blobs
+from docstore.storage.attachments import blobs, expiries
 from docstore.storage.attachments.blob_rows import (
     CHUNK_BYTES,
     BlobRow,
@@ -28,6 +28,7 @@ from docstore.storage.attachments.blob_rows import (
     encode_staging,
 )
 from docstore.storage.attachments.blobs import put_blobs
+from docstore.storage.attachments.expiries import Kind, lease_entry
 from docstore.storage.keys import blob_of, pack_blob_key, pack_chunk_key, pack_digest_key
 from docstore.storage.rows import decode_number, encode_number
 from docstore.storage.tables import ReadTransaction, WriteTransaction
@@ -78,7 +79,7 @@ def find_twin(txn: ReadTransaction, sha256: bytes, length: int) -> int | None:
 def begin(txn: WriteTransaction, row: StagingRow, data: bytes = b"") -> int:
     """A new staging of an open blob with its first bytes; its number. ``row.blob`` is not looked at."""
     [number] = blobs.take_numbers(txn, 1)
-    _put_staging(txn, number, row._replace(blob=number))
+    put_staging(txn, number, None, row._replace(blob=number))
     put_blobs(txn, [(number, None, BlobRow(BlobState.OPEN, 0, 1, len(data)))])
     _put_chunks(txn, number, 0, data)
     return number
@@ -93,7 +94,7 @@ def append(txn: WriteTransaction, staging: int, offset: int, data: bytes, expire
     length = offset + len(data)
     _put_chunks(txn, staging, offset, data)
     put_blobs(txn, [(staging, blob, blob._replace(length=length))])
-    _put_staging(txn, staging, row._replace(expires=max(expires, row.expires)))
+    put_staging(txn, staging, row, row._replace(expires=max(expires, row.expires)))
     return length
 
 
@@ -112,7 +113,7 @@ def seal(txn: WriteTransaction, staging: int, offset: int, last: WholeBlob, expi
     known = blobs.get_blobs(txn, [twin])[twin]
     doomed = blob._replace(state=BlobState.DOOMED, leases=0)
     put_blobs(txn, [(staging, blob, doomed), (twin, known, known._replace(leases=known.leases + 1))])
-    _put_staging(txn, staging, row._replace(blob=twin))
+    put_staging(txn, staging, row, row._replace(blob=twin))
     return twin
 
 
@@ -139,31 +140,40 @@ def stage_whole(txn: WriteTransaction, items: Sequence[WholeBlob], expires: int)
     txn.putmulti(txn.tables.blobs, chunks)
     txn.putmulti(txn.tables.digests, sorted(digests))
     put_blobs(txn, [(number, before.get(number), row) for number, row in after.items()])
-    leases = [(pack_blob_key(one.staging), encode_staging(StagingRow(expires, one.blob))) for one in result]
-    txn.putmulti(txn.tables.stagings, leases)
+    leases = [(one.staging, StagingRow(expires, one.blob)) for one in result]
+    txn.putmulti(txn.tables.stagings, [(pack_blob_key(number), encode_staging(row)) for number, row in leases])
+    txn.putmulti(txn.tables.expiries, [(lease_entry(number, row), b"") for number, row in leases])
     return result
+
+
+def put_staging(txn: WriteTransaction, staging: int, before: StagingRow | None, row: StagingRow) -> None:
+    """Write one row, in place of ``before``."""
+    txn.put(txn.tables.stagings, pack_blob_key(staging), encode_staging(row))
+    expiries.move(txn, None if before is None else lease_entry(staging, before), lease_entry(staging, row))
 
 
 def release(txn: WriteTransaction, stagings: Collection[int]) -> int:
     """End leases; how many there were. A blob that is open then is doomed: it can never be completed."""
     wanted = [pack_blob_key(staging) for staging in sorted(stagings)]
-    held = {blob_of(key): decode_staging(value).blob for key, value in txn.getmulti(txn.tables.stagings, wanted)}
+    held = {blob_of(key): decode_staging(value) for key, value in txn.getmulti(txn.tables.stagings, wanted)}
     if not held:
         return 0
-    before = blobs.get_blobs(txn, set(held.values()))
+    before = blobs.get_blobs(txn, {lease.blob for lease in held.values()})
     after = dict(before)
-    for blob in held.values():
-        row = after[blob]
+    for lease in held.values():
+        row = after[lease.blob]
         state = BlobState.DOOMED if row.state is BlobState.OPEN else row.state
-        after[blob] = row._replace(leases=row.leases - 1, state=state)
+        after[lease.blob] = row._replace(leases=row.leases - 1, state=state)
     put_blobs(txn, [(number, before[number], row) for number, row in after.items()])
+    txn.deletemulti(txn.tables.expiries, [lease_entry(*lease) for lease in held.items()])
     return txn.deletemulti(txn.tables.stagings, [pack_blob_key(staging) for staging in sorted(held)])
 
 
 def find_expired(txn: ReadTransaction, now: int, *, all_transient: bool = False, limit: int = STEP_LEASES) -> list[int]:
-    """The leases that have expired, and if so all that are not resumable; at most ``limit``. All may be looked at."""
-    found = (number for number, row in scan_stagings(txn) if _is_over(row, now, all_transient=all_transient))
-    return list(islice(found, limit))
+    """The leases that have expired, and if so all that are not resumable; at most ``limit``. No other is looked at."""
+    transient = expiries.find(txn, Kind.TRANSIENT, None if all_transient else now)
+    over = chain(transient, expiries.find(txn, Kind.RESUMABLE, now))
+    return [blob_of(key) for key in islice(over, limit)]
 
 
 def expire(txn: WriteTransaction, numbers: Iterable[int], now: int, *, all_transient: bool = False) -> int:
@@ -185,10 +195,6 @@ def _open_blob(txn: ReadTransaction, staging: int, offset: int) -> tuple[Staging
     if blob.length != offset:
         raise OffsetMismatch(blob.length)
     return row, blob
-
-
-def _put_staging(txn: WriteTransaction, staging: int, row: StagingRow) -> None:
-    txn.put(txn.tables.stagings, pack_blob_key(staging), encode_staging(row))
 
 
 def _put_chunks(txn: WriteTransaction, number: int, offset: int, data: bytes) -> None:

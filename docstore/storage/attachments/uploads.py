@@ -23,12 +23,12 @@ from typing import Final
 
 from docstore.core.rev import Rev
 from docstore.errors import BytesGone, NotFound, OffsetMismatch
-from docstore.storage.attachments import blobs, staging
-from docstore.storage.attachments.blob_rows import CHUNK_BYTES, BlobState, StagingRow, chunks_of, encode_staging
+from docstore.storage.attachments import blobs, expiries, staging
+from docstore.storage.attachments.blob_rows import CHUNK_BYTES, BlobState, StagingRow, chunks_of
+from docstore.storage.attachments.expiries import Kind, upload_entry
 from docstore.storage.attachments.staging import WholeBlob
 from docstore.storage.attachments.upload_rows import Refusal, UploadRow, UploadState, decode_upload, encode_upload
 from docstore.storage.keys import (
-    pack_blob_key,
     pack_chunk_key,
     prefix,
     prefix_end,
@@ -78,7 +78,7 @@ def bytes_there(txn: ReadTransaction, row: UploadRow) -> int:
 def begin(txn: WriteTransaction, db: int, uuid: bytes, row: UploadRow) -> None:
     """Enter an upload of no bytes yet; ``row.staging`` is not looked at."""
     number = staging.begin(txn, StagingRow(row.expires + LEASE_MARGIN, 0, resumable=True, purpose=PURPOSE))
-    _put(txn, db, uuid, row._replace(staging=number))
+    _put(txn, db, uuid, None, row._replace(staging=number))
 
 
 def append(
@@ -91,7 +91,7 @@ def append(
     """
     row = _receiving(txn, db, uuid, offset)
     end = staging.append(txn, row.staging, offset, data, expires + LEASE_MARGIN)
-    _put(txn, db, uuid, row._replace(offset=row.offset if trial else end, expires=max(expires, row.expires)))
+    _put(txn, db, uuid, row, row._replace(offset=row.offset if trial else end, expires=max(expires, row.expires)))
     return end
 
 
@@ -100,7 +100,7 @@ def accept(txn: WriteTransaction, db: int, uuid: bytes, offset: int) -> None:
     row = _receiving(txn, db, uuid, offset)
     if bytes_there(txn, row) != offset:
         raise OffsetMismatch(row.offset)
-    _put(txn, db, uuid, row._replace(offset=offset))
+    _put(txn, db, uuid, row, row._replace(offset=offset))
 
 
 def rewind(txn: WriteTransaction, db: int, uuid: bytes) -> bool:
@@ -123,7 +123,8 @@ def rewind(txn: WriteTransaction, db: int, uuid: bytes) -> bool:
 
 def set_length(txn: WriteTransaction, db: int, uuid: bytes, length: int) -> None:
     """The client has told how many bytes there will be. Raises NotFound."""
-    _put(txn, db, uuid, _existing(txn, db, uuid)._replace(length=length))
+    row = _existing(txn, db, uuid)
+    _put(txn, db, uuid, row, row._replace(length=length))
 
 
 # --- the end ----------------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def seal(txn: WriteTransaction, db: int, uuid: bytes, offset: int, sha256: bytes
     row = _receiving(txn, db, uuid, offset)
     staging.seal(txn, row.staging, offset, WholeBlob(b"", sha256, md5), row.expires + LEASE_MARGIN)
     received = row._replace(state=UploadState.RECEIVED, length=offset)
-    _put(txn, db, uuid, received)
+    _put(txn, db, uuid, row, received)
     return received
 
 
@@ -148,10 +149,10 @@ def adopt(txn: WriteTransaction, db: int, uuid: bytes, offset: int, number: int)
     if held is None:
         raise BytesGone
     lease = held._replace(expires=row.expires + LEASE_MARGIN, resumable=True, purpose=PURPOSE)
-    txn.put(txn.tables.stagings, pack_blob_key(number), encode_staging(lease))
+    staging.put_staging(txn, number, held, lease)
     staging.release(txn, (row.staging,))
     received = row._replace(state=UploadState.RECEIVED, length=offset, staging=number)
-    _put(txn, db, uuid, received)
+    _put(txn, db, uuid, row, received)
     return received
 
 
@@ -161,12 +162,13 @@ def complete(txn: WriteTransaction, db: int, uuid: bytes, parent: Rev | None, re
     completed = row._replace(
         rev=parent, state=UploadState.COMPLETED, staging=0, refusal=None, result=result, expires=expires
     )
-    _put(txn, db, uuid, completed)
+    _put(txn, db, uuid, row, completed)
 
 
 def refuse(txn: WriteTransaction, db: int, uuid: bytes, refusal: Refusal) -> None:
     """Note why no revision took the attachment. Raises NotFound."""
-    _put(txn, db, uuid, _existing(txn, db, uuid)._replace(refusal=refusal))
+    row = _existing(txn, db, uuid)
+    _put(txn, db, uuid, row, row._replace(refusal=refusal))
 
 
 def cancel(txn: WriteTransaction, db: int, uuid: bytes) -> bool:
@@ -179,9 +181,8 @@ def cancel(txn: WriteTransaction, db: int, uuid: bytes) -> bool:
 
 
 def find_expired(txn: ReadTransaction, now: int, *, limit: int = STEP_UPLOADS) -> list[tuple[int, bytes]]:
-    """Database and uuid of uploads that have expired by ``now``, at most ``limit``. All uploads may be looked at."""
-    found = ((db, uuid) for db, uuid, row in scan_uploads(txn) if row.expires <= now)
-    return list(islice(found, limit))
+    """Database and uuid of uploads that have expired by ``now``, at most ``limit``. No others are looked at."""
+    return [upload_key_parts(key) for key in islice(expiries.find(txn, Kind.UPLOAD, now), limit)]
 
 
 def expire(txn: WriteTransaction, named: Iterable[tuple[int, bytes]], now: int) -> int:
@@ -226,10 +227,13 @@ def _receiving(txn: ReadTransaction, db: int, uuid: bytes, offset: int) -> Uploa
     return row
 
 
-def _put(txn: WriteTransaction, db: int, uuid: bytes, row: UploadRow) -> None:
-    txn.put(txn.tables.uploads, upload_key(db, uuid), encode_upload(row))
+def _put(txn: WriteTransaction, db: int, uuid: bytes, before: UploadRow | None, row: UploadRow) -> None:
+    key = upload_key(db, uuid)
+    txn.put(txn.tables.uploads, key, encode_upload(row))
+    expiries.move(txn, None if before is None else upload_entry(key, before), upload_entry(key, row))
 
 
 def _forget(txn: WriteTransaction, doomed: list[tuple[bytes, UploadRow]]) -> int:
     staging.release(txn, {row.staging for _, row in doomed if row.staging})
+    txn.deletemulti(txn.tables.expiries, [upload_entry(key, row) for key, row in doomed])
     return txn.deletemulti(txn.tables.uploads, [key for key, _ in doomed])

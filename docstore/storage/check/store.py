@@ -11,6 +11,7 @@ from docstore.storage import databases, keys, rows
 from docstore.storage.check.blobs import BlobUses, check_blobs
 from docstore.storage.check.damage import UNREADABLE, readable
 from docstore.storage.check.database import check_database, count_uses
+from docstore.storage.check.expiries import check_expiries
 from docstore.storage.check.remembered import check_replies
 from docstore.storage.check.uploads import check_uploads
 from docstore.storage.rows import DatabaseRow
@@ -35,6 +36,7 @@ def check(txn: ReadTransaction, *, hashing: bool = True) -> Iterator[str]:
         yield from readable(count_uses(txn, number, uses))
     yield from readable(check_blobs(txn, uses, hashing=hashing))
     yield from readable(check_uploads(txn, sweeps | names.keys()))
+    yield from readable(check_expiries(txn))
     if txn.tables.have_replies:
         yield from readable(check_replies(txn))
 

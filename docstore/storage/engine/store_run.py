@@ -1,7 +1,8 @@
 """The rows of ``meta`` that concern the store as a whole, and the run of a process that opened it to write.
 
-Owns how a run begins and ends on the disk: its epoch is settled, then recorded in the data file and in the seal. It
-must not know other tables, nor who reads meanwhile.
+Owns how a run begins and ends on the disk: its epoch is settled, then recorded in the data file and in the seal. Of
+other tables it knows only that ``expiries`` is to be made anew where the run before did not keep it; nor does it know
+who reads meanwhile.
 
 A run is *settled* from what is on the disk, and writes nothing for that. Until it is *recorded* it must not commit
 anything; but it may read, and it has its epoch already. So a store on a full disk can be opened: what cannot be
@@ -18,6 +19,7 @@ import lmdb
 from docstore.errors import StoreDamaged, StoreUnusable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import keys
+from docstore.storage.attachments import expiries
 from docstore.storage.engine.epoch import (
     RUN_NAME_BYTES,
     FileFacts,
@@ -27,6 +29,7 @@ from docstore.storage.engine.epoch import (
     new_run_name,
     reason_for_new_epoch,
 )
+from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -124,9 +127,15 @@ class StoreRun:
             keys.META_EPOCH: self.epoch.to_bytes(8),
             keys.META_RUN: self._name.encode(),
             keys.META_SERVER_UUID: self.server_uuid.encode(),
+            keys.META_EXPIRIES_RUN: self._name.encode(),
         }
         with environment.begin(write=True) as transaction:
             tables = Tables.open(environment, transaction=transaction)
+            if transaction.get(keys.META_EXPIRIES_RUN, db=tables.meta) != transaction.get(
+                keys.META_RUN, db=tables.meta
+            ):
+                transaction.drop(tables.expiries, delete=False)
+                expiries.build(GroupTransaction(transaction, tables))
             for key, value in rows.items():
                 transaction.put(key, value, db=tables.meta)
         if self._durability is Durability.RELAXED:

@@ -7,11 +7,11 @@ import pytest
 
 from docstore.core.rev import Rev
 from docstore.storage import keys
-from docstore.storage.attachments import staging, uploads
-from docstore.storage.attachments.blob_rows import StagingRow, encode_staging
-from docstore.storage.attachments.upload_rows import UploadRow, UploadState, encode_upload
+from docstore.storage.attachments import expiries, staging, uploads
+from docstore.storage.attachments.blob_rows import StagingRow
+from docstore.storage.attachments.upload_rows import UploadRow, UploadState, decode_upload, encode_upload
 from docstore.storage.engine.transactions import GroupTransaction
-from docstore.storage.keys import pack_blob_key, upload_key
+from docstore.storage.keys import upload_key
 from tests.storage.blob_bytes import LATER, stage
 from tests.storage.stores import Store
 
@@ -48,7 +48,11 @@ def row_of(txn: GroupTransaction) -> UploadRow:
 
 
 def put(txn: GroupTransaction, row: UploadRow, uuid: bytes = UUID, db: int = DB) -> None:
-    txn.put(txn.tables.uploads, upload_key(db, uuid), encode_upload(row))
+    key = upload_key(db, uuid)
+    before = txn.get(txn.tables.uploads, key)
+    txn.put(txn.tables.uploads, key, encode_upload(row))
+    old = None if before is None else expiries.upload_entry(key, decode_upload(before))
+    expiries.move(txn, old, expiries.upload_entry(key, row))
 
 
 def change(**members: object) -> Callable[[GroupTransaction], None]:
@@ -79,7 +83,7 @@ def test_the_lease_ends_too_early(store: Store) -> None:
 
 def test_the_lease_does_not_outlive_the_process(store: Store) -> None:
     row = StagingRow(EXPIRES + uploads.LEASE_MARGIN, 1, resumable=False, purpose=uploads.PURPOSE)
-    wrong = findings(store, lambda txn: txn.put(txn.tables.stagings, pack_blob_key(1), encode_staging(row)))
+    wrong = findings(store, lambda txn: staging.put_staging(txn, 1, staging.get_staging(txn, 1), row))
     assert wrong == [f"{NAME}: its staging 1 does not live as long"]
 
 
@@ -89,8 +93,11 @@ def test_two_uploads_hold_the_same_bytes(store: Store) -> None:
 
 
 def test_bytes_are_held_for_no_upload(store: Store) -> None:
-    wrong = findings(store, lambda txn: txn.delete(txn.tables.uploads, upload_key(DB, UUID)))
-    assert wrong == ["staging 1: is held for an upload that is not there"]
+    def wreck(txn: GroupTransaction) -> None:
+        txn.delete(txn.tables.expiries, expiries.upload_entry(upload_key(DB, UUID), row_of(txn)))
+        txn.delete(txn.tables.uploads, upload_key(DB, UUID))
+
+    assert findings(store, wreck) == ["staging 1: is held for an upload that is not there"]
 
 
 def test_an_upload_to_no_database(store: Store) -> None:
@@ -120,8 +127,9 @@ def test_a_revision_without_completion(store: Store) -> None:
 
 
 def test_a_row_that_cannot_be_read(store: Store) -> None:
-    [wrong] = findings(store, lambda txn: txn.put(txn.tables.uploads, upload_key(DB, UUID), b"\xc1"))
-    assert wrong.startswith("the check ended at a row that cannot be read")
+    wrong = findings(store, lambda txn: txn.put(txn.tables.uploads, upload_key(DB, UUID), b"\xc1"))
+    assert wrong
+    assert all(one.startswith("the check ended at a row that cannot be read") for one in wrong)
 
 
 def test_a_lease_of_another_kind_is_no_business_of_uploads(store: Store) -> None:

@@ -45,7 +45,7 @@ def contents(folder: Path) -> dict[str, list[tuple[bytes, bytes]]]:
         rows = {
             name.decode(): list(snapshot.cursor(getattr(snapshot.tables, name.decode()))) for name in keys.TABLE_NAMES
         }
-    rows["meta"] = [row for row in rows["meta"] if row[0] != keys.META_RUN]
+    rows["meta"] = [row for row in rows["meta"] if row[0] not in (keys.META_RUN, keys.META_EXPIRIES_RUN)]
     return rows
 
 
