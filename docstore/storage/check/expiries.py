@@ -1,6 +1,6 @@
 """What must hold of the order of expiry: it has an entry for each lease and each upload, and no other.
 
-It must not know what else must hold of these.
+Owns the rows of ``expiries`` in the check. It must not know what else must hold of leases and uploads.
 """
 
 from collections.abc import Iterator
