@@ -145,8 +145,10 @@ class WorkerSettings:
     ``start_again``  time after which it is tried again where processes could not be started
     ``build_patience``  a build that has waited for so long goes before somebody who waits
     ``max_waiting``, ``max_waiting_bytes``  jobs that wait in a queue, and their bytes; what comes beyond is refused
+    ``parse_from``  bytes of a request from which on its documents are read and hashed in worker processes too
     ``max_result``  bytes of a job's result
     ``max_memory``  address space of a process, 0 for any
+    ``keep_memory``  bytes; a process that still has more memory after a job is replaced
     """
 
     processes: int = 0
@@ -154,10 +156,12 @@ class WorkerSettings:
     start_patience: float = 30.0
     start_again: float = 60.0
     build_patience: float = 1.0
+    parse_from: int = 64 * KIB
     max_waiting: int = 1_000
     max_waiting_bytes: int = 256 * MIB
     max_result: int = 256 * MIB
     max_memory: int = 4 * GIB
+    keep_memory: int = 512 * MIB
 
 
 @dataclass(frozen=True, slots=True)

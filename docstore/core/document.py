@@ -7,7 +7,7 @@ a document's text. It must not know revision trees, storage or requests. The rul
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from docstore.core.attachment import AttachmentSpec, parse_attachments
 from docstore.core.conditions import Condition
@@ -26,6 +26,13 @@ EMPTY_BODY: Final = b"{}"
 _READ_ONLY = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})
 
 
+class Foreseen(NamedTuple):
+    """The revision that an edit without attachments makes, if ``parent`` is the revision that it changes."""
+
+    parent: Rev | None
+    rev: Rev
+
+
 Refusal = Callable[[tuple[Rev, ...]], None]
 """Is given a document's ``path``, and raises if the edit of its first revision is refused for certain."""
 
@@ -38,6 +45,7 @@ class Document:
     is the first of ``path``, which goes on with its ancestors, newest first, as far as ``_revisions`` tells them.
     ``body`` is the compact JSON text of the members that are stored and hashed, ``term`` their external term.
     ``attachments`` stand in the order in which they are hashed. ``condition`` is what the request states beside.
+    ``foreseen`` saves the writer a hash, where it was computed elsewhere.
     """
 
     id: str
@@ -48,6 +56,7 @@ class Document:
     path: tuple[Rev, ...] = ()
     attachments: tuple[AttachmentSpec, ...] = ()
     condition: Condition | None = None
+    foreseen: Foreseen | None = None
 
 
 def parse_document(

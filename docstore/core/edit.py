@@ -47,6 +47,7 @@ from typing import NamedTuple
 
 from docstore.core.attachment import Attachment, EditAttachment, Stub, resolve, term_of
 from docstore.core.conditions import Condition, rev_etag
+from docstore.core.document import Foreseen
 from docstore.core.receiving import lengthens, receive
 from docstore.core.rev import MAX_GENERATION, Rev
 from docstore.core.revision_hash import NIL, new_revision
@@ -65,6 +66,7 @@ class Edit(NamedTuple):
     ``path`` is what the sender tells of the history, newest first: of a replicated edit the revision itself and its
     ancestors (at least itself), of an interactive edit the parent and its ancestors, or nothing.
     ``condition`` is for ``meet_condition``, which comes before all else.
+    ``foreseen`` is the revision that the edit makes of one parent, where somebody has computed it before.
     ``passed_over``: a replicated edit of which nothing is written, since its revision was known when it came.
     """
 
@@ -78,6 +80,7 @@ class Edit(NamedTuple):
     attachments: tuple[EditAttachment, ...] = ()
     condition: Condition | None = None
     passed_over: bool = False
+    foreseen: Foreseen | None = None
 
 
 class Head(NamedTuple):
@@ -192,7 +195,7 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
     if head is None:
         if parent is not None:
             return Rejected(Conflict())
-        rev = new_revision(edit.deleted, None, edit.term, edit.attachments_term)
+        rev = _revision(edit, None)
         return Create(rev, edit.deleted, (rev,))
     if head.deleted:
         if parent is not None or edit.deleted:
@@ -202,7 +205,7 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
         return Rejected(Conflict())
     if parent.generation >= MAX_GENERATION:
         return Rejected(LastGeneration())
-    rev = new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
+    rev = _revision(edit, parent)
     tells_more = _tells_more(parent, edit.path)
     if head.linear and not tells_more:
         return Extend(rev, edit.deleted)
@@ -217,6 +220,13 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
     if tells_more and not lengthens(tree, path):
         return Rejected(Conflict())
     return _receive(tree, [edit._replace(path=path)], [seq], revs_limit)
+
+
+def _revision(edit: Edit, parent: Rev | None) -> Rev:
+    foreseen = edit.foreseen
+    if foreseen is not None and foreseen.parent == parent and edit.attachments_term is NIL:
+        return foreseen.rev
+    return new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
 
 
 def decide_replicated(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_limit: int) -> Outcome:

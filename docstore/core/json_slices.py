@@ -46,7 +46,7 @@ def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
     An array or object that is longer than ``_REACH`` is entered, however deep it stands; what is shorter is read in one
     step, or with its neighbours. A long string is one step too, and a fast one.
     """
-    start = _skip_space(raw, 0)
+    start = skip_space(raw, 0)
     if raw[start : start + 1] not in (b"{", b"["):
         return decode(raw, max_depth=max_depth)
     inside = _enter(raw, start, "")
@@ -55,7 +55,7 @@ def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
         depth = max_depth - len(outer)
         if inside.more:
             if isinstance(inside.value, dict):
-                inside.name, inside.position = _member_name(raw, inside.position)
+                inside.name, inside.position = member_name(raw, inside.position)
             if _is_long(raw, inside.position):
                 if depth <= 1:
                     decode(b"[" * (max_depth + 1), max_depth=max_depth)  # raises what it raises of such depth
@@ -68,10 +68,10 @@ def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
         elif outer:
             done, inside = inside, outer.pop()
             _put(inside, done.value)
-            inside.position, inside.more = _next(raw, done.position, inside.closing)
+            inside.position, inside.more = after_item(raw, done.position, inside.closing)
         else:
             break
-    if _skip_space(raw, inside.position) != len(raw):
+    if skip_space(raw, inside.position) != len(raw):
         raise InvalidJson
     return inside.value
 
@@ -109,9 +109,9 @@ def _put(inside: _Inside, value: JsonValue) -> None:
 
 
 def _read_member(raw: bytes, inside: _Inside, members: dict[str, JsonValue], max_depth: int) -> None:
-    end = _value_end(raw, inside.position)
+    end = value_end(raw, inside.position)
     _put(inside, decode(raw[inside.position : end], max_depth=max_depth))
-    inside.position, inside.more = _next(raw, end, inside.closing)
+    inside.position, inside.more = after_item(raw, end, inside.closing)
 
 
 def _read_elements(raw: bytes, inside: _Inside, items: list[JsonValue], max_depth: int) -> None:
@@ -135,7 +135,7 @@ def _read_elements(raw: bytes, inside: _Inside, items: list[JsonValue], max_dept
     if not separator_held:
         end = _probe_end(raw, position)
         items += _elements(raw, position, end, max_depth)
-    inside.position, inside.more = _next(raw, end, inside.closing)
+    inside.position, inside.more = after_item(raw, end, inside.closing)
     if inside.more and not separator_held:
         inside.separator = raw[end - 1 : inside.position + _SEPARATOR_TAIL]
 
@@ -151,49 +151,50 @@ def _probe_end(raw: bytes, position: int) -> int:
     """Where the first element ends that ends beyond a probe's length, or stands before a long one, or is the last."""
     start = position
     while True:
-        end = _value_end(raw, position)
-        position, more = _next(raw, end, b"]")
+        end = value_end(raw, position)
+        position, more = after_item(raw, end, b"]")
         if not more or end - start >= _PROBE or _is_long(raw, position):
             return end
 
 
-def _skip_space(raw: bytes, position: int) -> int:
+def skip_space(raw: bytes, position: int) -> int:
+    """Where something stands that is no space."""
     space = _space(raw, position)
     return position if space is None else space.end()
 
 
 def _open(raw: bytes, position: int, closing: bytes) -> tuple[int, bool]:
     """Step over an opening bracket: (where the first item starts, True), or (after the closing bracket, False)."""
-    position = _skip_space(raw, position + 1)
+    position = skip_space(raw, position + 1)
     if raw[position : position + 1] == closing:
         return position + 1, False
     return position, True
 
 
-def _next(raw: bytes, position: int, closing: bytes) -> tuple[int, bool]:
+def after_item(raw: bytes, position: int, closing: bytes) -> tuple[int, bool]:
     """Step over what follows an item: (where the next starts, True), or (after the closing bracket, False)."""
-    position = _skip_space(raw, position)
+    position = skip_space(raw, position)
     found = raw[position : position + 1]
     if found == b",":
-        return _skip_space(raw, position + 1), True
+        return skip_space(raw, position + 1), True
     if found == closing:
         return position + 1, False
     raise InvalidJson
 
 
-def _member_name(raw: bytes, position: int) -> tuple[str, int]:
+def member_name(raw: bytes, position: int) -> tuple[str, int]:
     """A member's name, and where its value starts."""
     quoted = _string(raw, position)
     if quoted is None:
         raise InvalidJson
     name = decode(quoted[0])
-    position = _skip_space(raw, quoted.end())
+    position = skip_space(raw, quoted.end())
     if raw[position : position + 1] != b":" or not isinstance(name, str):
         raise InvalidJson
-    return name, _skip_space(raw, position + 1)
+    return name, skip_space(raw, position + 1)
 
 
-def _value_end(raw: bytes, position: int) -> int:
+def value_end(raw: bytes, position: int) -> int:
     """Where the value that starts here ends. For what is no value some place inside it, or InvalidJson."""
     first = raw[position : position + 1]
     if first in (b"{", b"["):

@@ -9,22 +9,28 @@ no exception. A worker that waits sees its socket end.
 """
 
 import fcntl
+import gc
 import os
 import resource
 import select
 import signal
+from typing import Final
 
 from docstore.workers.jobs import answer
 from docstore.workers.messages import Buffers, FrameReader, pack
 
+GARBAGE_AFTER: Final = 20_000
+"""Objects; the values of a text come by the thousand, live as long as the job, and are no garbage meanwhile."""
 
-def main(connection: int, lifeline: int, package: str, max_memory: int, max_result: int) -> None:
+
+def main(connection: int, lifeline: int, package: str, max_memory: int, keep_memory: int, max_result: int) -> None:
     """Work until the server is gone. The numbers are those of the files that the server left open."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with(lifeline)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if max_memory:
         _limit_memory(max_memory)
+    gc.set_threshold(GARBAGE_AFTER)
     _send(connection, pack("ready"))
     reader = FrameReader()
     while True:
@@ -33,8 +39,20 @@ def main(connection: int, lifeline: int, package: str, max_memory: int, max_resu
             return
         whole, job = reader.filled(count)
         if whole:
-            _send(connection, answer(job, package, max_result))
+            _send(connection, answer(job, package, max_result, lambda: _memory_kept() > keep_memory))
             del job
+
+
+def _memory_kept() -> int:
+    """Bytes of memory that the process has now. (``ru_maxrss`` would count that of the server, from the fork.)"""
+    try:
+        statm = os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(statm, 256).split()[1]) * resource.getpagesize()
+    finally:
+        os.close(statm)
 
 
 def _end_with(lifeline: int) -> None:

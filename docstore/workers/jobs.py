@@ -28,17 +28,21 @@ def function_named(name: str, package: str) -> Callable[..., Plain]:
     return function
 
 
-def answer(job: object, package: str, max_result: int) -> Buffers:
-    """To ``[function, arguments]`` the frame of ``[DONE, result]`` or of ``[FAILED, error]``."""
+def answer(job: object, package: str, max_result: int, leaves: Callable[[], bool] = bool) -> Buffers:
+    """To ``[function, arguments]`` the frame of ``[DONE, result, leaves]`` or of ``[FAILED, error, leaves]``.
+
+    ``leaves`` tells, after the work, whether the process takes no more jobs; one that ran out of memory never does.
+    """
     name, arguments = cast("tuple[str, Sequence[Plain]]", job)
     try:
-        buffers = pack([DONE, function_named(name, package)(*arguments)])
+        result = function_named(name, package)(*arguments)
+        buffers = pack([DONE, result, leaves()])
         if size_of(buffers) > max_result:
             raise Unpackable(f"the result has more than {max_result} bytes")
     except MemoryError:
-        return pack([FAILED, pack_error(MemoryError("out of memory"))])
+        return pack([FAILED, pack_error(MemoryError("out of memory")), True])
     except Exception as error:
-        return pack([FAILED, pack_error(error)])
+        return pack([FAILED, pack_error(error), leaves()])
     return buffers
 
 

@@ -37,7 +37,7 @@ class Pool:
     """Worker processes, started when first needed. Used on one event loop.
 
     ``counts``   jobs by outcome (done, failed, timed_out, lost), ``retried``; processes ``started``, ``killed``,
-                 ``ended`` by themselves, ``refused`` by the system
+                 ``replaced`` for the memory they keep, ``ended`` by themselves, ``refused`` by the system
     ``waited``   seconds that jobs have waited, all together
     """
 
@@ -122,6 +122,12 @@ class Pool:
         """Whether no process could be started, so that a job is no quicker than the same work in a thread."""
         return self._most == 0
 
+    def spare(self) -> int:
+        """How many processes have nothing to do. The first one is started meanwhile, if there is none."""
+        if not self._stopped and not (self._idle or self._busy):
+            self._start_more(1)
+        return 0 if self._queues else len(self._idle)
+
     @property
     def waiting(self) -> int:
         """How many jobs wait."""
@@ -150,7 +156,7 @@ class Pool:
                     self._compute(job)
                 continue
             if not self._idle:
-                self._start_more()
+                self._start_more(len(self._queues))
                 return
             job = self._queues.take(builds=self._may_build())
             if job is None:
@@ -182,10 +188,11 @@ class Pool:
 
     # --- Processes
 
-    def _start_more(self) -> None:
-        there = len(self._busy) + len(self._starting) + len(self._spawning)
+    def _start_more(self, jobs: int) -> None:
+        """Start as many processes as there are jobs for, with those that are starting already."""
         starting = len(self._starting) + len(self._spawning)
-        for _ in range(min(self._most - there, len(self._queues) - starting)):
+        there = len(self._idle) + len(self._busy) + starting
+        for _ in range(min(self._most - there, jobs - starting)):
             task = asyncio.get_running_loop().create_task(self._start())
             self._spawning.add(task)
             task.add_done_callback(self._spawning.discard)
@@ -225,8 +232,11 @@ class Pool:
             self.counts["started"] += 1
             self._idle.append(worker)
         elif worker in self._busy:
-            self._finish(self._busy.pop(worker), message)
-            self._idle.append(worker)
+            if self._finish(self._busy.pop(worker), message):
+                self.counts["replaced"] += 1
+                self._end(worker)
+            else:
+                self._idle.append(worker)
         self._dispatch()
 
     def _timed_out(self, worker: WorkerProcess, job: Job) -> None:
@@ -273,19 +283,20 @@ class Pool:
 
     # --- Answers
 
-    def _finish(self, job: Job, message: object) -> None:
-        """Tell what a worker, which is not believed in every word, says of a job."""
+    def _finish(self, job: Job, message: object) -> bool:
+        """Tell what a worker, which is not believed in every word, says of a job; whether the worker is to leave."""
         try:
-            verdict, value = cast("tuple[str, Any]", message)
+            verdict, value, leaves = cast("tuple[str, Any, bool]", message)
             error = None if verdict == DONE else unpack_error(value)
         except Exception as broken:
-            error = WorkerFailed(f"an answer that is none: {broken}")
+            error, leaves = WorkerFailed(f"an answer that is none: {broken}"), True
         if error is None:
             self.counts["done"] += 1
             job.succeed(value)
         else:
             self.counts["failed"] += 1
             job.fail(error)
+        return leaves
 
     def _fail_late(self, job: Job) -> None:
         self.counts["timed_out"] += 1

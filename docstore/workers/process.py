@@ -24,7 +24,7 @@ _BOOT: Final = """\
 import sys
 sys.path[:] = {path!r}
 from docstore.workers.child import main
-main({connection}, {lifeline}, {package!r}, {max_memory}, {max_result})
+main({connection}, {lifeline}, {package!r}, {max_memory}, {keep_memory}, {max_result})
 """
 
 
@@ -53,6 +53,7 @@ def spawn(settings: WorkerSettings, package: str) -> Spawned:
             lifeline=their_lifeline,
             package=package,
             max_memory=settings.max_memory,
+            keep_memory=settings.keep_memory,
             max_result=settings.max_result,
         )
         process = subprocess.Popen(

@@ -3,8 +3,10 @@
 import pytest
 
 from docstore.core.attachment import Attachment, Linked
+from docstore.core.document import Foreseen
 from docstore.core.edit import Create, Extend, Head, Rejected, Rewrite, Unchanged, decide, refuse_delete
 from docstore.core.rev import MAX_GENERATION, Rev, parse_rev
+from docstore.core.revision_hash import new_revision
 from docstore.core.revtree import RevTree
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, LastGeneration, NotFound
 from tests.core.trees import Record, edit_of, path, replicated, texts, tree
@@ -429,3 +431,32 @@ class TestTheHighestGeneration:
             elif not isinstance(result, Conflict):
                 assert generation == MAX_GENERATION
                 assert isinstance(result, LastGeneration)
+
+
+class TestForeseenRevision:
+    """A revision that was computed before counts for its own parent alone, and changes nothing."""
+
+    @pytest.mark.parametrize("parent", [None, N1])
+    @pytest.mark.parametrize(
+        "head",
+        [
+            None,
+            Head(parse_rev(N1), False, 1, 1, True, 1),
+            Head(parse_rev(N1_DELETED), True, 2, 2, True, 2),
+        ],
+    )
+    def test_the_outcome_is_the_same(self, head: Head | None, parent: str | None) -> None:
+        told = None if parent is None else parse_rev(parent)
+        plain = edit_of({"n": 2}, told)
+        foreseen = plain._replace(foreseen=Foreseen(told, new_revision(False, told, plain.term)))
+        without, with_it = decide(head, no_tree, plain, 3, 1000), decide(head, no_tree, foreseen, 3, 1000)
+        if isinstance(without, Rejected):
+            assert isinstance(with_it, Rejected)
+        else:
+            assert with_it == without
+
+    def test_it_is_taken_for_its_parent(self) -> None:
+        marked = Rev(1, b"m" * 16)
+        edit = edit_of({"n": 1})._replace(foreseen=Foreseen(None, marked))
+        assert decide(None, no_tree, edit, 1, 1000) == Create(marked, False, (marked,))
+        assert decide(None, no_tree, edit._replace(attachments_term=b"x"), 1, 1000) != Create(marked, False, (marked,))

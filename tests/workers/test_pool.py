@@ -172,6 +172,17 @@ async def test_memory_is_limited() -> None:
         assert await pool.run(f"{TRIAL}:allocate", 1 * MIB) == MIB
 
 
+async def test_a_process_that_keeps_much_memory_is_replaced() -> None:
+    async with running(keep_memory=128 * MIB) as pool:
+        first = await pool.run(f"{TRIAL}:pid")
+        assert await pool.run(f"{TRIAL}:pid") == first
+        assert await pool.run(f"{TRIAL}:allocate", 160 * MIB) == 160 * MIB
+        assert await pool.run(f"{TRIAL}:pid") == first
+        assert await pool.run(f"{TRIAL}:keep", 160 * MIB) == 160 * MIB
+        assert await pool.run(f"{TRIAL}:pid") != first
+        assert (pool.counts["replaced"], pool.counts["retried"]) == (1, 0)
+
+
 async def test_a_result_has_a_limit() -> None:
     async with running(max_result=1 * MIB) as pool:
         assert len(await pool.run(f"{TRIAL}:echo", b"x" * (MIB - 100))) == MIB - 100

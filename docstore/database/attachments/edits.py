@@ -81,6 +81,7 @@ def edit_of(document: Document, *, new_edits: bool, attachments: tuple[EditAttac
         path=document.path,
         attachments=attachments,
         condition=document.condition,
+        foreseen=document.foreseen,
     )
 
 

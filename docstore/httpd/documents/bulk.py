@@ -9,6 +9,7 @@ from docstore.core.json_text import JsonValue, encode
 from docstore.database.apply.reply_forms import AROUND_ROW, BulkForm
 from docstore.errors import BadRequest, TooLarge
 from docstore.httpd.documents.bodies import parse_documents
+from docstore.httpd.documents.bulk_pieces import BulkBody, read_in_pieces
 from docstore.httpd.documents.bulk_rows import explained_rows, plain_rows
 from docstore.httpd.params.preferences import wants_explanation
 from docstore.httpd.replies import Reply, json_reply
@@ -24,23 +25,14 @@ VARIES = (("Vary", "Accept, Prefer"),)
 async def bulk_docs(request: Request) -> Reply | StreamReply:
     """Write all documents; a row for each, or with ``new_edits: false`` only for those refused."""
     database = request.database()
-    members = await request.json_object(require_json_type=True, made_of_it=1)
-    rows = _rows(members)
-    limit = request.node.settings.limits.max_documents
-    if len(rows) > limit:
-        raise TooLarge(TOO_MANY.format(limit))
-    await request.claim.take(DOCUMENT * len(rows) + BODY * len(await request.body()))
-    new_edits = members.get("new_edits", True)
-    if not isinstance(new_edits, bool):
-        raise BadRequest("`new_edits` parameter must be a boolean.")
-    if request.ticket is not None and new_edits:
-        request.ticket.check_length(len(rows) * AROUND_ROW)
-    documents = await parse_documents(request, rows, hashed=new_edits)
-    if members.get("all_or_nothing") is True and new_edits and documents:
+    request.require_json_type()
+    request.require_body()
+    read = await read_in_pieces(request) or await _read_whole(request)
+    new_edits = read.members.get("new_edits", True) is not False
+    documents = read.documents
+    if read.members.get("all_or_nothing") is True and new_edits and documents:
         refused = map(_not_supported, documents)
         return await chunked_reply(in_turns(enclosed(b"[", refused, b"]\n")), status=417)
-    members.clear()
-    rows.clear()
     request.drop_body()
     if request.ticket is not None:
         if new_edits:  # ids that are far too long are not even put together
@@ -58,6 +50,25 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     if wants_explanation(request.raw.headers):
         return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
     return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
+
+
+async def _read_whole(request: Request) -> BulkBody:
+    """The body, read from its beginning. Raises BadRequest, TooLarge, and what ``parse_documents`` raises."""
+    members = await request.json_object(require_json_type=True, made_of_it=1)
+    rows = _rows(members)
+    limit = request.node.settings.limits.max_documents
+    if len(rows) > limit:
+        raise TooLarge(TOO_MANY.format(limit))
+    await request.claim.take(DOCUMENT * len(rows) + BODY * len(await request.body()))
+    new_edits = members.get("new_edits", True)
+    if not isinstance(new_edits, bool):
+        raise BadRequest("`new_edits` parameter must be a boolean.")
+    if request.ticket is not None and new_edits:
+        request.ticket.check_length(len(rows) * AROUND_ROW)
+    documents = await parse_documents(request, rows, hashed=new_edits)
+    del members["docs"]
+    rows.clear()
+    return BulkBody(members, documents)
 
 
 def _not_supported(document: Document) -> bytes:

@@ -64,7 +64,7 @@ def check_edit(document: Document, actor: Actor) -> Document:
             raise Forbidden(error.document_reason) from None
     if owned is members:
         return document
-    return replace(document, body=encode(owned), term=encode_term(owned))
+    return replace(document, body=encode(owned), term=encode_term(owned), foreseen=None)
 
 
 def _owned(members: Members, actor: Actor) -> Members:

@@ -1,0 +1,106 @@
+"""Documents as plain data, column by column: what a worker makes of their text, and documents made of that.
+
+Owns the form in which parsed documents go from one process to another. Reading, checking, printing and hashing are done
+on the far side; on the near side some values are put together for each document, and nothing is read. Documents with
+attachments do not travel so. It must not know processes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final, TypeAlias, cast
+
+from docstore.core.document import Document, Foreseen, parse_document, validate_doc_id
+from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_text import decode
+from docstore.core.rev import MAX_GENERATION, Rev
+from docstore.core.revision_hash import new_revision
+from docstore.errors import DocstoreError
+from docstore.settings import Limits
+
+Columns: TypeAlias = list[list[Any]]
+"""Ids (None where the near side makes one), bodies, terms, hashes of foreseen revisions, deleted or not, and paths:
+None, or a generation and the ids from there downwards."""
+
+READ: Final = "docstore.core.document_columns:read"
+"""The name of ``read``, for a worker."""
+
+AT_ONCE: Final = 200
+"""Documents that are put together in a few tenths of a millisecond."""
+
+_NO_ID: Final = "".join(("no", "id"))
+"""Stands for the id of a document that has none: this very object, of which no document's text makes another."""
+
+
+def plain_limits(limits: Limits) -> dict[str, Any]:
+    """Limits as plain data, for ``read``."""
+    return asdict(limits)
+
+
+def read(text: bytes, limits: Mapping[str, Any], hashed: bool) -> Columns | None:
+    """The columns of the documents that stand in a text, with commas between them.
+
+    None for what is to be read where its errors can be told in their order, or has attachments. ``hashed`` as in
+    ``parse_document``.
+    """
+    try:
+        return columns_of(list(documents_in(text, Limits(**limits), hashed=hashed)))
+    except DocstoreError:
+        return None
+
+
+def documents_in(text: bytes, limits: Limits, *, hashed: bool, sliced: bool = False) -> Iterator[Document]:
+    """The documents that stand in a text, with commas between them; ``name_all`` gives ids to those without.
+
+    ``sliced``: read it in slices. Raises what ``parse_document`` raises.
+    """
+    rows = (decode_in_slices if sliced else decode)(b"[%b]" % text, max_depth=limits.max_json_depth - 1)
+    for row in cast("list[Any]", rows):
+        yield parse_document(row, limits=limits, new_id=lambda: _NO_ID, hashed=hashed)
+
+
+def name_all(documents: list[Document], limits: Limits, new_id: Callable[[], str]) -> None:
+    """Give ids to the documents that have none, in their order."""
+    for place, document in enumerate(documents):
+        if document.id is _NO_ID:
+            documents[place] = replace(document, id=validate_doc_id(new_id(), limits))
+
+
+def columns_of(documents: Sequence[Document]) -> Columns | None:
+    """The columns of documents; None if one of them has attachments."""
+    if any(one.attachments for one in documents):
+        return None
+    return [
+        [None if one.id is _NO_ID else one.id for one in documents],
+        [one.body for one in documents],
+        [one.term for one in documents],
+        [_foreseen(one) for one in documents],
+        [one.deleted for one in documents],
+        [[one.path[0].generation, *[rev.id for rev in one.path]] if one.path else None for one in documents],
+    ]
+
+
+def _foreseen(document: Document) -> bytes | None:
+    parent = document.rev
+    if not document.term or (parent is not None and parent.generation >= MAX_GENERATION):
+        return None
+    return new_revision(document.deleted, parent, document.term).id
+
+
+def documents_of(columns: Columns) -> Iterator[list[Document]]:
+    """The documents, some at a time; ``name_all`` gives ids to those without."""
+    documents = []
+    for doc_id, body, term, foreseen, deleted, told in zip(*columns, strict=True):
+        path: tuple[Rev, ...] = ()
+        rev = None
+        generation = 0
+        if told is not None:
+            generation, *ids = told
+            path = tuple(map(Rev, range(generation, generation - len(ids), -1), ids))
+            rev = path[0]
+        child = None if foreseen is None else Foreseen(rev, Rev(generation + 1, foreseen))
+        name = _NO_ID if doc_id is None else doc_id
+        documents.append(Document(name, rev, deleted, body, term, path, (), None, child))
+        if len(documents) == AT_ONCE:
+            yield documents
+            documents = []
+    yield documents

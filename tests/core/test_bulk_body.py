@@ -1,0 +1,145 @@
+"""Bodies of ``_bulk_docs`` in pieces: all of the body and nothing else, or no pieces at all."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docstore.core.bulk_body import Cut, cut
+from docstore.core.document_columns import columns_of, documents_in, documents_of, name_all, read
+from docstore.core.document_columns import plain_limits as plain
+from docstore.core.json_text import decode
+from docstore.core.revision_hash import new_revision
+from docstore.errors import BadRequest, DocstoreError
+from docstore.settings import Limits
+
+LIMITS = Limits()
+TEXTS = st.text(max_size=6) | st.sampled_from(["},{", '"', "\\", "docs", "]}", '},{"_id":"a"', "\ud83d\ude00"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+HASH = "0123456789abcdef0123456789abcdef"
+REVS = st.sampled_from([f"1-{HASH}", "2-x", f"999999999999999999-{HASH}", "0-5", "1", 7, "x-1"])
+REVISIONS = st.fixed_dictionaries(
+    {"start": st.integers(-1, 4), "ids": st.lists(st.sampled_from([HASH, "x"]), max_size=5)}
+)
+SPECIAL = st.fixed_dictionaries(
+    {},
+    optional={
+        "_rev": REVS, "_deleted": st.sampled_from([True, False, 1]), "_revisions": REVISIONS,
+        "_attachments": st.sampled_from([{}, {"a": {"data": "eA=="}}, {"a": {"stub": True}}]),
+        "_conflicts": st.just([]), "_bad": st.just(1),
+    },
+)  # fmt: skip
+USUAL = st.fixed_dictionaries({"_id": st.text("abc_/é", min_size=1, max_size=3)}) | st.just({})
+DOCUMENTS = st.builds(lambda name, members, special: {**name, **members, **special}, USUAL,
+                      st.dictionaries(TEXTS.filter(lambda name: name[:1] != "_"), VALUES, max_size=3),
+                      st.just({}) | SPECIAL)  # fmt: skip
+SPELLINGS = st.sampled_from([(",", ":"), (", ", ": "), (" ,\n ", ":")])
+AROUND = st.sampled_from(
+    [("", ""), ("", ',"new_edits":false'), ('"new_edits":true,', ""), ('"x":[1],', ',"y":{"z":[]}')]
+)
+
+
+@st.composite
+def bodies(draw: st.DrawFn, documents: st.SearchStrategy[object] = DOCUMENTS) -> bytes:
+    spelling = draw(SPELLINGS)
+    before, after = draw(AROUND)
+    rows = json.dumps(draw(st.lists(documents, max_size=12)), separators=spelling, ensure_ascii=draw(st.booleans()))
+    return ("{" + before + f'"docs"{spelling[1]}' + rows + after + "}").encode("utf-8", "replace")
+
+
+def put_together(raw: bytes, found: Cut) -> object:
+    """What the pieces say. Raises BadRequest if one of them is none."""
+    rows = []
+    for start, end in found.pieces:
+        some = decode(b"[%b]" % raw[start:end])
+        assert some
+        rows += some
+    return {**found.members, "docs": rows}
+
+
+@given(bodies(), st.integers(1, 200))
+def test_the_pieces_are_the_whole(raw: bytes, size: int) -> None:
+    found = cut(raw, size)
+    if found is not None:
+        try:
+            together = put_together(raw, found)
+        except BadRequest:
+            return
+        assert together == decode(raw)
+
+
+@given(bodies(), st.data(), st.integers(1, 100))
+def test_pieces_that_can_be_read_are_those_of_a_body_that_can(raw: bytes, data: st.DataObject, size: int) -> None:
+    """Whatever is changed in a body: no text that is no JSON, or another one, passes in pieces."""
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw = (
+            raw[:at]
+            + data.draw(st.sampled_from([b"", b",", b"]", b"[", b"}", b"{", b'"', b"\\", b"1", b'"docs":[]']))
+            + (raw[at + data.draw(st.integers(0, 2)) :])
+        )
+    found = cut(raw, size)
+    if found is not None:
+        try:
+            together = put_together(raw, found)
+        except BadRequest:
+            return
+        assert together == decode(raw)
+
+
+def test_usual_bodies_are_cut() -> None:
+    documents = [{"_id": f"doc{number}", "text": "x" * (number % 40)} for number in range(500)]
+    for spelling in ((",", ":"), (", ", ": ")):
+        raw = json.dumps({"docs": documents, "new_edits": False}, separators=spelling).encode()
+        found = cut(raw, 1_000)
+        assert found is not None
+        assert found.members == {"new_edits": False}
+        assert len(found.pieces) > len(raw) // 1_600
+        assert all(end - start <= 1_500 for start, end in found.pieces)
+        assert put_together(raw, found) == decode(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b"{", b"{}", b'{"docs":[]}', b'{"docs":{}}', b'{"docs":[{}]', b'{"docs":[{}],"docs":[]}',
+     b'{"a":[{}]}', b'{"docs":[{}]]}', b'{"docs":[{}]}]', b'{"docs":[{}],"x":"\\u0064"}', b'{"docs":[],"docs":[{}]}'],
+)  # fmt: skip
+def test_unusual_bodies_are_not_cut_or_not_read(raw: bytes) -> None:
+    found = cut(raw, 1)
+    if found is not None:
+        with pytest.raises(BadRequest):
+            put_together(raw, found)
+
+
+@given(st.lists(DOCUMENTS, min_size=1, max_size=8), st.booleans())
+def test_documents_that_travelled_are_those_that_were_sent(documents: list[object], hashed: bool) -> None:
+    text = json.dumps(documents)[1:-1].encode()
+
+    def named(parsed: list) -> list:
+        ids = iter(range(100))
+        name_all(parsed, LIMITS, lambda: f"id{next(ids)}")
+        return parsed
+
+    try:
+        here = named(list(documents_in(text, LIMITS, hashed=hashed)))
+    except DocstoreError:
+        assert read(text, plain(LIMITS), hashed) is None
+        return
+    columns = read(text, plain(LIMITS), hashed)
+    if any(one.attachments for one in here):
+        assert columns is None
+        assert columns_of(here) is None
+        return
+    there = named([one for some in documents_of(columns) for one in some])
+    assert [one.foreseen is not None for one in there] == [
+        hashed and (one.rev is None or one.rev.generation < 10**18 - 1) for one in there
+    ]
+    for one in there:
+        assert one.foreseen is None or one.foreseen == (one.rev, new_revision(one.deleted, one.rev, one.term))
+    assert [replace(one, foreseen=None) for one in there] == here
