@@ -21,6 +21,8 @@ DESIGN_PREFIX: Final = "_design/"
 LOCAL_PREFIX: Final = "_local/"
 
 EMPTY_BODY: Final = b"{}"
+
+NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 """The body of a revision without members, as a DELETE writes it."""
 
 _READ_ONLY = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})

@@ -12,16 +12,17 @@ from uuid import uuid4
 
 from docstore.core.attachment import Linked
 from docstore.core.conditions import Condition
-from docstore.core.document import EMPTY_BODY, Document
+from docstore.core.document import EMPTY_BODY, NEEDS_REV, Document
 from docstore.core.edit import Head, refuse_delete
 from docstore.core.json_text import JsonValue
+from docstore.core.local_document import DELETED, is_local, rev_of
+from docstore.core.properties import check_limit, check_security
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.database.active_tasks import ActiveTasks
-from docstore.database.apply import administration, local_docs, purging
 from docstore.database.attachments.blob_reader import OpenedAttachment
 from docstore.database.attachments.blob_store import BlobStore
-from docstore.database.attachments.edits import Attachments, EditAnswer, edit_of
+from docstore.database.attachments.edits import Attachments, edit_of
 from docstore.database.commands import (
     DeleteLocal,
     MakeDurable,
@@ -35,11 +36,12 @@ from docstore.database.compacting import Compactor
 from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
-from docstore.database.edit_parts import submit_edits
+from docstore.database.edit_parts import EditAnswer, submit_edits
 from docstore.database.info import DatabaseInfo
+from docstore.database.local_docs import write_local, write_mixed
 from docstore.database.notifier import Notifier
-from docstore.database.once import Once, update_mixed
-from docstore.database.reading import bulk_reading, revisions
+from docstore.database.once import Once
+from docstore.database.reading import bulk_reading, properties, revisions
 from docstore.database.reading import documents as reading
 from docstore.database.reading.at_once import list_of
 from docstore.database.reading.bulk_reading import Found, RevsRequest
@@ -192,7 +194,7 @@ class Database:
     def security(self) -> dict[str, JsonValue]:
         """The security object."""
         with self._snapshot() as snapshot:
-            return administration.read_security(snapshot, self.number)
+            return properties.read_security(snapshot, self.number)
 
     def revs_limit(self) -> int:
         """How many revisions of a branch are remembered."""
@@ -207,7 +209,7 @@ class Database:
     def purged_infos(self) -> list[tuple[str, list[Rev]]]:
         """The remembered purges, oldest first: id and revisions as requested."""
         with self._snapshot() as snapshot:
-            return purging.purged_infos(snapshot, self.number)
+            return properties.purged_infos(snapshot, self.number)
 
     # --- writing documents
 
@@ -218,8 +220,9 @@ class Database:
 
         A conflict that a snapshot shows for certain is told at once, without a turn of the writer.
         """
-        if local_docs.is_local(document.id):
-            return await self._write_local(document, new_edits=new_edits)
+        if is_local(document.id):
+            rev = await write_local(self._writer, self.number, document, new_edits=new_edits)
+            return EditResult(document.id, rev, None)
         if self._actor is not None and new_edits:
             [document] = await settle(self.write_hook, self._actor, [document])
         try:
@@ -241,13 +244,14 @@ class Database:
         without revision where ``new_edits`` is false.
         """
         if not new_edits and any(not document.path for document in documents):
-            raise BadRequest(local_docs.NEEDS_REV)
-        if isinstance(self._writer, Once) and any(local_docs.is_local(document.id) for document in documents):
-            mixed = await update_mixed(self, self._writer, documents, new_edits=new_edits)
+            raise BadRequest(NEEDS_REV)
+        if isinstance(self._writer, Once) and any(is_local(document.id) for document in documents):
+            bound = self.environment.settings.keyed_command_max_work
+            mixed = await write_mixed(self, self.number, documents, self._writer, bound, new_edits=new_edits)
             return [_result_of(document.id, answer) for document, answer in zip(documents, mixed, strict=True)]
         if self._actor is not None and new_edits:
             documents = await settle(self.write_hook, self._actor, documents)
-        plain = [document for document in documents if not local_docs.is_local(document.id)]
+        plain = [document for document in documents if not is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)
         results = await list_of(map(_result_of, [one.id for one in plain], answers), len(plain))
@@ -255,16 +259,16 @@ class Database:
             return results
         others = iter(results)
         return [
-            await self._try_local(document, new_edits=new_edits) if local_docs.is_local(document.id) else next(others)
+            await self._try_local(document, new_edits=new_edits) if is_local(document.id) else next(others)
             for document in documents
         ]
 
     async def delete_doc(self, doc_id: str, rev: Rev | None, condition: Condition | None = None) -> EditResult:
         """A single DELETE. Raises NotFound and DocumentDeleted before it looks at ``rev``, as CouchDB; Conflict, ..."""
-        if local_docs.is_local(doc_id):
+        if is_local(doc_id):
             if not await self._writer.submit(DeleteLocal(self.number, doc_id, condition)):
                 raise NotFound
-            return EditResult(doc_id, local_docs.rev_of(local_docs.DELETED), None)
+            return EditResult(doc_id, rev_of(DELETED), None)
         document = Document(doc_id, rev, True, EMPTY_BODY, EMPTY_BODY_TERM, condition=condition)
         refusal = refuse_delete(self.head(doc_id))
         if refusal is not None:
@@ -279,17 +283,9 @@ class Database:
         edits = tuple(await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents)))
         return await submit_edits(self._writer, self.environment.settings, self.number, edits, new_edits=new_edits)
 
-    async def _write_local(self, document: Document, *, new_edits: bool) -> EditResult:
-        command = local_docs.write_command(self.number, document, new_edits=new_edits)
-        told = await self._writer.submit(command)
-        if isinstance(told, Rev):
-            return EditResult(document.id, told, None)
-        number = local_docs.DELETED if isinstance(command, DeleteLocal) else command.number
-        return EditResult(document.id, local_docs.rev_of(number), None)
-
     async def _try_local(self, document: Document, *, new_edits: bool) -> EditResult:
         try:
-            return await self._write_local(document, new_edits=new_edits)
+            return await self.update_doc(document, new_edits=new_edits)
         except DocstoreError as error:
             return EditResult(document.id, None, error)
 
@@ -368,15 +364,15 @@ class Database:
 
     async def set_security(self, value: JsonValue, condition: Condition | None = None) -> None:
         """Replace the security object. Raises what CouchDB answers to a malformed one, PreconditionFailed."""
-        await self._writer.submit(SetSecurity(self.number, administration.check_security(value), condition))
+        await self._writer.submit(SetSecurity(self.number, check_security(value), condition))
 
     async def set_revs_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
-        await self._writer.submit(SetRevsLimit(self.number, administration.check_limit(value, "revs_limit")))
+        await self._writer.submit(SetRevsLimit(self.number, check_limit(value, "revs_limit")))
 
     async def set_purged_infos_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
-        limit = administration.check_limit(value, "purged_infos_limit")
+        limit = check_limit(value, "purged_infos_limit")
         await self._writer.submit(SetPurgedInfosLimit(self.number, limit))
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:

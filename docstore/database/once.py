@@ -16,15 +16,12 @@ come at once, one is carried out and the others wait for it, for a time.
 import asyncio
 import logging
 from asyncio import Future, Task, create_task, get_running_loop, shield
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable
+from typing import Final, Protocol, Self, TypeVar, cast
 
-from docstore.database.apply import local_docs
-from docstore.database.apply.edit_work import LOCAL, TOO_MUCH_WORK
-from docstore.database.apply.remembered import Answer, ExpireReplies, Receipt, Refused, Remembered, ReplyForm
-from docstore.database.apply.reply_forms import bulk_answers
+from docstore.database.apply.remembered import Answer, ExpireReplies, Receipt, Remembered, ReplyForm
 from docstore.database.background import recur
-from docstore.errors import BadRequest, DocstoreError, IdempotencyInFlight, TooLarge
+from docstore.errors import BadRequest, DocstoreError, IdempotencyInFlight
 from docstore.settings import Settings
 from docstore.storage import keys
 from docstore.storage import remembered as replies
@@ -32,15 +29,20 @@ from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.writer import Writer
 from docstore.storage.remembered_rows import ReplyRow, StoredReply
 
-if TYPE_CHECKING:
-    from docstore.core.document import Document
-    from docstore.core.rev import Rev
-    from docstore.database.database import Database
-
 log = logging.getLogger(__name__)
 
 EXPIRE_SECONDS: Final = 60.0
 TOO_LONG: Final = "The reply would be longer than {} bytes, too long to be remembered for an Idempotency-Key."
+
+
+class Handle(Protocol):
+    """What writes by a writer: a ``Database``."""
+
+    def writing_by(self, writer: "Once") -> Self:
+        """The same, its writes submitted to another writer."""
+
+
+H = TypeVar("H", bound=Handle)
 
 
 class AnsweredBefore(Exception):
@@ -172,8 +174,8 @@ class Ticket:
         """Raises BadRequest if a reply of so many bytes would be too long to be kept."""
         self._replies.check_length(length)
 
-    def remembering(self, database: "Database", form: ReplyForm) -> "Database":
-        """The database, its one write to be remembered with a reply of this form. Raises as ``once``."""
+    def remembering(self, database: H, form: ReplyForm) -> H:
+        """The handle, its one write to be remembered with a reply of this form. Raises as ``once``."""
         return database.writing_by(self.once(form))
 
     async def carry_out(self, effects: tuple[object, ...], form: ReplyForm) -> tuple[object, ...]:
@@ -214,40 +216,3 @@ class Once:
     async def submit_rest(self) -> None:
         """Only what stands beside."""
         self.results = await self._ticket.carry_out(self._beside, self._form)
-
-
-async def update_mixed(
-    database: "Database", writer: Once, documents: "Sequence[Document]", *, new_edits: bool
-) -> "list[Rev | DocstoreError]":
-    """Write documents, some of them ``_local`` ones, as one command; an answer for each. As ``update_docs``.
-
-    There may be thousands, so what is done for each of them is done in a thread.
-    """
-    plain = [document for document in documents if not local_docs.is_local(document.id)]
-    local = len(documents) - len(plain)
-    if local * LOCAL > database.environment.settings.keyed_command_max_work:
-        raise TooLarge(TOO_MUCH_WORK)
-    writer = writer.beside(await asyncio.to_thread(_local_effects, database.number, documents, new_edits))
-    results: list[object] = []
-    if plain:
-        written = await database.writing_by(writer).update_docs(plain, new_edits=new_edits)
-        results.append([result.error if result.rev is None else result.rev for result in written])
-    else:
-        await writer.submit_rest()
-    ids = [document.id for document in documents]
-    return await asyncio.to_thread(bulk_answers, ids, [*results, *writer.results])
-
-
-def _local_effects(number: int, documents: "Sequence[Document]", new_edits: bool) -> tuple[object, ...]:
-    return tuple(
-        _local_effect(number, document, new_edits=new_edits)
-        for document in documents
-        if local_docs.is_local(document.id)
-    )
-
-
-def _local_effect(number: int, document: "Document", *, new_edits: bool) -> object:
-    try:
-        return local_docs.write_command(number, document, new_edits=new_edits)
-    except DocstoreError as error:
-        return Refused(error.error, error.reason)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from docstore.core.document import Document
-from docstore.database.apply.local_docs import is_local
+from docstore.core.local_document import is_local
 from docstore.settings import KIB
 
 OFF_LOOP_FROM: Final = 64 * KIB

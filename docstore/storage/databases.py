@@ -6,6 +6,7 @@ deleted by taking its name away; its number stays in ``sweeps`` until ``compacti
 
 from collections.abc import Iterator
 
+from docstore.core.properties import DEFAULT_SECURITY
 from docstore.errors import DatabaseExists, DatabaseNotFound, StorageFull
 from docstore.storage import keys, rows
 from docstore.storage.rows import DatabaseRow, DatabaseState
@@ -80,6 +81,12 @@ def put_state(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
 def get_property(txn: ReadTransaction, db: int, name: bytes) -> bytes | None:
     """One property (``keys.PROPERTY_SECURITY`` ...), as it was set."""
     return txn.get(txn.tables.properties, keys.property_key(db, name))
+
+
+def security_text(txn: ReadTransaction, db: int) -> bytes:
+    """The security object as JSON text; CouchDB's default for a database that never got one."""
+    stored = get_property(txn, db, keys.PROPERTY_SECURITY)
+    return DEFAULT_SECURITY if stored is None else stored
 
 
 def set_property(txn: WriteTransaction, db: int, state: DatabaseState, name: bytes, value: bytes) -> None:

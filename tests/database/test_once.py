@@ -8,8 +8,8 @@ import pytest
 
 from docstore.core.attachment import Inline
 from docstore.core.document import Document
+from docstore.core.local_document import next_rev
 from docstore.database import commands
-from docstore.database.apply.local_docs import next_rev
 from docstore.database.apply.reply_forms import BulkForm, ConstantForm, WrittenForm
 from docstore.database.background import Work
 from docstore.database.database import Database

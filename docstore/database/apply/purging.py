@@ -1,6 +1,6 @@
-"""Purging: leaves of documents are forgotten as if they had never been.
+"""What a purge does inside the write transaction: leaves of documents are forgotten as if they had never been.
 
-Owns the Purge command and the reading of what was purged. It must not know how trees are cut (``core.revtree``).
+Owns the Purge command. It must not know how trees are cut (``core.revtree``).
 Follows ``couch_db:purge_docs``: what is no leaf is passed over, every request is logged, whatever it removed. Unlike
 CouchDB's, a purge that removed something always takes a sequence number, so that every reader of ``update_seq`` sees
 that something happened.
@@ -11,10 +11,9 @@ from docstore.database.commands import Purge
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import DocumentChange
 from docstore.storage.documents.documents import get_records, write_batch
-from docstore.storage.documents.purges import add_purge, find_purge, scan_purges, trim_purges
+from docstore.storage.documents.purges import add_purge, find_purge, trim_purges
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import PurgeInfo
-from docstore.storage.tables import ReadTransaction
 
 
 def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
@@ -43,9 +42,3 @@ def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
     if state.update_seq != before:
         txn.changed[number] = state.update_seq
     return answers
-
-
-def purged_infos(txn: ReadTransaction, number: int) -> list[tuple[str, list[Rev]]]:
-    """The requests in the log, oldest first: id and revisions as asked for. Raises DatabaseNotFound."""
-    get_state(txn, number)
-    return [(info.doc_id, list(info.revs)) for _, info in scan_purges(txn, number)]

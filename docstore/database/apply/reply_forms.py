@@ -11,8 +11,8 @@ from docstore.core.answers import refused_json, written_json
 from docstore.core.conditions import rev_etag
 from docstore.core.document import quote_id
 from docstore.core.json_text import JsonValue, encode
+from docstore.core.local_document import DELETED, is_local, rev_of
 from docstore.core.rev import Rev
-from docstore.database.apply.local_docs import DELETED, is_local, rev_of
 from docstore.errors import DocstoreError, NotFound
 from docstore.storage.remembered_rows import StoredReply
 

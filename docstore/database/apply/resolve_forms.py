@@ -14,7 +14,6 @@ from docstore.core.document import quote_id
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.resolution import Resolved
 from docstore.core.rev import Rev
-from docstore.database.conflicts.planning import Plan
 from docstore.errors import DocstoreError
 from docstore.storage.remembered_rows import StoredReply
 
@@ -26,18 +25,13 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """What is told of a document beside the revisions that come of it; see ``Plan``. ``clashes`` is JSON text."""
+    """What is told of a document beside the revisions that come of it, as it was planned. ``clashes`` is JSON text."""
 
     doc_id: str
     leaves: int
     merged: bool = False
     ancestor: Rev | None = None
     clashes: bytes = b"[]"
-
-    @classmethod
-    def of(cls, plan: Plan) -> "PlannedRow":
-        """The row of a plan."""
-        return cls(plan.doc_id, len(plan.live), plan.merged, plan.ancestor, encode(list(plan.clashes)))
 
     @property
     def expected_bytes(self) -> int:

@@ -22,19 +22,20 @@ from docstore.core.attachment import (
     unpack_attachments,
 )
 from docstore.core.conditions import NOT_AMONG, Condition, rev_etag
-from docstore.core.document import EMPTY_BODY, LOCAL_PREFIX, Document
+from docstore.core.document import EMPTY_BODY, NEEDS_REV, Document
 from docstore.core.edit import Edit, Rejected, meet_condition, settle_attachments
+from docstore.core.local_document import is_local
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.core.revtree import RevTree
-from docstore.database.apply import local_docs
 from docstore.database.attachments.blob_reader import Hold, OpenedAttachment
 from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.attachments.replicated_stubs import NO_STUBS, ResolvedStubs, is_heavy, resolve_replicated
 from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Attempt, Operation
-from docstore.database.edit_parts import submit_edits
+from docstore.database.edit_parts import EditAnswer, submit_edits
 from docstore.database.once import Once
+from docstore.database.reading import local_docs
 from docstore.database.reading.at_once import term_of
 from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
@@ -44,7 +45,6 @@ from docstore.storage.engine.writer import Writer
 from docstore.storage.rows import body_metadata, decode_body
 from docstore.storage.tables import ReadTransaction
 
-EditAnswer: TypeAlias = Rev | DocstoreError
 SubmitEdits: TypeAlias = Callable[[tuple[Edit, ...]], Awaitable[Sequence[object]]]
 """Carries out edits; an answer for each, a DocstoreError for one that failed."""
 
@@ -71,7 +71,7 @@ class _Revision(NamedTuple):
 def edit_of(document: Document, *, new_edits: bool, attachments: tuple[EditAttachment, ...] = ()) -> Edit:
     """The edit that a document asks for. Raises BadRequest for a replicated one without revision."""
     if not new_edits and not document.path:
-        raise BadRequest(local_docs.NEEDS_REV)
+        raise BadRequest(NEEDS_REV)
     return Edit(
         document.id,
         document.rev,
@@ -177,14 +177,14 @@ class Attachments:
                 record = get_record(snapshot, self._number, doc_id)
                 rev = meet_condition(None if record is None else record.head(), rev, Condition(condition.match))
                 condition = condition._replace(match=None)
-            if rev is None and local_docs.is_local(doc_id):
+            if rev is None and is_local(doc_id):
                 found = _Revision(*local_docs.read_body(snapshot, self._number, doc_id), ())
             else:
                 one = self._winner(snapshot, doc_id) if rev is None else self._revision(snapshot, doc_id, rev)
                 if one is None:
                     raise NotFound
                 found = one
-            kept = () if target.startswith(LOCAL_PREFIX) else found.attachments
+            kept = () if is_local(target) else found.attachments
             hold = self._blobs.hold([attachment.blob for attachment in kept])
         path = () if parent is None else (parent,)
         return HeldDocument(await _document(target, parent, found, path, tuple(map(Linked, kept)), condition), hold)

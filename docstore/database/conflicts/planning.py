@@ -28,6 +28,7 @@ from docstore.core.resolution import Resolution, Resolved, decide_resolution, li
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import encode_term
 from docstore.core.revtree import RevTree, common_ancestor
+from docstore.database.apply.resolve_forms import PlannedRow
 from docstore.database.attachments.blob_reader import Hold
 from docstore.database.attachments.blob_store import BlobStore, measured
 from docstore.database.attachments.edits import NO_PARTS, edit_of
@@ -87,6 +88,10 @@ class Plan:
     def resolution(self, result: Edit | None) -> Resolution:
         """What the command says; ``result`` is the edit of ``document``."""
         return Resolution(self.doc_id, self.seen, self.keep, result)
+
+    def row(self) -> PlannedRow:
+        """What is told of it."""
+        return PlannedRow(self.doc_id, len(self.live), self.merged, self.ancestor, encode(list(self.clashes)))
 
 
 class Planner:

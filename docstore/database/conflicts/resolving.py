@@ -6,13 +6,13 @@ Owns the two steps, for one document or many::
     answers = await resolver.carry_out(plans)    one command: results and tombstones, all in one transaction
 
 What was planned for leaves that are no longer there is refused when it is carried out. How one document is planned
-stands in ``resolve_planning.py``. It must not know HTTP.
+stands in ``planning.py``. It must not know HTTP.
 """
 
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from docstore.core.document import Document
 from docstore.core.edit import Edit
@@ -21,6 +21,7 @@ from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.attachments.edits import Attachments
 from docstore.database.commands import ResolveDocuments
 from docstore.database.conflicts.planning import Plan, Planner, ResolveRequest
+from docstore.database.once import Once
 from docstore.database.slices import LongSnapshot
 from docstore.errors import DocstoreError
 from docstore.settings import MIB
@@ -28,9 +29,6 @@ from docstore.storage.databases import get_state
 from docstore.storage.documents.scans import scan_conflicts
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.writer import Writer
-
-if TYPE_CHECKING:
-    from docstore.database.once import Once
 
 Settle: TypeAlias = Callable[[Sequence[Document]], Awaitable[Sequence[Document]]]
 
@@ -48,7 +46,7 @@ class Resolver:
         self,
         number: int,
         environment: Environment,
-        writer: "Writer | Once",
+        writer: Writer | Once,
         blobs: BlobStore,
         attachments: Attachments,
         settle: Settle | None = None,

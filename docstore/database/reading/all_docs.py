@@ -9,10 +9,11 @@ from asyncio import to_thread
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
+from docstore.database.database import Database
 from docstore.database.reading.all_docs_rows import RowWriter
 from docstore.database.reading.at_once import Later
 from docstore.database.reading.conflicts import count_conflicts, is_conflicted, scan_range
@@ -25,9 +26,6 @@ from docstore.storage.documents.local import scan_local
 from docstore.storage.documents.scans import DocRow, scan_documents
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction
-
-if TYPE_CHECKING:
-    from docstore.database.database import Database
 
 __all__ = ["UNSET", "AllDocsQuery", "AllDocsSlice", "Namespace", "Unset", "read_all_docs"]
 
@@ -81,7 +79,7 @@ class AllDocsSlice(NamedTuple):
     rows: list[Row]
 
 
-async def read_all_docs(database: "Database", query: AllDocsQuery) -> AsyncGenerator[AllDocsSlice]:
+async def read_all_docs(database: Database, query: AllDocsQuery) -> AsyncGenerator[AllDocsSlice]:
     """The listing in slices of about a millisecond, at least one (without rows, if there are none).
 
     A listing that lasts longer than a snapshot may goes on from its last id in a newer one. Raises DatabaseNotFound.
@@ -110,7 +108,7 @@ class _Listing:
     ``add`` takes what that made.
     """
 
-    def __init__(self, database: "Database", query: AllDocsQuery, snapshot: LongSnapshot) -> None:
+    def __init__(self, database: Database, query: AllDocsQuery, snapshot: LongSnapshot) -> None:
         self._number = database.number
         self._query = query
         self._snapshot = snapshot

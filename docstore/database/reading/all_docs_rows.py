@@ -5,8 +5,8 @@ deleted document that was asked for by its key has a row with ``deleted`` and no
 """
 
 from docstore.core.json_text import JsonValue, encode, encode_string
+from docstore.core.local_document import name_of, text_of
 from docstore.core.rev import parse_rev
-from docstore.database.apply import local_docs
 from docstore.database.reading.at_once import Later, TooMuchAtOnce, on_snapshot
 from docstore.database.reading.document_text import AttachmentView, OpenBlob, Row, document_text, row_of, stub_text
 from docstore.database.reading.documents import conflict_members_of
@@ -83,7 +83,7 @@ class RowWriter:
         """The row of a ``_local`` document."""
         quoted = encode_string(doc_id)
         text = b'{"id":%b,"key":%b,"value":{"rev":"0-%d"}' % (quoted, quoted, row.number)
-        return b'%b,"doc":%b}' % (text, local_docs.text_of(doc_id, row)) if self._include_docs else text + b"}"
+        return b'%b,"doc":%b}' % (text, text_of(doc_id, row.number, row.body)) if self._include_docs else text + b"}"
 
     def key_row(self, txn: ReadTransaction, key: JsonValue) -> Row | Later:
         """The row for one of ``keys``: a document's, or an error."""
@@ -100,7 +100,7 @@ class RowWriter:
 
     def local_key_row(self, txn: ReadTransaction, key: str) -> bytes:
         """The same of ``_local_docs``."""
-        row = get_local(txn, self._database, local_docs.name_of(key))
+        row = get_local(txn, self._database, name_of(key))
         return _not_found(key) if row is None else self.local_row(key, row)
 
     def _with_document(

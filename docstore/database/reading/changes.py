@@ -17,9 +17,10 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX
+from docstore.database.database import Database
 from docstore.database.notifier import Subscription
 from docstore.database.reading.all_docs import DESIGN_END
 from docstore.database.reading.at_once import Later
@@ -35,9 +36,6 @@ from docstore.storage.documents.scans import changes_at, scan_changes, scan_docu
 from docstore.storage.keys import pack_seq_key, seq_of
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction
-
-if TYPE_CHECKING:
-    from docstore.database.database import Database
 
 __all__ = [
     "ChangesQuery",
@@ -106,7 +104,7 @@ class ChangesSlice(NamedTuple):
     heartbeat: bool = False
 
 
-async def read_changes(database: "Database", query: ChangesQuery) -> AsyncGenerator[ChangesSlice]:
+async def read_changes(database: Database, query: ChangesQuery) -> AsyncGenerator[ChangesSlice]:
     """One pass in slices of about a millisecond, at least one. Raises DatabaseNotFound, BadRequest of the filter."""
     with LongSnapshot(database.environment) as snapshot:
         work = _Pass(database, query, snapshot)
@@ -124,7 +122,7 @@ async def read_changes(database: "Database", query: ChangesQuery) -> AsyncGenera
 
 
 async def follow_changes(
-    database: "Database",
+    database: Database,
     query: ChangesQuery,
     *,
     once: bool,
@@ -177,7 +175,7 @@ class _Pass:
     ``later`` is the row that the last slice ended before, since it is left to a thread; ``add`` takes what that made.
     """
 
-    def __init__(self, database: "Database", query: ChangesQuery, snapshot: LongSnapshot) -> None:
+    def __init__(self, database: Database, query: ChangesQuery, snapshot: LongSnapshot) -> None:
         self._number = database.number
         self._query = query
         self._snapshot = snapshot

@@ -10,9 +10,10 @@ from asyncio import to_thread
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from docstore.core.json_text import JsonValue, encode_string
+from docstore.database.database import Database
 from docstore.database.reading.all_docs_rows import RowWriter
 from docstore.database.reading.at_once import Later, on_snapshot
 from docstore.database.reading.document_text import Row, listed_view, row_size
@@ -24,9 +25,6 @@ from docstore.storage.documents.records import CONFLICTED
 from docstore.storage.documents.scans import ConflictedRow, changes_at, scan_conflicts
 from docstore.storage.rows import decode_change
 from docstore.storage.tables import ReadTransaction
-
-if TYPE_CHECKING:
-    from docstore.database.database import Database
 
 MAX_SEARCHED: Final = 10_000
 """Beyond so many conflicts ``_changes`` reads all rows: the numbers found are sorted in one go."""
@@ -60,7 +58,7 @@ class ConflictsSlice(NamedTuple):
     rows: list[Row]
 
 
-async def read_conflicts(database: "Database", query: ConflictsQuery) -> AsyncGenerator[ConflictsSlice]:
+async def read_conflicts(database: Database, query: ConflictsQuery) -> AsyncGenerator[ConflictsSlice]:
     """The listing in slices of about a millisecond, at least one. Raises DatabaseNotFound."""
     environment = database.environment
     with LongSnapshot(environment) as snapshot:
@@ -83,7 +81,7 @@ class _Listing:
     ``later`` is the row that the last slice ended before, since it is left to a thread; ``add`` takes what that made.
     """
 
-    def __init__(self, database: "Database", query: ConflictsQuery, snapshot: LongSnapshot) -> None:
+    def __init__(self, database: Database, query: ConflictsQuery, snapshot: LongSnapshot) -> None:
         self._number = database.number
         self._query = query
         self._snapshot = snapshot

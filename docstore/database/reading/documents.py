@@ -14,8 +14,8 @@ from docstore.core.document import LOCAL_PREFIX, revisions_member
 from docstore.core.json_text import encode_string
 from docstore.core.rev import Rev
 from docstore.core.revtree import EMPTY, RevTree
-from docstore.database.apply import local_docs
 from docstore.database.attachments.blob_reader import OpenedAttachment
+from docstore.database.reading import local_docs
 from docstore.database.reading.at_once import check_tree
 from docstore.database.reading.document_text import (
     STUBS,

@@ -14,9 +14,8 @@ from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.attachments.blob_reader import Hold
 from docstore.database.attachments.blob_store import BlobStore
-from docstore.database.attachments.edits import EditAnswer
 from docstore.database.database import Database
-from docstore.database.edit_parts import submit_edits
+from docstore.database.edit_parts import EditAnswer, submit_edits
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, SliceClock
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import get_bodies, get_records, get_tree

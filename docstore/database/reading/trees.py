@@ -4,19 +4,15 @@ Owns what of the store is looked at. It must not know how a tree is shown: that 
 modules that draw it.
 """
 
-from typing import TYPE_CHECKING
-
 from docstore.core.drawing.tree_view import TreeView
+from docstore.database.database import Database
 from docstore.errors import NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import bodies_present, get_record, get_tree
 from docstore.storage.keys import merge_base
 
-if TYPE_CHECKING:
-    from docstore.database.database import Database
 
-
-def read_tree(database: "Database", doc_id: str) -> TreeView:
+def read_tree(database: Database, doc_id: str) -> TreeView:
     """The tree of a document, deleted or not, and which bodies are there. It may be large; any thread will do.
 
     Raises NotFound, DatabaseNotFound.

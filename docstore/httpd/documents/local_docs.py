@@ -11,8 +11,8 @@ from typing import Final
 from docstore.core.answers import written_json
 from docstore.core.conditions import content_etag
 from docstore.core.document import EMPTY_BODY, Document, splice, validate_doc_id
+from docstore.core.local_document import DELETED, next_rev, rev_of
 from docstore.core.rev import Rev
-from docstore.database.apply.local_docs import DELETED, next_rev, rev_of
 from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.database import EditResult
 from docstore.database.reading.documents import PLAIN

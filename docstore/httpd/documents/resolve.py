@@ -1,7 +1,7 @@
 """``_resolve``: one document's conflict, or those of many, resolved in one step.
 
 Owns the order of checks and the paging. What the bodies may say is read in ``resolve_params.py``, the replies' text is
-that of ``database.resolve_forms``; it is made in a thread, since leaves, documents and clashes may be many.
+that of ``database.apply.resolve_forms``; it is made in a thread, since leaves, documents and clashes may be many.
 """
 
 from asyncio import to_thread
@@ -31,7 +31,7 @@ async def resolve_document(request: Request) -> Reply:
     [plan] = await database.resolver.plan([asked], limits.max_document_size, dry_run=dry_run)
     if isinstance(plan, DocstoreError):
         raise plan
-    row = PlannedRow.of(plan)
+    row = plan.row()
     if dry_run:
         return raw_json_reply(await to_thread(_previewed, row, plan))
     status = 200 if plan.document is None and len(plan.live) == 1 else 201
@@ -92,7 +92,7 @@ def _requests(database: Database, asked: ManyParams) -> tuple[Sequence[ResolveRe
 def _planned_rows(ids: Sequence[str], plans: Sequence[Plan | DocstoreError]) -> tuple[PlannedRow | bytes, ...]:
     """A row for each plan, of those that could not be resolved its text."""
     return tuple(
-        refused_row(doc_id, plan) if isinstance(plan, DocstoreError) else PlannedRow.of(plan)
+        refused_row(doc_id, plan) if isinstance(plan, DocstoreError) else plan.row()
         for doc_id, plan in zip(ids, plans, strict=False)
     )
 

@@ -11,7 +11,7 @@ for the hottest paths: ``snapshot.raw_get(key, None, table)`` is ``snapshot.get(
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import lmdb
 
@@ -21,9 +21,18 @@ from docstore.storage.tables import Tables
 if TYPE_CHECKING:
     from lmdb import _Database as Table
 
-    from docstore.storage.engine.snapshot_gate import SnapshotGate
-
     RawGet = Callable[[bytes, None, Table], bytes | None]
+
+
+class Gate(Protocol):
+    """Who lets snapshots in and out, as they see it: the ``SnapshotGate``, whose attributes these are."""
+
+    tables: Tables
+    max_age: float
+    waiting_since: float | None
+
+    def close(self, snapshot: "Snapshot") -> None:
+        """End a snapshot, if it has not ended."""
 
 
 class Snapshot:
@@ -40,7 +49,7 @@ class Snapshot:
 
     __slots__ = ("_gate", "_transaction", "idle_since", "lent", "opened_at", "raw_get", "thread")
 
-    def __init__(self, gate: "SnapshotGate", transaction: "lmdb.Transaction[bytes]", thread: int) -> None:
+    def __init__(self, gate: "Gate", transaction: "lmdb.Transaction[bytes]", thread: int) -> None:
         self._gate = gate
         self._transaction: lmdb.Transaction[bytes] | None = transaction
         self.raw_get: RawGet = transaction.get
