@@ -5,7 +5,7 @@ and fails the test once it is no longer needed.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +56,57 @@ DRAWERS = {"common", "helpers", "misc", "util", "utils"}
 
 # What HTTP itself needs of the core: the spelling of JSON, of multipart bodies and of entity tags.
 WIRE_USES = ("docstore.core.json_", "docstore.core.multipart", "docstore.core.conditions")
+
+# Within a layer: the rooms that a room may import from, besides the files at the layer's top. Those that are not named
+# here may import from each other.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "docstore.core": {"drawing": set(), "selector": set()},
+    "docstore.storage": {
+        "attachments": set(),
+        "documents": {"attachments"},
+        "engine": {"attachments"},  # whose rows are entered in a table that an older store lacks, when it is opened
+        "check": {"engine", "attachments", "documents"},
+    },
+    "docstore.database": {"apply": set()},
+    "docstore.replication": {"remote": set(), "local": set(), "jobs": {"remote"}, "backup": set()},
+    "docstore.httpd": {
+        "wire": set(),
+        "params": {"wire"},
+        "problems": {"wire", "params"},
+        "documents": {"wire", "params", "problems"},
+        "listings": {"wire", "params", "problems"},
+        "server": {"wire", "params", "problems"},
+        "uploads": {"wire", "params", "problems", "documents"},
+    },
+    "docstore.cli": {"targets": set(), "commands": {"targets"}},
+}
+
+APPLY = "docstore.database.apply"
+
+# What runs inside the write transaction may import these, itself, and nothing else of docstore.
+INSIDE_THE_TRANSACTION = (
+    "docstore.errors", "docstore.settings", "docstore.core", "docstore.database.commands", "docstore.storage.keys",
+    "docstore.storage.rows", "docstore.storage.tables", "docstore.storage.databases", "docstore.storage.remembered",
+    "docstore.storage.remembered_rows", "docstore.storage.documents", "docstore.storage.attachments",
+    "docstore.storage.engine.transactions", APPLY,
+)  # fmt: skip
+
+IMPURE_BELOW_APPLY = {
+    "docstore.settings imports pathlib": "a type of one setting",
+    "docstore.storage.engine.transactions imports time": "the age of a Snapshot, of which apply has none",
+}
+CONSTANT_TABLES = {"docstore.database.apply.updater HANDLERS": "command -> what it does; nobody adds to it"}
+
+# For the type alone, in one room: "module -> module".
+CIRCLES = {
+    "docstore.lab.scenario -> docstore.lab.runner": "the step Call is given the running Lab, whatever it does with it",
+}
+LATE_IMPORTS = {
+    "docstore.cli.targets.opening": "a command loads either what works on a folder or what works on a URL",
+    "docstore.httpd.server.telemetry": "prometheus_client is loaded when metrics are first asked for",
+    "docstore.pytest_plugin": "pytest loads plugins in every run; a server's parts only if a test wants one",
+    "docstore.workers.messages": "a worker that tells no error does without them",
+}
 
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
@@ -151,19 +202,40 @@ def test_parallel_layers_do_not_know_each_other() -> None:
                 assert pair[::-1] not in parallel, f"{module} imports {imported}"
 
 
-def test_no_import_cycles() -> None:
-    graph = {module: [name for name in imports_at_run_time(module) if name in MODULES] for module in MODULES}
+def test_no_circles() -> None:
+    """No module needs another in a circle: imports for type checkers, and those inside functions, count too."""
+    graph = {module: {name for name in imports_of(module) if name in MODULES and name != module} for module in MODULES}
+    for listed in CIRCLES:
+        module, other = listed.split(" -> ")
+        assert module.rpartition(".")[0] == other.rpartition(".")[0], f"{listed}: not in one room"
+        assert other not in set(imports_at_run_time(module)), f"{listed}: not for the type alone"
+        graph[module].discard(other)
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " -> ".join([*path[path.index(module) :], module])
         if module not in done:
-            for imported in graph[module]:
+            for imported in sorted(graph[module]):
                 visit(imported, (*path, module))
             done.add(module)
 
     for module in MODULES:
         visit(module, ())
+    for listed in CIRCLES:
+        module, other = listed.split(" -> ")
+        assert module in reached_from([other], graph), f"{listed}: the exception is no longer needed"
+
+
+def reached_from(modules: Iterable[str], graph: Mapping[str, Iterable[str]]) -> set[str]:
+    """The modules, and all that they import, directly or not."""
+    found: set[str] = set()
+    following = list(modules)
+    while following:
+        module = following.pop()
+        if module not in found:
+            found.add(module)
+            following += [name for name in graph[module] if name in MODULES]
+    return found
 
 
 def imports_at_run_time(module: str) -> Iterator[str]:
@@ -175,6 +247,83 @@ def imports_at_run_time(module: str) -> Iterator[str]:
                 yield name if name in MODULES else str(node.module)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+
+
+def test_imports_stand_at_the_top() -> None:
+    found = {}
+    for module in MODULES:
+        for name, function in functions_of(module):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    found[module] = f"{name} imports in line {node.lineno}"
+    check_against(found, LATE_IMPORTS)
+
+
+def room_of(module: str) -> tuple[str, str]:
+    """The layer and the room, which is empty for the files at its top."""
+    parts = module.split(".")
+    package = MODULES[module].name == "__init__.py"
+    return ".".join(parts[:2]), parts[2] if len(parts) > 3 or (package and len(parts) == 3) else ""
+
+
+def test_rooms_know_those_below_them() -> None:
+    for module in MODULES:
+        layer, room = room_of(module)
+        allowed = ROOMS.get(layer, {}).get(room)
+        if allowed is not None:
+            for imported in imports_of(module):
+                if imported in MODULES and room_of(imported)[0] == layer:
+                    other = room_of(imported)[1]
+                    assert other in {"", room, *allowed}, f"{module} imports {imported}"
+
+
+def test_every_room_with_an_order_is_there() -> None:
+    for layer, rooms in ROOMS.items():
+        assert set(rooms) <= {room_of(module)[1] for module in MODULES if room_of(module)[0] == layer}
+
+
+def in_apply() -> list[str]:
+    return [module for module in MODULES if module == APPLY or module.startswith(f"{APPLY}.")]
+
+
+@pytest.mark.parametrize("module", in_apply())
+def test_apply_sees_commands_and_tables_alone(module: str) -> None:
+    for imported in imports_of(module):
+        if imported.startswith("docstore."):
+            below = [one for one in INSIDE_THE_TRANSACTION if imported == one or imported.startswith(f"{one}.")]
+            assert below, f"{module} imports {imported}"
+    for node in ast.walk(tree_of(module)):
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{module} line {node.lineno} is async"
+
+
+def test_nothing_that_apply_reaches_waits_or_draws_or_asks_the_time() -> None:
+    """Whatever it imports, however far down: it has to be the same on every node that applies the same commands."""
+    found = {}
+    for module in reached_from(in_apply(), {module: list(imports_of(module)) for module in MODULES}):
+        for root in {imported.split(".")[0] for imported in imports_of(module)} & IMPURE:
+            found[f"{module} imports {root}"] = f"and {APPLY} imports that"
+    check_against(found, IMPURE_BELOW_APPLY)
+
+
+def test_apply_remembers_nothing() -> None:
+    """No value of a module outlives a group: no ``global``, and no table that could be written to."""
+    found = {}
+    for module in in_apply():
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Global | ast.Nonlocal):
+                found[f"{module} {' '.join(node.names)}"] = f"line {node.lineno} reaches outside of its function"
+        for node in tree_of(module).body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and is_mutable(node.value):
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                found[f"{module} {ast.unparse(target)}"] = f"line {node.lineno} makes what can be changed"
+    check_against(found, CONSTANT_TABLES)
+
+
+def is_mutable(value: ast.expr) -> bool:
+    """Whether an expression makes a list, a set, a dict or any object that is no plain number, text or type."""
+    if isinstance(value, ast.Call):
+        return not (isinstance(value.func, ast.Name) and value.func.id in {"frozenset", "tuple"})
+    return isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
 
 
 @pytest.mark.parametrize("module", MODULES)
