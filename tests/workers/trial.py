@@ -1,5 +1,6 @@
 """Functions for workers to call: some that do as they should, and some that do not."""
 
+import itertools
 import os
 import signal
 import time
@@ -41,6 +42,11 @@ def write_and_loop(path):
     Path(path).write_text(str(os.getpid()))
     while True:
         pass
+
+
+def loop_in_c():
+    """Never gives the interpreter away, not even for signals of Python's."""
+    return sum(itertools.repeat(1))
 
 
 def write_and_wait(path, until):
@@ -88,4 +94,5 @@ def modules():
 
 
 def open_files():
-    return sorted(str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir())
+    entries = list(Path("/proc/self/fd").iterdir())
+    return sorted(str(entry.readlink()) for entry in entries if entry.is_symlink())  # not the one that lists them

@@ -45,6 +45,9 @@ class NodeCollector(Collector):
         self._lenient = dict(stats.leniencies)
         self._most_refused = stats.most_refused()
         self._uploaded = dict(node.uploads.counts)
+        pool = node.pool
+        self._worked = dict(pool.counts)
+        self._pool = (pool.waited, len(pool.pids), pool.busy, pool.waiting)
 
     def describe(self) -> list[Metric]:
         """Nothing is collected before it is asked for."""
@@ -56,6 +59,7 @@ class NodeCollector(Collector):
         yield from self._conflicts()
         yield from self._uploads()
         yield from self._storage()
+        yield from self._workers()
 
     def _of_couchdb(self) -> Iterator[Metric]:
         node = self._node
@@ -135,3 +139,22 @@ class NodeCollector(Collector):
             value=env.oldest_snapshot_age,
         )
         yield GaugeMetricFamily("docstore_data_file_bytes", "size of the data file", value=env.data_file.stat().st_size)
+
+    def _workers(self) -> Iterator[Metric]:
+        counts = self._worked
+        waited, processes, busy, waiting = self._pool
+        jobs = CounterMetricFamily("docstore_worker_jobs", "number of jobs of worker processes", labels=["outcome"])
+        for outcome in ("done", "failed", "timed_out", "lost"):
+            jobs.add_metric([outcome], counts.get(outcome, 0))
+        yield jobs
+        yield CounterMetricFamily(
+            "docstore_worker_jobs_retried", "number of jobs done again", value=counts.get("retried", 0)
+        )
+        yield CounterMetricFamily("docstore_worker_wait_seconds", "seconds that jobs have waited", value=waited)
+        changes = CounterMetricFamily("docstore_worker_changes", "changes of worker processes", labels=["event"])
+        for event in ("started", "killed", "replaced", "ended", "refused"):
+            changes.add_metric([event], counts.get(event, 0))
+        yield changes
+        yield GaugeMetricFamily("docstore_workers", "number of worker processes", value=processes)
+        yield GaugeMetricFamily("docstore_workers_busy", "number of jobs that are being done", value=busy)
+        yield GaugeMetricFamily("docstore_worker_jobs_waiting", "number of jobs that wait", value=waiting)

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from docstore.database.conflicts.statistics import SLOT_SECONDS, SLOTS
 from docstore.settings import Admin
 from docstore.testing import run_node
+from docstore.workers.errors import WorkerFailed
 from tests.httpd.asking import Database
 from tests.httpd.attaching import until
 
@@ -53,6 +54,22 @@ async def test_prometheus(client, db, server):
     assert found["process_open_fds", ()] > 0
     server.node.uploads.counts["bytes"] += 7
     assert (await metrics(client))["docstore_upload_bytes_total", ()] == 7
+
+
+async def test_worker_processes(client, server):
+    before = await metrics(client)
+    assert before["docstore_worker_changes_total", (("event", "started"),)] == 0
+    assert before["docstore_workers", ()] == 0
+    await server.node.pool.run("docstore.core.rev:id_from_text", "x")
+    with pytest.raises(WorkerFailed):
+        await server.node.pool.run("docstore.core.rev:id_from_text", None)
+    found = await metrics(client)
+    assert found["docstore_worker_changes_total", (("event", "started"),)] == 1
+    assert found["docstore_worker_jobs_total", (("outcome", "done"),)] == 1
+    assert found["docstore_worker_jobs_total", (("outcome", "failed"),)] == 1
+    assert found["docstore_worker_jobs_total", (("outcome", "lost"),)] == 0
+    assert found["docstore_worker_wait_seconds_total", ()] > 0
+    assert (found["docstore_workers", ()], found["docstore_workers_busy", ()]) == (1, 0)
 
 
 async def test_ids_of_any_text(client, db):
