@@ -1,6 +1,6 @@
 """How commands that reach other servers are told about credentials and certificates.
 
-Owns the options; what they come to are the ``auth`` object of ``_replicate`` and ``replication.remote_options``.
+Owns the options; what they come to are the ``auth`` object of ``_replicate`` and ``replication.remote.options``.
 """
 
 import json

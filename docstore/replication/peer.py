@@ -1,7 +1,7 @@
 """What a replication needs of a database, wherever it is: the ``Peer`` protocol and what goes over it.
 
-Owns the shapes. It must not know how a peer is reached: ``local_peer.py`` reads and writes a database of this process,
-``remote_peer.py`` speaks CouchDB's protocol over HTTP. Follows "CouchDB Replication Protocol" of CouchDB's manual.
+Owns the shapes. It must not know how a peer is reached: ``local/peer.py`` reads and writes a database of this process,
+``remote/peer.py`` speaks CouchDB's protocol over HTTP. Follows "CouchDB Replication Protocol" of CouchDB's manual.
 
 A revision on its way is a ``FetchedDoc``. It is good for as long as its source peer is open, may be written more than
 once (a retry reads its attachments again), and in whatever order::
@@ -141,7 +141,7 @@ Complete: TypeAlias = Callable[[], Awaitable["FetchedDoc | MissingDoc"]]
 
 
 class DirectRevision(Protocol):
-    """A stored revision on its way to a database of the same store; private to ``local_peer.py``."""
+    """A stored revision on its way to a database of the same store; private to ``local/peer.py``."""
 
     def text(self) -> bytes:
         """The same as the text of the document."""

@@ -1,6 +1,6 @@
 """``docstore backup``: all leaf revisions of a database, with their attachments, as one file of JSON lines.
 
-Owns the arguments and the display. The loop is ``replication.backup``, the format ``replication.backup_file``.
+Owns the arguments and the display. The loop is ``replication.backup.backup``, the format ``replication.backup.file``.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """``docstore restore``: a backup's revisions into a database.
 
-Owns the arguments and the display. The loop is ``replication.backup``, the format ``replication.backup_file``.
+Owns the arguments and the display. The loop is ``replication.backup.backup``, the format ``replication.backup.file``.
 """
 
 import sys

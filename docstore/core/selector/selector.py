@@ -7,7 +7,7 @@ field paths, and negations moved down to the operators that they turn around::
 
     {"a": {"b": 1}, "$not": {"c": {"$lt": 2}}}   becomes   {"$and": [{"a.b": {"$eq": 1}}, {"c": {"$gte": 2}}]}
 
-``compile_selector`` makes a function of that. ``selector_operators.py`` has what can stand at the end of a field path.
+``compile_selector`` makes a function of that. ``operators.py`` has what can stand at the end of a field path.
 
 A field path is split at its points (``\.`` is a point in a name), and a number in it may be the index into an array. A
 condition on a field that is missing fails, also a negated one; only ``{"$exists": false}`` holds, where everything

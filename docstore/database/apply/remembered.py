@@ -3,7 +3,7 @@
 Owns the shapes. A ``Remembered`` command wraps those that have the effect, and says how the reply is made of what they
 result in, so that effect and reply are written in one transaction: there is no moment at which one exists without the
 other. Like all commands it is plain, serialisable data: the time, the limits, and the form of the reply are settled
-before. It must not know how it is applied: ``reply_commands.py`` says that.
+before. It must not know how it is applied: ``remembered_commands.py`` says that.
 """
 
 from collections.abc import Sequence

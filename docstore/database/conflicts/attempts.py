@@ -2,7 +2,7 @@
 
 Owns the note (``Attempt``) that lets a conflict be explained later, to those who ask, and the kinds. It must not know
 how that is told. Everything here runs for every conflict, so it looks at no more than a record and one entry of its
-tree; the whole tree is looked at by ``conflict_report.py``, for those who ask.
+tree; the whole tree is looked at by ``report.py``, for those who ask.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """``_resolve``: one document's conflict, or those of many, resolved in one step.
 
-Owns the order of checks and the paging. What the bodies may say is read in ``resolve_params.py``, the replies' text is
+Owns the order of checks and the paging. What the bodies may say is read in ``params/resolve.py``, the replies' text is
 that of ``database.apply.resolve_forms``; it is made in a thread, since leaves, documents and clashes may be many.
 """
 

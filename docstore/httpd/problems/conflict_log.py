@@ -2,7 +2,7 @@
 
 Owns how many there are and what they say: the first few of a second as they are, the others of that second counted and
 told in one line. A thread writes them, so that a slow terminal or a full pipe holds up nobody; what waits for it is a
-few lines a second. It must not know what a conflict is. The counters of ``conflict_stats.py`` count every one.
+few lines a second. It must not know what a conflict is. The counters of ``statistics.py`` count every one.
 
 At a stop the counts of the second under way are told, and the thread is waited for: no line is lost.
 """

@@ -2,7 +2,7 @@
 
 Owns the types and their titles; ``docs/problems.md`` documents each. They are told to clients that ask for them
 (``preferences.py``); everybody else gets CouchDB's two words, which stand in problem details too. What is told of a
-refused edit beyond its type is ``conflict_problems.py``'s.
+refused edit beyond its type is ``conflicts.py``'s.
 
 A type is ``urn:docstore:problem:`` and a name that never changes. An error without a type of its own is
 ``about:blank``, as the RFC has it: there is nothing to say of it beyond its status. The types that

@@ -2,7 +2,7 @@
 
 Owns the shape of design documents and the errors of a wrong one. Values in, values out: it must not know databases,
 engines or HTTP. What is checked here is what needs no engine; whether functions compile is found out by
-``checking.py``. Follows ``couch_mrview:validate_ddoc_fields`` and ``couch_mrview_util:ddoc_to_mrst`` of CouchDB.
+whoever has one. Follows ``couch_mrview:validate_ddoc_fields`` and ``couch_mrview_util:ddoc_to_mrst`` of CouchDB.
 
 Names of functions that are built in (``_sum``) count as CouchDB counts them, by their beginning: ``_sumX`` is ``_sum``.
 """

@@ -1,7 +1,7 @@
 """The consistency check of one database: counters, sizes, and all tables but what hangs on a document.
 
 Owns the comparison of the counters with a recount, and the checks of ``doc_counts``, ``seq_counts``, ``bodies``,
-``runs``, ``local`` and the purge log. The documents themselves are walked by ``check_documents.py``.
+``runs``, ``local`` and the purge log. The documents themselves are walked by ``documents.py``.
 """
 
 from collections.abc import Iterable, Iterator

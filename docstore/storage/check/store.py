@@ -1,7 +1,7 @@
 """The consistency check of a whole store.
 
 Owns the order of the check and what concerns the store as a whole: names, numbers, pending sweeps. What holds within
-one database is in ``check_database.py`` and ``check_documents.py``. Nothing is written, and all is seen in one
+one database is in ``database.py`` and ``documents.py``. Nothing is written, and all is seen in one
 transaction, so it may run beside a writing server; memory stays small (some bits for each sequence number).
 """
 
