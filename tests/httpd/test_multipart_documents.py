@@ -329,7 +329,7 @@ async def test_what_goes_out_comes_in_again(full):
 async def test_open_revs(full):
     db, rev = full
     await db.replicate({"_id": "d", "_rev": "1-aa", "plain": True})
-    answer = await db.get(f'd?open_revs=["{rev}","9-x","1-aa"]&atts_since=["{rev}"]', Accept=MIXED)
+    answer = await db.get(f'd?open_revs=["{rev}","9-x","1-aa"]&atts_since=["1-none"]', Accept=MIXED)
     assert answer.headers["Content-Type"].startswith('multipart/mixed; boundary="')
     parts = {
         part["Content-Type"].split(";")[0] + ("!" if "error" in part["Content-Type"] else ""): part
@@ -340,6 +340,13 @@ async def test_open_revs(full):
     assert_parts(parts["multipart/related"].get_payload())
     assert json.loads(content(parts["application/json"]))["plain"]
     assert json.loads(content(parts["application/json!"])) == {"missing": "9-x"}
+
+
+async def test_open_revs_whose_attachments_are_known(full):
+    db, rev = full
+    (part,) = parts_of(await db.get(f'd?open_revs=["{rev}"]&atts_since=["{rev}"]', Accept=MIXED))
+    assert part["Content-Type"] == "application/json"
+    assert json.loads(content(part))["_attachments"]["n"]["stub"]
 
 
 async def test_bulk_get(full):

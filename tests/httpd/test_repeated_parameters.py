@@ -20,7 +20,8 @@ async def test_rev_is_the_last_in_a_read_and_the_first_in_a_write(db):
     rev = (await db.delete(f"a/t?rev={rev}&rev={OTHER}")).json["rev"]
     rev = (await db.put(f"a?rev={rev}&rev={OTHER}", {"v": 2})).json["rev"]
     assert (await db.ask("COPY", f"/a?rev={rev}&rev={OTHER}", Destination="b")).status == 201
-    assert (await db.delete(f"a?rev={rev}&rev=x")).status == 200
+    assert (await db.delete(f"a?rev={rev}&rev=x")).status == 400
+    assert (await db.delete(f"a?rev={rev}&rev={OTHER}")).status == 200
 
 
 async def test_other_parameters_of_a_document(db):

@@ -386,11 +386,11 @@ EXEMPT: dict[str, str] = {
     "maintenance.view_cleanup": "nothing to do",
     "maintenance.ensure_full_commit": "waits for the writer",
     "documents.post_form": "refused unread",
-    "uploads.options": "a constant",
-    "uploads.show": "one row",
-    "uploads.append": "as PUT of an attachment: the same receiver",
-    "uploads.complete": "as an upload in one request",
-    "uploads.cancel": "as the deletion of an attachment's bytes, which the collector does in steps",
+    "protocols.options": "a constant",
+    "protocols.show": "one row",
+    "protocols.append": "as PUT of an attachment: the same receiver",
+    "protocols.complete": "as an upload in one request",
+    "protocols.cancel": "as the deletion of an attachment's bytes, which the collector does in steps",
 }
 
 
