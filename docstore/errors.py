@@ -10,6 +10,7 @@
         UploadCompleted                     completed_upload
         QueryParseError                     query_parse_error
         OperatorLeftOut                     invalid_operator
+        InvalidValue                        invalid_value
         IllegalDocId                        illegal_docid
         IllegalDatabaseName                 illegal_database_name
         DatabaseNameTooLong                 database_name_too_long
@@ -128,6 +129,12 @@ class QueryParseError(BadRequest):
     """A query parameter has a value that it cannot have."""
 
     error = "query_parse_error"
+
+
+class InvalidValue(BadRequest):
+    """A value that a built-in reduce function cannot reduce."""
+
+    error = "invalid_value"
 
 
 class OperatorLeftOut(BadRequest):

@@ -13,7 +13,7 @@ This module owns that order. It must not know what is sorted. It follows ``couch
 from collections.abc import Hashable
 from typing import Final
 
-from icu import Collator, Locale
+from icu import ICU_VERSION, UNICODE_VERSION, Collator, Locale
 
 from docstore.core.json_text import JsonValue
 
@@ -73,6 +73,17 @@ def compare(left: JsonValue, right: JsonValue) -> int:
         if order:
             return order
     return 0
+
+
+def sort_key(text: str) -> bytes:
+    """Bytes that sort as ``compare_strings`` does; they end with the only NUL in them."""
+    key: bytes = _sort_key(text)
+    return key
+
+
+def collation_version() -> str:
+    """Names the collation: sort keys made under one name must not be compared with those of another."""
+    return f"ICU {ICU_VERSION}, Unicode {UNICODE_VERSION}"
 
 
 def equality_key(value: JsonValue) -> Hashable:

@@ -1,0 +1,1 @@
+"""Views: their indexes, how they are built, read and reduced."""
