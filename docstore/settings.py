@@ -115,6 +115,18 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewSettings:
+    """How indexes are kept up to date.
+
+    ``background``  whether an index that somebody has asked for follows its database unasked
+    ``background_delay``  so long after the first write that it does not show
+    """
+
+    background: bool = True
+    background_delay: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicatorSettings:
     """How many replications run at a time, and how long they are remembered.
 
@@ -200,3 +212,4 @@ class Settings:
     functions: FunctionSettings = field(default_factory=FunctionSettings)
     replicator: ReplicatorSettings = field(default_factory=ReplicatorSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
+    views: ViewSettings = field(default_factory=ViewSettings)

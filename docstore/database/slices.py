@@ -4,11 +4,11 @@ Owns the length of a slice and the renewal of a reader's snapshot between slices
 """
 
 from asyncio import sleep
+from collections.abc import Callable
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
-from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.transactions import Snapshot
 
 SLICE_SECONDS: Final = 0.001
@@ -33,6 +33,14 @@ class SliceClock:
         return perf_counter() >= self._end
 
 
+class Opens(Protocol):
+    """What opens snapshots: an ``Environment``, or the file of indexes."""
+
+    @property
+    def long_snapshot(self) -> Callable[[], Snapshot]:
+        """Opens that of a reader in slices."""
+
+
 class LongSnapshot:
     """The snapshot of a reader that works in slices; a context manager.
 
@@ -43,7 +51,7 @@ class LongSnapshot:
 
     __slots__ = ("_environment", "current")
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Opens) -> None:
         self._environment = environment
         self.current: Snapshot = environment.long_snapshot()
 

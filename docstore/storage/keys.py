@@ -215,7 +215,7 @@ def is_long_key(key: bytes) -> bool:
 
 def label_of(key: bytes) -> int:
     """The label of a long id's key."""
-    label: int = _SEQ.unpack_from(key, PREFIX_BYTES + LONG_ID_FROM)[0]
+    label: int = _SEQ.unpack_from(key, len(key) - LABEL_BYTES)[0]
     return label
 
 

@@ -2,7 +2,7 @@
 
 Owns the labels (``keys.py``): how the row of a long id is found, where a new one goes, and what happens when there is
 no room between two labels. It must not know what the rows hold but for the id, which ``read_id`` takes out of a value;
-so it serves ``docs`` and ``local`` alike.
+so it serves ``docs`` and ``local`` alike, and with groups of their own the rows of views.
 
 The rows of a group, i.e. of ids with the same first ``LONG_ID_FROM`` bytes, have labels that sort as their ids. The
 first gets the middle label. A new last or first one gets a label ``STEP`` away, any other one the middle between its
@@ -30,8 +30,13 @@ Row = tuple[bytes, bytes]
 
 def find(txn: ReadTransaction, table: "Table", db: int, doc_id: bytes, read_id: ReadId) -> Row | None:
     """(key, value) of a long id, if it is there."""
+    return find_in_group(txn, table, keys.group_key(db, doc_id), doc_id, read_id)
+
+
+def find_in_group(txn: ReadTransaction, table: "Table", group: bytes, doc_id: bytes, read_id: ReadId) -> Row | None:
+    """(key, value) of a long id of this group, if it is there."""
     with txn.cursor(table) as cursor:
-        row = _first_from(cursor, keys.group_key(db, doc_id), doc_id, read_id)
+        row = _first_from(cursor, group, doc_id, read_id)
     return row if row is not None and read_id(row[1]) == doc_id else None
 
 
@@ -47,7 +52,11 @@ def bound(
         doc_id += b"\x00"
     if not keys.is_long_id(doc_id):
         return keys.short_key(db, doc_id)
-    group = keys.group_key(db, doc_id)
+    return bound_in_group(txn, table, keys.group_key(db, doc_id), doc_id, read_id)
+
+
+def bound_in_group(txn: ReadTransaction, table: "Table", group: bytes, doc_id: bytes, read_id: ReadId) -> bytes:
+    """A key that separates the rows of a group with lesser ids from the others."""
     with txn.cursor(table) as cursor:
         row = _first_from(cursor, group, doc_id, read_id)
     return _after_group(group) if row is None else row[0]
@@ -78,7 +87,13 @@ def place(
     Also old key -> new key of all rows of its group if they had to be moved, for tables with the same keys.
     The caller writes the row before it places another id.
     """
-    group = keys.group_key(db, doc_id)
+    return place_in_group(txn, table, keys.group_key(db, doc_id), doc_id, read_id)
+
+
+def place_in_group(
+    txn: WriteTransaction, table: "Table", group: bytes, doc_id: bytes, read_id: ReadId
+) -> tuple[bytes, Mapping[bytes, bytes]]:
+    """``place``, in a group of any table whose keys end with labels."""
     with txn.cursor(table) as cursor:
         row = _first_from(cursor, group, doc_id, read_id)
         if row is not None and read_id(row[1]) == doc_id:

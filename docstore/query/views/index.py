@@ -1,0 +1,248 @@
+"""One index: brought up to date, by one task at a time.
+
+Owns the update: batches of documents are read, mapped by workers while the batch before is written, and written in
+transactions that each leave the index consistent, with the sequence that it shows. A kill loses the batches in hand. It
+must not know queries. Reads and writes of documents go on meanwhile: nothing here runs on the event loop but the
+handing over of batches. Follows ``couch_mrview_updater`` and ``couch_index_updater``.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable
+from functools import partial
+from typing import Final, NamedTuple, cast
+
+from docstore.database.active_tasks import ActiveTask, ActiveTasks
+from docstore.database.database import Database
+from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end, read_feed
+from docstore.errors import DatabaseNotFound
+from docstore.query.views import layout
+from docstore.query.views.blocks import new_slot
+from docstore.query.views.filling import fill_blocks
+from docstore.query.views.index_file import IndexFile, ReadIndex, WriteIndex
+from docstore.query.views.index_rows import Mapped, write_batch, write_state
+from docstore.query.views.layout import IndexState
+from docstore.query.views.plan import Plan
+from docstore.query.views.reducing import Workers
+
+log = logging.getLogger(__name__)
+
+WORKER_MAPS: Final = "docstore.query.views.mapping:map_documents"
+TASK: Final = "indexer"
+BATCHES_AHEAD: Final = 3
+"""Batches that are being mapped or wait to be written."""
+
+SMALL: Final = 200
+"""Documents in a batch that somebody waits for; more of them give way to others as a build."""
+
+EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[])
+
+
+class _InHand(NamedTuple):
+    batch: FeedBatch
+    mapping: "asyncio.Future[Mapped]"
+
+
+class Index:
+    """The index of one plan in one database. Of one event loop.
+
+    ``waiting``  how many wait for it to be brought up to date
+    """
+
+    def __init__(
+        self, file: IndexFile, pool: Workers, tasks: ActiveTasks, database: Database, plan: Plan, *, ahead: int
+    ) -> None:
+        self.file = file
+        self.database = database
+        self.plan = plan
+        self.waiting = 0
+        self.compacting = False
+        self._pool = pool
+        self._tasks = tasks
+        self._ahead = ahead
+        self._shown = FeedEnd(-1, -1)
+        self._task: asyncio.Task[None] | None = None
+        self._moved: asyncio.Future[None] | None = None
+        self._dropped = False
+
+    @property
+    def updating(self) -> bool:
+        """Whether it is being brought up to date."""
+        return self._task is not None
+
+    def state(self, txn: ReadIndex) -> IndexState | None:
+        """What it holds, None where nothing was built yet, or what was is of another run of the store."""
+        value = txn.get(txn.tables.indexes, layout.index_key(self.database.number, self.plan.signature_bytes))
+        if value is None:
+            return None
+        state = layout.decode_state(value)
+        return state if state.epoch == self.database.environment.epoch else None
+
+    async def update(self, *, whole: bool = False, unasked: bool = False) -> None:
+        """Wait until the index shows what the database has now; ``whole``: and its blocks are computed.
+
+        ``unasked``: it gives way to those that somebody waits for.
+
+        Raises what the functions of the design document fail with, DatabaseNotFound, StorageFull, Unavailable.
+        """
+        end = feed_end(self.database.environment, self.database.number)
+        if self._task is None and _reaches(self._shown, end):
+            return
+        self.waiting += not unasked
+        try:
+            while True:
+                task = self._task or self._start()
+                if whole:
+                    await asyncio.wait([task])
+                    task.result()
+                else:
+                    await self._step(task)
+                if _reaches(self._shown, end):
+                    return
+        finally:
+            self.waiting -= not unasked
+
+    def start(self) -> None:
+        """Begin to bring it up to date, and do not wait."""
+        if self._task is None:
+            self._start()
+
+    async def stop(self) -> None:
+        """Do nothing any more."""
+        self._dropped = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _start(self) -> "asyncio.Task[None]":
+        if self._dropped:
+            raise DatabaseNotFound
+        task = self._task = asyncio.create_task(self._run(), name=f"index {self.plan.signature}")
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._task = None
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; if nobody does, the next one that asks is
+
+    async def _step(self, task: "asyncio.Task[None]") -> None:
+        """Wait until the index has moved on. Raises what the update ended with."""
+        if self._moved is None:
+            self._moved = asyncio.get_running_loop().create_future()
+        moved = self._moved
+        await asyncio.wait((task, moved), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+
+    # --- The update
+
+    async def _run(self) -> None:
+        state: IndexState | None = await self._begin()
+        end = feed_end(self.database.environment, self.database.number)
+        while state is not None and not _is_at(state, end):
+            about = {"database": self.database.name, "design_document": self.plan.design_id}
+            total = max(end.update_seq - state.seq, 1)
+            with self._tasks.running(TASK, **about, changes_done=0, total_changes=total, progress=0) as task:
+                built = await self._build(state, end, task)
+            state = built if built is not None else await self.file.write(self._reset)
+            end = feed_end(self.database.environment, self.database.number) if built is None else end
+        if state is not None:
+            await fill_blocks(self.file, self._pool, self.plan, state.number)
+
+    def _show(self, state: IndexState) -> None:
+        self._shown = FeedEnd(state.seq, state.purge_seq)
+        moved, self._moved = self._moved, None
+        if moved is not None:
+            moved.set_result(None)
+
+    async def _begin(self) -> IndexState:
+        with self.file.read() as txn:
+            state = self.state(txn)
+        if state is not None and len(state.counts) == len(self.plan.slots):
+            self._show(state)
+            return state
+        return await self.file.write(self._reset)
+
+    def _reset(self, txn: WriteIndex) -> IndexState:
+        """An index without rows in the place of what there is."""
+        key = layout.index_key(self.database.number, self.plan.signature_bytes)
+        old = txn.get(txn.tables.indexes, key)
+        if old is not None:
+            txn.put(txn.tables.gone, layout.number_prefix(layout.decode_state(old).number), b"")
+        number = int(txn.get(txn.tables.meta, layout.META_NEXT) or b"1")
+        txn.put(txn.tables.meta, layout.META_NEXT, b"%d" % (number + 1))
+        state = IndexState(
+            number=number,
+            database=self.database.number,
+            epoch=self.database.environment.epoch,
+            signature=self.plan.signature_bytes,
+            seq=0,
+            purge_seq=0,
+            counts=[0] * len(self.plan.slots),
+        )
+        for slot in range(len(self.plan.slots)):
+            new_slot(txn, layout.slot_prefix(number, slot))
+        write_state(txn, state)
+        return state
+
+    async def _build(self, state: IndexState, end: FeedEnd, task: ActiveTask) -> IndexState | None:
+        """Follow the database to its end. None if it has to be begun again without what there is."""
+        began = state.seq
+        in_hand: deque[_InHand] = deque()
+        after, done = state.seq, False
+        purged = state.purge_seq if began else end.purge_seq  # nothing can be left of what was purged before
+        try:
+            while True:
+                while not done and len(in_hand) < self._ahead:
+                    batch = await asyncio.to_thread(
+                        read_feed, self.database.environment, self.database.number, after, purged, self.plan.feed
+                    )
+                    if batch.reset:
+                        return None
+                    after, purged, done = batch.seq, batch.purge_seq, batch.done
+                    in_hand.append(_InHand(batch, asyncio.ensure_future(self._map(batch))))
+                if not in_hand:
+                    return state
+                batch, mapping = in_hand.popleft()
+                mapped = await mapping
+                fresh = began == 0 and batch.seq <= end.update_seq and batch.purge_seq == end.purge_seq
+                state = await self.file.write(
+                    partial(write_batch, state=state, mapped=mapped, end=batch.end, fresh=fresh)
+                )
+                self._show(state)
+                self._tell(task, batch.seq - began, max(batch.update_seq - began, 1))
+        finally:
+            for _, mapping in in_hand:
+                mapping.cancel()
+
+    async def _map(self, batch: FeedBatch) -> Mapped:
+        """What a batch emits; documents that are gone emit nothing."""
+        mapped = EMPTY
+        if batch.ids:
+            answer: Awaitable[object] = self._pool.run(
+                WORKER_MAPS,
+                self.plan.signature,
+                self.plan.definition,
+                self.plan.crossing_slots,
+                batch.ids,
+                batch.texts,
+                urgent=self.waiting > 0 and len(batch.ids) < SMALL,
+                affinity=self.plan.signature,
+            )
+            mapped = cast("Mapped", await answer)
+        if not batch.gone:
+            return mapped
+        return {**mapped, "ids": mapped["ids"] + batch.gone, "places": mapped["places"] + [b""] * len(batch.gone)}
+
+    def _tell(self, task: ActiveTask, done: int, total: int) -> None:
+        task.update(changes_done=done, total_changes=total, progress=done * 100 // total)
+
+
+def _reaches(shown: FeedEnd, end: FeedEnd) -> bool:
+    return shown.update_seq >= end.update_seq and shown.purge_seq >= end.purge_seq
+
+
+def _is_at(state: IndexState, end: FeedEnd) -> bool:
+    return _reaches(FeedEnd(state.seq, state.purge_seq), end)

@@ -1,0 +1,190 @@
+"""Rows of a view, as they are kept, in turns.
+
+Owns which rows a query has, their number and offset, and the documents beside them. It must not know HTTP or how an
+index is built. A row's text is kept whole, so a row is a slice of bytes; only for linked documents its value is read.
+Follows ``couch_mrview:map_fold``.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from typing import NamedTuple
+
+from docstore.core.json_text import decode
+from docstore.core.rev import Rev, parse_rev
+from docstore.database.database import Database
+from docstore.database.reading.document_text import DocumentText, Row, row_of
+from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions
+from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
+from docstore.errors import InvalidRev, NotFound
+from docstore.query.views import layout
+from docstore.query.views.blocks import bound, count_rows, scan_rows, scan_rows_back
+from docstore.query.views.index import Index
+from docstore.query.views.index_file import ReadIndex
+from docstore.query.views.layout import IndexState, RowText
+from docstore.query.views.plan import Slot
+from docstore.query.views.view_query import PlaceRange, ViewQuery, ranges_of
+
+_BRACE = b"{"[0]
+
+
+class ViewSlice(NamedTuple):
+    """Some rows of a view. ``total_rows`` and ``offset`` are None of a reduced one; ``seq`` is what the index shows."""
+
+    total_rows: int | None
+    offset: int | None
+    seq: int
+    rows: list[Row]
+
+
+async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[ViewSlice]:
+    """The rows of a query, one slice at least. Raises Unavailable."""
+    with LongSnapshot(index.file) as snapshot:
+        reader = _MapReader(index, slot, query, snapshot)
+        while True:
+            snapshot.renew()
+            rows = reader.next_rows()
+            done = reader.done
+            snapshot.lend()
+            if query.include_docs:
+                shown = [await _with_document(index.database, row, query) for row in rows]
+            else:
+                shown = [row.text + b"}" for row in rows]
+            yield ViewSlice(reader.total_rows, reader.offset, reader.seq, shown)
+            if done:
+                return
+
+
+class _MapReader:
+    """The rows of one query, from where the last slice ended."""
+
+    def __init__(self, index: Index, slot: int, query: ViewQuery, snapshot: LongSnapshot) -> None:
+        self.done = False
+        self.total_rows = 0
+        self.offset = 0
+        self.seq = 0
+        self._index = index
+        self._slot_number = slot
+        self._slot: Slot = index.plan.slots[slot]
+        self._query = query
+        self._snapshot = snapshot
+        self._ranges: Iterator[PlaceRange] = ranges_of(query, self._slot.key_of)
+        self._range: PlaceRange | None = None
+        self._skip = query.skip
+        self._left = query.limit
+        self._number: int | None = None
+        self._begun = False
+
+    def next_rows(self) -> list[RowText]:
+        """The rows of the next slice."""
+        txn = ReadIndex(self._snapshot.current)
+        state = self._index.state(txn)
+        self._number = same_index(self._number, state)
+        if state is None:
+            self.done = True
+            return []
+        self._prefix = layout.slot_prefix(state.number, self._slot_number)
+        if not self._begun:
+            self._begun = True
+            self.seq = state.seq
+            self.total_rows = state.counts[self._slot_number]
+            self._range = next(self._ranges, None)
+            self.offset = min(self.total_rows, self._count_before(txn) + self._query.skip)
+        return self._gather(txn)
+
+    def _count_before(self, txn: ReadIndex) -> int:
+        if self._range is None:
+            return 0
+        low, high = self._bounds(txn, self._range)
+        if self._query.descending:
+            return self.total_rows - count_rows(txn, self._prefix, b"", high)
+        return count_rows(txn, self._prefix, b"", low) if low else 0
+
+    def _bounds(self, txn: ReadIndex, places: PlaceRange) -> tuple[bytes, bytes]:
+        return bound(txn, self._prefix, places.low), bound(txn, self._prefix, places.high)
+
+    def _gather(self, txn: ReadIndex) -> list[RowText]:
+        rows: list[RowText] = []
+        size, clock = 0, SliceClock()
+        scan = scan_rows_back if self._query.descending else scan_rows
+        while self._range is not None and self._left != 0:
+            low, high = self._bounds(txn, self._range)
+            if low < high:
+                for seen, (place, value) in enumerate(scan(txn, self._prefix, low, high), 1):
+                    size += self._take(value, rows)
+                    full = size > SLICE_BYTES or (seen % CHUNK_ROWS == 0 and (clock.over or self._query.include_docs))
+                    if self._left == 0 or full:
+                        whole = layout.whole_place(place, value)
+                        self._range = self._behind(self._range, whole)
+                        self.done = self._left == 0
+                        return rows
+            self._range = next(self._ranges, None)
+            if clock.over:
+                break
+        self.done = self._range is None or self._left == 0
+        return rows
+
+    def _behind(self, places: PlaceRange, place: bytes) -> PlaceRange:
+        """What is left of a range when this place was the last."""
+        # No place begins another, so this is between it and the next.
+        return places._replace(high=place) if self._query.descending else places._replace(low=place + b"\x00")
+
+    def _take(self, value: bytes, rows: list[RowText]) -> int:
+        """Take what the query wants of a value's rows; how many bytes that is."""
+        size = 0
+        for row in layout.row_texts(value):
+            if self._skip:
+                self._skip -= 1
+                continue
+            if self._left == 0:
+                break
+            if self._left is not None:
+                self._left -= 1
+            rows.append(row)
+            size += len(row.text)
+        return size
+
+
+def same_index(number: int | None, state: IndexState | None) -> int:
+    """The number of the index that is read on, 0 for none. Raises NotFound if it is another one by now."""
+    found = 0 if state is None else state.number
+    if number is not None and number != found:
+        raise NotFound("Design document was updated or deleted.")
+    return found
+
+
+# --- Documents beside rows --------------------------------------------------------------------------------------------
+
+
+async def _with_document(database: Database, row: RowText, query: ViewQuery) -> Row:
+    """A row with its document, or the one that its value names."""
+    doc_id, rev = _linked(row)
+    opened = await _open(database, doc_id, rev, query) if doc_id is not None else None
+    before = row.text + b',"doc":'
+    if opened is None:
+        return before + b"null}"
+    return row_of(before, DocumentText(opened.json, opened.rest), b"}")
+
+
+def _linked(row: RowText) -> tuple[str | None, Rev | None]:
+    """The document that a row's value names, or the row's own."""
+    value = decode(row.value) if row.text[row.value_at] == _BRACE else None
+    doc_id = value.get("_id") if isinstance(value, dict) and "_id" in value else decode(row.doc_id)
+    rev = value.get("_rev") if isinstance(value, dict) else None
+    if not isinstance(doc_id, str):
+        return None, None
+    try:
+        return doc_id, parse_rev(rev) if isinstance(rev, str) else None
+    except InvalidRev:
+        return None, None
+
+
+async def _open(database: Database, doc_id: str, rev: Rev | None, query: ViewQuery) -> OpenedDoc | None:
+    options = OpenOptions(
+        rev=rev,
+        conflicts=bool(query.conflicts),
+        attachments=query.attachments,
+        att_encoding_info=query.att_encoding_info,
+    )
+    try:
+        return database.open_doc(doc_id) if options == PLAIN else await database.read_doc(doc_id, options)
+    except NotFound:
+        return None

@@ -1,0 +1,216 @@
+"""A view's rows, ranges and reductions are those of a plain recomputation, whatever happened to the documents."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+from unittest.mock import patch
+from zlib import crc32
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from docstore.core.collation_key import order_key, raw_key
+from docstore.core.json_text import JsonValue
+from docstore.database.active_tasks import ActiveTasks
+from docstore.database.database import Database
+from docstore.node import Node
+from docstore.query.design.document import parse_design
+from docstore.query.views import blocks, layout, mapping
+from docstore.query.views.erlang_order import term_order
+from docstore.query.views.index import Index
+from docstore.query.views.index_file import IndexFile
+from docstore.query.views.plan import Plan, plan_of
+from docstore.query.views.view_query import ViewQuery
+from docstore.query.views.views import OpenedView
+from docstore.settings import StorageSettings
+from tests.database.helpers import all_docs, document, replicated
+from tests.database.helpers import settings as node_settings
+from tests.query.views.inline import MAPS, InlineWorkers, engine_for
+
+DESIGN: dict[str, JsonValue] = {
+    "_id": "_design/v",
+    "views": {
+        "k": {"map": "k"},
+        "raw": {"map": "k", "options": {"collation": "raw"}},
+        "sum": {"map": "pair", "reduce": "_sum"},
+        "stats": {"map": "pair", "reduce": "_stats"},
+        "count": {"map": "many", "reduce": "_count"},
+        "js": {"map": "pair", "reduce": "the sum"},
+    },
+}
+PLAN = plan_of(parse_design(DESIGN))
+
+SMALL = StorageSettings(map_size=1 << 26, map_size_smallest=1 << 24)
+
+IDS = st.sampled_from(["a", "b", "c\x00", "c", "d" * 490, "d" * 491, "e" * 700, "ä"])
+LONG = "x" * 600
+KEYS: st.SearchStrategy[Any] = (
+    st.sampled_from([None, True, 1, 1.0, 2, "", "\x00", "a", "B", LONG, LONG + "a", LONG + "b", ["a"], ["a", 1], {}])
+    | st.integers(-3, 3)
+    | st.lists(st.sampled_from(["g", "h", 1, LONG]), max_size=3)
+)
+BODIES = st.fixed_dictionaries(
+    {"k": KEYS, "g": st.sampled_from(["g", "h", LONG]), "v": st.integers(-5, 5), "many": st.lists(KEYS, max_size=4)}
+)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["put", "put", "put", "delete", "conflict", "purge"]), IDS, BODIES), max_size=12
+)
+Step = tuple[str, str, dict[str, Any]]
+
+
+class Place:
+    """A database, its index, and what a recomputation gives."""
+
+    def __init__(self, database: Database, file: IndexFile) -> None:
+        self.database = database
+        self.file = file
+        self.workers = InlineWorkers()
+        self.index = self.new_index()
+
+    def new_index(self) -> Index:
+        return Index(self.file, self.workers, self.database_tasks(), self.database, PLAN, ahead=2)
+
+    def database_tasks(self) -> Any:
+        return ActiveTasks(lambda: 0.0)
+
+    async def apply(self, step: Step) -> None:
+        kind, doc_id, body = step
+        head = self.database.head(doc_id)
+        if kind == "put":
+            on = None if head is None or head.deleted else head.winner
+            await self.database.update_docs([document(doc_id, on, **body)])
+        elif kind == "delete" and head is not None and not head.deleted:
+            await self.database.update_docs([document(doc_id, head.winner, deleted=True)])
+        elif kind == "conflict":
+            rev = f"2-{body['v'] % 7:032x}"
+            await self.database.update_docs([replicated(doc_id, rev, f"1-{7:032x}", **body)], new_edits=False)
+        elif kind == "purge" and head is not None:
+            await self.database.purge({doc_id: [head.winner]})
+
+    async def rows(self, view: str, **query: Any) -> list[dict[str, Any]]:
+        opened = OpenedView(self.index, PLAN.view(view), self.workers, PLAN)
+        found: list[dict[str, Any]] = []
+        async for part in opened.read(ViewQuery(**query)):
+            found += [json.loads(cast("bytes", row)) for row in part.rows]
+        return found
+
+    async def offset(self, view: str, **query: Any) -> tuple[int | None, int | None]:
+        opened = OpenedView(self.index, PLAN.view(view), self.workers, PLAN)
+        async for part in opened.read(ViewQuery(**query)):
+            return part.total_rows, part.offset
+        raise AssertionError("a query has one slice at least")
+
+    async def documents(self) -> list[dict[str, Any]]:
+        _, _, rows = await all_docs(self.database, include_docs=True)
+        return [row["doc"] for row in rows]  # type: ignore[misc]
+
+    async def computed(self, function: str, key_of: Callable[[JsonValue], bytes]) -> list[dict[str, Any]]:
+        rows: list[tuple[bytes, bytes, bytes, dict[str, Any]]] = []
+        for doc in await self.documents():
+
+            def emit(key: JsonValue, value: JsonValue, doc: dict[str, Any] = doc) -> None:
+                row = {"id": doc["_id"], "key": key, "value": value}
+                rows.append((key_of(key), doc["_id"].encode(), term_order(value), row))
+
+            MAPS[function](doc, emit)
+        return [row for *_, row in sorted(rows, key=lambda one: one[:3])]
+
+
+async def check(place: Place) -> None:
+    for view, key_of in (("k", order_key), ("raw", raw_key)):
+        expected = await place.computed("k", key_of)
+        assert await place.rows(view) == expected
+        assert await place.rows(view, limit=2, skip=1) == expected[1:3]
+        by_place = [(key_of(row["key"]), row["id"].encode()) for row in expected]
+        turned = [row for _, row in sorted(zip(by_place, expected, strict=True), key=lambda one: one[0], reverse=True)]
+        assert await place.rows(view, descending=True) == turned
+        for number, row in enumerate(expected):
+            key = row["key"]
+            before = sum(key_of(one["key"]) < key_of(key) for one in expected)
+            same = [one for one in expected if key_of(one["key"]) == key_of(key)]
+            assert await place.rows(view, start_key=key, end_key=key) == same
+            assert await place.rows(view, keys=(key, key)) == same + same
+            assert await place.offset(view, start_key=key) == (len(expected), before)
+            assert await place.rows(view, start_key=key, start_key_docid=row["id"]) == expected[number:]
+    await check_reductions(place)
+
+
+async def check_reductions(place: Place) -> None:
+    pairs = await place.computed("pair", order_key)
+    many = await place.computed("many", order_key)
+    assert await place.rows("count") == ([{"key": None, "value": len(many)}] if many else [])
+    for low in (None, *(row["key"] for row in pairs)):
+        inside = [row for row in pairs if low is None or order_key(row["key"]) >= order_key(low)]
+        total = sum(row["value"] for row in inside)
+        expected = [{"key": None, "value": total}] if inside else []
+        query = {} if low is None else {"start_key": low}
+        assert await place.rows("sum", **query) == expected
+        assert await place.rows("js", **query) == expected
+    for level in (1, 2):
+        groups: dict[bytes, list[dict[str, Any]]] = {}
+        for row in pairs:
+            groups.setdefault(order_key(row["key"][:level]), []).append(row)
+        expected = [
+            {"key": rows[0]["key"][:level], "value": sum(row["value"] for row in rows)}
+            for _, rows in sorted(groups.items())
+        ]
+        assert await place.rows("sum", group_level=level) == expected
+        backward = await place.rows("sum", group_level=level, descending=True)
+        assert [row["value"] for row in backward] == [row["value"] for row in reversed(expected)]
+    stats = await place.rows("stats", group=True)
+    assert sum(row["value"]["count"] for row in stats) == len(pairs)
+
+
+async def run(steps: list[Step], looks: list[bool], *, reopen: bool) -> None:
+    with TemporaryDirectory() as folder, patch.object(mapping, "engine_for", engine_for):
+        async with Node(node_settings(Path(folder) / "data")) as node:
+            database = await node.registry.create("db")
+            place = Place(database, IndexFile(Path(folder), SMALL))
+            try:
+                for step, look in zip(steps, looks, strict=False):
+                    await place.apply(step)
+                    if look:
+                        await place.index.update(whole=True)
+                if reopen:
+                    await place.file.close()
+                    place.file = IndexFile(Path(folder), SMALL)
+                    place.index = place.new_index()
+                await check(place)
+                check_blocks(place.file, PLAN)
+            finally:
+                await place.file.close()
+
+
+def check_blocks(file: IndexFile, plan: Plan) -> None:
+    """Every block begins at a row that begins one, and none is dirty."""
+    with file.read() as txn:
+        for value in [value for _, value in txn.cursor(txn.tables.indexes)]:
+            state = layout.decode_state(value)
+            for slot in range(len(plan.slots)):
+                prefix = layout.slot_prefix(state.number, slot)
+                places = [place for place, _ in blocks.scan_rows(txn, prefix, b"", b"\xff")]
+                for level in range(1, blocks.LEVELS + 1):
+                    expected = [b"", *(place for place in places if blocks.level_of(place) >= level)]
+                    begin = layout.block_prefix(prefix, level)
+                    keys = [key for key, _ in txn.cursor(txn.tables.blocks) if key.startswith(begin)]
+                    assert [key[len(begin) :] for key in keys] == expected
+                assert blocks.count_rows(txn, prefix, b"", b"\xff") == state.counts[slot]
+        assert list(txn.cursor(txn.tables.dirty)) == []
+
+
+def _small_level(place: bytes) -> int:
+    """Levels as ``blocks.level_of`` gives them, with blocks of two."""
+    if not place:
+        return blocks.LEVELS
+    bits = crc32(place) * 0x9E3779B1 >> 8
+    return next((level for level in range(blocks.LEVELS) if bits >> level & 1), blocks.LEVELS)
+
+
+@settings(max_examples=3, deadline=None)
+@given(STEPS, st.lists(st.booleans(), min_size=12, max_size=12), st.booleans())
+def test_a_view_equals_its_recomputation(steps: list[Step], looks: list[bool], reopen: bool) -> None:
+    with patch.object(blocks, "level_of", _small_level):
+        asyncio.run(run(steps, looks, reopen=reopen))
