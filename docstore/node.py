@@ -115,7 +115,7 @@ class Node:
             new_uuid=lambda: uuid4().hex,
             write_hooks=replicator_hook,
         )
-        self.query = Query(self.registry, settings)
+        self.query = Query(self.registry, settings, self.pool, self.active_tasks)
         self.uploads = Uploads(
             self.env,
             self.writer,
@@ -152,6 +152,7 @@ class Node:
         await self.uploads.start()
         await self.replies.start()
         self.registry.resume_sweeps()
+        self.query.start()
 
     async def stop(self) -> None:
         """Stop replications, end all feeds, finish what was accepted, close the store cleanly."""
@@ -160,6 +161,7 @@ class Node:
         await self.replies.stop()
         await self.uploads.stop()
         await self.registry.stop()
+        await self.query.stop()
         await self.pool.stop()
         await self.writer.close()
         await self.env.close_beside_loop()
@@ -172,6 +174,7 @@ class Node:
 
     def _committed(self, summary: CommitSummary) -> None:
         self.registry.committed(summary)
+        self.query.committed(summary.changed)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -36,7 +36,7 @@ OUTSIDE = {
     "docstore.storage": {"lmdb", "msgpack", "msgspec"},
     "docstore.workers": {"msgpack"},
     "docstore.database": {"msgspec"},
-    "docstore.query": {"quickjs"},
+    "docstore.query": {"quickjs", "lmdb", "msgspec"},
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
     "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
     "docstore.testing": {"uvloop"},

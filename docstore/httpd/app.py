@@ -7,7 +7,7 @@ segment that no row of the server has is a database, a second that no row of a d
 """
 
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
-from docstore.httpd.listings import all_docs, changes, conflicts
+from docstore.httpd.listings import all_docs, changes, conflicts, views
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
 from docstore.httpd.server import (
     databases,
@@ -133,6 +133,10 @@ ROUTES = (
     refused("/{db}/_local/{doc}/{path...}", refusals.no_local_attachment),
     route("/{db}/_local%2F{doc}", DOCUMENT, **OF_LOCAL),
     route("/{db}/_design/{doc}", DOCUMENT, **OF_DOCUMENT),
+    route("/{db}/_design/{doc}/_info", "GET", GET=views.info),
+    refused("/{db}/_design/{doc}/_view", views.no_view_name),
+    route("/{db}/_design/{doc}/_view/{view}", "GET,POST,HEAD", GET=views.get_view, POST=views.post_view),
+    route("/{db}/_design/{doc}/_view/{view}/queries", "POST", POST=views.post_queries),
     route("/{db}/_design/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
     route("/{db}/_design/{doc}/_resolve", "POST", POST=resolve.resolve_document),
     route("/{db}/_design/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),

@@ -3,13 +3,31 @@
 Owns the parts of ``query/`` of one node, and which of them knows which. It must not know HTTP.
 """
 
+from collections.abc import Mapping
+
+from docstore.database.active_tasks import ActiveTasks
 from docstore.database.registry import Registry
+from docstore.query.views.views import Views
 from docstore.settings import Settings
+from docstore.workers.pool import Pool
 
 
 class Query:
     """What design documents do, for one node. ``views`` is the part that answers views."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: Settings, pool: Pool, tasks: ActiveTasks) -> None:
         self.registry = registry
         self.settings = settings
+        self.views = Views(pool, tasks, settings, ahead=pool.processes + 2)
+
+    def start(self) -> None:
+        """Go on with what the last stop cut short."""
+        self.views.start()
+
+    def committed(self, changed: Mapping[int, int]) -> None:
+        """After each group commit, on the event loop: database number -> its update sequence, or that it is gone."""
+        self.views.committed(changed)
+
+    async def stop(self) -> None:
+        """Stop what goes on unasked, and close the file of indexes."""
+        await self.views.stop()

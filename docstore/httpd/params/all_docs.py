@@ -85,7 +85,7 @@ def query_of_post(request: Request, body: Mapping[str, JsonValue]) -> AllDocsQue
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` body member must be an array.")
     values = {"keys": body["keys"]} if "keys" in body else {}
-    return _query(request, read_text(request.query_list, _read_body(body, values)))
+    return _query(request, read_text(request.query_list, read_body(body, values)))
 
 
 def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator[AllDocsQuery]:
@@ -103,7 +103,7 @@ def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator
     for query in queries:
         if not isinstance(query, dict):
             raise BadRequest("A query must be a JSON object.")
-        yield _query(request, _read_body(query, dict(common)))
+        yield _query(request, read_body(query, dict(common)))
 
 
 def read_text(pairs: Iterable[tuple[str, str]], values: Values | None = None) -> Values:
@@ -115,7 +115,7 @@ def read_text(pairs: Iterable[tuple[str, str]], values: Values | None = None) ->
     return _read(read, {} if values is None else values)
 
 
-def _read_body(members: Mapping[str, JsonValue], values: Values) -> Values:
+def read_body(members: Mapping[str, JsonValue], values: Values) -> Values:
     """Parameters of a JSON object; digits in a string are no number there."""
     for name, value in members.items():
         if _READINGS.get(name) is parse_positive_integer and isinstance(value, str):
@@ -139,15 +139,24 @@ def _read(pairs: Iterable[tuple[str, JsonValue]], values: Values) -> Values:
             values[_DOCIDS[name]] = value
         elif name in _WORDS and (not isinstance(value, str | bool) or value not in _WORDS[name]):
             raise QueryParseError(f"Invalid value for `{name}`.")
-        elif name == "partition":
-            raise QueryParseError("`partition` parameter is not supported on this db")
+        elif name in _WORDS or name == "partition":
+            values[name] = value
+            if name == "stale":
+                values["update"] = "false" if value == "ok" else "lazy"
     return values
+
+
+def check_limit(values: Values) -> None:
+    """Raises QueryParseError for a limit beyond CouchDB's."""
+    if values.get("limit", 0) > HIGHEST_LIMIT:
+        raise QueryParseError(f"Limit is too large, must not exceed {HIGHEST_LIMIT}")
 
 
 def _query(request: Request, values: Values) -> AllDocsQuery:
     _refuse_reduction(values)
-    if values.get("limit", 0) > HIGHEST_LIMIT:
-        raise QueryParseError(f"Limit is too large, must not exceed {HIGHEST_LIMIT}")
+    check_limit(values)
+    if "partition" in values:
+        raise QueryParseError("`partition` parameter is not supported on this db")
     keys = values.get("keys")
     start_key, end_key = values.get("start_key", UNSET), values.get("end_key", UNSET)
     if "keys" in values and not isinstance(keys, list):

@@ -1,8 +1,8 @@
-"""Upkeep of a database: compaction, and two endpoints that have nothing to do here.
+"""Upkeep of a database: compaction, the cleanup of indexes, and what has nothing to do here.
 
 Owns their replies. Under the durability ``fsync`` every acknowledged write is on disk already, so that
-``_ensure_full_commit`` only answers; there are no index files to clean up after. Follows
-``chttpd_db:handle_compact_req`` and its neighbours.
+``_ensure_full_commit`` only answers; the pages of an index are used again as its rows go, so there is nothing to
+compact there. Follows ``chttpd_db:handle_compact_req`` and its neighbours.
 """
 
 from docstore.core.json_text import JsonValue
@@ -29,8 +29,8 @@ async def compact_design(request: Request) -> Reply:
 
 
 async def view_cleanup(request: Request) -> Reply:
-    """POST /{db}/_view_cleanup"""
-    request.database()
+    """POST /{db}/_view_cleanup: indexes go whose views no design document has."""
+    await request.node.query.views.clean_up(request.database())
     return json_reply(OK, 202)
 
 

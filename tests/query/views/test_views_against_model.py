@@ -209,7 +209,7 @@ def _small_level(place: bytes) -> int:
     return next((level for level in range(blocks.LEVELS) if bits >> level & 1), blocks.LEVELS)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(STEPS, st.lists(st.booleans(), min_size=12, max_size=12), st.booleans())
 def test_a_view_equals_its_recomputation(steps: list[Step], looks: list[bool], reopen: bool) -> None:
     with patch.object(blocks, "level_of", _small_level):

@@ -1,0 +1,126 @@
+"""Views: GET, POST, ``/queries`` and ``_info``.
+
+Owns the text around the rows. Follows ``chttpd_view`` and ``couch_mrview_http:view_cb``; as there a view has no ETag.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from docstore.core.json_text import encode
+from docstore.database.database import Database
+from docstore.database.reading.document_text import join_pieces, join_rows, stream_text
+from docstore.errors import MethodNotAllowed
+from docstore.httpd.params.views import view_queries_of_post, view_query_of_get, view_query_of_post
+from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.request import Request
+from docstore.httpd.wire.chunking import chunked_reply
+from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.wire.turns import Turns
+from docstore.query.views.map_reader import ViewSlice
+from docstore.query.views.view_query import ViewQuery
+from docstore.query.views.views import OpenedView
+
+SEPARATOR = b",\r\n"
+METHODS = "GET,POST,HEAD"
+
+
+async def get_view(request: Request) -> Reply | StreamReply:
+    """``GET /{db}/_design/{ddoc}/_view/{view}``"""
+    view = await _open(request)
+    query = view_query_of_get(request)
+    view.check(query)
+    if request.method == "HEAD":
+        return Reply()
+    return await chunked_reply(_alone(view, query))
+
+
+async def post_view(request: Request) -> Reply | StreamReply:
+    """``POST /{db}/_design/{ddoc}/_view/{view}``: the parameters in the body."""
+    design = await request.node.query.views.design(request.database(), request.segments[2])
+    body = await request.json_object(require_json_type=True)
+    query = view_query_of_post(request, body)
+    view = design.view(request.segments[4])
+    view.check(query)
+    return await chunked_reply(_alone(view, query))
+
+
+async def post_queries(request: Request) -> Reply | StreamReply:
+    """``POST /{db}/_design/{ddoc}/_view/{view}/queries``: several queries, one after the other."""
+    request.require_json_type()
+    design = await request.node.query.views.design(request.database(), request.segments[2])
+    body = await request.json_object()
+    queries: list[ViewQuery] = []
+    with Turns() as turns:
+        for query in view_queries_of_post(request, body):
+            queries.append(query)
+            if turns.over():
+                await turns.next()
+    view = design.view(request.segments[4])
+    for query in queries:
+        view.check(query)
+    return await chunked_reply(_together(view, queries))
+
+
+async def no_view_name(request: Request) -> Reply:
+    """``/{db}/_design/{ddoc}/_view`` alone."""
+    await request.node.query.views.design(request.database(), request.segments[2])
+    raise MethodNotAllowed(METHODS)
+
+
+async def info(request: Request) -> Reply:
+    """``GET /{db}/_design/{ddoc}/_info``"""
+    views = request.node.query.views
+    database: Database = request.database()
+    design = await views.design(database, request.segments[2])
+    return json_reply({"name": request.segments[2], "view_index": views.info(design.index)})
+
+
+async def _open(request: Request) -> OpenedView:
+    design = await request.node.query.views.design(request.database(), request.segments[2])
+    return design.view(request.segments[4])
+
+
+async def _alone(view: OpenedView, query: ViewQuery) -> AsyncGenerator[bytes]:
+    async with aclosing(_listing(view, query)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+    yield b"\n"
+
+
+async def _together(view: OpenedView, queries: Sequence[ViewQuery]) -> AsyncGenerator[bytes]:
+    yield b'{"results":['
+    before = b"\r\n"
+    for query in queries:
+        yield before
+        before = SEPARATOR
+        async with aclosing(_listing(view, query)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    yield b"\r\n]}\n"
+
+
+async def _listing(view: OpenedView, query: ViewQuery) -> AsyncGenerator[bytes]:
+    """One query's rows as a JSON object."""
+    before = b""
+    begun = False
+    async with aclosing(view.read(query)) as slices:
+        async for part in slices:
+            if not begun:
+                yield _head(view, part, with_update_seq=query.update_seq)
+                begun = True
+            if part.rows:
+                pieces = join_pieces([before, *join_rows(SEPARATOR, part.rows)])
+                async with aclosing(stream_text(pieces)) as text:
+                    async for piece in text:
+                        yield piece
+                before = SEPARATOR
+    yield b"\r\n]}"
+
+
+def _head(view: OpenedView, part: ViewSlice, *, with_update_seq: bool) -> bytes:
+    members: list[bytes] = []
+    if part.total_rows is not None:
+        members.append(b'"total_rows":%d,"offset":%d' % (part.total_rows, part.offset or 0))
+    if with_update_seq:
+        members.append(b'"update_seq":%b' % encode(view.index.database.update_seq_text(part.seq)))
+    return b"{%b\r\n" % b",".join((*members, b'"rows":['))
