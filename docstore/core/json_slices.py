@@ -56,7 +56,8 @@ def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
         if inside.more:
             if isinstance(inside.value, dict):
                 inside.name, inside.position = member_name(raw, inside.position)
-            if _is_long(raw, inside.position):
+            outermost = not outer and isinstance(inside.value, dict)
+            if _is_long(raw, inside.position, member_of_all=outermost):
                 if depth <= 1:
                     decode(b"[" * (max_depth + 1), max_depth=max_depth)  # raises what it raises of such depth
                 outer.append(inside)
@@ -206,10 +207,17 @@ def value_end(raw: bytes, position: int) -> int:
     return value.end()
 
 
-def _is_long(raw: bytes, position: int) -> bool:
-    """Whether an array or object starts here that does not end within reach."""
-    if raw[position : position + 1] not in (b"{", b"[") or len(raw) - position <= _REACH:
+def _is_long(raw: bytes, position: int, *, member_of_all: bool = False) -> bool:
+    """Whether an array or object starts here that does not end within reach.
+
+    ``member_of_all``: it is a member of the whole text. Of an array a probe decides then, since it is mostly long, as
+    ``docs`` is, and to look for its end takes as long as to read it.
+    """
+    first = raw[position : position + 1]
+    if first not in (b"{", b"[") or len(raw) - position <= _REACH:
         return False
+    if member_of_all and first == b"[":
+        return _regular(raw, position, position + _PROBE) is None
     return _regular(raw, position, position + _REACH) is None and not _container_end(raw, position, position + _REACH)
 
 
