@@ -126,7 +126,7 @@ def encode_term(value: JsonValue) -> bytes:
                 append(_ATOMS[item])
         else:
             if not outer:
-                return b"".join((*joined, *parts))
+                return b"".join((*joined, *parts) if joined else parts)
             append(NIL)
             level = outer.pop()
             if len(parts) > _JOINED:

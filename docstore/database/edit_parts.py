@@ -19,7 +19,7 @@ from typing import Final, TypeAlias, cast
 
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
-from docstore.database.apply.edit_work import TOO_MUCH_WORK, portions, work_of_all
+from docstore.database.apply.edit_work import TOO_MUCH_WORK, most_work, portions, work_of_all
 from docstore.database.commands import EditDocuments
 from docstore.database.once import Once
 from docstore.errors import DocstoreError, TooLarge
@@ -57,13 +57,17 @@ async def submit_edits(
         bound = settings.command_max_work
         if monotonic() - writer.single_at < SHARED_SECONDS:
             bound = min(bound, settings.shared_command_max_work)
-        if not put_off:
+        if not start and most_work(edits) <= bound:
+            put_off, start = list(range(len(edits))), len(edits)
+        elif not put_off:
             following = (edits[place] for place in range(start, len(edits)))
             end = start + next(portions(following, bound, new_edits=new_edits))
             put_off = list(range(start, end))
             start = end
         command = EditDocuments(database, tuple([edits[place] for place in put_off]), new_edits, max_work=bound)
         results = cast("list[EditAnswer | None]", await writer.submit(command))
+        if not answers and len(results) == len(edits) and None not in results:
+            return cast("list[EditAnswer]", results)
         decided = zip(put_off, results, strict=True)
         put_off = []
         for place, answer in decided:

@@ -4,7 +4,8 @@ Owns the measure. It counts what an edit names, not how long anything takes, so 
 must not know commands. One unit is about 5 us of the writer's thread; an edit of a small document is 4.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
 from docstore.core.edit import Edit
@@ -26,6 +27,9 @@ REWRITTEN: Final = 2
 STORED_BYTES_A_REVISION: Final = 40
 
 
+_body, _path, _attachments = attrgetter("body"), attrgetter("path"), attrgetter("attachments")
+
+
 def work_of(edit: Edit, *, further: bool = False) -> int:
     """What can be told of an edit before it is decided."""
     work = FURTHER_ARRIVAL if further else EDIT
@@ -35,6 +39,12 @@ def work_of(edit: Edit, *, further: bool = False) -> int:
 def work_of_all(edits: Iterable[Edit]) -> int:
     """The same of several edits that are to be one command."""
     return sum(map(work_of, edits))
+
+
+def most_work(edits: Sequence[Edit]) -> int:
+    """No less than ``work_of_all``, and found much faster for many edits."""
+    work = EDIT * len(edits) + sum(map(len, map(_body, edits))) // BYTES_A_UNIT
+    return work + sum(map(len, map(_path, edits))) // REVS_A_UNIT + sum(map(len, map(_attachments, edits)))
 
 
 class Work:
@@ -52,7 +62,8 @@ class Work:
 
     def add(self, edit: Edit, *, further: bool = False) -> None:
         """An edit, as ``work_of``."""
-        self._done += work_of(edit, further=further)
+        self._done += FURTHER_ARRIVAL if further else EDIT  # written out: it is done for every edit
+        self._done += len(edit.body) // BYTES_A_UNIT + len(edit.path) // REVS_A_UNIT + len(edit.attachments)
 
     def unpack(self, whole: bytes) -> None:
         """A stored tree (``DocRecord.whole``) is read."""

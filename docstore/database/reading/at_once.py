@@ -30,7 +30,7 @@ FILTER_STEPS: Final = 2_000
 REVS: Final = 1_000
 """Revisions in one question."""
 
-DOCUMENTS: Final = 500
+DOCUMENTS: Final = 1_000
 """Of a request, for each of which something small is made."""
 
 T = TypeVar("T")
