@@ -214,11 +214,17 @@ class Database:
     # --- writing documents
 
     async def update_doc(
-        self, document: Document, *, new_edits: bool = True, operation: Operation = Operation.WRITE
+        self,
+        document: Document,
+        *,
+        new_edits: bool = True,
+        operation: Operation = Operation.WRITE,
+        looked_at: bool = False,
     ) -> EditResult:
         """Write one document, a ``_local`` one too. Raises Conflict, PreconditionFailed and what else refuses the edit.
 
-        A conflict that a snapshot shows for certain is told at once, without a turn of the writer.
+        A conflict that a snapshot shows for certain is told at once, without a turn of the writer; ``looked_at`` if
+        the caller has just asked one.
         """
         if is_local(document.id):
             rev = await write_local(self._writer, self.number, document, new_edits=new_edits)
@@ -226,7 +232,7 @@ class Database:
         if self._actor is not None and new_edits:
             [document] = await settle(self.write_hook, self._actor, [document])
         try:
-            if new_edits:
+            if new_edits and not looked_at:
                 self.check_parent(document.id, document.rev, document.condition, operation, path=document.path)
             answers = await self._write([document], new_edits=new_edits)
             if isinstance(answers[0], DocstoreError):

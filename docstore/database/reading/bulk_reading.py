@@ -60,10 +60,11 @@ async def read_doc(
     environment: Environment, db: int, doc_id: str, options: OpenOptions, open_blob: OpenBlob
 ) -> OpenedDoc:
     """``open_with_options``, at once or in a thread. Raises as that."""
-    return await read_at_once_or_in_thread(
-        environment,
-        lambda txn, at_once: open_with_options(txn, db, doc_id, options, open_blob, at_once=at_once),
-    )
+    try:  # written out, since it is what a GET with parameters does
+        with environment.snapshot() as snapshot:
+            return open_with_options(snapshot, db, doc_id, options, open_blob, at_once=True)
+    except TooMuchAtOnce:
+        return await in_thread(environment, lambda txn: open_with_options(txn, db, doc_id, options, open_blob))
 
 
 async def read_revs(

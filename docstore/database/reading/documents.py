@@ -131,7 +131,7 @@ def open_with_options(
     record = get_record(txn, db, doc_id)
     if record is None:
         return _open_absent(txn, db, doc_id, options)
-    if at_once and options != PLAIN:
+    if at_once and options is not PLAIN:
         check_tree(record)
     if options.rev is not None and not options.latest:
         tree = get_tree(txn, db, record)

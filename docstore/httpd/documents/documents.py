@@ -73,14 +73,18 @@ async def put_document(request: Request) -> Reply:
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
-    refuse = _early_refusal(request, database, query, record)
+    at_hand = request.raw.content.is_eof()
+    refuse = _early_refusal(request, database, query, record) if at_hand else None
     document = with_parent(request, await read_document(request, doc_id, refuse=refuse), query.options.rev)
     if not query.new_edits and document.rev is None:
         raise BadRequest(NEEDS_REV)
     status = 200 if document.deleted else 201
+    looked_at = False
     if request.ticket is not None:
         database = _remembering(request, request.ticket, database, doc_id, status)
-    write = database.update_doc(document, new_edits=query.new_edits)
+    elif at_hand and document.condition is None and database.write_hook is None:
+        looked_at = not is_stale(None if record is None else record.head(), document.rev, document.path)
+    write = database.update_doc(document, new_edits=query.new_edits, looked_at=looked_at)
     if query.batch and request.ticket is None:
         return await accepted(document, write)
     result = await settled(request, write)
@@ -93,9 +97,9 @@ def _early_refusal(
     """What refuses a certain conflict while the document is read; None where there is more to be asked first.
 
     A refused edit is cheap so: nothing is hashed, and the exception has a short way. ``record`` is the document's when
-    the request began, so a body that is still to come is judged later.
+    the request began, so it is asked only if the body has come too.
     """
-    if record is None or not request.raw.content.is_eof():
+    if record is None:
         return None
     asked = not query.new_edits or query.batch or database.write_hook is not None
     if asked or is_conditional(request) or wants_explanation(request.raw.headers):
