@@ -47,8 +47,9 @@ class Dispatcher:
         """The reply to a request. Raises nothing but what ends the connection."""
         started = time.monotonic()
         service = self.service
-        connection = raw.protocol
-        if isinstance(connection, Connection):
+        protocol = raw.protocol
+        connection = protocol if isinstance(protocol, Connection) else None
+        if connection is not None:
             connection.begun += 1
         request = Request(service, raw, _method(raw), [], "")
         request.id = new_request_id()
@@ -58,7 +59,8 @@ class Dispatcher:
         except DocstoreError as error:
             reply = await refused(request, error)
         except (asyncio.CancelledError, ConnectionError):
-            request.claim.keep(0)
+            if request.claimed is not None:
+                request.claimed.keep(0)
             raise
         except Exception:
             logger.exception("request %s: %s %s failed", request.id.decode(), raw.method, raw.raw_path)
@@ -67,13 +69,17 @@ class Dispatcher:
             service.ended()
         if isinstance(reply, StreamReply):
             reply.claim = request.claim
-        else:
-            request.claim.keep(0)
+        elif request.claimed is not None:
+            request.claimed.keep(0)
         reply.request_id = request.id
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         reply.body_time = request.body_time
-        if service.closing or leaves_end_unsure(raw) or _is_last(raw):
+        if (
+            service.closing
+            or (not (raw.content.is_eof() and hdrs.TRANSFER_ENCODING not in raw.headers) and leaves_end_unsure(raw))
+            or (connection is not None and connection.half_closed and connection.serves_the_last)
+        ):
             reply.keep_alive = False
         service.node.counters.count_request(request.method, reply.status)
         if access_logger.isEnabledFor(logging.DEBUG):
@@ -94,7 +100,7 @@ class Dispatcher:
         if path[:1] != "/":
             path = path_of_absolute(path)
         segments = request.segments = split_path(path)
-        if hdrs.EXPECT in headers or raw.body_exists:
+        if hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers:
             check_body_headers(raw)
         if request.method not in SAFE_METHODS:
             check_header_text(headers)
@@ -126,11 +132,6 @@ def _method(raw: BaseRequest) -> str:
         if override in OVERRIDES:
             return override
     return method
-
-
-def _is_last(raw: BaseRequest) -> bool:
-    connection = raw.protocol
-    return isinstance(connection, Connection) and connection.serves_the_last
 
 
 def _other_handler(route: Route, request: Request) -> Handler:

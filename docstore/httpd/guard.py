@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from aiohttp import hdrs
+
 from docstore.errors import Forbidden
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -41,10 +43,10 @@ class Guard:
 
         A request without Host (HTTP/1.0, no browser sends one) passes.
         """
-        host = headers.get("Host")
+        host = headers.get(hdrs.HOST)
         if host is not None and host not in self._known_hosts:
             self._judge_host(host)
-        origin = headers.get("Origin")
+        origin = headers.get(hdrs.ORIGIN)
         if origin is not None and method not in SAFE_METHODS and not _same_origin(origin, host):
             raise Forbidden(FOREIGN_ORIGIN)
 

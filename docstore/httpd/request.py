@@ -19,7 +19,7 @@ from docstore.httpd.auth import NOBODY, UserContext
 from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
 from docstore.httpd.wire.body_digest import BodyDigest
-from docstore.httpd.wire.memory import cost_of_json
+from docstore.httpd.wire.memory import Claim, cost_of_json
 from docstore.httpd.wire.paths import decode_query
 from docstore.node import Node
 from docstore.settings import KIB
@@ -45,7 +45,7 @@ class Request:
     ``body_time`` milliseconds spent waiting for the body
     ``ticket``    of a request with an idempotency key, else None: its one write goes through it
     ``body_digest``  what is made of its body meanwhile
-    ``claim``     the memory that it takes, or will
+    ``claimed``   its claim on memory; None as long as it takes too little to be counted
     ``id``        what the reply and the log call this request
     ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
@@ -55,7 +55,7 @@ class Request:
         "_query",
         "body_digest",
         "body_time",
-        "claim",
+        "claimed",
         "doc_id",
         "id",
         "is_lenient_success",
@@ -86,8 +86,15 @@ class Request:
         self.id = b""
         self.is_lenient_success = False
         self._query: dict[str, str] | None = None
-        self.claim = service.memory.claim()
+        self.claimed: Claim | None = None
         self._body: bytes | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The memory that it takes, from now on counted."""
+        if self.claimed is None:
+            self.claimed = self.service.memory.claim()
+        return self.claimed
 
     @property
     def headers(self) -> Mapping[str, str]:

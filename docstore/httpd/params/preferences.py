@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from multidict import CIMultiDictProxy
+from aiohttp import hdrs
+from multidict import CIMultiDictProxy, istr
 
 PROBLEM_JSON: Final = "application/problem+json"
-IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+IDEMPOTENCY_KEY: Final = istr("Idempotency-Key")
+PREFER: Final = istr("Prefer")
 LENIENT: Final = "handling=lenient"
 STRICT: Final = "handling=strict"
 
@@ -24,7 +26,7 @@ _ENTRY = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 
 def wants_problems(headers: "CIMultiDictProxy[str]") -> bool:
     """Whether the client takes problem details, by their name."""
-    fields = headers.getall("Accept", ())
+    fields = headers.getall(hdrs.ACCEPT, ())
     wanted = False
     for field in fields:
         if "problem+json" not in field.lower():
@@ -49,7 +51,7 @@ def handling(headers: "CIMultiDictProxy[str]") -> str | None:
 
 def is_lenient(headers: "CIMultiDictProxy[str]") -> bool:
     """Whether an edit that is applied already counts as done. A request with an idempotency key is judged by that."""
-    return handling(headers) == LENIENT and IDEMPOTENCY_KEY not in headers
+    return PREFER in headers and handling(headers) == LENIENT and IDEMPOTENCY_KEY not in headers
 
 
 def wants_explanation(headers: "CIMultiDictProxy[str]") -> bool:
@@ -70,7 +72,7 @@ def _refuses(parameters: list[str]) -> bool:
 
 def _preferences(headers: "CIMultiDictProxy[str]") -> Iterator[tuple[str, str]]:
     """(name, value) of all preferences, in lower case and without quotes; their parameters are left out."""
-    for field in headers.getall("Prefer", ()):
+    for field in headers.getall(PREFER, ()):
         for entry in _ENTRY.findall(field.lower()):
             name, _, value = entry.partition(";")[0].partition("=")
             yield name.strip(), value.strip().strip('"')

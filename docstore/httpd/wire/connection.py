@@ -33,6 +33,8 @@ OTHER_CODING = (
 Refuse = Callable[[BaseRequest, int, str, str], Reply]
 """Makes the reply to a request from status, error and reason."""
 
+_receive = RequestHandler.data_received
+
 
 class Connection(RequestHandler):
     """A client connection.
@@ -62,7 +64,7 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
-        super().data_received(self._targets.encode(data) if data else data)
+        _receive(self, self._targets.encode(data) if data else data)
         messages = self._messages
         if messages:
             self._last_body = messages[-1][1]

@@ -63,8 +63,8 @@ class RawTargets:
             if end > 0:  # one whole request is what usually comes
                 bodies = _BODY.findall(data, 0, end + 1)
                 length = int(bodies[0][0] or -1) if len(bodies) == 1 else -1 if bodies else 0
-                line_end = data.index(b"\r\n")
-                if end + 4 + length == len(data) and line_end and data[:line_end].isascii():
+                whole = end + 4 + length == len(data) and not data.startswith(b"\r\n")
+                if whole and (data.isascii() or data[: data.index(b"\r\n")].isascii()):
                     return data
         return self._walk(data)
 

@@ -115,7 +115,15 @@ class SnapshotGate:
                 self._open_while_waiting(thread)
             if len(self._open) >= self._max_snapshots:
                 self._make_room(thread, self._open, self._max_snapshots)
-            return self._begin_one(thread)
+            try:
+                transaction = self._begin()
+            except lmdb.ReadersFullError as error:  # other processes read too
+                raise Unavailable(TOO_MANY) from error
+            snapshot = Snapshot(self, transaction, thread)
+            self._open.add(snapshot)
+            if thread not in self._looked_after:
+                self._look_after(thread)
+            return snapshot
 
     def open_long(self) -> Snapshot:
         """A snapshot of a reader that works in slices, who marks it idle between them; raises as ``open``."""
@@ -125,9 +133,7 @@ class SnapshotGate:
                 self._open_while_waiting(thread)
             if len(self._long) >= self._max_long:
                 self._make_room(thread, self._long, self._max_long)
-            if len(self._open) >= self._max_snapshots:
-                self._make_room(thread, self._open, self._max_snapshots)
-            snapshot = self._begin_one(thread)
+            snapshot = self.open()
             self._long.add(snapshot)
             return snapshot
 
@@ -135,7 +141,8 @@ class SnapshotGate:
         """End a snapshot, if it has not ended."""
         with self._lock:
             self._open.discard(snapshot)
-            self._long.discard(snapshot)
+            if self._long:
+                self._long.discard(snapshot)
             snapshot.end()
             if self._wanting:
                 self._changed.notify_all()
@@ -243,17 +250,6 @@ class SnapshotGate:
             return min((snapshot.txnid for snapshot in tuple(self._open) if not snapshot.closed), default=None)
 
     # --- opening
-
-    def _begin_one(self, thread: int) -> Snapshot:
-        try:
-            transaction = self._begin()
-        except lmdb.ReadersFullError as error:  # other processes read too
-            raise Unavailable(TOO_MANY) from error
-        snapshot = Snapshot(self, transaction, thread)
-        self._open.add(snapshot)
-        if thread not in self._looked_after:
-            self._look_after(thread)
-        return snapshot
 
     def _open_while_waiting(self, thread: int) -> None:
         """On an event loop see to it that the new snapshot is not held across an await; elsewhere wait, if allowed."""
