@@ -25,10 +25,12 @@ def is_costly(text: bytes) -> bool:
     items = text.count(b",") + 1
     cost = items + len(text) // 4_096
     if cost < COSTLY:
-        members = text.count(b":")
-        zeros = text.translate(_DIGITS_TO_ZERO)
-        floats = zeros.count(b"0.0") + zeros.count(b"0e") + zeros.count(b"0E")
-        cost += 2 * members + 3 * floats + 6 * text.count(b"\\") + 2 * (text.count(b"[") + text.count(b"{"))
+        enclosing = text.count(b"[") + text.count(b"{")
+        cost += 2 * text.count(b":") + 6 * text.count(b"\\") + 2 * enclosing
+        most_floats = items + enclosing  # to count them takes longer than all else
+        if cost < COSTLY <= cost + 3 * most_floats:
+            zeros = text.translate(_DIGITS_TO_ZERO)
+            cost += 3 * (zeros.count(b"0.0") + zeros.count(b"0e") + zeros.count(b"0E"))
     return cost >= COSTLY
 
 
