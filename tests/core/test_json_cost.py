@@ -26,6 +26,7 @@ def test_many_small_values_are_costly(item: bytes) -> None:
         b'{"prose":"%b"}' % (b"Here is a sentence. " * 10_000),
         b'{"data":"%b"}' % (b"QUJD" * 50_000),
         repeated(b'{"name":"a name","text":"%b"}' % (b"word " * 40)),
+        b'{"prose":"%b"}' % (b"From 1.0 to 2.0 in 3e0 steps. " * 2_000),
     ],
 )
 def test_long_strings_are_not(text: bytes) -> None:

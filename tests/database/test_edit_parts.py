@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docstore.core.attachment import Stub
 from docstore.core.document import Document
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
-from docstore.database.apply.edit_work import EDIT, TOO_MUCH_WORK, portions, work_of
+from docstore.database.apply.edit_work import EDIT, TOO_MUCH_WORK, most_work, portions, work_of, work_of_all
 from docstore.database.apply.reply_forms import BulkForm
 from docstore.database.commands import EditDocuments
 from docstore.database.database import Database
@@ -46,6 +47,17 @@ def edits(documents: Sequence[Document]) -> list[Edit]:
 
 
 # --- the cut
+
+
+@given(st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 40), st.booleans()), max_size=30))
+def test_the_quick_measure_is_no_less_than_the_work(drawn: list[tuple[int, int, bool]]) -> None:
+    named = (Stub("f"),)
+    made = [
+        Edit("a", None, False, bytes(size), b"", path=(rev("1-a"),) * length, attachments=named if attached else ())
+        for size, length, attached in drawn
+    ]
+    assert most_work(made) >= work_of_all(made)
+    assert most_work(made) <= work_of_all(made) + 2 * len(made)
 
 
 @given(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.errors import Busy, TooLarge
-from docstore.httpd import dispatch
+from docstore.httpd import service
 from docstore.httpd.wire.memory import Claim, Memory, cost_of_json
 from docstore.settings import KIB, Limits
 from docstore.testing import run_node
@@ -211,7 +211,7 @@ def budgets(monkeypatch: pytest.MonkeyPatch) -> list[Noted]:
             super().__init__(limits)
             made.append(self)
 
-    monkeypatch.setattr(dispatch, "Memory", Made)
+    monkeypatch.setattr(service, "Memory", Made)
     return made
 
 
