@@ -223,8 +223,7 @@ class Database:
     ) -> EditResult:
         """Write one document, a ``_local`` one too. Raises Conflict, PreconditionFailed and what else refuses the edit.
 
-        A conflict that a snapshot shows for certain is told at once, without a turn of the writer; ``looked_at`` if
-        the caller has just asked one.
+        A conflict that a snapshot shows for certain is told at once; ``looked_at`` if the caller has just asked one.
         """
         if is_local(document.id):
             rev = await write_local(self._writer, self.number, document, new_edits=new_edits)
@@ -378,8 +377,7 @@ class Database:
 
     async def set_purged_infos_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
-        limit = check_limit(value, "purged_infos_limit")
-        await self._writer.submit(SetPurgedInfosLimit(self.number, limit))
+        await self._writer.submit(SetPurgedInfosLimit(self.number, check_limit(value, "purged_infos_limit")))
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:
         """Forget leaves; the answer has every requested id with the revisions that were removed."""
