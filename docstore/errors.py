@@ -48,8 +48,7 @@
         Busy
         BytesGone                           attachment_bytes_gone
 
-This module owns the classes and their words. It imports nothing of docstore and knows no HTTP: the status in the
-drawing is kept in ``httpd/problems/errors.py``, the one table from class to status.
+Owns the classes and their words. Knows no HTTP: statuses are kept in ``httpd/problems/errors.py``, in one table.
 """
 
 from collections.abc import Mapping
@@ -64,14 +63,15 @@ class DocstoreError(Exception):
 
     ``error`` is the short machine word and ``reason`` the sentence of CouchDB's ``{"error", "reason"}`` reply.
     ``details`` are further members (JSON values by name) that problem details show; whoever raises the error sets them.
-    ``attempt`` is what was to be written (``database.attempts.Attempt``), where a document was and the database knows
-    it: those who ask get an explanation made from it.
+    ``told`` is any JSON value that stands for the reason in replies. ``attempt`` is what was to be written
+    (``database.attempts.Attempt``), where a document was and the database knows it: an explanation is made from it.
     """
 
     error: str = "unknown_error"
     default_reason: str = "unknown_error"
     details: Mapping[str, object] = NO_DETAILS
     attempt: object | None = None
+    told: object = None
 
     def __init__(self, reason: str | None = None, *, error: str | None = None) -> None:
         self.reason = self.default_reason if reason is None else reason

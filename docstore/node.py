@@ -34,6 +34,7 @@ from docstore.database.notifier import Notifier
 from docstore.database.once import Replies
 from docstore.database.registry import Registry
 from docstore.database.uuids import UuidGenerator
+from docstore.database.write_gate import Gate
 from docstore.query.service import Query
 from docstore.replication.jobs.clock import SystemClock
 from docstore.replication.jobs.documents import replicator_hook
@@ -114,8 +115,9 @@ class Node:
             clock=_microseconds,
             new_uuid=lambda: uuid4().hex,
             write_hooks=replicator_hook,
+            gates=self._gate,
         )
-        self.query = Query(self.registry, settings, self.pool, self.active_tasks)
+        self.query = Query(self.registry, settings, self.pool, self.active_tasks, self.env)
         self.uploads = Uploads(
             self.env,
             self.writer,
@@ -171,6 +173,9 @@ class Node:
     def name(self) -> str:
         """The name by which this node goes in ``_membership`` and in paths."""
         return f"docstore@{self.settings.host}"
+
+    def _gate(self, name: str, number: int) -> Gate:
+        return self.query.gate(name, number)
 
     def _committed(self, summary: CommitSummary) -> None:
         self.registry.committed(summary)

@@ -4,10 +4,38 @@ Owns that spelling, alone and as a row of ``_bulk_docs``, for replies that are s
 must not know requests. Follows ``chttpd_db:update_doc_result_to_json``.
 """
 
+from typing import NamedTuple, cast
+
 from docstore.core.document import quote_id
-from docstore.core.json_text import encode
+from docstore.core.json_text import JsonValue, encode
 from docstore.core.rev import HASH_BYTES, Rev
-from docstore.errors import DocstoreError
+from docstore.errors import DocstoreError, Unavailable
+
+
+class RulesChanged(Unavailable):
+    """A design document changed between the look at edits and their turn; they are looked at again."""
+
+    default_reason = "The design documents of the database keep changing; try again."
+
+
+class RefusedEdit(NamedTuple):
+    """That one of many edits was refused before they were submitted, as plain data. ``place`` is where it stands."""
+
+    place: int
+    error: str
+    reason: str
+    told: JsonValue = None
+
+    def as_error(self) -> DocstoreError:
+        """The error in these words; what class it had is not known any more."""
+        error = DocstoreError(self.reason, error=self.error)
+        error.told = self.told
+        return error
+
+
+def refusal_of(place: int, error: DocstoreError) -> RefusedEdit:
+    """The refusal that an error comes to."""
+    return RefusedEdit(place, error.error, error.reason, cast("JsonValue", error.told))
 
 
 def rev_json(rev: Rev) -> bytes:
@@ -21,6 +49,12 @@ def written_json(doc_id: str, rev: Rev) -> bytes:
     return b'{"ok":true,"id":%b,"rev":%b}' % (quote_id(doc_id), rev_json(rev))
 
 
-def refused_json(doc_id: str, error: DocstoreError) -> bytes:
-    """A row of ``_bulk_docs`` about an edit that did not go through."""
-    return encode({"id": doc_id, "error": error.error, "reason": error.reason})
+def refused_json(doc_id: str, error: DocstoreError, rev: Rev | None = None) -> bytes:
+    """A row of ``_bulk_docs`` about an edit that did not go through; a replicated one has its revision."""
+    row: dict[str, JsonValue] = {"id": doc_id} if rev is None else {"id": doc_id, "rev": str(rev)}
+    return encode(row | {"error": error.error, "reason": reason_of(error)})
+
+
+def reason_of(error: DocstoreError) -> JsonValue:
+    """The reason as it is told: text, or what a function of a design document gave."""
+    return error.reason if error.told is None else cast("JsonValue", error.told)

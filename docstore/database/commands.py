@@ -8,6 +8,7 @@ another process. It must not know how it is applied: ``updater.py`` says that.
 from dataclasses import dataclass
 from typing import Final
 
+from docstore.core.answers import RefusedEdit
 from docstore.core.conditions import Condition
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolution
@@ -25,6 +26,9 @@ class EditDocuments:
     """Edits of documents of one database, interactive or replicated (``new_edits=False``).
 
     An edit that goes through takes over the leases that its attachments name; one that fails leaves them.
+    ``design_seq``  up to where design documents were looked at when the edits were checked; None: they were not. If a
+    design document changed after that, nothing is written, and every edit's result is RulesChanged.
+    ``refusals``  of edits that are here only for the reply, which is made of all results
     ``max_work``, unless 0, bounds the work of the command (``edit_work.py``). Edits beyond are not looked at, but at
     least one is; of a ``whole`` command all are, or it is refused with TooLarge.
     Result: one ``Rev | DocstoreError`` per edit, in the order of ``edits``; None for one that was not looked at.
@@ -35,6 +39,8 @@ class EditDocuments:
     new_edits: bool = True
     max_work: int = 0
     whole: bool = False
+    design_seq: int | None = None
+    refusals: tuple[RefusedEdit, ...] = ()
 
     @property
     def cost(self) -> int:
@@ -44,13 +50,15 @@ class EditDocuments:
 
 @dataclass(frozen=True, slots=True)
 class ResolveDocuments:
-    """Resolve conflicts, each document for itself. Leases as of EditDocuments.
+    """Resolve conflicts, each document for itself. Leases, ``design_seq``, ``refusals`` as of EditDocuments.
 
-    Result: one ``Resolved | DocstoreError`` for each, in order.
+    Result: RulesChanged, or one ``Resolved | DocstoreError`` for each, in order.
     """
 
     database: int
     resolutions: tuple[Resolution, ...]
+    design_seq: int | None = None
+    refusals: tuple[RefusedEdit, ...] = ()
 
     @property
     def cost(self) -> int:

@@ -7,7 +7,8 @@ a snapshot each, since they cost microseconds; writes and long reads are awaited
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from copy import copy
 from functools import partial
-from typing import NamedTuple, cast
+from itertools import repeat
+from typing import cast
 from uuid import uuid4
 
 from docstore.core.attachment import Linked
@@ -47,7 +48,9 @@ from docstore.database.reading.at_once import list_of
 from docstore.database.reading.bulk_reading import Found, RevsRequest
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions, Revs
 from docstore.database.reading.revisions import RevsDiff
+from docstore.database.results import EditResult, result_of
 from docstore.database.sequences import instance_start_time, opaque_part, parse_since
+from docstore.database.write_gate import Check, Gate, bound
 from docstore.database.write_hooks import Actor, WriteHook, settle
 from docstore.errors import BadRequest, Conflict, DocstoreError, NotFound
 from docstore.settings import Durability
@@ -56,14 +59,6 @@ from docstore.storage.documents.documents import get_record
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.writer import Writer
 from docstore.storage.rows import DatabaseRow
-
-
-class EditResult(NamedTuple):
-    """What became of one edit: the new revision, or the error."""
-
-    id: str
-    rev: Rev | None
-    error: DocstoreError | None
 
 
 class Database:
@@ -84,6 +79,7 @@ class Database:
         active_tasks: ActiveTasks,
         blobs: BlobStore,
         write_hook: WriteHook | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.name = name
         self.number = row.number
@@ -95,6 +91,7 @@ class Database:
         self.notifier = notifier
         self.blobs = blobs
         self.write_hook = write_hook
+        self._gate = gate
         self._actor: Actor | None = None
         self._snapshot = environment.snapshot
         self._writer: Writer | Once = writer
@@ -253,13 +250,13 @@ class Database:
         if isinstance(self._writer, Once) and any(is_local(document.id) for document in documents):
             bound = self.environment.settings.keyed_command_max_work
             mixed = await write_mixed(self, self.number, documents, self._writer, bound, new_edits=new_edits)
-            return [_result_of(document.id, answer) for document, answer in zip(documents, mixed, strict=True)]
+            return [result_of(document, answer, new_edits) for document, answer in zip(documents, mixed, strict=True)]
         if self._actor is not None and new_edits:
             documents = await settle(self.write_hook, self._actor, documents)
         plain = [document for document in documents if not is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)
-        results = await list_of(map(_result_of, [one.id for one in plain], answers), len(plain))
+        results = await list_of(map(result_of, plain, answers, repeat(new_edits)), len(plain))
         if len(plain) == len(documents):
             return results
         others = iter(results)
@@ -284,9 +281,10 @@ class Database:
     async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
         """Documents with a history; an answer for each."""
         if any(document.attachments for document in documents):
-            return await self._attachments.write(documents, new_edits=new_edits)
+            return await self._attachments.write(documents, new_edits=new_edits, check=self.check)
         edits = tuple(await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents)))
-        return await submit_edits(self._writer, self.environment.settings, self.number, edits, new_edits=new_edits)
+        settings = self.environment.settings
+        return await submit_edits(self._writer, settings, self.number, edits, new_edits=new_edits, check=self.check)
 
     async def _try_local(self, document: Document, *, new_edits: bool) -> EditResult:
         try:
@@ -363,7 +361,12 @@ class Database:
     def resolver(self) -> Resolver:
         """What resolves conflicts."""
         settled = None if self._actor is None else partial(settle, self.write_hook, self._actor)
-        return Resolver(self.number, self.environment, self._writer, self.blobs, self._attachments, settled)
+        return Resolver(self.number, self.environment, self._writer, self.blobs, self._attachments, settled, self.check)
+
+    @property
+    def check(self) -> Check | None:
+        """The gate that edits go through, on behalf of whoever writes here."""
+        return bound(self._gate, self._actor)
 
     # --- writing about the database
 
@@ -394,7 +397,3 @@ class Database:
     async def compact(self) -> None:
         """Drop superseded bodies, in small steps between other writes; returns at once if this is under way."""
         await self._compactor.run(self.update_seq())
-
-
-def _result_of(doc_id: str, answer: Rev | DocstoreError) -> EditResult:
-    return EditResult(doc_id, None, answer) if isinstance(answer, DocstoreError) else EditResult(doc_id, answer, None)

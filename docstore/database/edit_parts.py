@@ -14,14 +14,17 @@ refused if it is too much work for that.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Final, TypeAlias, cast
 
+from docstore.core.answers import RefusedEdit, RulesChanged
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.apply.edit_work import TOO_MUCH_WORK, most_work, portions, work_of_all
 from docstore.database.commands import EditDocuments
 from docstore.database.once import Once
+from docstore.database.write_gate import Check, submit_through
 from docstore.errors import DocstoreError, TooLarge
 from docstore.settings import StorageSettings
 from docstore.storage.engine.writer import Writer
@@ -33,23 +36,42 @@ SHARED_SECONDS: Final = 1.0
 
 
 async def submit_edits(
-    writer: Writer | Once, settings: StorageSettings, database: int, edits: Sequence[Edit], *, new_edits: bool
+    writer: Writer | Once,
+    settings: StorageSettings,
+    database: int,
+    edits: Sequence[Edit],
+    *,
+    new_edits: bool,
+    check: Check | None = None,
 ) -> list[EditAnswer]:
-    """Carry out edits of one database; an answer for each. Raises what a command fails with as a whole.
+    """Carry out those edits of one database that pass ``check``; an answer for each.
 
-    Raises TooLarge for a write with an idempotency key beyond ``keyed_command_max_work``, before anything is written.
+    Raises what a command fails with as a whole; TooLarge for a write with an idempotency key beyond
+    ``keyed_command_max_work``, before anything is written.
     """
+
+    async def submit(
+        admitted: Sequence[Edit], design_seq: int | None, refusals: tuple[RefusedEdit, ...]
+    ) -> list[EditAnswer]:
+        checked = EditDocuments(database, tuple(admitted), new_edits, design_seq=design_seq, refusals=refusals)
+        return await _submit(writer, settings, checked)
+
+    whole = isinstance(writer, Once) and len(edits) > 1
+    return cast("list[EditAnswer]", await submit_through(check, edits, submit, new_edits=new_edits, whole=whole))
+
+
+async def _submit(writer: Writer | Once, settings: StorageSettings, checked: EditDocuments) -> list[EditAnswer]:
+    """Carry out a command, or several that come to the same."""
+    edits = checked.edits
     if len(edits) == 1:  # one edit is looked at always
         if isinstance(writer, Writer):
             writer.single_at = monotonic()
-        single = EditDocuments(database, tuple(edits), new_edits)
-        return cast("list[EditAnswer]", await writer.submit(single))
+        return cast("list[EditAnswer]", await writer.submit(checked))
     if isinstance(writer, Once):
         bound = settings.keyed_command_max_work
         if work_of_all(edits) > bound:
             raise TooLarge(TOO_MUCH_WORK)
-        whole = EditDocuments(database, tuple(edits), new_edits, max_work=bound, whole=True)
-        return cast("list[EditAnswer]", await writer.submit(whole))
+        return cast("list[EditAnswer]", await writer.submit(replace(checked, max_work=bound, whole=True)))
     answers: dict[int, EditAnswer] = {}
     put_off: list[int] = []
     start = 0
@@ -61,10 +83,10 @@ async def submit_edits(
             put_off, start = list(range(len(edits))), len(edits)
         elif not put_off:
             following = (edits[place] for place in range(start, len(edits)))
-            end = start + next(portions(following, bound, new_edits=new_edits))
+            end = start + next(portions(following, bound, new_edits=checked.new_edits))
             put_off = list(range(start, end))
             start = end
-        command = EditDocuments(database, tuple([edits[place] for place in put_off]), new_edits, max_work=bound)
+        command = replace(checked, edits=tuple([edits[place] for place in put_off]), max_work=bound)
         results = cast("list[EditAnswer | None]", await writer.submit(command))
         if not answers and len(results) == len(edits) and None not in results:
             return cast("list[EditAnswer]", results)
@@ -75,4 +97,7 @@ async def submit_edits(
                 put_off.append(place)
             else:
                 answers[place] = answer
+        if any(isinstance(answer, RulesChanged) for answer in results):  # none of it was written, nor may what follows
+            answers |= dict.fromkeys(range(start, len(edits)), RulesChanged())
+            break
     return [answers[place] for place in range(len(edits))]

@@ -28,6 +28,7 @@ from docstore.database.reading.documents import OpenedDoc, open_plain
 from docstore.database.reading.key_range import UNSET, Unset, read_range
 from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
+from docstore.database.write_gate import Gates, no_gates
 from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
@@ -83,6 +84,7 @@ class Registry:
         clock: Callable[[], int],
         new_uuid: Callable[[], str],
         write_hooks: WriteHooks = no_write_hooks,
+        gates: Gates = no_gates,
     ) -> None:
         self.on_created: Callable[[Database], None] = lambda database: None
         self.blobs = BlobStore(environment, writer, clock)
@@ -94,6 +96,7 @@ class Registry:
         self._clock = clock
         self._new_uuid = new_uuid
         self._write_hooks = write_hooks
+        self._gates = gates
         self._handles: dict[bytes, Database] = {}
         self._rows: dict[int, bytes] = {}
         self._sweeps: dict[int, Task[None]] = {}
@@ -290,6 +293,7 @@ class Registry:
             active_tasks=self._active_tasks,
             blobs=self.blobs,
             write_hook=self._write_hooks(name),
+            gate=self._gates(name, row.number),
         )
         self._handles[value] = handle
         self._rows[row.number] = value

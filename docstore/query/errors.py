@@ -4,13 +4,16 @@
       BadRequest                       400
         InvalidDesignDoc                    invalid_design_doc
         CompilationFailed                   compilation_error
+      Conflict                         409
+        StateConflict                       conflict
+      MethodRefused                    405  method_not_allowed
       FunctionFailed                   500  as the function says
 
 Owns these classes. What a function throws by a word that has a status of its own (``not_found``) is the error of
 ``docstore.errors`` that has it.
 """
 
-from docstore.errors import BadRequest, DocstoreError
+from docstore.errors import BadRequest, Conflict, DocstoreError
 
 
 class InvalidDesignDoc(BadRequest):
@@ -27,3 +30,13 @@ class CompilationFailed(BadRequest):
 
 class FunctionFailed(DocstoreError):
     """A function of a design document threw, or took more than it may. Word and reason are its own, or CouchDB's."""
+
+
+class MethodRefused(DocstoreError):
+    """A function that is not for the request's method."""
+
+    error = "method_not_allowed"
+
+
+class StateConflict(Conflict):
+    """A rule of the application: the document's state is not one that the edit may follow. ``details``: the rule's."""

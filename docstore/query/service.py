@@ -7,18 +7,41 @@ from collections.abc import Mapping
 
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.registry import Registry
+from docstore.database.write_gate import Gate
+from docstore.query.design.gate import DesignGate
+from docstore.query.design.rules import RuleBook
+from docstore.query.javascript.calling import Functions
 from docstore.query.views.views import Views
 from docstore.settings import Settings
+from docstore.storage.engine.environment import Environment
 from docstore.workers.pool import Pool
 
 
 class Query:
-    """What design documents do, for one node. ``views`` is the part that answers views."""
+    """What design documents do, for one node.
 
-    def __init__(self, registry: Registry, settings: Settings, pool: Pool, tasks: ActiveTasks) -> None:
+    ``functions``  calls the functions in them
+    ``views``      answers views
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        pool: Pool,
+        tasks: ActiveTasks,
+        environment: Environment,
+    ) -> None:
         self.registry = registry
         self.settings = settings
+        self.functions = Functions(pool, settings.functions)
         self.views = Views(pool, tasks, settings, ahead=pool.processes + 2)
+        self._environment = environment
+        self._rule_book = RuleBook()
+
+    def gate(self, name: str, number: int) -> Gate:
+        """What edits of a database go through."""
+        return DesignGate(name, number, self._environment, self.functions, self._rule_book)
 
     def start(self) -> None:
         """Go on with what the last stop cut short."""

@@ -60,6 +60,7 @@ class DatabaseState:
     ``active_size``  the same without the bodies of revisions that are no leaves
     ``external_size``  bytes of the body values of all live leaves
     ``revs_limit``, ``purged_infos_limit``  as set by the user
+    ``design_seq``  number of the last write that changed a design document; 0 if none did since this is counted
     """
 
     update_seq: int = 0
@@ -72,6 +73,13 @@ class DatabaseState:
     external_size: int = 0
     revs_limit: int = 1000
     purged_infos_limit: int = 1000
+    design_seq: int = 0
+
+    def note_design(self, seq: int) -> None:
+        """A design document changes with this sequence number."""
+        if not self.design_seq:
+            self.grow(_DESIGN_SEQ.size)
+        self.design_seq = seq
 
     def grow(self, count: int) -> None:
         """Account for ``count`` bytes of rows more (or fewer); for all rows but superseded bodies."""
@@ -81,11 +89,12 @@ class DatabaseState:
 
 _STATE = Struct(">10Q")
 STATE_BYTES = _STATE.size
+_DESIGN_SEQ = Struct(">Q")
 
 
 def encode_state(state: DatabaseState) -> bytes:
     """The value in ``states``."""
-    return _STATE.pack(
+    row = _STATE.pack(
         state.update_seq,
         state.doc_count,
         state.doc_del_count,
@@ -97,11 +106,15 @@ def encode_state(state: DatabaseState) -> bytes:
         state.revs_limit,
         state.purged_infos_limit,
     )
+    return row + _DESIGN_SEQ.pack(state.design_seq) if state.design_seq else row
 
 
 def decode_state(value: bytes) -> DatabaseState:
     """The counters of a value in ``states``."""
-    return DatabaseState(*_STATE.unpack(value))
+    state = DatabaseState(*_STATE.unpack_from(value))
+    if len(value) > STATE_BYTES:
+        (state.design_seq,) = _DESIGN_SEQ.unpack_from(value, STATE_BYTES)
+    return state
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ CouchDB's, a purge that removed something always takes a sequence number, so tha
 that something happened.
 """
 
+from docstore.core.document import DESIGN_PREFIX
 from docstore.core.rev import Rev
 from docstore.database.commands import Purge
 from docstore.storage.databases import get_state
@@ -35,6 +36,8 @@ def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
         removed = changes[request.doc_id].remove_leaves(txn, request.revs, state.update_seq + 1)
         if removed:
             state.update_seq += 1
+            if request.doc_id.startswith(DESIGN_PREFIX):
+                state.note_design(state.update_seq)
         add_purge(txn, number, state, PurgeInfo(request.uuid, request.doc_id, request.revs))
         answers.append(removed)
     trim_purges(txn, number, state)

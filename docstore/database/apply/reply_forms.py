@@ -4,8 +4,9 @@ Owns the forms of all writes but those of conflicts' resolution. They are plain 
 deterministic. It must not know requests: statuses, types and headers are settled before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from docstore.core.answers import refused_json, written_json
 from docstore.core.conditions import rev_etag
@@ -52,11 +53,12 @@ class WrittenForm:
 class BulkForm:
     """Rows for documents, those with a history by one effect, then one for each ``_local`` document, as they come.
 
-    ``only_failed``  rows for those that were refused, and for no others (``new_edits: false``)
+    ``only_failed``  rows for those that were refused, and for no others (``new_edits: false``); these have ``revs``
     """
 
     ids: tuple[str, ...]
     only_failed: bool = False
+    revs: tuple[Rev, ...] = ()
 
     @property
     def expected_bytes(self) -> int:
@@ -66,9 +68,10 @@ class BulkForm:
     def render(self, results: Sequence[object]) -> StoredReply:
         """The rows. Raises what refused all documents together."""
         answers = bulk_answers(self.ids, results)
+        revs: Iterable[Rev | None] = self.revs or repeat(None)
         rows = [
-            refused_json(doc_id, answer) if isinstance(answer, DocstoreError) else written_json(doc_id, answer)
-            for doc_id, answer in zip(self.ids, answers, strict=True)
+            refused_json(doc_id, answer, rev) if isinstance(answer, DocstoreError) else written_json(doc_id, answer)
+            for doc_id, rev, answer in zip(self.ids, revs, answers, strict=False)
             if isinstance(answer, DocstoreError) or not self.only_failed
         ]
         return StoredReply(201, b"[%b]\n" % b",".join(rows))

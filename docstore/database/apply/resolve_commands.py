@@ -7,6 +7,8 @@ A document that is resolved takes one place in ``changes``, that of the first of
 replicated with several revisions does.
 """
 
+from docstore.core.answers import RulesChanged
+from docstore.core.document import DESIGN_PREFIX
 from docstore.core.edit import Rejected, settle_attachments
 from docstore.core.resolution import Resolution, Resolved, decide_resolution, refuse_leaves
 from docstore.database.apply import blob_commands
@@ -21,15 +23,21 @@ from docstore.storage.rows import DatabaseState
 
 
 def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved | DocstoreError]:
-    """Carry out the resolutions in order, each for itself; an answer for each. Raises DatabaseNotFound."""
+    """Carry out the resolutions in order, each for itself; an answer each. Raises DatabaseNotFound, RulesChanged."""
     number = command.database
     state = get_state(txn, number)
+    if command.design_seq is not None and state.design_seq > command.design_seq:
+        raise RulesChanged
     before = state.update_seq
     ids = {one.doc_id for one in command.resolutions}
     records = get_records(txn, number, ids)
     changes = {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
     links = Links(txn, (one.result for one in command.resolutions if one.result is not None))
-    answers = [_resolve_one(txn, state, changes[one.doc_id], one, links) for one in command.resolutions]
+    refused = {refusal.place: refusal.as_error() for refusal in command.refusals}
+    answers = [
+        refused.get(place) or _resolve_one(txn, state, changes[one.doc_id], one, links)
+        for place, one in enumerate(command.resolutions)
+    ]
     if state.update_seq != before:
         write_batch(txn, number, state, changes.values())
         txn.changed[number] = state.update_seq
@@ -68,4 +76,6 @@ def _resolve_one(
         stored = zip(range(seq, seq + len(bodies)), bodies, outcome.rewrite.stored, strict=True)
         change.rewrite(txn, outcome.rewrite.tree, seq, {place: body for place, body, wanted in stored if wanted})
         state.update_seq += len(bodies)
+        if resolution.doc_id.startswith(DESIGN_PREFIX):
+            state.note_design(state.update_seq)
     return outcome.answer

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from docstore.core.answers import rev_json
+from docstore.core.answers import reason_of, rev_json
 from docstore.core.conditions import rev_etag
 from docstore.core.document import quote_id
 from docstore.core.json_text import JsonValue, encode
@@ -102,7 +102,7 @@ def rows_text(rows: Sequence[bytes], following: str | None) -> bytes:
 
 def refused_row(doc_id: str, error: DocstoreError) -> bytes:
     """The row of a document that was not resolved, with all that the error tells."""
-    row: dict[str, JsonValue] = {"id": doc_id, "error": error.error, "reason": error.reason}
+    row: dict[str, JsonValue] = {"id": doc_id, "error": error.error, "reason": reason_of(error)}
     row.update(cast("Mapping[str, JsonValue]", error.details))
     return encode(row)
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from docstore.core.answers import RulesChanged
+from docstore.core.document import DESIGN_PREFIX
 from docstore.core.edit import (
     Create,
     Edit,
@@ -224,11 +226,18 @@ def _decide_command(
     command: EditDocuments,
     links: Links,
 ) -> list[EditAnswer]:
-    """Decide the edits of one command; an answer for each, in the order given. Raises TooLarge for a whole command."""
+    """Decide the edits of one command; an answer for each, in the order given.
+
+    Raises TooLarge and RulesChanged for a whole command.
+    """
     edits = command.edits
-    answers: dict[int, EditAnswer] = {}
+    if command.design_seq is not None and state.design_seq > command.design_seq:
+        if command.whole:
+            raise RulesChanged
+        return [RulesChanged()] * len(edits)
+    answers: dict[int, EditAnswer] = {refusal.place: refusal.as_error() for refusal in command.refusals}
     work = Work(command.max_work)
-    order = sorted(range(len(edits)), key=lambda place: edits[place].id)
+    order = sorted((place for place in range(len(edits)) if place not in answers), key=lambda place: edits[place].id)
     for doc_id, places in groupby(order, key=lambda place: edits[place].id):
         if work.over():
             break
@@ -318,6 +327,8 @@ def _decide_interactive(
         links.take(asked)
     _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
     state.update_seq = seq
+    if edit.id.startswith(DESIGN_PREFIX):
+        state.note_design(seq)
     return outcome.rev
 
 
@@ -330,6 +341,8 @@ def _decide_replicated(
     if not isinstance(outcome, Unchanged):
         _take(txn, change, outcome, edits, seqs, state.revs_limit)
         state.update_seq = seqs[-1]
+        if edits[0].id.startswith(DESIGN_PREFIX):
+            state.note_design(state.update_seq)
 
 
 def _take(

@@ -37,6 +37,7 @@ from docstore.database.edit_parts import EditAnswer, submit_edits
 from docstore.database.once import Once
 from docstore.database.reading import local_docs
 from docstore.database.reading.at_once import term_of
+from docstore.database.write_gate import Check
 from docstore.errors import BadRequest, DocstoreError, DocumentDeleted, NotFound, PreconditionFailed
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import find_revision, get_body, get_record, get_tree
@@ -191,12 +192,17 @@ class Attachments:
 
     # --- writing
 
-    async def write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
-        """Write documents, some of which have attachments; an answer for each. Raises as ``write_by``."""
+    async def write(
+        self, documents: Sequence[Document], *, new_edits: bool, check: Check | None = None
+    ) -> list[EditAnswer]:
+        """Write those documents that pass ``check``, some of which have attachments; an answer for each.
+
+        Raises as ``write_by``.
+        """
 
         async def submit(edits: tuple[Edit, ...]) -> Sequence[object]:
             settings = self._environment.settings
-            return await submit_edits(self._writer, settings, self._number, edits, new_edits=new_edits)
+            return await submit_edits(self._writer, settings, self._number, edits, new_edits=new_edits, check=check)
 
         return cast("list[EditAnswer]", await self.write_by(documents, submit, new_edits=new_edits))
 

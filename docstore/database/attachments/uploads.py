@@ -13,12 +13,13 @@ bytes until it expires, and may be completed again with another revision.
 import logging
 from asyncio import Task, create_task, gather, to_thread
 from collections import Counter, OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked, is_compressible, validate_name
+from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.attachments.edits import Attachments, edit_of
@@ -40,6 +41,7 @@ from docstore.database.commands import (
 from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.reading.at_once import in_thread
+from docstore.database.write_gate import Check, submit_through
 from docstore.errors import (
     AttachmentTooLarge,
     BytesGone,
@@ -203,8 +205,8 @@ class Uploads:
 
     # --- the end
 
-    async def complete(self, upload: Upload, rev: Rev | None) -> Rev:
-        """All bytes are there: make them an attachment of a child of ``rev``; that child.
+    async def complete(self, upload: Upload, rev: Rev | None, check: Check | None = None) -> Rev:
+        """All bytes are there: make them an attachment of a child of ``rev``; that child. ``check`` may refuse it.
 
         Raises UploadCompleted, InconsistentUploadLength if bytes are missing, DigestMismatch (and forgets the upload),
         Conflict, DatabaseNotFound, and what a disk can do. After all of these but the first the bytes are still there.
@@ -214,7 +216,7 @@ class Uploads:
         if upload.row.state is UploadState.RECEIVING:
             upload = await self._finish_bytes(upload)
         try:
-            result = await self._edit(upload, rev)
+            result = await self._edit(upload, rev, check)
         except Conflict:
             self.counts["conflicts"] += 1
             log.info("upload %s is complete, but the document has changed", upload.uuid.hex())
@@ -312,24 +314,37 @@ class Uploads:
                 await to_thread(digest.update, piece)
         return digest
 
-    async def _edit(self, upload: Upload, rev: Rev | None) -> Rev:
+    async def _edit(self, upload: Upload, rev: Rev | None, check: Check | None) -> Rev:
         """Write the edit. A conflict is noted with the upload."""
         database, uuid, row = upload
         attachments = Attachments(database, self._environment, self._writer, self._blobs)
         try:
             document, hold = await attachments.with_attachment(row.doc_id, rev, self._linked(row))
         except Conflict as conflict:
-            await self._writer.submit(RefuseUpload(database, uuid, Refusal(conflict.error, conflict.reason)))
+            await self._note_conflict(upload, conflict)
             raise
         linked = tuple(one for one in document.attachments if isinstance(one, Linked))
         edit = edit_of(document, new_edits=True, attachments=linked)
+
+        async def submit(edits: Sequence[Edit], design_seq: int | None, _: object) -> list[object]:
+            command = EditDocuments(database, tuple(edits), design_seq=design_seq)
+            return [await self._writer.submit(CompleteUpload(uuid, command, self._expires()))]
+
         with hold:
-            command = CompleteUpload(uuid, EditDocuments(database, (edit,)), self._expires())
             try:
-                return cast("Rev", await self._writer.submit(command))
+                [answer] = await submit_through(check, [edit], submit, new_edits=True)
+                if isinstance(answer, Conflict):  # of the gate; those of the command are noted by it
+                    await self._note_conflict(upload, answer)
+                if isinstance(answer, DocstoreError):
+                    raise answer
             except Conflict as conflict:
                 attempts.note(conflict, database, document, Operation.PUT_ATTACHMENT)
                 raise
+        return cast("Rev", answer)
+
+    async def _note_conflict(self, upload: Upload, conflict: Conflict) -> None:
+        refusal = Refusal(conflict.error, conflict.reason)
+        await self._writer.submit(RefuseUpload(upload.database, upload.uuid, refusal))
 
     def _linked(self, row: UploadRow) -> Linked:
         found = self._blobs.find_staging(row.staging)

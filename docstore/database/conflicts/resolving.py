@@ -14,15 +14,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final, TypeAlias, cast
 
-from docstore.core.document import Document
+from docstore.core.answers import RulesChanged, refusal_of
+from docstore.core.document import EMPTY_BODY, Document
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolved
+from docstore.core.revision_hash import EMPTY_BODY_TERM
 from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.attachments.edits import Attachments
 from docstore.database.commands import ResolveDocuments
 from docstore.database.conflicts.planning import Plan, Planner, ResolveRequest
 from docstore.database.once import Once
 from docstore.database.slices import LongSnapshot
+from docstore.database.write_gate import MAX_ROUNDS, Check
 from docstore.errors import DocstoreError
 from docstore.settings import MIB
 from docstore.storage.databases import get_state
@@ -50,6 +53,7 @@ class Resolver:
         blobs: BlobStore,
         attachments: Attachments,
         settle: Settle | None = None,
+        check: Check | None = None,
     ) -> None:
         self._number = number
         self._environment = environment
@@ -57,6 +61,7 @@ class Resolver:
         self._blobs = blobs
         self._attachments = attachments
         self._settle = settle
+        self._check = check
 
     def conflicted(self, start: str | None, limit: int) -> list[str]:
         """The ids of at most ``limit`` conflicted documents from ``start`` on, in order. Raises DatabaseNotFound."""
@@ -89,9 +94,8 @@ class Resolver:
 
         async def submit(edits: tuple[Edit, ...]) -> Sequence[object]:
             following = iter(edits)
-            resolutions = tuple(plan.resolution(None if plan.document is None else next(following)) for plan in plans)
-            done = await self._writer.submit(ResolveDocuments(self._number, resolutions))
-            answers.extend(cast("list[Resolved | DocstoreError]", done))
+            results = [None if plan.document is None else next(following) for plan in plans]
+            answers.extend(await self._submit(plans, results))
             return [answer for plan, answer in zip(plans, answers, strict=True) if plan.document is not None]
 
         try:
@@ -102,6 +106,28 @@ class Resolver:
             for plan in plans:
                 plan.release()
         return answers
+
+    async def _submit(self, plans: Sequence[Plan], results: Sequence[Edit | None]) -> list[Resolved | DocstoreError]:
+        """Carry out what the gate lets through: the result of each document, and that its other leaves are deleted."""
+        resolutions = tuple(plan.resolution(result) for plan, result in zip(plans, results, strict=True))
+        asked = [(place, edit) for place, plan in enumerate(plans) for edit in _edits_of(plan, results[place])]
+        for _ in range(MAX_ROUNDS):
+            refused: dict[int, DocstoreError] = {}
+            design_seq = None
+            if self._check is not None:
+                verdict = await self._check([edit for _, edit in asked], True)
+                design_seq = verdict.design_seq
+                for (place, _), judged in zip(asked, verdict.edits, strict=True):
+                    if isinstance(judged, DocstoreError):
+                        refused.setdefault(place, judged)
+            refusals = tuple(refusal_of(place, error) for place, error in refused.items())
+            try:
+                done = await self._writer.submit(ResolveDocuments(self._number, resolutions, design_seq, refusals))
+            except RulesChanged:
+                continue
+            answers = cast("list[Resolved | DocstoreError]", done)
+            return [refused.get(place, answer) for place, answer in enumerate(answers)]
+        raise RulesChanged
 
     def _plan_all(
         self, requests: Sequence[ResolveRequest], max_size: int, *, dry_run: bool
@@ -127,3 +153,12 @@ class Resolver:
                 if size >= PLANNED_BYTES or planner.bytes_read >= READ_BYTES:
                     break
         return plans
+
+
+def _edits_of(plan: Plan, result: Edit | None) -> list[Edit]:
+    """What a plan comes to, as edits of the leaves that there are: one becomes the result, others are deleted."""
+    left = plan.keep if result is None else result.parent
+    tombstones = [
+        Edit(plan.doc_id, leaf, True, EMPTY_BODY, EMPTY_BODY_TERM, path=(leaf,)) for leaf in plan.live if leaf != left
+    ]
+    return tombstones if result is None else [result, *tombstones]

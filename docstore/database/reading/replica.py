@@ -70,6 +70,7 @@ class Replica:
         self.environment: Environment = database.environment
         self.blobs: BlobStore = database.blobs
         self._number = database.number
+        self._check = database.check
         self._writer = writer
 
     async def read(self, wanted: Sequence[RevsWanted]) -> AsyncGenerator[list[StoredRevision | NotStored]]:
@@ -104,7 +105,7 @@ class Replica:
             ]
         )
         settings = self.environment.settings
-        return await submit_edits(self._writer, settings, self._number, edits, new_edits=False)
+        return await submit_edits(self._writer, settings, self._number, edits, new_edits=False, check=self._check)
 
     def _find(
         self, txn: ReadTransaction, wanted: Sequence[RevsWanted], revs_limit: int, clock: SliceClock

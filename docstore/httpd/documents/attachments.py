@@ -17,7 +17,7 @@ from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Attachment, Encoding,
 from docstore.core.document import validate_doc_id
 from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.attachments.blob_reader import OpenedAttachment
-from docstore.database.database import EditResult
+from docstore.database.results import EditResult
 from docstore.errors import AttachmentTooLarge, DigestMismatch, UnsupportedMediaType
 from docstore.httpd.documents.replies import written_rev
 from docstore.httpd.params.conditions import chosen_parent

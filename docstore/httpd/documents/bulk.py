@@ -37,7 +37,8 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
     if request.ticket is not None:
         if new_edits:  # ids that are far too long are not even put together
             request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
-        form = BulkForm(tuple(document.id for document in documents), only_failed=not new_edits)
+        revs = () if new_edits else tuple(document.path[0] for document in documents if document.path)
+        form = BulkForm(tuple(document.id for document in documents), only_failed=not new_edits, revs=revs)
         database = request.ticket.remembering(database, form)
     results = await database.update_docs(documents, new_edits=new_edits)
     if not new_edits:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from docstore.core.answers import written_json
 from docstore.core.json_text import JsonValue, encode
-from docstore.database.database import EditResult
+from docstore.database.results import EditResult
 from docstore.errors import Conflict, DocstoreError
 from docstore.httpd.documents.replies import result_json
 from docstore.httpd.params.preferences import is_lenient, wants_problems
@@ -39,7 +39,7 @@ async def explained_rows(request: Request, results: Sequence[EditResult]) -> Asy
             if error is None:
                 text = result_json(result)
             else:
-                text = await _refused(request, result.id, error, row, lenient=lenient, problems=problems)
+                text = await _refused(request, result, error, row, lenient=lenient, problems=problems)
             yield before + text
             before = b","
             if turns.over():
@@ -48,12 +48,13 @@ async def explained_rows(request: Request, results: Sequence[EditResult]) -> Asy
 
 
 async def _refused(
-    request: Request, doc_id: str, error: DocstoreError, row: int, *, lenient: bool, problems: bool
+    request: Request, result: EditResult, error: DocstoreError, row: int, *, lenient: bool, problems: bool
 ) -> bytes:
     done = await applied_before(request, error) if lenient else None
     if done is not None and done.rev is not None:
-        return written_json(doc_id, done.rev)
-    members: dict[str, JsonValue] = {"id": doc_id, **error_body(error)}
+        return written_json(result.id, done.rev)
+    rev: dict[str, JsonValue] = {} if result.rev is None else {"rev": str(result.rev)}
+    members: dict[str, JsonValue] = {"id": result.id, **rev, **error_body(error)}
     if problems:
         members["problem"] = await refused_row(request, error, row)
     elif isinstance(error, Conflict):

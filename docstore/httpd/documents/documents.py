@@ -14,8 +14,9 @@ from docstore.core.edit import is_stale
 from docstore.core.rev import Rev
 from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.conflicts.attempts import document_exists
-from docstore.database.database import Database, EditResult
+from docstore.database.database import Database
 from docstore.database.once import Ticket
+from docstore.database.results import EditResult
 from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
 from docstore.httpd.documents.batch import accepted
 from docstore.httpd.documents.bodies import read_document

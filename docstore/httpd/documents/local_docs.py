@@ -14,8 +14,8 @@ from docstore.core.document import EMPTY_BODY, Document, splice, validate_doc_id
 from docstore.core.local_document import DELETED, next_rev, rev_of
 from docstore.core.rev import Rev
 from docstore.database.apply.reply_forms import WrittenForm
-from docstore.database.database import EditResult
 from docstore.database.reading.documents import PLAIN
+from docstore.database.results import EditResult
 from docstore.errors import NotFound
 from docstore.httpd.documents.batch import accepted
 from docstore.httpd.documents.bodies import read_document

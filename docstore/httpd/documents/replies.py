@@ -7,7 +7,7 @@ decided. Follows ``couch_httpd:doc_etag`` and ``chttpd_db:update_doc_result_to_j
 from docstore.core.answers import refused_json, written_json
 from docstore.core.document import quote_id
 from docstore.core.rev import Rev
-from docstore.database.database import EditResult
+from docstore.database.results import EditResult
 from docstore.errors import DocstoreError
 from docstore.httpd.replies import Reply, etag_matches, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
@@ -15,7 +15,7 @@ from docstore.httpd.request import Request
 
 def written_rev(result: EditResult) -> Rev:
     """The new revision of an edit. Raises the error of one that was refused."""
-    if result.rev is None:
+    if result.rev is None or result.error is not None:
         raise result.error or DocstoreError
     return result.rev
 
@@ -24,7 +24,7 @@ def result_json(result: EditResult) -> bytes:
     """A row of ``_bulk_docs``: the new revision, or the error."""
     if result.rev is not None and result.error is None:
         return written_json(result.id, result.rev)
-    return refused_json(result.id, result.error or DocstoreError())
+    return refused_json(result.id, result.error or DocstoreError(), result.rev)
 
 
 def document_reply(request: Request, text: bytes, etag: str | None) -> Reply:

@@ -20,6 +20,7 @@ from docstore.errors import DocstoreError
 from docstore.httpd.params.preferences import PROBLEM_JSON
 from docstore.httpd.problems.errors import error_body, error_reply, status_of
 from docstore.httpd.replies import Header, Reply, phrase_of
+from docstore.query.errors import StateConflict
 
 PREFIX: Final = "urn:docstore:problem:"
 BLANK: Final = "about:blank"
@@ -62,6 +63,7 @@ TYPES: Final[dict[type[DocstoreError] | ConflictKind, ProblemType]] = {
     errors.ResolveStaleLeaves: ProblemType("resolve-stale-leaves", "The leaves are not those that were seen"),
     errors.MergeClash: ProblemType("merge-clash", "The leaves cannot be merged without a choice"),
     errors.AncestorUnavailable: ProblemType("ancestor-unavailable", "The common ancestor's body is not stored here"),
+    StateConflict: ProblemType("state-conflict", "The document's state does not allow the edit"),
     errors.PreconditionFailed: ProblemType("precondition-failed", "A condition of the request does not hold"),
 }
 """What was refused -> problem type. A subclass of an error has its own entry or none."""

@@ -5,9 +5,11 @@ by hand. Follows ``chttpd:error_info`` and ``chttpd:send_error`` of CouchDB.
 """
 
 from docstore import errors
+from docstore.core.answers import reason_of
 from docstore.core.json_text import JsonValue, encode
 from docstore.errors import Busy, Conflict, DocstoreError, MethodNotAllowed
 from docstore.httpd.replies import Header, Reply, json_reply
+from docstore.query.errors import MethodRefused
 from docstore.replication.options import RefusedReplication
 
 STATUS: dict[type[DocstoreError], int] = {
@@ -30,6 +32,7 @@ STATUS: dict[type[DocstoreError], int] = {
     errors.StorageFailed: 500,
     errors.StorageFull: 507,
     errors.Unavailable: 503,
+    MethodRefused: 405,
     RefusedReplication: 500,
 }
 
@@ -41,7 +44,7 @@ def status_of(error: type[DocstoreError]) -> int:
 
 def error_body(error: DocstoreError) -> dict[str, JsonValue]:
     """The two words of an error, as CouchDB puts them into a body or into a row."""
-    return {"error": error.error, "reason": error.reason}
+    return {"error": error.error, "reason": reason_of(error)}
 
 
 def error_reply(error: DocstoreError) -> Reply:

@@ -11,7 +11,7 @@ from typing import Final
 
 from docstore.database.conflicts.attempts import EXPLAINED, Attempt
 from docstore.database.conflicts.report import already_applied
-from docstore.database.database import EditResult
+from docstore.database.results import EditResult
 from docstore.errors import DocstoreError
 from docstore.httpd.params.preferences import LENIENT, is_lenient
 from docstore.httpd.request import Request

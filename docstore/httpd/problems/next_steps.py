@@ -5,6 +5,7 @@ problem is told otherwise.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from docstore import errors
 from docstore.core.json_text import JsonValue
@@ -15,8 +16,11 @@ from docstore.errors import DocstoreError
 from docstore.httpd.replies import location
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import encode_segment
+from docstore.query.errors import StateConflict
 
 Action = dict[str, JsonValue]
+
+READ_STATE: Final = "read the document as it is, and see what may follow its state"
 
 
 def action(method: str, href: str, why: str) -> Action:
@@ -85,6 +89,8 @@ def after_error(request: Request, error: DocstoreError) -> Iterator[Action]:
             yield action("POST", url, 'merge without it, every difference a clash: "ancestor": "if-available"')
             yield action("POST", url, 'give the merged document: "body"')
             yield action("POST", url, 'choose a leaf: "keep"')
+        case StateConflict() if document:
+            yield action("GET", document, READ_STATE)
         case errors.DocumentDeleted() if document:
             yield action("PUT", document, "create the document again")
         case errors.PreconditionFailed():

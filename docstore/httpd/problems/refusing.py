@@ -22,10 +22,11 @@ from docstore.httpd.params.preferences import wants_problems
 from docstore.httpd.problems.conflicts import detail_of, members_of
 from docstore.httpd.problems.details import NO_MEMBERS, TYPES, plain_problem_reply, problem_body, problem_reply
 from docstore.httpd.problems.errors import error_reply, plain_error_reply
-from docstore.httpd.problems.next_steps import after_error
+from docstore.httpd.problems.next_steps import READ_STATE, action, after_error, document_url
 from docstore.httpd.replies import Header, Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import encode_segment
+from docstore.query.errors import StateConflict
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ def count_conflict(
     doc_id, rev = request.doc_id if doc_id is None else doc_id, None
     if isinstance(attempt, Attempt):
         doc_id, rev = attempt.doc_id, attempt.rev
-    kind = _kind_of(request, error) if report is None else report.kind.value
+    told = report is not None and not isinstance(error, StateConflict)
+    kind = report.kind.value if report is not None and told else _kind_of(request, error)
     request.node.conflict_stats.conflict(database, doc_id, kind)
     method, request_id, user = request.method, request.id, request.user.name
     request.service.conflict_log.add(
@@ -119,6 +121,11 @@ def _problem(
 ) -> dict[str, JsonValue]:
     instance = f"{INSTANCE}{request.id.decode()}{fragment}"
     attempt = error.attempt
+    if isinstance(error, StateConflict) and report is not None and isinstance(attempt, Attempt):
+        current = {} if report.current_rev is None else {"current_rev": str(report.current_rev)}
+        step = action("GET", document_url(request, attempt.doc_id), READ_STATE)
+        known: dict[str, JsonValue] = {"doc_id": attempt.doc_id, **current, "suggested_actions": [step]}
+        return problem_body(error, instance, members=_details(error) | known)
     if report is None or not isinstance(attempt, Attempt):
         members = _members(request, error) if may_read(request) else NO_MEMBERS
         return problem_body(error, instance, members=members)
@@ -142,7 +149,7 @@ def _details(error: DocstoreError) -> dict[str, JsonValue]:
 
 def _kind_of(request: Request, error: Conflict) -> str:
     attempt = error.attempt
-    if isinstance(attempt, Attempt):
+    if isinstance(attempt, Attempt) and not isinstance(error, StateConflict):
         if attempt.kind is not None:
             return attempt.kind.value
         try:

@@ -26,7 +26,7 @@ ENGINES: Final = frozenset({JAVASCRIPT, "javascript_quickjs"})
 
 LIB: Final = "lib"
 MAX_RANK: Final = 100
-FUNCTION_KINDS: Final = ("filters", "lists", "shows", "updates")
+VALIDATE: Final = "validate_doc_update"
 
 _BUILT_IN: Final = ("_sum", "_count", "_stats", "_approx_count_distinct", "_first", "_last")
 _RANKS: Final = ("_top_", "_bottom_")
@@ -100,7 +100,7 @@ class Design:
     @property
     def validation(self) -> str | None:
         """The source of ``validate_doc_update``; None without one."""
-        source = self.body.get("validate_doc_update")
+        source = self.body.get(VALIDATE)
         return source if isinstance(source, str) else None
 
     def functions(self, kind: str) -> Mapping[str, JsonValue] | None:

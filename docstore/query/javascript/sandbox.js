@@ -215,7 +215,8 @@
 
   // `start` takes the items, `go` handles some of them and says whether all are done. When the time is over in the
   // middle of an item, `taken` has what was done, and `go` tries that item again.
-  let items = [], at = 0, done = [], doneSize = 0, each = null;
+  let items = [], at = 0, done = [], doneSize = 0, each = null, since = 0;
+  const now = Date.now;
 
   function start(itemsText, handler) {
     items = parse(itemsText); at = 0; done = []; doneSize = 0; each = handler;
@@ -224,6 +225,7 @@
   function go() {
     try {
       while (at < items.length && doneSize < limits.portion) {
+        since = now();
         const answer = each(items[at]);
         if (answer.length > limits.result) throw exhausted("result");
         items[at] = undefined;
@@ -238,7 +240,7 @@
   function taken() {
     const answers = done.join("\x1e"), count = done.length;
     done = []; doneSize = 0;
-    return count + "\x1d" + (at < items.length ? "" : "1") + "\x1d" + takeLog() + "\x1d" + answers;
+    return count + "\x1d" + (at < items.length ? "" : "1") + "\x1d" + (now() - since) + "\x1d" + takeLog() + "\x1d" + answers;
   }
 
   // One call, one answer.

@@ -17,24 +17,15 @@ from typing import Final, cast
 import quickjs
 
 from docstore.core.json_text import JsonValue, decode, encode
-from docstore.errors import (
-    BadRequest,
-    Conflict,
-    DocstoreError,
-    DocValidation,
-    Forbidden,
-    NotAcceptable,
-    NotFound,
-    QueryParseError,
-    Unauthorized,
-)
+from docstore.errors import DocstoreError
 from docstore.query.errors import FunctionFailed
+from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT, error_of
 from docstore.settings import MIB, FunctionSettings
 
-OS_PROCESS: Final = "os_process_error"
-TIMED_OUT: Final = "OS process timed out."
 PORTION: Final = 4 * MIB
 """Text of answers after which some are handed over."""
+
+NEARLY_ALL: Final = 0.9
 
 MAX_FAILURES: Final = 3
 """After so many items of one call took more than they may, the others are not tried any more."""
@@ -42,12 +33,6 @@ MAX_FAILURES: Final = 3
 _ITEM, _PART = "\x1e", "\x1d"
 
 _LONE = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
-
-_KINDS: Final[dict[str, type[DocstoreError]]] = {
-    kind.error: kind
-    for kind in (BadRequest, Conflict, DocValidation, Forbidden, NotAcceptable, NotFound, QueryParseError, Unauthorized)
-}
-"""Words of a function's errors that have their own status, as in CouchDB."""
 
 _EXHAUSTED: Final = {
     "memory": "The function takes more memory than it may (memory: {0.memory} bytes).",
@@ -130,7 +115,7 @@ class Sandbox:
         """Answers up to the first item that fails, which raises.
 
         The time is that of a call, and there may have been many items in it. So the one in which it was over is tried
-        again, unless it had all the time for itself.
+        again, unless it had nearly all the time for itself.
         """
         self._enter(call, f"[{b','.join(items).decode()}]", *texts)
         ended = False
@@ -145,9 +130,9 @@ class Sandbox:
                 if error.reason != TIMED_OUT:
                     raise
                 answer = self._enter("taken")
-                if answer.startswith("0"):
-                    raise
-            count, end, log, answers = answer.split(_PART)
+                if float(answer.split(_PART)[2]) >= NEARLY_ALL * 1000 * self._limits.time:
+                    failure = error
+            count, end, _, log, answers = answer.split(_PART)
             self._note(log)
             if int(count):
                 yield from answers.split(_ITEM)
@@ -200,14 +185,6 @@ class Sandbox:
         """What was logged since this was last asked."""
         taken, self.log = self.log, []
         return taken
-
-
-def error_of(word: JsonValue, reason: JsonValue) -> DocstoreError:
-    """The error of this word. One that stands for a status of its own has its class."""
-    word = word if isinstance(word, str) else encode(word).decode()
-    text = reason if isinstance(reason, str) else encode(reason).decode()
-    kind = _KINDS.get(word)
-    return FunctionFailed(text, error=word) if kind is None else kind(text)
 
 
 def repaired(text: str) -> bytes:

@@ -21,7 +21,7 @@ MAX_LISTED = 20
 ANY_SEQ = (1 << 64) - 1
 """Stands for an update sequence that is not known."""
 
-_NOT_COUNTED = {"update_seq", "purge_seq", "revs_limit", "purged_infos_limit"}
+_NOT_COUNTED = {"design_seq", "update_seq", "purge_seq", "revs_limit", "purged_infos_limit"}
 
 
 def check_database(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[str]:

@@ -12,8 +12,8 @@ from docstore.core.attachment import Follows, Inline, Linked
 from docstore.core.document import Document, parse_document
 from docstore.core.json_text import decode
 from docstore.database.commands import DropStagings, EditDocuments
-from docstore.database.database import EditResult
 from docstore.database.reading.documents import OpenOptions
+from docstore.database.results import EditResult
 from docstore.errors import (
     BadRequest,
     BytesGone,

@@ -1,0 +1,124 @@
+"""Functions of design documents, called from the server: in a worker process, with a wall clock.
+
+Owns the way there and back: what crosses, how long it may take, the words of what went wrong there, and the log. It
+must not know what comes of an answer. What a function logs goes to the logger ``docstore.functions``.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import Final, NamedTuple, cast
+
+from docstore.core.json_text import JsonValue, decode, encode
+from docstore.query.design.document import Design
+from docstore.query.errors import FunctionFailed
+from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT
+from docstore.settings import MIB, FunctionSettings
+from docstore.workers.errors import WorkerFailed, WorkerLost, WorkerTimedOut
+from docstore.workers.messages import Plain
+from docstore.workers.pool import Pool
+
+log = logging.getLogger("docstore.functions")
+
+CALLS: Final = "docstore.query.javascript.calls:"
+GRACE: Final = 5.0
+"""Seconds beyond a function's own limit after which its process is ended; that counts the processor's time."""
+
+AT_ONCE: Final = 200
+BYTES_AT_ONCE: Final = 4 * MIB
+"""So many documents, and so many bytes of them, cross at once."""
+
+LOST: Final = "The process that ran the function ended."
+
+
+class Function(NamedTuple):
+    """A function of a design document; ``digest`` stands for its text, ``where`` is for the log."""
+
+    where: str
+    digest: str
+    text: str
+    path: tuple[str, ...]
+
+
+class Functions:
+    """Calls functions. Raises FunctionFailed for what takes too long or kills its process, WorkersBusy."""
+
+    def __init__(self, pool: Pool, limits: FunctionSettings) -> None:
+        self._pool = pool
+        self.limits = limits
+        self._plain = cast("list[Plain]", list(astuple(limits)))
+
+    async def check_views(self, design: Design) -> None:
+        """Compile the views' functions. Raises CompilationFailed, NotFound for an empty source."""
+        views: list[Plain] = [[view.name, cast("str", view.map), view.reduce] for view in design.views.values()]
+        await self._run("check_views", 1 + 2 * len(views), None, views, encode(dict(design.lib)).decode())
+
+    async def validate(
+        self, rules: Sequence[Function], items: Sequence[bytes], user: str, security: str
+    ) -> list[list[JsonValue] | None]:
+        """What the rules say of each document: None, ``["thrown", value]`` or ``["failed", word, reason]``."""
+        crossing: list[Plain] = [[rule.digest, rule.text] for rule in rules]
+        verdicts: list[list[JsonValue] | None] = []
+        for portion in portions(items):
+            try:
+                answer, lines = await self._run(
+                    "validate", 4, rules[0].digest, crossing, list[Plain](portion), user, security
+                )
+            except FunctionFailed as error:  # the process was ended: none of these is let through
+                verdicts += [["failed", error.error, error.reason]] * len(portion)
+                continue
+            self._log(", ".join(rule.where for rule in rules), lines)
+            verdicts += cast("list[list[JsonValue] | None]", answer)
+        return verdicts
+
+    async def select(self, function: Function, documents: Sequence[bytes], request: str) -> list[bool]:
+        """Which documents a filter lets through, or a map function emits something for. Raises what it throws."""
+        passes: list[bool] = []
+        for portion in portions(documents):
+            answer, lines = await self._run(
+                "select", 4, function.digest, function.digest, function.text, list[Plain](function.path),
+                list[Plain](portion), request,
+            )  # fmt: skip
+            self._log(function.where, lines)
+            passes += cast("list[bool]", answer)
+        return passes
+
+    async def render(self, function: Function, call: str, *arguments: str) -> JsonValue:
+        """The answer of a show, an update or a rewrite function. Raises what it throws."""
+        answer, lines = await self._run(
+            "render", 1, function.digest, function.digest, function.text, list[Plain](function.path), call,
+            list[Plain](arguments),
+        )  # fmt: skip
+        self._log(function.where, lines)
+        return decode(cast("bytes", answer))
+
+    async def _run(self, job: str, calls: int, affinity: str | None, *arguments: Plain) -> list[Plain]:
+        """``calls`` is how many times the limit may be used up until it shows that there is no hope."""
+        limit = 2 * self.limits.time * calls + GRACE
+        try:
+            answer = await self._pool.run(CALLS + job, *arguments, self._plain, timeout=limit, affinity=affinity)
+        except WorkerTimedOut:
+            raise FunctionFailed(TIMED_OUT, error=OS_PROCESS) from None
+        except WorkerLost:
+            raise FunctionFailed(LOST, error=OS_PROCESS) from None
+        except WorkerFailed as error:
+            log.error("a job of the functions failed: %s", error.reason)
+            raise FunctionFailed(error.reason, error="unknown_error") from None
+        return cast("list[Plain]", answer)
+
+    def _log(self, where: str, lines: Plain) -> None:
+        for line in cast("list[str]", lines):
+            log.info("%s: %s", where, line)
+
+
+def portions(items: Sequence[bytes]) -> list[list[bytes]]:
+    """The items in portions that may cross at once."""
+    found: list[list[bytes]] = []
+    size = BYTES_AT_ONCE
+    for item in items:
+        size += len(item)
+        if size > BYTES_AT_ONCE or len(found[-1]) >= AT_ONCE:
+            found.append([])
+            size = len(item)
+        found[-1].append(item)
+    return found
