@@ -39,8 +39,7 @@ Refusal = Callable[[tuple[Rev, ...]], None]
 """Is given a document's ``path``, and raises if the edit of its first revision is refused for certain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One revision as a client sent it.
 
     ``rev`` is the revision that the document names: an edit's parent, or with new_edits=false the revision itself. It

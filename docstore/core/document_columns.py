@@ -6,7 +6,7 @@ attachments do not travel so. It must not know processes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final, TypeAlias, cast
 
 from docstore.core.document import Document, Foreseen, parse_document, validate_doc_id
@@ -62,7 +62,7 @@ def name_all(documents: list[Document], limits: Limits, new_id: Callable[[], str
     """Give ids to the documents that have none, in their order."""
     for place, document in enumerate(documents):
         if document.id is _NO_ID:
-            documents[place] = replace(document, id=validate_doc_id(new_id(), limits))
+            documents[place] = document._replace(id=validate_doc_id(new_id(), limits))
 
 
 def columns_of(documents: Sequence[Document]) -> Columns | None:

@@ -1,7 +1,6 @@
 """Bodies of ``_bulk_docs`` in pieces: all of the body and nothing else, or no pieces at all."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -142,4 +141,4 @@ def test_documents_that_travelled_are_those_that_were_sent(documents: list[objec
     ]
     for one in there:
         assert one.foreseen is None or one.foreseen == (one.rev, new_revision(one.deleted, one.rev, one.term))
-    assert [replace(one, foreseen=None) for one in there] == here
+    assert [one._replace(foreseen=None) for one in there] == here

@@ -7,7 +7,7 @@ attachments that it meets, until the plan is released. It must not know who asks
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from docstore.core.attachment import (
@@ -120,7 +120,7 @@ class Planner:
                 if plan.keep not in live:
                     raise BadRequest(KEEPS_DELETION) if tree.is_leaf(plan.keep) else stale_leaves(live, (plan.keep,))
             case Replace(document):
-                plan.document = replace(document, rev=winner, path=(winner,))
+                plan.document = document._replace(rev=winner, path=(winner,))
             case how if len(live) == 1:
                 plan.keep = winner  # there is nothing to merge it with
                 plan.merged = not isinstance(how, Latest)

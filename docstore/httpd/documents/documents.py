@@ -4,7 +4,6 @@ Owns the order of an edit's checks, statuses and headers. Whether an edit is a c
 without parameters are the hot paths. Follows ``chttpd_db:db_doc_req`` of CouchDB.
 """
 
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from docstore.core.answers import written_json
@@ -127,9 +126,9 @@ async def create_document(request: Request) -> Reply:
     new_id = request.node.uuids.next()
     document = await read_document(request, None, new_id)
     if document.id == new_id:  # a revision of what has no id yet counts for nothing
-        document = replace(document, rev=None, path=())
+        document = document._replace(rev=None, path=())
     elif is_create_only(request):
-        document = replace(document, condition=CREATE_ONLY)
+        document = document._replace(condition=CREATE_ONLY)
     if request.ticket is not None:
         database = _remembering(request, request.ticket, database, document.id, 201, etag=False)
     write = database.update_doc(document)

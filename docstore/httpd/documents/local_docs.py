@@ -52,7 +52,7 @@ async def put_local(request: Request) -> Reply:
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     condition = write_condition(request)
     document = with_rev(await read_document(request, doc_id), query.options.rev)
-    document = replace(document, condition=condition)
+    document = document._replace(condition=condition)
     if request.ticket is not None:
         database = request.ticket.remembering(database, await _form(request, document, new_edits=query.new_edits))
     write = database.update_doc(document, new_edits=query.new_edits)

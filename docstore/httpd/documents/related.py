@@ -10,7 +10,6 @@ what becomes of the document. Follows ``couch_doc:doc_from_multi_part_stream`` a
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -83,7 +82,7 @@ class RelatedBody:
             await self._receive_part(spec) if isinstance(spec, Follows) else spec for spec in document.attachments
         ]
         await self._reader.next_part()  # there is none: this waits for the end
-        return replace(document, attachments=tuple(attachments))
+        return document._replace(attachments=tuple(attachments))
 
     async def _receive_part(self, spec: Follows) -> Linked:
         if await self._reader.next_part() is None:

@@ -121,7 +121,7 @@ def with_parent(request: Request, document: Document, rev: Rev | None) -> Docume
     document = with_rev(document, rev)
     parent, condition = chosen_parent(request, document.rev)
     document = with_rev(document, parent)
-    return document if condition is None else replace(document, condition=condition)
+    return document if condition is None else document._replace(condition=condition)
 
 
 def with_rev(document: Document, rev: Rev | None) -> Document:
@@ -130,7 +130,7 @@ def with_rev(document: Document, rev: Rev | None) -> Document:
         return document
     if document.rev is not None:
         raise BadRequest(REVS_DIFFER)
-    return replace(document, rev=rev, path=(rev,))
+    return document._replace(rev=rev, path=(rev,))
 
 
 def copy_destination(request: Request) -> tuple[str, Rev | None]:

@@ -11,7 +11,7 @@ must not end in a resolution that nobody wanted. It must not know how a conflict
 
 import asyncio
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, cast
 
 from docstore.core.document import Document, parse_document, validate_doc_id
@@ -168,7 +168,7 @@ async def _document(request: Request, doc_id: str, members: JsonValue) -> Docume
         document = parse_document(members, doc_id=doc_id, limits=limits)
     else:
         document = await asyncio.to_thread(parse_document, members, doc_id=doc_id, limits=limits)
-    return replace(document, path=())
+    return document._replace(path=())
 
 
 def _pointer(value: JsonValue) -> str:

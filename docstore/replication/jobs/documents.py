@@ -5,7 +5,6 @@ Owns these rules; values in, values out. It starts no replication. Follows ``cou
 pending, crashing) are not written into documents, unless the settings say so; ``completed`` and ``failed`` are.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from docstore.core.document import DESIGN_PREFIX, Document
@@ -64,7 +63,7 @@ def check_edit(document: Document, actor: Actor) -> Document:
             raise Forbidden(error.document_reason) from None
     if owned is members:
         return document
-    return replace(document, body=encode(owned), term=encode_term(owned), foreseen=None)
+    return document._replace(body=encode(owned), term=encode_term(owned), foreseen=None)
 
 
 def _owned(members: Members, actor: Actor) -> Members:

@@ -8,7 +8,6 @@ of multipart/related; attachments are stored while they arrive, in pieces.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 from docstore.core.attachment import AttachmentSpec, Follows, Linked
@@ -171,7 +170,7 @@ class LocalWriter:
                     attachments.append(await self._receive(spec, follow[spec.name], received))
                 else:
                     attachments.append(spec)
-            linked = replace(document, attachments=tuple(attachments))
+            linked = document._replace(attachments=tuple(attachments))
             [result] = await self._database.update_docs([linked], new_edits=False)
             if result.error is not None:
                 raise result.error

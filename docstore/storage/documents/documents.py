@@ -143,11 +143,14 @@ def _write_records(txn: WriteTransaction, db: int, state: DatabaseState, batch: 
             long.append(change)
             continue
         key = keys.short_key(db, change.id_bytes)
+        length = 0
         if change.record is None:
             txn.delete(docs, key)
         else:
-            items.append((key, encode_record(change.record)))
-        _account_record(txn, state, change, key)
+            value = encode_record(change.record)
+            items.append((key, value))
+            length = len(value)
+        _account_record(txn, state, change, key, length)
         _count_document(state, change, key, counts)
     txn.putmulti(docs, items)
     if long:
@@ -167,6 +170,7 @@ def _write_long(
     docs = txn.tables.docs
     written: list[DocumentChange] = []
     for change in sorted(batch, key=lambda change: change.created):
+        length = 0
         if change.record is None:
             key = _key_of_long(txn, db, change)
             txn.delete(docs, key)
@@ -176,9 +180,11 @@ def _write_long(
             if moved:
                 long_ids.move_rows(txn, txn.tables.conflicts, moved)
                 long_ids.move_rows(txn, txn.tables.doc_counts, moved)
-            txn.put(docs, key, encode_record(change.record))
+            value = encode_record(change.record)
+            txn.put(docs, key, value)
+            length = len(value)
             written.append(change)
-        _account_record(txn, state, change, key)
+        _account_record(txn, state, change, key, length)
     for change in written:
         _count_document(state, change, _key_of_long(txn, db, change), counts)
 
@@ -190,13 +196,17 @@ def _key_of_long(txn: WriteTransaction, db: int, change: DocumentChange) -> byte
     return found[0]
 
 
-def _account_record(txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes) -> None:
-    """Account for a record, and keep the document's row in ``conflicts``."""
-    if change.before is not None:
-        state.grow(-len(key) - record_bytes(change.before))
-    if change.record is not None:
-        state.grow(len(key) + record_bytes(change.record))
-    _write_conflict(txn, state, change, key)
+def _account_record(
+    txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes, length: int
+) -> None:
+    """Account for a record, now of ``length`` bytes, and keep the document's row in ``conflicts``."""
+    before, after = change.before, change.record
+    if before is not None:
+        state.grow(-len(key) - record_bytes(before))
+    if after is not None:
+        state.grow(len(key) + length)
+    if (before is not None and before.conflicted) or (after is not None and after.conflicted):
+        _write_conflict(txn, state, change, key)
 
 
 def _count_document(state: DatabaseState, change: DocumentChange, key: bytes, counts: list[CountChange]) -> None:

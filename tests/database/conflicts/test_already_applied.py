@@ -1,7 +1,5 @@
 """Whether an edit is in the tree already: the ways of an edit one by one. The laws are in tests/properties."""
 
-from dataclasses import replace
-
 import pytest
 
 from docstore.core.conditions import CREATE_ONLY, Condition, rev_etag
@@ -93,7 +91,7 @@ async def test_created_again_from_a_deletion_that_is_known_by_name_only(db, node
     deleted = (await db.delete_doc("a", first)).rev
     third = await write(db, "a", n=3)
     other = await node.registry.create("other")
-    await other.update_docs([replace(document("a", n=3), path=(third, deleted, first))], new_edits=False)
+    await other.update_docs([document("a", n=3)._replace(path=(third, deleted, first))], new_edits=False)
     assert await ask(other, document("a", n=3)) == yes(third)
     assert await ask(other, document("a", n=4)) == NO
 
@@ -130,11 +128,11 @@ async def test_conditions_that_name_revisions(db):
     second = await write(db, "a", first, n=2)
     tags = (rev_etag(rev("1-f")), rev_etag(first))
     edit = document("a", n=2)
-    assert await ask(db, replace(edit, condition=Condition(tags))) == yes(second)
-    assert await ask(db, replace(edit, condition=Condition(tags[:1]))) == NO
-    assert await ask(db, replace(edit, condition=Condition((*tags[:1], "no-revision")))) == UNKNOWN
-    assert await ask(db, replace(edit, condition=Condition("*"))) == UNKNOWN
-    assert await ask(db, replace(document("a", n=1), condition=CREATE_ONLY)) == yes(first)
+    assert await ask(db, edit._replace(condition=Condition(tags))) == yes(second)
+    assert await ask(db, edit._replace(condition=Condition(tags[:1]))) == NO
+    assert await ask(db, edit._replace(condition=Condition((*tags[:1], "no-revision")))) == UNKNOWN
+    assert await ask(db, edit._replace(condition=Condition("*"))) == UNKNOWN
+    assert await ask(db, document("a", n=1)._replace(condition=CREATE_ONLY)) == yes(first)
 
 
 # --- what is not known any more

@@ -1,7 +1,6 @@
 """Resolving conflicts: what is planned on snapshots, what one command makes of it."""
 
 import base64
-from dataclasses import replace
 
 import pytest
 
@@ -413,7 +412,7 @@ async def test_results_pass_the_write_hook(node, monkeypatch):
     def hook(edit, actor):
         if b"bad" in edit.body:
             raise Forbidden(f"not by {actor.name}")
-        return replace(edit, body=b'{"seen":true}', term=encode_term({"seen": True}))
+        return edit._replace(body=b'{"seen":true}', term=encode_term({"seen": True}))
 
     monkeypatch.setattr(node.registry, "_write_hooks", lambda name: hook)
     db = (await node.registry.create("hooked")).acting_for(Actor("sue", False))
