@@ -49,15 +49,18 @@ async def post_queries(request: Request) -> Reply | StreamReply:
     request.require_json_type()
     design = await request.node.query.views.design(request.database(), request.segments[2])
     body = await request.json_object()
+    view = design.view(request.segments[4])
     queries: list[ViewQuery] = []
     with Turns() as turns:
         for query in view_queries_of_post(request, body):
+            view.check_members(query)
             queries.append(query)
             if turns.over():
                 await turns.next()
-    view = design.view(request.segments[4])
-    for query in queries:
-        view.check(query)
+        for query in queries:
+            view.check_range(query)
+            if turns.over():
+                await turns.next()
     return await chunked_reply(_together(view, queries))
 
 

@@ -24,7 +24,7 @@ from docstore.query.views.index_file import IndexFile, ReadIndex, WriteIndex
 from docstore.query.views.index_rows import Mapped, write_batch, write_state
 from docstore.query.views.layout import IndexState
 from docstore.query.views.plan import Plan
-from docstore.query.views.reducing import Workers
+from docstore.query.views.reducing import Workers, tell_log
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ BATCHES_AHEAD: Final = 3
 SMALL: Final = 200
 """Documents in a batch that somebody waits for; more of them give way to others as a build."""
 
-EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[])
+EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[], log=[])
 
 
 class _InHand(NamedTuple):
@@ -225,6 +225,7 @@ class Index:
                 WORKER_MAPS,
                 self.plan.signature,
                 self.plan.definition,
+                self.plan.crossing_limits,
                 self.plan.crossing_slots,
                 batch.ids,
                 batch.texts,
@@ -232,6 +233,7 @@ class Index:
                 affinity=self.plan.signature,
             )
             mapped = cast("Mapped", await answer)
+            tell_log(self.plan, mapped["log"])
         if not batch.gone:
             return mapped
         return {**mapped, "ids": mapped["ids"] + batch.gone, "places": mapped["places"] + [b""] * len(batch.gone)}

@@ -21,6 +21,7 @@ class Mapped(TypedDict):
     ``ids``  of all documents of the batch;  ``places``  per document the places of its rows, packed; empty for none
     ``keys``, ``values``  the rows, sorted by key; the keys without the index's number
     ``long``  (place, value) of the rows whose place does not fit into a key
+    ``log``  what the functions logged
     """
 
     ids: list[str]
@@ -28,6 +29,7 @@ class Mapped(TypedDict):
     keys: list[bytes]
     values: list[bytes]
     long: list[tuple[bytes, bytes]]
+    log: list[str]
 
 
 class _Change(NamedTuple):

@@ -8,6 +8,7 @@ Follows ``couch_mrview:map_fold``.
 from collections.abc import AsyncGenerator, Iterator
 from typing import NamedTuple
 
+from docstore.core.collation_key import AFTER
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
 from docstore.database.database import Database
@@ -43,6 +44,9 @@ async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[
             snapshot.renew()
             rows = reader.next_rows()
             done = reader.done
+            if reader.offset is None and not done:
+                await snapshot.turn()
+                continue
             snapshot.lend()
             if query.include_docs:
                 shown = [await _with_document(index.database, row, query) for row in rows]
@@ -59,7 +63,7 @@ class _MapReader:
     def __init__(self, index: Index, slot: int, query: ViewQuery, snapshot: LongSnapshot) -> None:
         self.done = False
         self.total_rows = 0
-        self.offset = 0
+        self.offset: int | None = None
         self.seq = 0
         self._index = index
         self._slot_number = slot
@@ -72,6 +76,7 @@ class _MapReader:
         self._left = query.limit
         self._number: int | None = None
         self._begun = False
+        self._last: tuple[bytes, bytes] | None = None
 
     def next_rows(self) -> list[RowText]:
         """The rows of the next slice."""
@@ -87,16 +92,18 @@ class _MapReader:
             self.seq = state.seq
             self.total_rows = state.counts[self._slot_number]
             self._range = next(self._ranges, None)
-            self.offset = min(self.total_rows, self._count_before(txn) + self._query.skip)
-        return self._gather(txn)
+        rows = self._gather(txn)
+        if self.done and self.offset is None:
+            self._tell_offset(txn, *(self._last or (b"", AFTER)))
+        return rows
 
-    def _count_before(self, txn: ReadIndex) -> int:
-        if self._range is None:
-            return 0
-        low, high = self._bounds(txn, self._range)
+    def _tell_offset(self, txn: ReadIndex, low: bytes, high: bytes) -> None:
+        """CouchDB's ``offset``: the rows before the first one that there is, or where there is none, before the end."""
         if self._query.descending:
-            return self.total_rows - count_rows(txn, self._prefix, b"", high)
-        return count_rows(txn, self._prefix, b"", low) if low else 0
+            before = self.total_rows - count_rows(txn, self._prefix, b"", high)
+        else:
+            before = count_rows(txn, self._prefix, b"", low) if low else 0
+        self.offset = min(self.total_rows, before + self._query.skip)
 
     def _bounds(self, txn: ReadIndex, places: PlaceRange) -> tuple[bytes, bytes]:
         return bound(txn, self._prefix, places.low), bound(txn, self._prefix, places.high)
@@ -105,10 +112,12 @@ class _MapReader:
         rows: list[RowText] = []
         size, clock = 0, SliceClock()
         scan = scan_rows_back if self._query.descending else scan_rows
-        while self._range is not None and self._left != 0:
-            low, high = self._bounds(txn, self._range)
+        while self._range is not None and (self._left != 0 or self.offset is None):
+            low, high = self._last = self._bounds(txn, self._range)
             if low < high:
                 for seen, (place, value) in enumerate(scan(txn, self._prefix, low, high), 1):
+                    if self.offset is None:
+                        self._tell_offset(txn, low, high)
                     size += self._take(value, rows)
                     full = size > SLICE_BYTES or (seen % CHUNK_ROWS == 0 and (clock.over or self._query.include_docs))
                     if self._left == 0 or full:

@@ -6,8 +6,8 @@ databases or transactions.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.core.json_text import JsonValue, decode, encode
@@ -15,6 +15,7 @@ from docstore.errors import InvalidJson
 from docstore.query.javascript.engine import engine_for
 from docstore.query.views import layout
 from docstore.query.views.index_rows import Mapped
+from docstore.settings import FunctionSettings
 
 Emitted = list[tuple[bytes, bytes]]
 
@@ -24,11 +25,21 @@ _REPLACEMENT: Final = b"\xef\xbf\xbd"
 
 
 def map_documents(
-    signature: str, definition: str, slots: Sequence[tuple[int, bool]], ids: Sequence[str], documents: Sequence[bytes]
+    signature: str,
+    definition: str,
+    limits: Mapping[str, Any],
+    slots: Sequence[tuple[int, bool]],
+    ids: Sequence[str],
+    documents: Sequence[bytes],
 ) -> Mapped:
-    """What some documents emit. ``slots``: (which map function, whether its collation is raw)."""
-    emitted = engine_for(signature, definition).map(documents)
-    return rows_of(slots, ids, emitted)
+    """What some documents emit. ``slots``: (which map function, whether its collation is raw).
+
+    ``limits``: the members of FunctionSettings. Raises what the functions fail with.
+    """
+    engine = engine_for(signature, definition, FunctionSettings(**limits))
+    mapped = rows_of(slots, ids, engine.map(documents))
+    mapped["log"] = engine.take_log()
+    return mapped
 
 
 def rows_of(slots: Sequence[tuple[int, bool]], ids: Sequence[str], emitted: Sequence[Sequence[Emitted]]) -> Mapped:
@@ -53,6 +64,7 @@ def rows_of(slots: Sequence[tuple[int, bool]], ids: Sequence[str], emitted: Sequ
         keys=[key for key, _ in rows],
         values=[value for _, value in rows],
         long=long,
+        log=[],
     )
 
 
@@ -102,14 +114,21 @@ def _read(text: bytes) -> tuple[bytes, JsonValue]:
 
 
 def reduce_javascript(
-    signature: str, definition: str, index: int, jobs: Sequence[Sequence[Sequence[bytes]]]
-) -> list[bytes]:
-    """One reduction for each job: (keys and ids of rows, their values, reductions to be reduced with them)."""
-    engine = engine_for(signature, definition)
+    signature: str,
+    definition: str,
+    limits: Mapping[str, Any],
+    index: int,
+    jobs: Sequence[Sequence[Sequence[bytes]]],
+) -> tuple[list[bytes], list[str]]:
+    """One reduction for each job (keys and ids of rows, their values, reductions to be reduced with them), and the log.
+
+    Raises what the function fails with.
+    """
+    engine = engine_for(signature, definition, FunctionSettings(**limits))
     results: list[bytes] = []
     for keys_and_ids, values, reductions in jobs:
         parts = list(reductions)
         if values:
             parts.insert(0, engine.reduce(index, list(keys_and_ids), list(values)))
         results.append(parts[0] if len(parts) == 1 else engine.rereduce(index, parts))
-    return results
+    return results, engine.take_log()

@@ -4,7 +4,7 @@ Owns the slots of an index, which functions reduce each of them, and which slot 
 Views with the same map function and collation share a slot, and so do design documents with equal views.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from docstore.core.collation_key import KeyOf, order_key, raw_key
@@ -12,6 +12,7 @@ from docstore.database.reading.index_feed import FeedOptions
 from docstore.errors import NotFound
 from docstore.query.design.document import Design, ViewDefinition, is_built_in
 from docstore.query.views.reducers import BuiltIn, built_in
+from docstore.settings import FunctionSettings
 
 RAW = "raw"
 
@@ -56,6 +57,12 @@ class Plan:
     slots: tuple[Slot, ...]
     views: dict[str, PlannedView]
     feed: FeedOptions
+    limits: FunctionSettings
+
+    @property
+    def crossing_limits(self) -> dict[str, int | float | bool]:
+        """The limits of functions as workers are told of them."""
+        return asdict(self.limits)
 
     @property
     def signature_bytes(self) -> bytes:
@@ -75,8 +82,8 @@ class Plan:
         return found
 
 
-def plan_of(design: Design) -> Plan:
-    """The plan of a design document."""
+def plan_of(design: Design, limits: FunctionSettings) -> Plan:
+    """The plan of a design document, whose functions have these limits."""
     places: dict[tuple[int, bool], int] = {}
     reducers: list[dict[str, Reducer]] = []
     views: dict[str, PlannedView] = {}
@@ -96,7 +103,7 @@ def plan_of(design: Design) -> Plan:
         local_seq=design.options.get("local_seq") is True,
         include_design=design.options.get("include_design") is True,
     )
-    return Plan(design.id, design.signature, design.language, design.definition, slots, views, feed)
+    return Plan(design.id, design.signature, design.language, design.definition, slots, views, feed, limits)
 
 
 def _reducer(view: ViewDefinition) -> Reducer:

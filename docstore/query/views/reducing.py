@@ -4,11 +4,14 @@ Owns how rows and reductions become one reduction: at once by the built-in funct
 JavaScript. It must not know where rows and blocks are kept.
 """
 
+import logging
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from docstore.query.views.plan import Plan, Reducer
 from docstore.query.views.reducers import ReducedRow
+
+log = logging.getLogger(__name__)
 
 WORKER_REDUCES = "docstore.query.views.mapping:reduce_javascript"
 JOBS_AT_ONCE = 200
@@ -62,13 +65,22 @@ async def reduce_all(
             WORKER_REDUCES,
             plan.signature,
             plan.definition,
+            plan.crossing_limits,
             reducer.number,
             jobs,
             urgent=urgent,
             affinity=plan.signature,
         )
-        found += cast("list[bytes]", answer)
+        reductions, lines = cast("tuple[list[bytes], list[str]]", answer)
+        tell_log(plan, lines)
+        found += reductions
     return found
+
+
+def tell_log(plan: Plan, lines: Sequence[str]) -> None:
+    """What functions logged goes to the server's log, under the name of their design document."""
+    for line in lines:
+        log.info("%s: %s", plan.design_id, line)
 
 
 def finish(reducer: Reducer, reduction: bytes) -> bytes:

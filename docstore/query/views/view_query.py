@@ -67,8 +67,8 @@ class ViewQuery:
         return reducible and self.reduce is not False
 
 
-def check_query(query: ViewQuery, key_of: KeyOf, *, reducible: bool) -> None:
-    """Raises QueryParseError for what cannot be combined, or can match no row."""
+def check_query(query: ViewQuery, *, reducible: bool) -> None:
+    """Raises QueryParseError for what cannot be combined."""
     level = query.level
     reduced = query.reduces(reducible=reducible)
     if not reduced and query.reduce:
@@ -83,11 +83,12 @@ def check_query(query: ViewQuery, key_of: KeyOf, *, reducible: bool) -> None:
         raise QueryParseError("`include_docs` is invalid for reduce")
     if reduced and query.conflicts is not None:
         raise QueryParseError("`conflicts` is invalid for reduce views.")
-    if query.keys is None:
-        _check_range(query, key_of)
 
 
-def _check_range(query: ViewQuery, key_of: KeyOf) -> None:
+def check_range(query: ViewQuery, key_of: KeyOf) -> None:
+    """Raises QueryParseError for a range that can match no row."""
+    if query.keys is not None:
+        return
     if query.start_key is UNSET or query.end_key is UNSET or query.start_key == query.end_key:
         return
     start, end = key_of(query.start_key), key_of(query.end_key)

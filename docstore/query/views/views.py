@@ -31,7 +31,7 @@ from docstore.query.views.map_reader import ViewSlice, read_map
 from docstore.query.views.plan import Plan, PlannedView, plan_of
 from docstore.query.views.reduce_reader import read_reduced
 from docstore.query.views.reducing import Workers
-from docstore.query.views.view_query import Update, ViewQuery, check_query
+from docstore.query.views.view_query import Update, ViewQuery, check_query, check_range
 from docstore.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Views:
         self._workers = workers
         self._tasks = tasks
         self._settings = settings.views
+        self._limits = settings.functions
         self._ahead = ahead
         self._indexes: dict[tuple[int, str], Index] = {}
         self._plans: dict[tuple[int, str, str], Plan] = {}
@@ -99,7 +100,7 @@ class Views:
         plan = self._plans.get(key)
         if plan is None:
             design = parse_design(cast("dict[str, JsonValue]", decode(opened.json)))
-            plan = self._plans[key] = plan_of(design)
+            plan = self._plans[key] = plan_of(design, self._limits)
             if len(self._plans) > MAX_PLANS:
                 del self._plans[next(iter(self._plans))]
         return OpenedDesign(plan, self.index(database, plan), self._workers)
@@ -246,7 +247,16 @@ class OpenedView:
 
     def check(self, query: ViewQuery) -> None:
         """Raises QueryParseError for a query that this view does not take."""
-        check_query(query, self.plan.slots[self.planned.slot].key_of, reducible=self.reducible)
+        self.check_members(query)
+        self.check_range(query)
+
+    def check_members(self, query: ViewQuery) -> None:
+        """The same for what cannot be combined."""
+        check_query(query, reducible=self.reducible)
+
+    def check_range(self, query: ViewQuery) -> None:
+        """The same for a range that can match no row."""
+        check_range(query, self.plan.slots[self.planned.slot].key_of)
 
     async def read(self, query: ViewQuery) -> AsyncGenerator[ViewSlice]:
         """The rows of a query, brought up to date before if it says so.

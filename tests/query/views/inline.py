@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from docstore.core.json_text import JsonValue, encode
+from docstore.settings import FunctionSettings
 
 Emit = Callable[[JsonValue, JsonValue], None]
 MapFunction = Callable[[dict[str, JsonValue], Emit], None]
@@ -47,6 +48,9 @@ class PythonEngine:
     def map(self, documents: Sequence[bytes]) -> list[list[list[tuple[bytes, bytes]]]]:
         return [[_emitted(function, json.loads(document)) for function in self._maps] for document in documents]
 
+    def take_log(self) -> list[str]:
+        return []
+
     def reduce(self, index: int, keys_and_ids: Sequence[bytes], values: Sequence[bytes]) -> bytes:
         assert len(keys_and_ids) == len(values)
         return encode(sum(json.loads(value) for value in values))
@@ -61,5 +65,5 @@ def _emitted(function: MapFunction, document: dict[str, JsonValue]) -> list[tupl
     return rows
 
 
-def engine_for(signature: str, definition: str) -> PythonEngine:
+def engine_for(signature: str, definition: str, limits: FunctionSettings) -> PythonEngine:
     return PythonEngine(definition)

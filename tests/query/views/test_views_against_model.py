@@ -25,7 +25,7 @@ from docstore.query.views.index_file import IndexFile
 from docstore.query.views.plan import Plan, plan_of
 from docstore.query.views.view_query import ViewQuery
 from docstore.query.views.views import OpenedView
-from docstore.settings import StorageSettings
+from docstore.settings import FunctionSettings, StorageSettings
 from tests.database.helpers import all_docs, document, replicated
 from tests.database.helpers import settings as node_settings
 from tests.query.views.inline import MAPS, InlineWorkers, engine_for
@@ -41,7 +41,7 @@ DESIGN: dict[str, JsonValue] = {
         "js": {"map": "pair", "reduce": "the sum"},
     },
 }
-PLAN = plan_of(parse_design(DESIGN))
+PLAN = plan_of(parse_design(DESIGN), FunctionSettings())
 
 SMALL = StorageSettings(map_size=1 << 26, map_size_smallest=1 << 24)
 
@@ -209,7 +209,7 @@ def _small_level(place: bytes) -> int:
     return next((level for level in range(blocks.LEVELS) if bits >> level & 1), blocks.LEVELS)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(STEPS, st.lists(st.booleans(), min_size=12, max_size=12), st.booleans())
 def test_a_view_equals_its_recomputation(steps: list[Step], looks: list[bool], reopen: bool) -> None:
     with patch.object(blocks, "level_of", _small_level):
