@@ -1,0 +1,97 @@
+"""The file of indexes: kept where it can be, made anew where it cannot."""
+
+from pathlib import Path
+
+import lmdb
+import pytest
+
+from docstore.errors import Unavailable
+from docstore.query.views import index_file, layout
+from docstore.query.views.index_file import INDEX_FILE, RUN_FILE, IndexFile, WriteIndex
+from docstore.settings import StorageSettings
+
+SMALL = StorageSettings(map_size=1 << 24, map_size_smallest=1 << 20)
+
+
+def put_row(txn: WriteIndex) -> None:
+    txn.put(txn.tables.indexes, b"key", b"value")
+
+
+async def has_row(folder: Path) -> bool:
+    file = IndexFile(folder, SMALL)
+    try:
+        with file.read() as txn:
+            return txn.get(txn.tables.indexes, b"key") is not None
+    finally:
+        await file.close()
+
+
+async def fill(folder: Path) -> None:
+    file = IndexFile(folder, SMALL)
+    await file.write(put_row)
+    await file.close()
+    assert not (folder / RUN_FILE).exists()
+
+
+async def test_what_was_closed_is_kept(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    assert await has_row(tmp_path)
+
+
+async def test_after_a_kill_it_is_kept(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    (tmp_path / RUN_FILE).write_text(index_file._boot_id())
+    assert await has_row(tmp_path)
+
+
+async def test_after_a_power_cut_it_is_made_anew(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    (tmp_path / RUN_FILE).write_text("another run of the system")
+    assert not await has_row(tmp_path)
+
+
+@pytest.mark.parametrize("name", [layout.META_FORMAT, layout.META_COLLATION])
+async def test_another_format_or_collation_is_made_anew(tmp_path: Path, name: bytes) -> None:
+    file = IndexFile(tmp_path, SMALL)
+    await file.write(put_row)
+    await file.write(lambda txn: txn.put(txn.tables.meta, name, b"another"))
+    await file.close()
+    assert not await has_row(tmp_path)
+    await fill(tmp_path)
+    assert await has_row(tmp_path)
+
+
+async def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / INDEX_FILE).write_bytes(b"no pages" * 10_000)
+    assert not await has_row(tmp_path)
+
+
+async def test_work_that_fails_writes_nothing(tmp_path: Path) -> None:
+    file = IndexFile(tmp_path, SMALL)
+
+    def fail(txn: WriteIndex) -> None:
+        put_row(txn)
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        await file.write(fail)
+    await file.close()
+    assert not await has_row(tmp_path)
+
+
+async def test_the_map_grows(tmp_path: Path) -> None:
+    file = IndexFile(tmp_path, StorageSettings(map_size=1 << 20, map_size_smallest=1 << 20))
+    for number in range(4):
+        await file.write(lambda txn, number=number: txn.put(txn.tables.rows, b"%d" % number, bytes(1 << 19)))
+    with file.read() as txn:
+        assert len(list(txn.cursor(txn.tables.rows))) == 4
+    await file.close()
+
+
+async def test_nothing_goes_after_the_end(tmp_path: Path) -> None:
+    file = IndexFile(tmp_path, SMALL)
+    await file.close()
+    with pytest.raises(Unavailable):
+        await file.write(put_row)
+    with pytest.raises((Unavailable, lmdb.Error)):
+        file.read()
