@@ -27,6 +27,7 @@ COMMANDS = {
     "replicate": "docstore.cli.commands.replicate",
     "backup": "docstore.cli.commands.backup",
     "restore": "docstore.cli.commands.restore",
+    "views": "docstore.cli.commands.views",
     "check": "docstore.cli.commands.check",
     "compact": "docstore.cli.commands.compact",
     "lab": "docstore.cli.commands.lab",

@@ -151,12 +151,15 @@ def _refusal(url: str, status: int, answer: JsonValue) -> RefusedRequest:
     )
 
 
-def open_session(target: UrlTarget) -> aiohttp.ClientSession:
-    """A session with the target's credentials, to be entered on a running event loop."""
+def open_session(target: UrlTarget, seconds: float | None = REQUEST_TIMEOUT_SECONDS) -> aiohttp.ClientSession:
+    """A session with the target's credentials, to be entered on a running event loop.
+
+    ``seconds``: how long a request may take, None for ever.
+    """
     headers = dict(JSON_HEADERS)
     if target.user is not None:
         headers["Authorization"] = f"Basic {b64encode(f'{target.user}:{target.password}'.encode()).decode()}"
-    return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS))
+    return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=seconds))
 
 
 @asynccontextmanager
