@@ -18,6 +18,11 @@ MAPS: dict[str, MapFunction] = {
 }
 
 
+def source_of(name: str) -> str:
+    """JavaScript that compiles and names the function in Python."""
+    return f"function(doc) {{ /* {name} */ }}"
+
+
 def emit_all(keys: list[JsonValue], emit: Emit) -> None:
     for place, key in enumerate(keys):
         emit(key, place)
@@ -43,7 +48,7 @@ class PythonEngine:
     """Map functions by name, and one reduce function: the sum."""
 
     def __init__(self, definition: str) -> None:
-        self._maps = [MAPS[name] for name in json.loads(definition)["maps"]]
+        self._maps = [MAPS[source.split()[3]] for source in json.loads(definition)["maps"]]
 
     def map(self, documents: Sequence[bytes]) -> list[list[list[tuple[bytes, bytes]]]]:
         return [[_emitted(function, json.loads(document)) for function in self._maps] for document in documents]

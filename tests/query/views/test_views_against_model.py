@@ -28,17 +28,17 @@ from docstore.query.views.views import OpenedView
 from docstore.settings import FunctionSettings, StorageSettings
 from tests.database.helpers import all_docs, document, replicated
 from tests.database.helpers import settings as node_settings
-from tests.query.views.inline import MAPS, InlineWorkers, engine_for
+from tests.query.views.inline import MAPS, InlineWorkers, engine_for, source_of
 
 DESIGN: dict[str, JsonValue] = {
     "_id": "_design/v",
     "views": {
-        "k": {"map": "k"},
-        "raw": {"map": "k", "options": {"collation": "raw"}},
-        "sum": {"map": "pair", "reduce": "_sum"},
-        "stats": {"map": "pair", "reduce": "_stats"},
-        "count": {"map": "many", "reduce": "_count"},
-        "js": {"map": "pair", "reduce": "the sum"},
+        "k": {"map": source_of("k")},
+        "raw": {"map": source_of("k"), "options": {"collation": "raw"}},
+        "sum": {"map": source_of("pair"), "reduce": "_sum"},
+        "stats": {"map": source_of("pair"), "reduce": "_stats"},
+        "count": {"map": source_of("many"), "reduce": "_count"},
+        "js": {"map": source_of("pair"), "reduce": "the sum"},
     },
 }
 PLAN = plan_of(parse_design(DESIGN), FunctionSettings())

@@ -1,0 +1,155 @@
+"""What becomes of indexes: updates that fail, that nobody asked for, databases that go."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docstore.core.json_text import JsonValue
+from docstore.database.active_tasks import ActiveTasks
+from docstore.database.database import Database
+from docstore.database.reading import index_feed
+from docstore.errors import NotFound, Unavailable
+from docstore.node import Node
+from docstore.query.views.index_file import IndexFile
+from docstore.query.views.view_query import Update, ViewQuery
+from docstore.query.views.views import Views
+from docstore.settings import Settings, StorageSettings, ViewSettings
+from tests.database.helpers import document
+from tests.query.views.inline import InlineWorkers, source_of
+
+DESIGN: dict[str, JsonValue] = {
+    "views": {"k": {"map": source_of("k")}, "c": {"map": source_of("many"), "reduce": "_count"}}
+}
+
+
+class FailingWorkers(InlineWorkers):
+    """Workers that are lost after so many calls."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def run(self, function: str, *arguments: Any, **how: Any) -> Awaitable[Any]:
+        self.left -= 1
+        if self.left < 0:
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(Unavailable("the worker is gone"))
+            return failed
+        return super().run(function, *arguments, **how)
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> Any:
+    async with Node(Settings(data=tmp_path / "data")) as node:
+        yield node
+
+
+@pytest.fixture
+async def db(node: Node) -> Database:
+    db = await node.registry.create("db")
+    await db.update_docs([document("_design/v", **DESIGN), *(document(f"d{n}", k=n, many=[n]) for n in range(20))])
+    return db
+
+
+def views_of(node: Node, workers: InlineWorkers, tmp_path: Path, **how: Any) -> Views:
+    settings = Settings(data=tmp_path, storage=StorageSettings(map_size=1 << 26), views=ViewSettings(**how))
+    return Views(workers, ActiveTasks(lambda: 0.0), settings, ahead=2)
+
+
+async def rows(views: Views, db: Database, name: str = "k", **query: Any) -> list[Any]:
+    view = (await views.design(db, "v")).view(name)
+    return [row async for part in view.read(ViewQuery(**query)) for row in part.rows]
+
+
+async def test_a_build_that_is_cut_short_goes_on(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_feed.read_feed, "__kwdefaults__", {"documents": 3})
+    failing = views_of(node, FailingWorkers(3), tmp_path)
+    with pytest.raises(Unavailable):
+        await rows(failing, db)
+    some = await rows(failing, db, update=Update.FALSE)
+    assert 0 < len(some) < 20
+    info = failing.info((await failing.design(db, "v")).index)
+    assert info["update_seq"]
+    await failing.stop()
+    workers = InlineWorkers()
+    views = views_of(node, workers, tmp_path)
+    assert len(await rows(views, db)) == 20
+    assert workers.calls.count("docstore.query.views.mapping:map_documents") < 7  # of seven batches some were done
+    assert await rows(views, db, "c") == [b'{"key":null,"value":20}']
+    await views.stop()
+
+
+async def test_many_wait_for_one_update(node: Node, db: Database, tmp_path: Path) -> None:
+    workers = InlineWorkers()
+    views = views_of(node, workers, tmp_path)
+    found = await asyncio.gather(*(rows(views, db) for _ in range(5)))
+    assert [len(one) for one in found] == [20] * 5
+    assert workers.calls.count("docstore.query.views.mapping:map_documents") == 1
+    await views.stop()
+
+
+async def test_an_index_that_was_asked_for_follows_unasked(node: Node, db: Database, tmp_path: Path) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path, background_delay=0.0)
+    await rows(views, db)
+    await db.update_docs([document("new", k=1)])
+    views.committed({db.number: db.update_seq()})
+    while len(await rows(views, db, update=Update.FALSE)) < 21:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await views.stop()
+
+
+async def test_nothing_follows_where_the_setting_says_so(node: Node, db: Database, tmp_path: Path) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path, background=False)
+    await rows(views, db)
+    views.committed({db.number: db.update_seq()})
+    assert views._behind is None
+    await views.stop()
+
+
+async def test_a_database_that_goes_takes_its_indexes_with_it(node: Node, db: Database, tmp_path: Path) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path)
+    await rows(views, db)
+    await rows(views, db, "c")
+    views.committed({db.number: -1})
+    while not is_empty(views.file):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await views.stop()
+
+
+async def test_an_index_that_goes_under_a_reader_is_told(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docstore.query.views.map_reader.SLICE_BYTES", 1)
+    views = views_of(node, InlineWorkers(), tmp_path)
+    reading = (await views.design(db, "v")).view("k").read(ViewQuery())
+    await anext(reading)
+    await views.database_gone(db.number)
+    views.file._gate.max_age = -1  # the reader has to take a newer snapshot
+    with pytest.raises(NotFound):
+        async for _ in reading:
+            pass
+    await views.stop()
+
+
+async def test_a_store_that_went_back_in_time_has_its_indexes_built_anew(
+    node: Node, db: Database, tmp_path: Path
+) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path)
+    await rows(views, db)
+    node.env.epoch += 1
+    assert await rows(views, db, update=Update.FALSE) == []
+    await views.stop()
+    views = views_of(node, InlineWorkers(), tmp_path)
+    assert len(await rows(views, db)) == 20
+    await views.stop()
+
+
+def is_empty(file: IndexFile) -> bool:
+    with file.read() as txn:
+        tables = (txn.tables.indexes, txn.tables.gone, txn.tables.rows, txn.tables.owners, txn.tables.blocks)
+        return not any(list(txn.cursor(table)) for table in (*tables, txn.tables.dirty))
