@@ -10,7 +10,7 @@ HTTP::
         query        what design documents define, and the functions in them
         uploads      the resumable uploads of attachments, and their expiry
         replications what is replicated; begins when there is a server, since that may be replicated with itself
-        replies      what requests with an idempotency key were answered with, and its expiry
+        remembered   what requests with an idempotency key were answered with, and its expiry
     pool             the worker processes, for whatever computes for long; started when first needed
 
 A stop goes the other way: nobody waits any more, what was accepted is written, the store is closed cleanly.
@@ -31,7 +31,7 @@ from docstore.database.apply.updater import apply
 from docstore.database.attachments.uploads import Uploads
 from docstore.database.conflicts.statistics import ConflictStats
 from docstore.database.notifier import Notifier
-from docstore.database.once import Replies
+from docstore.database.once import RememberedReplies
 from docstore.database.registry import Registry
 from docstore.database.uuids import UuidGenerator
 from docstore.database.write_gate import Gate
@@ -80,7 +80,7 @@ class Node:
     query: Query
     uploads: Uploads
     replications: Replications
-    replies: Replies
+    remembered: RememberedReplies
     uuid: str
     started_at: float
 
@@ -127,7 +127,7 @@ class Node:
             lifetime=settings.upload_lifetime,
             limits=settings.limits,
         )
-        self.replies = Replies(self.env, self.writer, settings, clock=_microseconds)
+        self.remembered = RememberedReplies(self.env, self.writer, settings, clock=_microseconds)
         self.replications = Replications(
             self.registry,
             self.active_tasks,
@@ -152,7 +152,7 @@ class Node:
         self.registry.look_at_names()
         await self.registry.blobs.collector.start()
         await self.uploads.start()
-        await self.replies.start()
+        await self.remembered.start()
         self.registry.resume_sweeps()
         self.query.start()
 
@@ -160,7 +160,7 @@ class Node:
         """Stop replications, end all feeds, finish what was accepted, close the store cleanly."""
         await self.replications.stop()
         self.notifier.close()
-        await self.replies.stop()
+        await self.remembered.stop()
         await self.uploads.stop()
         await self.registry.stop()
         await self.query.stop()

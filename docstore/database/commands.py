@@ -21,6 +21,18 @@ EDIT_COST: Final = 2 * KIB
 """What the work of one edit counts beside its bytes: a group commit of 8,000 small ones is long enough."""
 
 
+class _OfBytes:
+    """A command that is as large as its ``data``."""
+
+    __slots__ = ()
+    data: bytes
+
+    @property
+    def cost(self) -> int:
+        """Bytes of data, for the size of a group commit."""
+        return len(self.data)
+
+
 @dataclass(frozen=True, slots=True)
 class EditDocuments:
     """Edits of documents of one database, interactive or replicated (``new_edits=False``).
@@ -181,31 +193,21 @@ class Purge:
 
 
 @dataclass(frozen=True, slots=True)
-class BeginStaging:
+class BeginStaging(_OfBytes):
     """Take the first bytes of a blob. ``expires``: microseconds since 1970. Result: the number of the staging."""
 
     expires: int
     data: bytes
 
-    @property
-    def cost(self) -> int:
-        """Bytes of data, for the size of a group commit."""
-        return len(self.data)
-
 
 @dataclass(frozen=True, slots=True)
-class AppendStaging:
+class AppendStaging(_OfBytes):
     """Put bytes at ``offset``, which must be the end. Result: the new end; or BytesGone, OffsetMismatch."""
 
     staging: int
     offset: int
     data: bytes
     expires: int
-
-    @property
-    def cost(self) -> int:
-        """Bytes of data, for the size of a group commit."""
-        return len(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,7 @@ class BeginUpload:
 
 
 @dataclass(frozen=True, slots=True)
-class AppendUpload:
+class AppendUpload(_OfBytes):
     """Put bytes at ``offset``, which must be the end; for ``trial`` they do not count yet. Result: the new end.
 
     Errors: NotFound, OffsetMismatch.
@@ -284,11 +286,6 @@ class AppendUpload:
     data: bytes
     expires: int
     trial: bool = False
-
-    @property
-    def cost(self) -> int:
-        """Bytes of data, for the size of a group commit."""
-        return len(self.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Owns the way of a request with an idempotency key to its answer. It must not know HTTP, nor what a reply says. Such a
 request has a ``Ticket``, which gives a handle of the database whose one write is remembered::
 
-    ticket = replies.ticket("db", user, key, fingerprint)
+    ticket = remembered.ticket("db", user, key, fingerprint)
     await ticket.remembering(database, form).update_doc(document)
     ticket.reply                        # as it is stored now
 
@@ -23,8 +23,7 @@ from docstore.database.apply.remembered import Answer, ExpireReplies, Receipt, R
 from docstore.database.background import recur
 from docstore.errors import BadRequest, DocstoreError, IdempotencyInFlight
 from docstore.settings import Settings
-from docstore.storage import keys
-from docstore.storage import remembered as replies
+from docstore.storage import keys, remembered
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.writer import Writer
 from docstore.storage.remembered_rows import ReplyRow, StoredReply
@@ -53,7 +52,7 @@ class AnsweredBefore(Exception):
         self.reply = reply
 
 
-class Replies:
+class RememberedReplies:
     """What one node remembers. ``clock`` gives microseconds since 1970."""
 
     def __init__(
@@ -82,7 +81,7 @@ class Replies:
     def find_row(self, row_key: bytes) -> ReplyRow | None:
         """As ``find``, by the key in the table."""
         with self._environment.snapshot() as snapshot:
-            row = replies.find(snapshot, row_key)
+            row = remembered.find(snapshot, row_key)
         return None if row is None or row.expires <= self._clock() else row
 
     # --- writing
@@ -139,7 +138,7 @@ class Replies:
     async def expire(self) -> None:
         """Forget what has expired, in small steps."""
         with self._environment.snapshot() as snapshot:
-            if not replies.any_stored(snapshot):
+            if not remembered.any_stored(snapshot):
                 return
         position: bytes | None = b""
         while position is not None:
@@ -152,18 +151,20 @@ class Ticket:
     ``reply``  what the request is answered with, once its write is done
     """
 
-    def __init__(self, replies: Replies, database: str, user: str, key: str, fingerprint: Callable[[], bytes]) -> None:
+    def __init__(
+        self, remembered: RememberedReplies, database: str, user: str, key: str, fingerprint: Callable[[], bytes]
+    ) -> None:
         self.database = database
         self.user = user
         self.key = key
         self.row_key = keys.reply_key(database, keys.reply_digest(user, key))
         self.fingerprint = fingerprint
         self.reply: StoredReply | None = None
-        self._replies = replies
+        self._remembered = remembered
 
     def find(self) -> ReplyRow | None:
         """What is remembered of the key now."""
-        return self._replies.find_row(self.row_key)
+        return self._remembered.find_row(self.row_key)
 
     def once(self, form: ReplyForm) -> "Once":
         """What the one write of the request is submitted to. Raises BadRequest if its reply would be too long."""
@@ -172,17 +173,17 @@ class Ticket:
 
     def check_length(self, length: int) -> None:
         """Raises BadRequest if a reply of so many bytes would be too long to be kept."""
-        self._replies.check_length(length)
+        self._remembered.check_length(length)
 
     def remembering(self, database: H, form: ReplyForm) -> H:
         """The handle, its one write to be remembered with a reply of this form. Raises as ``once``."""
         return database.writing_by(self.once(form))
 
     async def carry_out(self, effects: tuple[object, ...], form: ReplyForm) -> tuple[object, ...]:
-        """Submit effects; the result or error of each. Raises AnsweredBefore and as ``Replies.carry_out``."""
+        """Submit effects; the result or error of each. Raises AnsweredBefore and as ``RememberedReplies.carry_out``."""
         if self.reply is not None:
             raise AssertionError("a request with a key is one write")
-        answer = await self._replies.carry_out(self, effects, form)
+        answer = await self._remembered.carry_out(self, effects, form)
         if answer.results is None:
             raise AnsweredBefore(answer.reply)
         self.reply = answer.reply

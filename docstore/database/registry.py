@@ -10,12 +10,10 @@ import re
 from asyncio import Task, create_task, sleep, wait
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Final, cast
 
-from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.administration import GONE
 from docstore.database.attachments.blob_store import BlobStore
@@ -25,7 +23,7 @@ from docstore.database.database import Database
 from docstore.database.notifier import Notifier
 from docstore.database.once import Once
 from docstore.database.reading.documents import OpenedDoc, open_plain
-from docstore.database.reading.key_range import UNSET, Unset, read_range
+from docstore.database.reading.key_range import RangeQuery
 from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
 from docstore.database.write_gate import Gates, no_gates
@@ -51,20 +49,7 @@ LOOKED_AT: Final = 10_000
 _NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class NamesQuery:
-    """A range of database names, as the parameters of ``_all_dbs``."""
-
-    key: JsonValue | Unset = UNSET
-    start_key: JsonValue | Unset = UNSET
-    end_key: JsonValue | Unset = UNSET
-    inclusive_end: bool = True
-    descending: bool = False
-    skip: int = 0
-    limit: int | None = None
-
-
-ALL_NAMES: Final = NamesQuery()
+ALL_NAMES: Final = RangeQuery()
 
 
 class Registry:
@@ -140,15 +125,9 @@ class Registry:
             return False
         return True
 
-    def names(self, query: NamesQuery = ALL_NAMES) -> list[str]:
+    def names(self, query: RangeQuery = ALL_NAMES) -> list[str]:
         """The names in the range, sorted by bytes."""
-        limits = read_range(
-            query.key,
-            query.start_key,
-            query.end_key,
-            inclusive_end=query.inclusive_end,
-            descending=query.descending,
-        )
+        limits = query.range()
         with self._environment.snapshot() as snapshot:
             names = [name for name, _ in list_databases(snapshot) if limits.contains(name)]
         if query.descending:

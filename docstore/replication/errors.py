@@ -14,7 +14,17 @@ Owns the classes and their words. ``error`` and ``reason`` are for people and fo
 ever part of them. ``url`` is what was asked, without user, password and query.
 """
 
+from typing import TypedDict, Unpack
+
 from docstore.errors import DocstoreError
+
+
+class Told(TypedDict, total=False):
+    """What every error of a peer may be given beside its reason."""
+
+    error: str | None
+    url: str
+    status: int | None
 
 
 class PeerError(DocstoreError):
@@ -23,12 +33,10 @@ class PeerError(DocstoreError):
     error = "peer_error"
     default_reason = "The other database failed."
 
-    def __init__(
-        self, reason: str | None = None, *, error: str | None = None, url: str = "", status: int | None = None
-    ) -> None:
-        super().__init__(reason, error=error)
-        self.url = url
-        self.status = status
+    def __init__(self, reason: str | None = None, **told: Unpack[Told]) -> None:
+        super().__init__(reason, error=told.get("error"))
+        self.url = told.get("url", "")
+        self.status = told.get("status")
 
 
 class PeerUnauthorized(PeerError):
@@ -58,16 +66,8 @@ class PeerUnreachable(PeerError):
     error = "replication_unreachable"
     default_reason = "The other server cannot be reached."
 
-    def __init__(
-        self,
-        reason: str | None = None,
-        *,
-        error: str | None = None,
-        url: str = "",
-        status: int | None = None,
-        silent: bool = False,
-    ) -> None:
-        super().__init__(reason, error=error, url=url, status=status)
+    def __init__(self, reason: str | None = None, *, silent: bool = False, **told: Unpack[Told]) -> None:
+        super().__init__(reason, **told)
         self.silent = silent
 
 
@@ -77,16 +77,8 @@ class PeerBusy(PeerError):
     error = "too_many_requests"
     default_reason = "The other server asks for patience."
 
-    def __init__(
-        self,
-        reason: str | None = None,
-        *,
-        error: str | None = None,
-        url: str = "",
-        status: int | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(reason, error=error, url=url, status=status)
+    def __init__(self, reason: str | None = None, *, retry_after: float | None = None, **told: Unpack[Told]) -> None:
+        super().__init__(reason, **told)
         self.retry_after = retry_after
 
 

@@ -24,7 +24,7 @@ def fingerprint() -> bytes:
 
 async def write(node: Node) -> str:
     """The write, which is the same in every process; the revision that it was answered with."""
-    once = node.replies.ticket("db", "", "key", fingerprint)
+    once = node.remembered.ticket("db", "", "key", fingerprint)
     await once.remembering(node.registry.open("db"), FORM).update_docs([document("a", n=1)])
     assert once.reply is not None
     return once.reply.body.decode()

@@ -132,7 +132,7 @@ async def test_effect_and_reply_are_there_together_or_not_at_all(tmp_path: Path,
     kill_at(tmp_path, point)
     async with Node(Settings(tmp_path)) as node:
         db = node.registry.open("db")
-        found = node.replies.find("db", "", "key")
+        found = node.remembered.find("db", "", "key")
         if point == "after":
             assert found is not None
             with pytest.raises(AnsweredBefore) as answered:

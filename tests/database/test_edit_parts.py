@@ -180,7 +180,7 @@ async def test_what_was_written_before_a_failure_stays(db: Database, node: Node,
 
 
 def remembering(node: Node, db: Database, count: int) -> Database:
-    ticket = node.replies.ticket("db", "", "k", lambda: bytes(32))
+    ticket = node.remembered.ticket("db", "", "k", lambda: bytes(32))
     return ticket.remembering(db, BulkForm(tuple(f"d{number}" for number in range(count))))
 
 
@@ -200,7 +200,7 @@ async def test_so_is_one_whose_work_shows_when_trees_are_read(node: Node, db: Da
     await db.update_docs(leaves(100), new_edits=False)
     before = db.update_seq()
     documents = [document("a", rev(f"1-{number:032x}")) for number in range(5)] + [document("_local/x")] * local
-    ticket = node.replies.ticket("db", "", "k", lambda: bytes(32))
+    ticket = node.remembered.ticket("db", "", "k", lambda: bytes(32))
     keyed = ticket.remembering(db, BulkForm(tuple(one.id for one in documents)))
     beside = asyncio.ensure_future(db.update_docs([document("b"), document("c")]))
     with pytest.raises(TooLarge):
@@ -214,7 +214,7 @@ async def test_so_is_one_whose_work_shows_when_trees_are_read(node: Node, db: Da
 
 async def test_so_are_many_local_documents(node: Node, db: Database) -> None:
     documents = [document(f"_local/{number}") for number in range(5)]
-    ticket = node.replies.ticket("db", "", "k", lambda: bytes(32))
+    ticket = node.remembered.ticket("db", "", "k", lambda: bytes(32))
     with pytest.raises(TooLarge):
         await ticket.remembering(db, BulkForm(tuple(one.id for one in documents))).update_docs(documents)
 

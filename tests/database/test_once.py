@@ -35,7 +35,7 @@ OK = ConstantForm(StoredReply(200, b"ok"))
 
 
 def ticket(node: Node, key: str = "k", *, fingerprint: str = "f", user: str = "", name: str = "db") -> Ticket:
-    return node.replies.ticket(name, user, key, lambda: fingerprint.encode() * 32)
+    return node.remembered.ticket(name, user, key, lambda: fingerprint.encode() * 32)
 
 
 async def test_the_write_and_its_reply(node: Node, db: Database) -> None:
@@ -174,7 +174,7 @@ async def test_a_cancelled_write_is_still_under_way(node: Node, db: Database) ->
     first.cancel()
     await asyncio.wait([first])
     assert first.cancelled()
-    assert len(node.replies._under_way) == 1
+    assert len(node.remembered._under_way) == 1
     gate.set()
     with pytest.raises(AnsweredBefore):
         await ticket(node).remembering(db, FORM).update_docs([document("a")])
@@ -225,22 +225,22 @@ async def test_a_writer_that_stops(node: Node, db: Database) -> None:
     await node.writer.close()
     with pytest.raises(Unavailable):
         await ticket(node).remembering(db, FORM).update_docs([document("a")])
-    assert node.replies._under_way == {}
+    assert node.remembered._under_way == {}
 
 
 async def test_expired_replies_are_forgotten(tmp_path: Path) -> None:
     async with Node(settings(tmp_path)) as node:
         db = await node.registry.create("db")
         groups = node.writer.groups
-        await node.replies.expire()
+        await node.remembered.expire()
         assert node.writer.groups == groups
         await ticket(node).remembering(db, FORM).update_doc(document("a"))
         await node.registry.delete("db")
-        await node.replies.expire()
+        await node.remembered.expire()
         assert ticket(node).find() is not None
-        node.replies._clock = lambda: 1 << 60
+        node.remembered._clock = lambda: 1 << 60
         assert ticket(node).find() is None
-        await node.replies.expire()
+        await node.remembered.expire()
         with node.env.snapshot() as snapshot:
             for table in (snapshot.tables.replies, snapshot.tables.reply_order, snapshot.tables.reply_totals):
                 assert snapshot.transaction.stat(table)["entries"] == 0
@@ -256,7 +256,7 @@ async def test_expiry_recurs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     async with Node(settings(tmp_path)) as node:
         db = await node.registry.create("db")
         await ticket(node).remembering(db, FORM).update_doc(document("a"))
-        node.replies._clock = lambda: 1 << 60
+        node.remembered._clock = lambda: 1 << 60
         [(seconds, expire)] = recurring
         assert seconds == EXPIRE_SECONDS
         await expire()
@@ -268,7 +268,7 @@ async def test_the_lifetime_is_a_setting(tmp_path: Path) -> None:
     lasting = Settings(tmp_path, idempotency_lifetime=7.0)
     async with Node(lasting) as node:
         db = await node.registry.create("db")
-        node.replies._clock = lambda: 1_000
+        node.remembered._clock = lambda: 1_000
         await ticket(node).remembering(db, FORM).update_doc(document("a"))
         found = ticket(node).find()
         assert found is not None

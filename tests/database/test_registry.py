@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from docstore.database.commands import SweepDatabase
-from docstore.database.registry import NamesQuery
+from docstore.database.reading.key_range import RangeQuery
 from docstore.errors import (
     DatabaseExists,
     DatabaseNameTooLong,
@@ -83,7 +83,7 @@ async def test_names_too_long(node):
 async def test_ranges_of_names(node, query, names):
     for name in "cadb":
         await node.registry.create(name)
-    assert "".join(node.registry.names(NamesQuery(**query))) == names
+    assert "".join(node.registry.names(RangeQuery(**query))) == names
 
 
 async def test_a_database_made_again_is_another(node):

@@ -43,7 +43,7 @@ def stalled(node: Node) -> Iterator[None]:
 
 
 def under_way(node: Node) -> int:
-    return len(node.replies._under_way)
+    return len(node.remembered._under_way)
 
 
 def is_replay(answer: Answer) -> bool:
@@ -178,14 +178,14 @@ async def test_a_replay_waits_for_leave_to_send_the_body(server, db) -> None:
 async def test_one_that_is_refused_because_it_was_carried_out_meanwhile(monkeypatch, server, db, path, body) -> None:
     """The first look at the key comes just before the other one's commit."""
     first = await db.put(path, body, Idempotency_Key="k")
-    find = server.node.replies.find_row
+    find = server.node.remembered.find_row
     looks = []
 
     def too_early(*key):
         looks.append(key)
         return None if len(looks) == 1 else find(*key)
 
-    monkeypatch.setattr(server.node.replies, "find_row", too_early)
+    monkeypatch.setattr(server.node.remembered, "find_row", too_early)
     again = await db.put(path, body, Idempotency_Key="k")
     assert (again.status, again.body, is_replay(again)) == (201, first.body, True)
     assert len(looks) == 2
@@ -250,7 +250,7 @@ async def test_no_more_than_the_limit_are_kept(tmp_path) -> None:
 
 async def test_a_key_expires(monkeypatch, server, db) -> None:
     await db.put("a", {}, Idempotency_Key="k")
-    replies = server.node.replies
+    replies = server.node.remembered
     clock = replies._clock
     monkeypatch.setattr(replies, "_clock", lambda: clock() + 86_399 * 1_000_000)
     assert is_replay(await db.put("a", {}, Idempotency_Key="k"))
@@ -301,7 +301,7 @@ async def test_what_belongs_to_one_moment_is_not_stored(tmp_path) -> None:
             assert reply.status == 200
         db = await Database(client).create()
         first, again = [await db.put("a", {}, Idempotency_Key="k") for _ in range(2)]
-        stored = server.node.replies.find("db", "sue", "k")
+        stored = server.node.remembered.find("db", "sue", "k")
         assert stored is not None
         assert [name for name, _ in stored.reply.headers] == ["Location"]
         assert first.headers["X-Couch-Request-ID"] != again.headers["X-Couch-Request-ID"]

@@ -10,8 +10,7 @@ from docstore.core.document import DESIGN_PREFIX
 from docstore.core.rev import Rev
 from docstore.database.commands import Purge
 from docstore.storage.databases import get_state
-from docstore.storage.documents.document_change import DocumentChange
-from docstore.storage.documents.documents import get_records, write_batch
+from docstore.storage.documents.documents import open_changes, write_batch
 from docstore.storage.documents.purges import add_purge, find_purge, trim_purges
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import PurgeInfo
@@ -25,9 +24,7 @@ def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
     number = command.database
     state = get_state(txn, number)
     before = state.update_seq
-    ids = {request.doc_id for request in command.requests}
-    records = get_records(txn, number, ids)
-    changes = {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
+    changes = open_changes(txn, number, (request.doc_id for request in command.requests))
     answers: list[list[Rev]] = []
     for request in command.requests:
         if find_purge(txn, number, request.uuid) is not None:

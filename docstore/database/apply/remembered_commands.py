@@ -13,8 +13,7 @@ from collections.abc import Sequence
 
 from docstore.database.apply.remembered import Answer, ExpireReplies, Refused, Remembered
 from docstore.errors import DocstoreError, IdempotencyKeyReused
-from docstore.storage import keys
-from docstore.storage import remembered as replies
+from docstore.storage import keys, remembered
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.remembered import NewReply
 
@@ -39,13 +38,13 @@ class Desk:
             self._row_keys = {
                 at: keys.reply_key(of.database, keys.reply_digest(of.user, of.key)) for at, of in commands
             }
-            self._known = replies.find_keys(self._txn, list(self._row_keys.values()))
+            self._known = remembered.find_keys(self._txn, list(self._row_keys.values()))
         return self._row_keys[place] not in self._known
 
     def answer(self, place: int, command: Remembered) -> Answer | DocstoreError | None:
         """The reply that was given before, or the refusal of a key that another request has; None: it is new."""
         receipt = command.receipt
-        row = replies.find(self._txn, self._row_keys[place])
+        row = remembered.find(self._txn, self._row_keys[place])
         if row is None or row.expires <= receipt.now:
             return None
         return Answer(row.reply, None) if row.fingerprint == receipt.fingerprint else IdempotencyKeyReused()
@@ -80,7 +79,7 @@ class Desk:
             )
             added.setdefault(receipt.database, []).append(new)
         for database, replies_of in added.items():
-            replies.remember(self._txn, database, replies_of)
+            remembered.remember(self._txn, database, replies_of)
         self._waiting.clear()
 
 
@@ -91,4 +90,4 @@ def refuse(_txn: GroupTransaction, command: Refused) -> None:
 
 def expire(txn: GroupTransaction, command: ExpireReplies) -> bytes | None:
     """One step; where to go on, None at the end."""
-    return replies.expire(txn, command.now, command.position)
+    return remembered.expire(txn, command.now, command.position)

@@ -17,7 +17,7 @@ from docstore.database.commands import ResolveDocuments
 from docstore.errors import BytesGone, DocstoreError, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import EMPTY_BODY, DocumentChange
-from docstore.storage.documents.documents import get_records, write_batch
+from docstore.storage.documents.documents import open_changes, write_batch
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import DatabaseState
 
@@ -29,9 +29,7 @@ def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved |
     if command.design_seq is not None and state.design_seq > command.design_seq:
         raise RulesChanged
     before = state.update_seq
-    ids = {one.doc_id for one in command.resolutions}
-    records = get_records(txn, number, ids)
-    changes = {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
+    changes = open_changes(txn, number, (one.doc_id for one in command.resolutions))
     links = Links(txn, (one.result for one in command.resolutions if one.result is not None))
     refused = {refusal.place: refusal.as_error() for refusal in command.refusals}
     answers = [

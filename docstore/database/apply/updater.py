@@ -42,10 +42,10 @@ from docstore.database.apply import (
     local_docs,
     purging,
     remembered,
+    remembered_commands,
     resolve_commands,
     upload_commands,
 )
-from docstore.database.apply import remembered_commands as reply_commands
 from docstore.database.apply.blob_commands import Links, body_of
 from docstore.database.apply.edit_work import TOO_MUCH_WORK, Work
 from docstore.database.apply.remembered import Remembered
@@ -54,7 +54,7 @@ from docstore.database.commands import EditDocuments
 from docstore.errors import BytesGone, DocstoreError, PreconditionFailed, TooLarge
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import DocumentChange
-from docstore.storage.documents.documents import get_records, write_batch
+from docstore.storage.documents.documents import open_changes, write_batch
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import DatabaseState
 
@@ -94,8 +94,8 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     commands.RefuseUpload: upload_commands.refuse,
     commands.CancelUpload: upload_commands.cancel,
     commands.ExpireUploads: upload_commands.expire,
-    remembered.Refused: reply_commands.refuse,
-    remembered.ExpireReplies: reply_commands.expire,
+    remembered.Refused: remembered_commands.refuse,
+    remembered.ExpireReplies: remembered_commands.expire,
 }
 """What every command but EditDocuments and Remembered does. A handler raises its error before it writes anything."""
 
@@ -198,18 +198,12 @@ def _together(batch: Batch) -> Iterator[list[EditDocuments]]:
 def _edit_documents(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> list[object]:
     """Carry out the edits of one database. Raises DatabaseNotFound, and TooLarge for a whole command."""
     state = get_state(txn, number)
-    changes = _read_all(txn, number, batch)
+    changes = open_changes(txn, number, (edit.id for command in batch for edit in command.edits))
     links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
     answers: list[object] = [_decide_command(txn, state, changes, command, links) for command in batch]
     _write_all(txn, number, state, changes)
     links.end_leases(txn)
     return answers
-
-
-def _read_all(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> dict[str, DocumentChange]:
-    ids = {edit.id for command in batch for edit in command.edits}
-    records = get_records(txn, number, ids)
-    return {doc_id: DocumentChange(number, doc_id, records.get(doc_id)) for doc_id in ids}
 
 
 def _write_all(txn: GroupTransaction, number: int, state: DatabaseState, changes: dict[str, DocumentChange]) -> None:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
 from docstore.database.database import Database
-from docstore.database.reading.all_docs_rows import RowWriter
+from docstore.database.reading.all_docs_rows import ListingQuery, RowWriter
 from docstore.database.reading.at_once import Later
 from docstore.database.reading.conflicts import count_conflicts, is_conflicted, scan_range
 from docstore.database.reading.document_text import Row, listed_view, row_size
-from docstore.database.reading.key_range import UNSET, KeyRange, Unset, read_range
+from docstore.database.reading.key_range import UNSET, KeyRange, Unset
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.storage.databases import get_state
 from docstore.storage.documents.counted import live_before, live_between
@@ -43,26 +43,15 @@ class Namespace(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AllDocsQuery:
-    """What is listed. Keys are JSON values; ``keys`` excludes ``key``, ``start_key`` and ``end_key``.
+class AllDocsQuery(ListingQuery):
+    """What is listed. ``keys`` excludes ``key``, ``start_key`` and ``end_key``.
 
     ``conflicts_only``: documents with more than one live leaf, and none of the others is looked at; of ``keys`` only
     those of such documents are answered. ``total_rows`` then counts them, and there is no offset.
     """
 
     keys: tuple[JsonValue, ...] | None = None
-    key: JsonValue | Unset = UNSET
-    start_key: JsonValue | Unset = UNSET
-    end_key: JsonValue | Unset = UNSET
-    inclusive_end: bool = True
-    descending: bool = False
-    skip: int = 0
-    limit: int | None = None
-    include_docs: bool = False
-    conflicts: bool = False
     update_seq: bool = False
-    attachments: bool = False
-    att_encoding_info: bool = False
     conflicts_only: bool = False
     namespace: Namespace = Namespace.ALL
 
@@ -274,13 +263,7 @@ class _Listing:
 
 
 def _range_of(query: AllDocsQuery) -> KeyRange:
-    limits = read_range(
-        query.key,
-        query.start_key,
-        query.end_key,
-        inclusive_end=query.inclusive_end,
-        descending=query.descending,
-    )
+    limits = query.range()
     match query.namespace:
         case Namespace.ALL:
             return limits

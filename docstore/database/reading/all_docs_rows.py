@@ -4,18 +4,31 @@ Owns what a row shows. It must not know which rows a listing has. Follows ``fabr
 deleted document that was asked for by its key has a row with ``deleted`` and no document.
 """
 
+from dataclasses import dataclass
+
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.local_document import name_of, text_of
 from docstore.core.rev import parse_rev
 from docstore.database.reading.at_once import Later, TooMuchAtOnce, on_snapshot
 from docstore.database.reading.document_text import AttachmentView, OpenBlob, Row, document_text, row_of, stub_text
 from docstore.database.reading.documents import conflict_members_of
+from docstore.database.reading.key_range import RangeQuery
 from docstore.storage.documents.documents import get_body, get_record
 from docstore.storage.documents.local import get_local
 from docstore.storage.documents.records import DocRecord
 from docstore.storage.documents.scans import DocRow
 from docstore.storage.rows import LocalRow
 from docstore.storage.tables import ReadTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class ListingQuery(RangeQuery):
+    """What listings of documents are asked beside the range: what their rows show."""
+
+    include_docs: bool = False
+    conflicts: bool = False
+    attachments: bool = False
+    att_encoding_info: bool = False
 
 
 class RowWriter:

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 
 from docstore.core.json_text import JsonValue, encode_string
 from docstore.database.database import Database
-from docstore.database.reading.all_docs_rows import RowWriter
+from docstore.database.reading.all_docs_rows import ListingQuery, RowWriter
 from docstore.database.reading.at_once import Later, on_snapshot
 from docstore.database.reading.document_text import Row, listed_view, row_size
-from docstore.database.reading.key_range import UNSET, KeyRange, Unset, read_range
+from docstore.database.reading.key_range import KeyRange
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import get_record_value
@@ -34,20 +34,9 @@ LEAVES_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictsQuery:
-    """What is listed. Keys are JSON values. ``counts``: how many leaves there are, live and deleted."""
+class ConflictsQuery(ListingQuery):
+    """What is listed. ``counts``: how many leaves there are, live and deleted."""
 
-    key: JsonValue | Unset = UNSET
-    start_key: JsonValue | Unset = UNSET
-    end_key: JsonValue | Unset = UNSET
-    inclusive_end: bool = True
-    descending: bool = False
-    skip: int = 0
-    limit: int | None = None
-    include_docs: bool = False
-    conflicts: bool = False
-    attachments: bool = False
-    att_encoding_info: bool = False
     counts: bool = False
 
 
@@ -92,13 +81,7 @@ class _Listing:
             attachments=listed_view(data=query.attachments, encoding_info=query.att_encoding_info),
             open_blob=database.blobs.open,
         )
-        self._range = read_range(
-            query.key,
-            query.start_key,
-            query.end_key,
-            inclusive_end=query.inclusive_end,
-            descending=query.descending,
-        )
+        self._range = query.range()
         self._to_skip = query.skip
         self._left = query.limit
         self._last: str | None = None

@@ -4,6 +4,7 @@ Owns the reading of such keys. Ids sort by bytes; a key that is no string sorts 
 terms (``couch_mrview:all_docs_key_opts``). It must not know what is listed.
 """
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -56,22 +57,28 @@ class KeyRange(NamedTuple):
         return self._replace(start=start, end=end, empty=self.empty or empty)
 
 
-def read_range(
-    key: JsonValue | Unset,
-    start_key: JsonValue | Unset,
-    end_key: JsonValue | Unset,
-    *,
-    inclusive_end: bool = True,
-    descending: bool = False,
-) -> KeyRange:
-    """The range that a query names. ``key`` counts before the others."""
-    if key is not UNSET:
-        start_key = end_key = key
-        inclusive_end = True
-    start = start_key if isinstance(start_key, str) else None
-    end = end_key if isinstance(end_key, str) else None
-    start_before_all = start_key is not UNSET and start is None
-    end_before_all = end_key is not UNSET and end is None
-    if descending:
-        return KeyRange(start, end, inclusive_end, descending, empty=start_before_all, past_end=start_before_all)
-    return KeyRange(start, end, inclusive_end, descending, empty=end_before_all)
+@dataclass(frozen=True, slots=True)
+class RangeQuery:
+    """What all listings are asked: a range of keys (JSON values), and what part of it. ``key`` counts first."""
+
+    key: JsonValue | Unset = UNSET
+    start_key: JsonValue | Unset = UNSET
+    end_key: JsonValue | Unset = UNSET
+    inclusive_end: bool = True
+    descending: bool = False
+    skip: int = 0
+    limit: int | None = None
+
+    def range(self) -> KeyRange:
+        """The range that is named."""
+        start_key, end_key, inclusive_end = self.start_key, self.end_key, self.inclusive_end
+        if self.key is not UNSET:
+            start_key = end_key = self.key
+            inclusive_end = True
+        start = start_key if isinstance(start_key, str) else None
+        end = end_key if isinstance(end_key, str) else None
+        start_before_all = start_key is not UNSET and start is None
+        end_before_all = end_key is not UNSET and end is None
+        if self.descending:
+            return KeyRange(start, end, inclusive_end, True, empty=start_before_all, past_end=start_before_all)
+        return KeyRange(start, end, inclusive_end, False, empty=end_before_all)

@@ -42,7 +42,7 @@ async def answer_once(request: Request, handler: Handler) -> Reply | StreamReply
     """
     key = read_key(request.raw.headers.getall(HEADER))
     request.body_digest = BodyDigest()
-    request.ticket = ticket = request.node.replies.ticket(
+    request.ticket = ticket = request.node.remembered.ticket(
         request.segments[0], request.user.name or "", key, lambda: fingerprint(request)
     )
     if not _is_streamed(request):

@@ -7,7 +7,7 @@ CouchDB whose ``_global_changes`` database was never made.
 from docstore import __version__
 from docstore.core.conditions import content_etag
 from docstore.core.json_text import JsonValue, encode
-from docstore.database.registry import NamesQuery
+from docstore.database.reading.key_range import RangeQuery
 from docstore.errors import BadRequest, DatabaseNotFound, NotFound, QueryParseError
 from docstore.httpd.params.all_docs import read_text
 from docstore.httpd.params.preferences import wants_problems
@@ -116,7 +116,7 @@ def _count(text: str, most: int) -> int:
 
 def _names(request: Request) -> list[str]:
     values = read_text(request.query_list)
-    return request.node.registry.names(NamesQuery(**{name: values[name] for name in NAMES_FIELDS if name in values}))
+    return request.node.registry.names(RangeQuery(**{name: values[name] for name in NAMES_FIELDS if name in values}))
 
 
 def _info_row(request: Request, name: JsonValue) -> bytes:

@@ -64,35 +64,27 @@ def look_at(text: bytes, head: DocHead, known: Collection[str], few_bytes: int) 
 
 def following(text: bytes, needed: Mapping[str, StoredStub]) -> bytes:
     """The text in which these attachments are said to follow, and are no stubs."""
-    members = read(read_members, text)
-    attachments = read(_read_attachments, members["_attachments"])
-    for name in needed:
-        member = attachments[name]
-        member.pop("stub", None)
-        member["follows"] = _TRUE
-    members["_attachments"] = msgspec.Raw(msgspec.json.encode(attachments))
-    return msgspec.json.encode(members)
+    return _rewritten(text, needed, without=("stub",), more={"follows": _TRUE})
 
 
 def emptied(text: bytes, names: Collection[str]) -> bytes:
     """The text in which these attachments, which have no bytes, do not follow."""
-    members = read(read_members, text)
-    attachments = read(_read_attachments, members["_attachments"])
-    for name in names:
-        for what in ("follows", "length"):
-            attachments[name].pop(what, None)
-        attachments[name]["data"] = _NOTHING
-    members["_attachments"] = msgspec.Raw(msgspec.json.encode(attachments))
-    return msgspec.json.encode(members)
+    return _rewritten(text, names, without=("follows", "length"), more={"data": _NOTHING})
 
 
 def inflated(text: bytes, names: Collection[str]) -> bytes:
     """The text in which these attachments, which follow, are not gzipped; of the plain bytes no digest is known."""
+    return _rewritten(text, names, without=("encoding", "encoded_length", "digest"), more={})
+
+
+def _rewritten(text: bytes, names: Collection[str], without: Collection[str], more: Mapping[str, msgspec.Raw]) -> bytes:
+    """The text in which these attachments lack some members, and have more."""
     members = read(read_members, text)
     attachments = read(_read_attachments, members["_attachments"])
     for name in names:
-        for what in ("encoding", "encoded_length", "digest"):
+        for what in without:
             attachments[name].pop(what, None)
+        attachments[name].update(more)
     members["_attachments"] = msgspec.Raw(msgspec.json.encode(attachments))
     return msgspec.json.encode(members)
 

@@ -6,8 +6,7 @@ outlive theirs.
 
 from collections.abc import Iterator
 
-from docstore.storage import keys
-from docstore.storage import remembered as replies
+from docstore.storage import keys, remembered
 from docstore.storage.remembered_rows import OrderRow, ReplyTotals, decode_order, decode_totals
 from docstore.storage.tables import ReadTransaction
 
@@ -35,7 +34,7 @@ def _check_place(txn: ReadTransaction, scope: bytes, number: int, order: OrderRo
     if value is None:
         yield f"{what}: is not there"
         return
-    row = replies.find(txn, scope + order.digest)
+    row = remembered.find(txn, scope + order.digest)
     if row is not None and (row.number, row.expires, len(value)) != (number, order.expires, order.size):
         yield f"{what}: is number {row.number} of {len(value)} bytes until {row.expires}, not as its place says"
 
@@ -54,7 +53,7 @@ def _check_totals(txn: ReadTransaction, scope: bytes, totals: ReplyTotals, found
 
 def _check_rows(txn: ReadTransaction) -> Iterator[str]:
     """Every reply has its place, and the key of its user and their key."""
-    for key, row in replies.scan_replies(txn):
+    for key, row in remembered.scan_replies(txn):
         scope = keys.scope_of(key)
         what = f"the reply under key {row.key!r} of scope {scope.hex()}"
         if key != scope + keys.reply_digest(row.user, row.key):

@@ -47,6 +47,13 @@ def get_record_value(txn: ReadTransaction, db: int, doc_id: str) -> bytes | None
     return None if found is None else found[1]
 
 
+def open_changes(txn: ReadTransaction, db: int, doc_ids: Iterable[str]) -> dict[str, DocumentChange]:
+    """A change of each document, in which nothing has changed yet; of one that does not exist too."""
+    wanted = set(doc_ids)
+    records = get_records(txn, db, wanted)
+    return {doc_id: DocumentChange(db, doc_id, records.get(doc_id)) for doc_id in wanted}
+
+
 def get_records(txn: ReadTransaction, db: int, doc_ids: Iterable[str]) -> dict[str, DocRecord]:
     """The records of those documents that exist, by id. Ids may repeat and come in any order."""
     short: dict[bytes, str] = {}

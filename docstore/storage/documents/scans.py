@@ -48,9 +48,8 @@ def scan_documents(
 
     None is the first or last there is. Descending, ``start`` is the greater id. Deleted ones only if ``deleted``.
     """
-    low, high = (end, start) if descending else (start, end)
-    low_inclusive, high_inclusive = (inclusive_end, inclusive_start) if descending else (inclusive_start, inclusive_end)
-    first, last = _bounds(txn, db, low, high, low_inclusive, high_inclusive)
+    start_bound, end_bound = (start, inclusive_start), (end, inclusive_end)
+    first, last = _bounds(txn, db, *((end_bound, start_bound) if descending else (start_bound, end_bound)))
     for key, value in long_ids.scan(txn, txn.tables.docs, first, last, descending=descending):
         flags, _, body_seq, _, generation, rev_id = read_head(value)
         if flags & DELETED and not deleted:
@@ -78,9 +77,8 @@ def scan_conflicts(
 
     Up to ``at_once`` rows are read ahead.
     """
-    low, high = (end, start) if descending else (start, end)
-    low_inclusive, high_inclusive = (inclusive_end, inclusive_start) if descending else (inclusive_start, inclusive_end)
-    first, last = _bounds(txn, db, low, high, low_inclusive, high_inclusive)
+    start_bound, end_bound = (start, inclusive_start), (end, inclusive_end)
+    first, last = _bounds(txn, db, *((end_bound, start_bound) if descending else (start_bound, end_bound)))
     # A document has the same key in both tables.
     found = long_ids.scan(txn, txn.tables.conflicts, first, last, descending=descending)
     while chunk := dict(islice(found, at_once)):
@@ -121,11 +119,12 @@ def scan_changes(
 
 
 def _bounds(
-    txn: ReadTransaction, db: int, low: str | None, high: str | None, low_inclusive: bool, high_inclusive: bool
+    txn: ReadTransaction, db: int, low: tuple[str | None, bool], high: tuple[str | None, bool]
 ) -> tuple[bytes, bytes]:
-    """The keys from which and before which a range of ids lies."""
-    first = keys.prefix(db) if low is None else _bound(txn, db, low, after=not low_inclusive)
-    last = keys.prefix_end(db) if high is None else _bound(txn, db, high, after=high_inclusive)
+    """The keys from which and before which a range of ids lies. Each end: an id, and whether it belongs to it."""
+    (low_id, low_inclusive), (high_id, high_inclusive) = low, high
+    first = keys.prefix(db) if low_id is None else _bound(txn, db, low_id, after=not low_inclusive)
+    last = keys.prefix_end(db) if high_id is None else _bound(txn, db, high_id, after=high_inclusive)
     return first, last
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore.database.reading.key_range import UNSET, read_range
+from docstore.database.reading.key_range import UNSET, RangeQuery
 
 IDS = ["", "a", "b", "b\x00", "bb", "c", "é", "😀"]
 NOT_STRINGS = [None, False, True, 5, -1.5, [], ["a"], {}, {"a": 1}]
@@ -20,7 +20,9 @@ def order(key: object) -> tuple[bool, bytes]:
 
 @given(keys, keys, st.booleans(), st.booleans())
 def test_contains_what_lies_between(start_key, end_key, inclusive_end, descending):
-    limits = read_range(UNSET, start_key, end_key, inclusive_end=inclusive_end, descending=descending)
+    limits = RangeQuery(
+        start_key=start_key, end_key=end_key, inclusive_end=inclusive_end, descending=descending
+    ).range()
     for text in IDS:
         expected = True
         if start_key is not UNSET:
@@ -33,7 +35,7 @@ def test_contains_what_lies_between(start_key, end_key, inclusive_end, descendin
 
 @given(keys, st.booleans(), st.booleans())
 def test_key_is_a_range_of_one(key, inclusive_end, descending):
-    limits = read_range(key, "a", "b", inclusive_end=inclusive_end, descending=descending)
+    limits = RangeQuery(key, "a", "b", inclusive_end=inclusive_end, descending=descending).range()
     expected = [text for text in IDS if text == key] if key is not UNSET else None
     if expected is not None:
         assert [text for text in IDS if limits.contains(text)] == expected
@@ -41,7 +43,9 @@ def test_key_is_a_range_of_one(key, inclusive_end, descending):
 
 @given(keys, keys, st.booleans(), st.booleans(), texts, texts)
 def test_within_is_an_intersection(start_key, end_key, inclusive_end, descending, low, high):
-    limits = read_range(UNSET, start_key, end_key, inclusive_end=inclusive_end, descending=descending)
+    limits = RangeQuery(
+        start_key=start_key, end_key=end_key, inclusive_end=inclusive_end, descending=descending
+    ).range()
     part = limits.within(low, high)
     for text in IDS:
         if text not in (low, high):
@@ -50,5 +54,5 @@ def test_within_is_an_intersection(start_key, end_key, inclusive_end, descending
 
 @pytest.mark.parametrize("key", NOT_STRINGS)
 def test_reading_down_from_before_all_passes_everything(key):
-    assert read_range(UNSET, key, UNSET, descending=True).past_end
-    assert not read_range(UNSET, key, UNSET).past_end
+    assert RangeQuery(UNSET, key, UNSET, descending=True).range().past_end
+    assert not RangeQuery(UNSET, key, UNSET).range().past_end
