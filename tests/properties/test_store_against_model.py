@@ -290,7 +290,7 @@ class Store(RuleBasedStateMachine):
         for rev, revision in document.revisions.items():
             self.compare_revision(doc_id, document, rev, revision)
         opened = database.open_revs(doc_id, "all", OpenOptions(revs=True))
-        assert [one.rev for one in opened] == leaves
+        assert [one.rev for one in opened] == sorted(leaves)
         for one in opened:
             assert revisions_of(one.json) == document.path(one.rev)[: self.model.revs_limit]
         unknown = Rev(8, b"\x77" * 16)
@@ -338,7 +338,7 @@ class Store(RuleBasedStateMachine):
         available = FOR_MERGING if for_merging else revision.body is not None
         assert read_tree(self.database, doc_id).availability(rev) == available
         latest = self.database.open_revs(doc_id, [rev], OpenOptions(latest=True))
-        assert [one.rev for one in latest] == [leaf for leaf in document.leaves() if rev in document.path(leaf)]
+        assert [one.rev for one in latest] == sorted(leaf for leaf in document.leaves() if rev in document.path(leaf))
         assert not any(isinstance(one, MissingRev) for one in latest)
 
     def compare_all(self) -> None:
