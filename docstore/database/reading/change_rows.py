@@ -116,15 +116,14 @@ class RowWriter:
             value[0] & CHANGE_OTHERS and is_conflicted(txn, self._database, change_id(value))
         ):
             return None
-        told = _Told(seq, value, shown)
         try:
             passing: list[Rev] | None = None
             if self._filter is not None:
                 candidates = self._candidates(txn, decode_change(value, seq), at_once=True)
                 passing = self._passing(candidates, self._filter, Steps(FILTER_STEPS), at_once=True)
-            return self._write(txn, told, passing, at_once=True)
+            return self._write(txn, (seq, value, shown), passing, at_once=True)
         except (TooMuchAtOnce, OutOfSteps):
-            return Later(partial(self._row_in_thread, told))
+            return Later(partial(self._row_in_thread, _Told(seq, value, shown)))
 
     def _row_in_thread(self, told: "_Told", environment: Environment) -> Row | None:
         """The same row, whatever work it is. No snapshot is open while the filter works.
@@ -148,7 +147,12 @@ class RowWriter:
         return None if record is None or record.seq != told.seq else self._write(txn, told, passing)
 
     def _write(
-        self, txn: ReadTransaction, told: "_Told", passing: list[Rev] | None, *, at_once: bool = False
+        self,
+        txn: ReadTransaction,
+        told: tuple[int, bytes, int | None],
+        passing: list[Rev] | None,
+        *,
+        at_once: bool = False,
     ) -> Row | None:
         """The row itself. ``passing``: the revisions that a filter let pass, None without a filter."""
         seq, value, shown = told
