@@ -11,7 +11,7 @@ not, the body has to be read as a whole.
 
 from typing import Final, NamedTuple
 
-from docstore.core.json_slices import after_item, member_name, skip_space, value_end
+from docstore.core.json_slices import after_item, member_name, short_end, skip_space
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import BadRequest
 
@@ -19,6 +19,7 @@ PIECE: Final = 16 * 1024
 """Bytes of a piece, about: some fifty small documents, which are read and hashed in a millisecond."""
 
 _LONGEST_END: Final = 1_024
+_REACH: Final = 64 * 1024
 _SEPARATOR_TAIL: Final = 4
 
 
@@ -30,12 +31,17 @@ class Cut(NamedTuple):
 
 
 def cut(raw: bytes, piece: int = PIECE) -> Cut | None:
-    """Cut a body; None if it is none of ``_bulk_docs``, or one that is spelled in an unusual way."""
+    """Cut a body; None if it is none of ``_bulk_docs``, or one that is spelled in an unusual way.
+
+    This is a quick look, whatever is in the body; the last piece is what nobody could cut.
+    """
     try:
-        start = _start_of_docs(raw)
         end = raw.rfind(b"]")
+        if len(raw) - end > _LONGEST_END:
+            return None
+        start = _start_of_docs(raw)
         around = raw[:start] + raw[end:]
-        if not start <= end or len(raw) - end > _LONGEST_END or b'"docs"' in raw[end:] or b"\\" in around:
+        if start > end or b'"docs"' in raw[end:] or b"\\" in around:
             return None
         members = decode(around)
         if not isinstance(members, dict) or members.pop("docs", None) != []:
@@ -53,17 +59,17 @@ def _start_of_docs(raw: bytes) -> int:
         return len(raw)
     position = skip_space(raw, position + 1)
     while position < _LONGEST_END:
-        name, position = member_name(raw, position)
+        name, position = member_name(raw[: position + _LONGEST_END], position)
         if name == "docs" and raw[position : position + 1] == b"[":
             return skip_space(raw, position + 1)
-        position, more = after_item(raw, value_end(raw, position), b"}")
+        position, more = after_item(raw, short_end(raw, position, _LONGEST_END), b"}")
         if not more:
             break
     return len(raw)
 
 
 def _pieces(raw: bytes, start: int, end: int, piece: int) -> list[tuple[int, int]]:
-    first = value_end(raw, start)
+    first = short_end(raw, start, _REACH)
     following, more = after_item(raw, first, b"]")
     if not more:
         return [(start, end)]
@@ -73,7 +79,7 @@ def _pieces(raw: bytes, start: int, end: int, piece: int) -> list[tuple[int, int
     while end - start > piece + piece // 2:
         at = raw.rfind(separator, start, start + piece)
         if at < 0:
-            at = raw.find(separator, start, end)
+            at = raw.find(separator, start, min(start + _REACH, end))
         if at < 0:
             break
         pieces.append((start, at + 1))

@@ -98,8 +98,7 @@ class Head(NamedTuple):
     length: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(NamedTuple):
     """There was no record. ``path`` is the whole tree, newest first, already stemmed; only ``rev`` has a body."""
 
     rev: Rev
@@ -107,8 +106,7 @@ class Create:
     path: tuple[Rev, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(NamedTuple):
     """``rev`` becomes the child of the only leaf. Whoever stores it stems the run to the revs_limit."""
 
     rev: Rev

@@ -195,6 +195,19 @@ def member_name(raw: bytes, position: int) -> tuple[str, int]:
     return name, skip_space(raw, position + 1)
 
 
+def short_end(raw: bytes, position: int, reach: int) -> int:
+    """Where the value that starts here ends, if it does so within ``reach`` bytes. Raises InvalidJson if not.
+
+    Also for arrays and objects that nest more than a few levels deep: this is for a quick look.
+    """
+    if raw[position : position + 1] not in (b"{", b"["):
+        return value_end(raw[: position + reach], position)
+    whole = _regular(raw, position, position + reach)
+    if whole is None:
+        raise InvalidJson
+    return whole.end()
+
+
 def value_end(raw: bytes, position: int) -> int:
     """Where the value that starts here ends. For what is no value some place inside it, or InvalidJson."""
     first = raw[position : position + 1]

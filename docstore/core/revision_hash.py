@@ -92,14 +92,14 @@ def encode_term(value: JsonValue) -> bytes:
     level: Iterator[tuple[bytes, Any]] = iter(((b"", value),))
     while True:
         for head, item in level:
-            append(head)
             kind = type(item)
             if kind is str:
                 text = item.encode()
                 length = len(text)
-                append(_STRING_HEADS[length] if length < _TABLED else _string_head(b"m", length))
-                append(text)
-            elif kind is int:
+                parts += (head, _STRING_HEADS[length] if length < _TABLED else _string_head(b"m", length), text)
+                continue
+            append(head)
+            if kind is int:
                 append(_BYTE_INTEGERS[item] if 0 <= item < _TABLED else _integer(item))
             elif kind is dict:
                 count = len(item)

@@ -89,8 +89,7 @@ class Pool:
         future: asyncio.Future[Plain] = asyncio.get_running_loop().create_future()
         job = Job(buffers, size_of(buffers), limit, urgent, affinity, future, _now())
         self._queues.put(job)
-        if self._most < self.processes and _now() >= self._again_at and self._in_thread is None:
-            self._most = self.processes
+        self._hope_again()
         self._dispatch()
         try:
             return await future
@@ -125,6 +124,7 @@ class Pool:
     def spare(self) -> int:
         """How many processes have nothing to do. The first one is started meanwhile, if there is none."""
         if not self._stopped and not (self._idle or self._busy):
+            self._hope_again()
             self._start_more(1)
         return 0 if self._queues else len(self._idle)
 
@@ -144,6 +144,11 @@ class Pool:
         return [worker.pid for worker in (*self._starting, *self._idle, *self._busy)]
 
     # --- Whose turn it is
+
+    def _hope_again(self) -> None:
+        """Try to start processes again, if it is time for that."""
+        if self._most < self.processes and _now() >= self._again_at and self._in_thread is None:
+            self._most = self.processes
 
     def _dispatch(self) -> None:
         """Give jobs to whoever is free, as far as there are both."""

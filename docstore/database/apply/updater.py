@@ -231,8 +231,9 @@ def _decide_command(
         return [RulesChanged()] * len(edits)
     answers: dict[int, EditAnswer] = {refusal.place: refusal.as_error() for refusal in command.refusals}
     work = Work(command.max_work)
-    order = sorted((place for place in range(len(edits)) if place not in answers), key=lambda place: edits[place].id)
-    for doc_id, places in groupby(order, key=lambda place: edits[place].id):
+    id_at = [edit.id for edit in edits].__getitem__
+    order = sorted((place for place in range(len(edits)) if place not in answers), key=id_at)
+    for doc_id, places in groupby(order, key=id_at):
         if work.over():
             break
         change = changes[doc_id]

@@ -21,14 +21,22 @@ from docstore.errors import DocstoreError, Unavailable
 from docstore.httpd.request import Request
 from docstore.httpd.wire.memory import BODY, DOCUMENT
 from docstore.httpd.wire.turns import Turns
-from docstore.settings import KIB, Limits
+from docstore.settings import KIB, MIB, Limits
 from docstore.workers.errors import WorkerError
 from docstore.workers.pool import Pool
 
 MOST_A_JOB: Final = 256 * KIB
 """Bytes that a worker takes at a time: some fifteen milliseconds, after which another request gets its turn."""
+MOST_BYTES: Final = 16 * MIB
+"""A longer body is read the usual way: to find where it may be cut would be too much for a turn."""
+PATIENCE: Final = 10.0
+"""Seconds after which a share that no worker has read is read here."""
 LARGE_PIECE: Final = 64 * KIB
 """A piece from this length on holds a large document, which is read in a thread, not in a turn."""
+
+
+LONGEST_PIECE: Final = 1 * MIB
+"""What comes back of a piece is taken over in one turn."""
 
 
 class _TellAsUsual(Exception):
@@ -50,10 +58,12 @@ async def read_in_pieces(request: Request) -> BulkBody | None:
     """
     pool = request.node.pool
     body = await request.body()
-    if len(body) < pool.settings.parse_from or request.ticket is not None or not pool.spare():
+    if not pool.settings.parse_from <= len(body) <= MOST_BYTES or request.ticket is not None or not pool.spare():
         return None
     found = cut(body)
     if found is None or len(found.pieces) == 1 or not _is_usual(found.members):
+        return None
+    if max(end - start for start, end in found.pieces) > LONGEST_PIECE:
         return None
     reading = _Reading(request, body, found)
     held = request.claim.held
@@ -82,7 +92,7 @@ class _Reading:
         self._plain_limits = plain_limits(self._limits)
         self._hashed = found.members.get("new_edits", True) is not False
         self._new_id = request.node.uuids.next
-        self._workers = self._pool.spare()
+        self._workers = 0
         self._first = 0
         self._end = len(found.pieces)
         self._made: dict[int, list[Document]] = {}
@@ -90,6 +100,7 @@ class _Reading:
 
     async def run(self) -> list[Document]:
         """All documents, in order. Raises _TellAsUsual."""
+        self._workers = self._pool.spare()
         workers = [asyncio.ensure_future(self._by_worker()) for _ in range(self._workers)]
         try:
             with Turns() as turns:
@@ -112,7 +123,7 @@ class _Reading:
             first, last = self._first, self._take_share()
             text = self._body[self._pieces[first][0] : self._pieces[last][1]]
             try:
-                columns = await self._pool.run(READ, text, self._plain_limits, self._hashed)
+                columns = await self._pool.run(READ, text, self._plain_limits, self._hashed, timeout=PATIENCE)
             except (WorkerError, Unavailable):
                 columns = None
             with Turns() as turns:
