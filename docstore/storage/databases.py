@@ -1,4 +1,4 @@
-"""Databases by name, their counters and their properties.
+"""Databases in tables: by name, their counters and their properties.
 
 Owns the rows of ``databases``, ``states``, ``properties`` and ``sweeps``. It must not know documents. A database is
 deleted by taking its name away; its number stays in ``sweeps`` until ``compaction.sweep`` has removed what it held.

@@ -1,4 +1,4 @@
-"""Replies that are remembered, by database name, user and key.
+"""Remembered replies in tables, by database name, user and key.
 
 Owns the rows of ``replies``, ``reply_order`` and ``reply_totals``. It must not know requests or clocks. What is
 remembered of one database name is a *scope*: a queue, by numbers that grow. New replies join at its end; at its front

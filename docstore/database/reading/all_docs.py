@@ -1,4 +1,4 @@
-"""``_all_docs``, ``_design_docs`` and ``_local_docs``: documents by id.
+"""Reading documents by id: ``_all_docs``, ``_design_docs`` and ``_local_docs``.
 
 Owns the choice of documents, offsets and the text of a row. It must not know HTTP. Follows ``fabric_view_all_docs``
 and ``couch_mrview:all_docs``: ranges have an offset, ``keys`` have none and answer for what is missing; ``offset``

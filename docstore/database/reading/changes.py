@@ -1,4 +1,4 @@
-"""``_changes``: what happened after a sequence, once or for as long as the reader listens.
+"""Reading changes: what happened after a sequence, once or for as long as the reader listens.
 
 Owns which rows a feed has, in which order, and when a feed ends. It must not know HTTP: framing and headers are the
 server's; nor the text of a row (``change_rows.py``). Follows ``fabric_view_changes`` and ``couch_changes`` of CouchDB.

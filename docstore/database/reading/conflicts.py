@@ -1,4 +1,4 @@
-"""Documents in conflict: those with more than one live leaf, listed and looked for.
+"""Reading documents in conflict, those with more than one live leaf: listed and looked for.
 
 Owns the listing of ``_conflicts`` and the text of its rows, and where in ``changes`` such documents are. It must not
 know HTTP. It reads the ``conflicts`` table and what belongs to its rows, so it costs what it returns, whatever the

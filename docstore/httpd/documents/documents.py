@@ -1,4 +1,4 @@
-"""Documents: GET, PUT, DELETE, COPY of one, POST of a new one.
+"""Endpoints of one document: GET, PUT, DELETE, COPY, and POST of a new one.
 
 Owns the order of an edit's checks, statuses and headers. Whether an edit is a conflict is not decided here. PUT and GET
 without parameters are the hot paths. Follows ``chttpd_db:db_doc_req`` of CouchDB.

@@ -1,4 +1,4 @@
-"""``_local`` documents: kept beside the others, never replicated, without history.
+"""Endpoints of ``_local`` documents: kept beside the others, never replicated, without history.
 
 Owns their statuses and ETags; the ETag tells of the content, since revisions may repeat (``couch_httpd:doc_etag``).
 Conditions are about that ETag, and name no revision: If-Match and If-None-Match are those of RFC 9110.

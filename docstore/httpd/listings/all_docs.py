@@ -1,4 +1,4 @@
-"""``_all_docs``, ``_design_docs`` and ``_local_docs``: GET, POST and ``/queries``.
+"""The endpoints ``_all_docs``, ``_design_docs`` and ``_local_docs``: GET, POST and ``/queries``.
 
 Owns the text around the rows. Follows ``chttpd_db:all_docs_view`` and ``couch_mrview_http:view_cb``.
 """

@@ -1,4 +1,4 @@
-"""``_changes``: what happened since, as one reply or as a feed that goes on.
+"""The endpoint ``_changes``: what happened since, as one reply or as a feed that goes on.
 
 Owns the choice of feed, its ETag and its headers. What changed, in which order, and the waiting are the database's.
 Follows ``chttpd_db:handle_changes_req``.

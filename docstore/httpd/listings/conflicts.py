@@ -1,4 +1,4 @@
-"""``_conflicts``: the documents with more than one live leaf.
+"""The endpoint ``_conflicts``: the documents with more than one live leaf.
 
 Owns the parameters, which are those of ``_all_docs`` as far as they make sense here, and the text around the rows.
 CouchDB has no such endpoint.

@@ -1,4 +1,4 @@
-"""Resumable uploads: what is known of each, and how its bytes become an attachment's.
+"""Resumable uploads in tables: what is known of each, and how its bytes become an attachment's.
 
 Owns the rows of ``uploads``. It must not know clocks, requests, or how an edit is decided. An upload holds its bytes by
 a staging (``staging.py``) that outlives the process. All of this runs in small write transactions::
