@@ -28,9 +28,9 @@ from docstore.query.views.index_file import ReadIndex, WriteIndex
 if TYPE_CHECKING:
     from lmdb import Cursor
 
-BLOCK_ROWS: Final = 64
-FAN_OUT: Final = 16
-LEVELS: Final = 4
+BLOCK_ROWS: Final = 32
+FAN_OUT: Final = 8
+LEVELS: Final = 6
 
 _BLOCK_BITS: Final = BLOCK_ROWS.bit_length() - 1
 _FAN_BITS: Final = FAN_OUT.bit_length() - 1
@@ -160,23 +160,27 @@ def _cover_from(cursor: "Cursor[bytes]", slot: bytes, begin: bytes, high: bytes,
     while begin < high:
         level = min(level_of(begin), ceiling)
         prefix = layout.block_prefix(slot, level)
-        key = prefix + begin
-        there = cursor.set_range(key) and cursor.key() == key
-        value = cursor.value() if there else b""
-        following = (_next_place(cursor, key, prefix) or AFTER) if there else AFTER
-        if following > high:
-            if level == 1:
-                yield Rows(begin, high)
-                return
-            ceiling = level - 1
-            continue
-        if value:
-            yield value
-        elif level == 1:
-            yield Rows(begin, following)
-        else:
-            yield from _cover_from(cursor, slot, begin, following, level - 1)
-        begin = following
+        there = cursor.set_range(prefix + begin) and cursor.key() == prefix + begin
+        while True:  # along this level, as far as no greater block begins
+            value = cursor.value() if there else b""
+            there = there and cursor.next() and cursor.key().startswith(prefix)
+            following = cursor.key()[len(prefix) :] if there else AFTER
+            if following > high:
+                if level == 1:
+                    yield Rows(begin, high)
+                    return
+                ceiling = level - 1
+                break
+            if value:
+                yield value
+            elif level == 1:
+                yield Rows(begin, following)
+            else:
+                yield from _cover_from(cursor, slot, begin, following, level - 1)
+                there = there and cursor.set_range(prefix + following)
+            begin = following
+            if begin >= high or (level < ceiling and level_of(begin) > level):
+                break
 
 
 def scan_rows(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes]]:
