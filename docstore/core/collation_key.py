@@ -82,6 +82,8 @@ def array_prefix(items: Sequence[JsonValue], key_of: KeyOf) -> bytes:
 
 
 def _container(value: JsonValue, key_of: KeyOf, array: bytes, obj: bytes) -> bytes:
+    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
+        return b"%b%b%b" % (array, b"".join(map(key_of, value)), END)
     parts: list[bytes] = []
     pending: list[JsonValue | bytes] = [value]  # what is left, the first last: nesting must not use up Python's stack
     while pending:

@@ -51,10 +51,7 @@ def write_batch(txn: WriteIndex, state: IndexState, mapped: Mapped, end: FeedEnd
         mapped = _remove_old(txn, state, mapped, changes)
     items = [(number + key, value) for key, value in zip(mapped["keys"], mapped["values"], strict=True)]
     txn.putmulti(txn.tables.rows, items)
-    for key, value in zip(mapped["keys"], mapped["values"], strict=True):
-        slot = layout.slot_of(key)
-        changes[slot].added.append(key[layout.SLOT_BYTES :])
-        _account(state, slot, key, value, 1)
+    _account_all(state, mapped, changes)
     for place, value in mapped["long"]:
         _put_long(txn, state, place, value, changes)
     _write_owners(txn, state, mapped)
@@ -69,6 +66,19 @@ def write_batch(txn: WriteIndex, state: IndexState, mapped: Mapped, end: FeedEnd
 def write_state(txn: WriteIndex, state: IndexState) -> None:
     """Keep the row of an index."""
     txn.put(txn.tables.indexes, layout.index_key(state.database, state.signature), layout.encode_state(state))
+
+
+def _account_all(state: IndexState, mapped: Mapped, changes: Sequence[_Change]) -> None:
+    """``_account`` for the new rows, most of which are single ones."""
+    cut = layout.SLOT_BYTES
+    for slot, change in enumerate(changes):
+        prefix = layout.slot_bytes(slot)
+        change.added.extend(key[cut:] for key in mapped["keys"] if key.startswith(prefix))
+    for key, value in zip(mapped["keys"], mapped["values"], strict=True):
+        state.counts[key[0] << 8 | key[1]] += 1 if value[0] == 0 else layout.row_count(value)
+    texts = sum(map(len, mapped["values"]))
+    state.text_bytes += texts
+    state.rows_bytes += texts + sum(map(len, mapped["keys"]))
 
 
 def _account(state: IndexState, slot: int, key: bytes, value: bytes, sign: int) -> None:

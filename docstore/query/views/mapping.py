@@ -17,11 +17,29 @@ from docstore.query.views import layout
 from docstore.query.views.index_rows import Mapped
 from docstore.settings import FunctionSettings
 
+REMEMBERED_LENGTH: Final = 64
+"""Longer keys are not remembered while a batch is mapped."""
+
 Emitted = list[tuple[bytes, bytes]]
 
 _LONE: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\)\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _EXPONENT: Final = re.compile(rb"[0-9]e[+-]?[0-9]")
 _REPLACEMENT: Final = b"\xef\xbf\xbd"
+
+
+class _Keys(dict[bytes, tuple[bytes, bytes]]):
+    """A key as it was emitted -> as it is printed, and in order. Keys repeat from document to document."""
+
+    def __init__(self, key_of: KeyOf) -> None:
+        super().__init__()
+        self._key_of = key_of
+
+    def __missing__(self, emitted: bytes) -> tuple[bytes, bytes]:
+        text, value = _read(emitted)
+        found = text, self._key_of(value)
+        if len(emitted) <= REMEMBERED_LENGTH:
+            self[emitted] = found
+        return found
 
 
 def map_documents(
@@ -48,14 +66,15 @@ def rows_of(slots: Sequence[tuple[int, bool]], ids: Sequence[str], emitted: Sequ
     rows: list[tuple[bytes, bytes]] = []
     long: list[tuple[bytes, bytes]] = []
     ways = [
-        (layout.slot_bytes(slot), number, raw_key if raw else order_key) for slot, (number, raw) in enumerate(slots)
+        (layout.slot_bytes(slot), number, _Keys(raw_key if raw else order_key))
+        for slot, (number, raw) in enumerate(slots)
     ]
     for doc_id, of_document in zip(ids, emitted, strict=True):
         quoted, ending = encode(doc_id), layout.id_bytes(doc_id)
         owned: list[bytes] = []
-        for slot, number, key_of in ways:
+        for slot, number, keys in ways:
             if of_document[number]:
-                _add_rows(slot, quoted, ending, of_document[number], key_of, owned, rows, long)
+                _add_rows(slot, quoted, ending, of_document[number], keys, owned, rows, long)
         places.append(layout.pack_places(owned) if owned else b"")
     rows.sort()
     return Mapped(
@@ -73,7 +92,7 @@ def _add_rows(
     quoted: bytes,
     ending: bytes,
     emitted: Emitted,
-    key_of: KeyOf,
+    keys: _Keys,
     owned: list[bytes],
     rows: list[tuple[bytes, bytes]],
     long: list[tuple[bytes, bytes]],
@@ -81,13 +100,13 @@ def _add_rows(
     """The rows of one document in one slot."""
     by_place: dict[bytes, Emitted] = {}
     for key, value in emitted:
-        key_text, key_value = _read(key)
-        place = b"%b%b%b" % (slot, key_of(key_value), ending)
+        key_text, order = keys[key]
+        place = b"%b%b%b" % (slot, order, ending)
         value_text = value if _is_plain(value) else _read(value)[0]
         by_place.setdefault(place, []).append((key_text, value_text))
     for place, pairs in by_place.items():
-        order = [decode(value) for _, value in pairs] if len(pairs) > 1 else None
-        packed = layout.pack_row(quoted, pairs, order)
+        values = [decode(value) for _, value in pairs] if len(pairs) > 1 else None
+        packed = layout.pack_row(quoted, pairs, values)
         owned.append(place)
         if layout.is_long(place[layout.SLOT_BYTES :]):
             long.append((place, layout.with_place(packed, place[layout.SLOT_BYTES :])))
