@@ -29,6 +29,8 @@ MOST_A_JOB: Final = 256 * KIB
 """Bytes that a worker takes at a time: some fifteen milliseconds, after which another request gets its turn."""
 MOST_BYTES: Final = 16 * MIB
 """A longer body is read the usual way: to find where it may be cut would be too much for a turn."""
+FEW_PIECES: Final = 2
+"""So many are read here sooner than there."""
 PATIENCE: Final = 10.0
 """Seconds after which a share that no worker has read is read here."""
 LARGE_PIECE: Final = 64 * KIB
@@ -119,7 +121,7 @@ class _Reading:
         return documents
 
     async def _by_worker(self) -> None:
-        while self._first < self._end:
+        while self._end - self._first > FEW_PIECES:
             first, last = self._first, self._take_share()
             text = self._body[self._pieces[first][0] : self._pieces[last][1]]
             try:
