@@ -73,10 +73,11 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "wire": set(),
         "params": {"wire"},
         "problems": {"wire", "params"},
-        "documents": {"wire", "params", "problems"},
+        "writing": {"wire", "params", "problems"},
+        "documents": {"wire", "params", "problems", "writing"},
         "listings": {"wire", "params", "problems"},
-        "server": {"wire", "params", "problems"},
-        "uploads": {"wire", "params", "problems", "documents"},
+        "server": {"wire", "params", "problems", "writing"},
+        "uploads": {"wire", "params", "problems", "writing", "documents"},
     },
     "docstore.cli": {"targets": set(), "commands": {"targets"}},
 }
@@ -107,6 +108,9 @@ LATE_IMPORTS = {
     "docstore.pytest_plugin": "pytest loads plugins in every run; a server's parts only if a test wants one",
     "docstore.workers.messages": "a worker that tells no error does without them",
 }
+
+# What else looks at how a request's write is carried out.
+CARRIED_OUT = {("docstore.httpd.dispatch", "is_lenient_success")}
 
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
@@ -190,6 +194,16 @@ def test_the_wire_knows_no_documents(module: str) -> None:
     for imported in imports_of(module):
         if imported.split(".")[0] == "docstore":
             assert imported.startswith(known), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name.startswith("docstore.httpd") and ".writing" not in name]
+)
+def test_only_one_room_knows_how_a_write_is_carried_out(module: str) -> None:
+    told = {"ticket", "is_lenient_success"}
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Attribute) and node.attr in told and module != "docstore.httpd.request":
+            assert (module, node.attr) in CARRIED_OUT, f"{module} line {node.lineno} asks for {node.attr}"
 
 
 def test_parallel_layers_do_not_know_each_other() -> None:

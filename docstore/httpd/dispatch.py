@@ -14,8 +14,6 @@ from aiohttp.web import BaseRequest
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.params.header_text import check_header_text
-from docstore.httpd.problems.idempotency import HEADER, answer_once
-from docstore.httpd.problems.leniency import LENIENT_HEADERS
 from docstore.httpd.problems.refusing import refused
 from docstore.httpd.replies import Reply, new_request_id
 from docstore.httpd.request import Request
@@ -25,6 +23,8 @@ from docstore.httpd.wire.bodies import check_body_headers, leaves_end_unsure
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.paths import check_escapes, path_of_absolute, split_path
 from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.writing.carrying_out import answered
+from docstore.httpd.writing.leniency import LENIENT_HEADERS
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("docstore.httpd.access")
@@ -107,16 +107,13 @@ class Dispatcher:
         authenticated = self.service.authenticator.authenticate(headers)
         request.user = authenticated.user
         route = self.router.find(segments)
-        if not route.open and not authenticated.user.is_admin:
-            raise Unauthorized(_refusal(route, request.method))
         request.doc_id = route.doc_id(segments)
         if route.has_rest:
             request.rest = route.rest(segments)
+        if not route.open and not request.user.is_admin:
+            raise Unauthorized(_refusal(route, request.method))
         handler = route.handlers.get(request.method) or _other_handler(route, request)
-        if HEADER in headers and handler in self.router.once:
-            reply = await answer_once(request, handler)
-        else:
-            reply = await handler(request)
+        reply = await answered(request, handler, heeds_keys=handler in self.router.once)
         if isinstance(reply, StreamReply):
             await _begin(reply, raw, request.method, closing=self.service.closing)
         if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):

@@ -23,6 +23,7 @@ from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
 from docstore.httpd.wire.entity_tags import entity_tags
 from docstore.httpd.wire.paths import encode_segment
+from docstore.storage.remembered_rows import StoredReply
 
 Header = tuple[str, str]
 
@@ -201,6 +202,12 @@ def json_reply(
 ) -> Reply:
     """A JSON value, printed as CouchDB prints it."""
     return Reply(status, encode(value) + b"\n", headers=headers, etag=etag)
+
+
+def stored_reply(stored: StoredReply, *more: Header) -> Reply:
+    """A reply that was rendered from a form, with these headers too."""
+    headers = (*stored.headers, *more) if more else stored.headers
+    return Reply(stored.status, stored.body, content_type=stored.content_type, headers=headers, etag=stored.etag)
 
 
 def not_modified(etag: str) -> Reply:

@@ -13,11 +13,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field
 
 from docstore.errors import MethodNotAllowed, NotFound
-from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
-from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.writing.writes import Answer
 
-Handler = Callable[[Request], Awaitable[Reply | StreamReply]]
+Handler = Callable[[Request], Awaitable[Answer]]
 
 DATABASE = "{db}"
 DOCUMENT = "{doc}"

@@ -12,25 +12,23 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from docstore.core.answers import written_json
 from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Attachment, Encoding, validate_name
 from docstore.core.document import validate_doc_id
-from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.attachments.blob_reader import OpenedAttachment
+from docstore.database.once import Once
 from docstore.database.results import EditResult
 from docstore.errors import AttachmentTooLarge, DigestMismatch, UnsupportedMediaType
-from docstore.httpd.documents.replies import written_rev
 from docstore.httpd.params.conditions import chosen_parent
 from docstore.httpd.params.documents import document_query
 from docstore.httpd.params.preferences import STRICT, handling, wants_explanation
-from docstore.httpd.problems.leniency import settled
-from docstore.httpd.replies import Header, Reply, etag_matches, location, not_modified, raw_json_reply
+from docstore.httpd.replies import Header, Reply, etag_matches, location, not_modified
 from docstore.httpd.request import Request
 from docstore.httpd.wire.accept import accepts_gzip
 from docstore.httpd.wire.bodies import declared_length
 from docstore.httpd.wire.multipart import MultipartWriter, header_text
 from docstore.httpd.wire.ranges import ByteRange, requested_ranges
 from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.writing.writes import Edit, through
 
 UNKNOWN_ENCODING = "Only gzip and identity content-encodings are supported"
 SANDBOX = ("Content-Security-Policy", "sandbox")
@@ -64,7 +62,7 @@ async def get_attachment(request: Request) -> Reply | StreamReply:
     return StreamReply(pieces, status=status, content_type=content_type, headers=headers, etag=etag, length=length)
 
 
-async def put_attachment(request: Request) -> Reply:
+async def put_attachment(request: Request) -> Edit:
     """``PUT /{db}/{doc}/{name...}``: the bytes as an attachment of the revision named, or of a new document."""
     database = request.database()
     name = validate_name(request.rest)
@@ -72,20 +70,18 @@ async def put_attachment(request: Request) -> Reply:
     rev, condition = chosen_parent(request, document_query(request).options.rev)
     limits = request.node.settings.limits
     doc_id = validate_doc_id(request.doc_id, limits)
+    strict = handling(request.raw.headers) == STRICT
     if not wants_explanation(request.raw.headers):  # it is explained by the bytes, so they must come
         database.check_attachment_parent(doc_id, database.attachment_parent(doc_id, name, rev, condition))
     declared = declared_length(request.raw)
     if declared is not None and declared > limits.max_attachment_size:
         raise AttachmentTooLarge(name)
     content_type = content_type_of(request)
-    strict = handling(request.raw.headers) == STRICT
     headers = [("Location", location(request.base_url, request.segments[0], doc_id, name))]
     if strict:
         headers.append(("Preference-Applied", STRICT))
-    if request.ticket is not None:
-        database = request.ticket.remembering(database, WrittenForm(doc_id, 201, tuple(headers)))
 
-    async def write() -> EditResult:
+    async def write(once: Once | None) -> EditResult:
         async with database.blobs.stage(
             content_type, name=name, encoding=encoding, limit=limits.max_attachment_size
         ) as staging:
@@ -94,21 +90,24 @@ async def put_attachment(request: Request) -> Reply:
             staged = await staging.seal()
             if strict and not _is_digest(request.headers.get("Content-MD5"), staged.sent_md5):
                 raise DigestMismatch
-            return await database.put_attachment(doc_id, rev, staged.linked(name, content_type), condition)
+            linked = staged.linked(name, content_type)
+            return await through(once, database).put_attachment(doc_id, rev, linked, condition)
 
-    result = await settled(request, write())
-    return raw_json_reply(written_json(doc_id, written_rev(result)), 201, headers=headers)
+    return Edit(write, doc_id, 201, etag=False, location=False, headers=headers)
 
 
-async def delete_attachment(request: Request) -> Reply:
+async def delete_attachment(request: Request) -> Edit:
     """``DELETE /{db}/{doc}/{name...}``: the revision named without the attachment, as a new one."""
     database = request.database()
     name = validate_name(request.rest)
     rev, condition = chosen_parent(request, document_query(request).options.rev)
-    if request.ticket is not None:
-        database = request.ticket.remembering(database, WrittenForm(request.doc_id, 200))
-    result = await settled(request, database.delete_attachment(request.doc_id, rev, name, condition))
-    return raw_json_reply(written_json(request.doc_id, written_rev(result)))
+    return Edit(
+        lambda once: through(once, database).delete_attachment(request.doc_id, rev, name, condition),
+        request.doc_id,
+        200,
+        etag=False,
+        location=False,
+    )
 
 
 def content_type_of(request: Request) -> str:

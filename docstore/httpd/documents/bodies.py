@@ -8,10 +8,13 @@ which could take more than a turn, in a thread. It must not know the members of 
 import asyncio
 from collections.abc import Iterator
 
+from docstore.core.conditions import Condition
 from docstore.core.document import Document, Refusal, parse_document
 from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
+from docstore.errors import BadRequest
+from docstore.httpd.params.documents import DocumentQuery, with_parent, with_rev
 from docstore.httpd.request import SMALL, Request
 from docstore.httpd.wire.memory import BODY, cost_of_json
 from docstore.httpd.wire.turns import Turns
@@ -23,6 +26,25 @@ out."""
 
 LARGE_DOCUMENT = 8 * KIB
 """From this average on, the documents of one body are parsed in a thread."""
+
+
+NEEDS_REV = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
+
+
+def as_edit(request: Request, document: Document, query: DocumentQuery) -> Document:
+    """``document`` with the parent and the condition of the request.
+
+    Raises as ``with_parent``, and BadRequest for a revision made elsewhere that is not told.
+    """
+    document = with_parent(request, document, query.options.rev)
+    if not query.new_edits and document.rev is None:
+        raise BadRequest(NEEDS_REV)
+    return document
+
+
+def as_local(document: Document, query: DocumentQuery, condition: Condition | None) -> Document:
+    """``document``, a ``_local`` one, with the revision of the query and this condition. Raises BadRequest."""
+    return with_rev(document, query.options.rev)._replace(condition=condition)
 
 
 async def read_document(

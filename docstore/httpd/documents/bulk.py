@@ -4,25 +4,29 @@ Owns the request's members and the reply's rows. One bad document refuses the wh
 (``chttpd_db:db_req``).
 """
 
+from functools import partial
+
 from docstore.core.document import Document
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.apply.reply_forms import AROUND_ROW, BulkForm
+from docstore.database.once import Once
+from docstore.database.results import EditResult
 from docstore.errors import BadRequest, TooLarge
 from docstore.httpd.documents.bodies import parse_documents
 from docstore.httpd.documents.bulk_pieces import BulkBody, read_in_pieces
-from docstore.httpd.documents.bulk_rows import explained_rows, plain_rows
-from docstore.httpd.params.preferences import wants_explanation
-from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.documents.bulk_rows import count_rows, rows_reply
+from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply, enclosed, in_turns
 from docstore.httpd.wire.memory import BODY, DOCUMENT
 from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.writing.idempotency import check_kept_length
+from docstore.httpd.writing.writes import Change, through
 
 TOO_MANY = "The request has more than {} documents."
-VARIES = (("Vary", "Accept, Prefer"),)
 
 
-async def bulk_docs(request: Request) -> Reply | StreamReply:
+async def bulk_docs(request: Request) -> Reply | StreamReply | Change:
     """Write all documents; a row for each, or with ``new_edits: false`` only for those refused."""
     database = request.database()
     request.require_json_type()
@@ -34,23 +38,21 @@ async def bulk_docs(request: Request) -> Reply | StreamReply:
         refused = map(_not_supported, documents)
         return await chunked_reply(in_turns(enclosed(b"[", refused, b"]\n")), status=417)
     request.drop_body()
-    if request.ticket is not None:
+
+    async def write(once: Once | None) -> list[EditResult]:
+        results = await through(once, database).update_docs(documents, new_edits=new_edits)
+        if not new_edits:
+            results = [result for result in results if result.error is not None]
+        request.claim.keep(DOCUMENT * len(results))  # clients may take any time to read them
+        return results
+
+    def form() -> BulkForm:
         if new_edits:  # ids that are far too long are not even put together
-            request.ticket.check_length(sum(len(document.id) + AROUND_ROW for document in documents))
+            check_kept_length(request, sum(len(document.id) + AROUND_ROW for document in documents))
         revs = () if new_edits else tuple(document.path[0] for document in documents if document.path)
-        form = BulkForm(tuple(document.id for document in documents), only_failed=not new_edits, revs=revs)
-        database = request.ticket.remembering(database, form)
-    results = await database.update_docs(documents, new_edits=new_edits)
-    if not new_edits:
-        results = [result for result in results if result.error is not None]
-    request.claim.keep(DOCUMENT * len(results))  # clients may take any time to read them
-    if request.ticket is not None:
-        async for _ in in_turns(plain_rows(request, results)):
-            pass
-        return json_reply([], 201)  # what is remembered takes its place
-    if wants_explanation(request.raw.headers):
-        return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
-    return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
+        return BulkForm(tuple(document.id for document in documents), only_failed=not new_edits, revs=revs)
+
+    return Change(write, form, partial(rows_reply, request), partial(count_rows, request))
 
 
 async def _read_whole(request: Request) -> BulkBody:
@@ -64,8 +66,8 @@ async def _read_whole(request: Request) -> BulkBody:
     new_edits = members.get("new_edits", True)
     if not isinstance(new_edits, bool):
         raise BadRequest("`new_edits` parameter must be a boolean.")
-    if request.ticket is not None and new_edits:
-        request.ticket.check_length(len(rows) * AROUND_ROW)
+    if new_edits:
+        check_kept_length(request, len(rows) * AROUND_ROW)
     documents = await parse_documents(request, rows, hashed=new_edits)
     del members["docs"]
     rows.clear()

@@ -21,6 +21,7 @@ from docstore.errors import DocstoreError, Unavailable
 from docstore.httpd.request import Request
 from docstore.httpd.wire.memory import BODY, DOCUMENT
 from docstore.httpd.wire.turns import Turns
+from docstore.httpd.writing.idempotency import has_key
 from docstore.settings import KIB, MIB, Limits
 from docstore.workers.errors import WorkerError
 from docstore.workers.pool import Pool
@@ -60,7 +61,7 @@ async def read_in_pieces(request: Request) -> BulkBody | None:
     """
     pool = request.node.pool
     body = await request.body()
-    if not pool.settings.parse_from <= len(body) <= MOST_BYTES or request.ticket is not None or not pool.spare():
+    if not pool.settings.parse_from <= len(body) <= MOST_BYTES or has_key(request) or not pool.spare():
         return None
     found = cut(body)
     if found is None or len(found.pieces) == 1 or not _is_usual(found.members):

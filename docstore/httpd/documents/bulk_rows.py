@@ -12,12 +12,30 @@ from docstore.core.json_text import JsonValue, encode
 from docstore.database.results import EditResult
 from docstore.errors import Conflict, DocstoreError
 from docstore.httpd.documents.replies import result_json
-from docstore.httpd.params.preferences import is_lenient, wants_problems
+from docstore.httpd.params.preferences import is_lenient, wants_explanation, wants_problems
 from docstore.httpd.problems.errors import error_body
-from docstore.httpd.problems.leniency import applied_before
 from docstore.httpd.problems.refusing import count_conflict, refused_row
+from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
+from docstore.httpd.wire.chunking import chunked_reply, enclosed, in_turns
+from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.wire.turns import Turns
+from docstore.httpd.writing.leniency import applied_before
+
+VARIES = (("Vary", "Accept, Prefer"),)
+
+
+async def rows_reply(request: Request, results: Sequence[EditResult]) -> Reply | StreamReply:
+    """The reply with these rows, as the client prefers them."""
+    if wants_explanation(request.raw.headers):
+        return await chunked_reply(explained_rows(request, results), status=201, headers=VARIES)
+    return await chunked_reply(in_turns(enclosed(b"[", plain_rows(request, results), b"]\n")), status=201)
+
+
+async def count_rows(request: Request, results: Sequence[EditResult]) -> None:
+    """Count the conflicts of rows that are told otherwise."""
+    async for _ in in_turns(plain_rows(request, results)):
+        pass
 
 
 def plain_rows(request: Request, results: Sequence[EditResult]) -> Iterator[bytes]:

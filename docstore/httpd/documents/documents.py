@@ -1,48 +1,35 @@
 """Endpoints of one document: GET, PUT, DELETE, COPY, and POST of a new one.
 
-Owns the order of an edit's checks, statuses and headers. Whether an edit is a conflict is not decided here. PUT and GET
-without parameters are the hot paths. Follows ``chttpd_db:db_doc_req`` of CouchDB.
+Owns the order of an edit's checks, its status and headers; the edit itself is handed back (``writing/``). Whether it is
+a conflict is not decided here. PUT and GET without parameters are the hot paths. Follows ``chttpd_db:db_doc_req`` of
+CouchDB.
 """
 
 from urllib.parse import urlsplit
 
-from docstore.core.answers import written_json
 from docstore.core.conditions import CREATE_ONLY, rev_etag
-from docstore.core.document import Refusal, validate_doc_id
+from docstore.core.document import Document, Refusal, validate_doc_id
 from docstore.core.edit import is_stale
 from docstore.core.rev import Rev
-from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.conflicts.attempts import document_exists
 from docstore.database.database import Database
-from docstore.database.once import Ticket
+from docstore.database.once import Once
 from docstore.database.results import EditResult
 from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
-from docstore.httpd.documents.batch import accepted
-from docstore.httpd.documents.bodies import read_document
+from docstore.httpd.documents.bodies import as_edit, read_document
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
-from docstore.httpd.documents.replies import (
-    document_reply,
-    location_header,
-    written_rev,
-)
+from docstore.httpd.documents.replies import document_reply
 from docstore.httpd.params.conditions import chosen_parent, is_conditional, is_create_only
-from docstore.httpd.params.documents import (
-    DocumentQuery,
-    copy_destination,
-    document_query,
-    with_parent,
-    with_parts,
-)
+from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
-from docstore.httpd.problems.leniency import settled
-from docstore.httpd.replies import Reply, raw_json_reply
+from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.multipart import RELATED
 from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.writing.writes import Edit, through
 from docstore.storage.documents.records import DocRecord
 
-NEEDS_REV = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 FORM = "multipart/form-data"
 NO_FORMS = "Forms with attachments are not supported."
 
@@ -64,7 +51,7 @@ async def get_document(request: Request) -> Reply | StreamReply:
     return document_reply(request, opened.json, etag)
 
 
-async def put_document(request: Request) -> Reply:
+async def put_document(request: Request) -> Edit:
     """``PUT /{db}/{doc}``: an edit, or with ``new_edits=false`` a revision made elsewhere."""
     database, record = request.node.registry.open_with_record(request.segments[0], request.doc_id)
     if database.write_hook is not None:
@@ -75,20 +62,32 @@ async def put_document(request: Request) -> Reply:
         return await _put_related(request, database, query)
     at_hand = request.raw.content.is_eof()
     refuse = _early_refusal(request, database, query, record) if at_hand else None
-    document = with_parent(request, await read_document(request, doc_id, refuse=refuse), query.options.rev)
-    if not query.new_edits and document.rev is None:
-        raise BadRequest(NEEDS_REV)
-    status = 200 if document.deleted else 201
-    looked_at = False
-    if request.ticket is not None:
-        database = _remembering(request, request.ticket, database, doc_id, status)
-    elif at_hand and document.condition is None and database.write_hook is None:
-        looked_at = not is_stale(None if record is None else record.head(), document.rev, document.path)
-    write = database.update_doc(document, new_edits=query.new_edits, looked_at=looked_at)
-    if query.batch and request.ticket is None:
-        return await accepted(document, write)
-    result = await settled(request, write)
-    return _written(request, doc_id, result, status)
+    document = as_edit(request, await read_document(request, doc_id, refuse=refuse), query)
+    looked_at = at_hand and _is_no_conflict(database, document, record)
+    return Edit(
+        lambda once: through(once, database).update_doc(document, new_edits=query.new_edits, looked_at=looked_at),
+        doc_id,
+        200 if document.deleted else 201,
+        batch=document if query.batch else None,
+    )
+
+
+async def _put_related(request: Request, database: Database, query: DocumentQuery) -> Edit:
+    """A document whose attachments come with it, behind it.
+
+    A conflict that is certain is told before they come, if no more is asked.
+    """
+    body = RelatedBody(request, database)
+    document = as_edit(request, await body.read_document(request.doc_id), query)
+    if query.new_edits and not wants_explanation(request.raw.headers):
+        database.check_parent(document.id, document.rev, document.condition, path=document.path)
+
+    async def write(once: Once | None) -> EditResult:
+        async with body:
+            received = await body.receive(document)
+            return await through(once, database).update_doc(received, new_edits=query.new_edits)
+
+    return Edit(write, document.id, 200 if document.deleted else 201)
 
 
 def _early_refusal(
@@ -119,7 +118,14 @@ def _early_refusal(
     return refuse
 
 
-async def create_document(request: Request) -> Reply:
+def _is_no_conflict(database: Database, document: Document, record: DocRecord | None) -> bool:
+    """Whether that has been seen: nothing but the document's record is to be asked, and it has just been read."""
+    if document.condition is not None or database.write_hook is not None:
+        return False
+    return not is_stale(None if record is None else record.head(), document.rev, document.path)
+
+
+async def create_document(request: Request) -> Edit:
     """``POST /{db}``: a document whose id stands in it, or is made here."""
     database = request.database()
     request.require_json_type()
@@ -129,16 +135,16 @@ async def create_document(request: Request) -> Reply:
         document = document._replace(rev=None, path=())
     elif is_create_only(request):
         document = document._replace(condition=CREATE_ONLY)
-    if request.ticket is not None:
-        database = _remembering(request, request.ticket, database, document.id, 201, etag=False)
-    write = database.update_doc(document)
-    if request.query.get("batch") == "ok" and request.ticket is None:
-        return await accepted(document, write)
-    result = await settled(request, write)
-    return _written(request, document.id, result, 201, etag=False)
+    return Edit(
+        lambda once: through(once, database).update_doc(document),
+        document.id,
+        201,
+        etag=False,
+        batch=document if request.query.get("batch") == "ok" else None,
+    )
 
 
-async def delete_document(request: Request) -> Reply:
+async def delete_document(request: Request) -> Edit:
     """``DELETE /{db}/{doc}``: a tombstone on the revision named."""
     database = request.database()
     try:
@@ -146,13 +152,15 @@ async def delete_document(request: Request) -> Reply:
     except BadRequest:
         database.open_doc(request.doc_id)  # CouchDB looks for the document before it looks at the revision
         raise
-    if request.ticket is not None:
-        database = _remembering(request, request.ticket, database, request.doc_id, 200, location=False)
-    result = await settled(request, database.delete_doc(request.doc_id, rev, condition))
-    return _written(request, request.doc_id, result, 200, location=False)
+    return Edit(
+        lambda once: through(once, database).delete_doc(request.doc_id, rev, condition),
+        request.doc_id,
+        200,
+        location=False,
+    )
 
 
-async def copy_document(request: Request) -> Reply:
+async def copy_document(request: Request) -> Edit:
     """``COPY /{db}/{doc}``: the content of a revision as an edit of another document.
 
     If-Match is about the document that is read, ``If-None-Match: *`` about the one that is written.
@@ -161,10 +169,11 @@ async def copy_document(request: Request) -> Reply:
     rev, condition = chosen_parent(request, document_query(request).options.rev)
     target, parent = copy_destination(request)
     validate_doc_id(target, request.node.settings.limits)
-    if request.ticket is not None:
-        database = _remembering(request, request.ticket, database, target, 201)
-    result = await settled(request, database.copy_doc(request.doc_id, rev, target, parent, condition))
-    return _written(request, target, result, 201)
+    return Edit(
+        lambda once: through(once, database).copy_doc(request.doc_id, rev, target, parent, condition),
+        target,
+        201,
+    )
 
 
 async def post_form(request: Request) -> Reply:
@@ -178,56 +187,3 @@ async def post_form(request: Request) -> Reply:
     if request.content_type != FORM:
         raise UnsupportedMediaType(f"Content-Type must be {FORM}")
     raise NotImplementedHere(NO_FORMS)
-
-
-async def _put_related(request: Request, database: Database, query: DocumentQuery) -> Reply:
-    """A document whose attachments come with it."""
-    body = RelatedBody(request, database)
-    result = await settled(request, _write_related(request, database, query, body))
-    return _written(request, request.doc_id, result, 200 if body.is_deletion else 201)
-
-
-async def _write_related(request: Request, database: Database, query: DocumentQuery, body: RelatedBody) -> EditResult:
-    """Receive it and write it. A conflict that is certain is told before the attachments come, if no more is asked."""
-    doc_id = request.doc_id
-    async with body:
-        document = with_parent(request, await body.read_document(doc_id), query.options.rev)
-        if not query.new_edits:
-            if document.rev is None:
-                raise BadRequest(NEEDS_REV)
-        elif not wants_explanation(request.raw.headers):
-            database.check_parent(doc_id, document.rev, document.condition, path=document.path)
-        if request.ticket is not None:
-            status = 200 if document.deleted else 201
-            database = _remembering(request, request.ticket, database, doc_id, status)
-        return await database.update_doc(await body.receive(document), new_edits=query.new_edits)
-
-
-def _remembering(
-    request: Request,
-    ticket: Ticket,
-    database: Database,
-    doc_id: str,
-    status: int,
-    *,
-    etag: bool = True,
-    location: bool = True,
-) -> Database:
-    """The database, its one write to be remembered with the reply that ``_written`` would make."""
-    headers = location_header(request, doc_id) if location else ()
-    return ticket.remembering(database, WrittenForm(doc_id, status, headers, etag))
-
-
-def _written(
-    request: Request, doc_id: str, result: EditResult, status: int, *, etag: bool = True, location: bool = True
-) -> Reply:
-    """The answer to an edit that went through."""
-    if request.ticket is not None:
-        return Reply(status)  # what is remembered takes its place
-    rev = written_rev(result)
-    return raw_json_reply(
-        written_json(doc_id, rev),
-        status,
-        headers=location_header(request, doc_id) if location else (),
-        etag=rev_etag(rev) if etag else None,
-    )

@@ -8,24 +8,20 @@ from asyncio import to_thread
 from dataclasses import replace
 from typing import Final
 
-from docstore.core.answers import written_json
 from docstore.core.conditions import content_etag
-from docstore.core.document import EMPTY_BODY, Document, splice, validate_doc_id
+from docstore.core.document import EMPTY_BODY, splice, validate_doc_id
 from docstore.core.local_document import DELETED, next_rev, rev_of
 from docstore.core.rev import Rev
-from docstore.database.apply.reply_forms import WrittenForm
 from docstore.database.reading.documents import PLAIN
-from docstore.database.results import EditResult
 from docstore.errors import NotFound
-from docstore.httpd.documents.batch import accepted
-from docstore.httpd.documents.bodies import read_document
+from docstore.httpd.documents.bodies import as_local, read_document
 from docstore.httpd.documents.open_revs import open_revs_reply
-from docstore.httpd.documents.replies import location_header, written_rev
 from docstore.httpd.params.conditions import is_unchanged, write_condition
-from docstore.httpd.params.documents import document_query, with_rev
+from docstore.httpd.params.documents import document_query
 from docstore.httpd.replies import Reply, not_modified, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.streaming import StreamReply
+from docstore.httpd.writing.writes import Edit, through
 from docstore.settings import KIB
 
 OFF_LOOP_FROM: Final = 128 * KIB
@@ -45,58 +41,43 @@ async def get_local(request: Request) -> Reply | StreamReply:
     return not_modified(etag) if is_unchanged(request, etag) else raw_json_reply(opened.json, etag=etag)
 
 
-async def put_local(request: Request) -> Reply:
+async def put_local(request: Request) -> Edit:
     """``PUT /{db}/_local/{id}``: written whatever revision is named, if the request's condition holds."""
     database = request.database()
     query = document_query(request)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     condition = write_condition(request)
-    document = with_rev(await read_document(request, doc_id), query.options.rev)
-    document = document._replace(condition=condition)
-    if request.ticket is not None:
-        database = request.ticket.remembering(database, await _form(request, document, new_edits=query.new_edits))
-    write = database.update_doc(document, new_edits=query.new_edits)
-    if query.batch and request.ticket is None:
-        return await accepted(document, write)
-    result = await write
-    return await _written(request, result, document.body, deleted=document.deleted)
+    document = as_local(await read_document(request, doc_id), query, condition)
+
+    async def etag() -> str:
+        """The revision is known before it is written."""
+        rev = next_rev(document, new_edits=query.new_edits)
+        return await _etag(doc_id, rev, document.body, deleted=document.deleted)
+
+    return Edit(
+        lambda once: through(once, database).update_doc(document, new_edits=query.new_edits),
+        doc_id,
+        200 if document.deleted else 201,
+        etag,
+        batch=document if query.batch else None,
+    )
 
 
-async def delete_local(request: Request) -> Reply:
+async def delete_local(request: Request) -> Edit:
     """``DELETE /{db}/_local/{id}``: gone whatever revision is named, if it was there."""
     database = request.database()
     database.open_doc(request.doc_id)  # CouchDB looks for the document before it looks at the revision
     rev = document_query(request).options.rev
     condition = write_condition(request)
-    if request.ticket is not None:
-        database = request.ticket.remembering(database, await _form_of_deletion(request))
-    result = await database.delete_doc(request.doc_id, rev, condition)
-    return await _written(request, result, EMPTY_BODY, deleted=True, location=False)
 
-
-async def _written(request: Request, result: EditResult, body: bytes, *, deleted: bool, location: bool = True) -> Reply:
-    status = 200 if deleted else 201
-    if request.ticket is not None:
-        return Reply(status)  # what is remembered takes its place
-    doc_id, rev = request.doc_id, written_rev(result)
-    return raw_json_reply(
-        written_json(doc_id, rev),
-        status,
-        headers=location_header(request, doc_id) if location else (),
-        etag=await _etag(doc_id, rev, body, deleted=deleted),
+    return Edit(
+        lambda once: through(once, database).delete_doc(request.doc_id, rev, condition),
+        request.doc_id,
+        200,
+        lambda: _etag(request.doc_id, rev_of(DELETED), EMPTY_BODY, deleted=True),
+        location=False,
+        must_exist=True,
     )
-
-
-async def _form(request: Request, document: Document, *, new_edits: bool) -> WrittenForm:
-    """What is remembered of a PUT; its revision is known before it is written."""
-    doc_id, deleted = request.doc_id, document.deleted
-    etag = await _etag(doc_id, next_rev(document, new_edits=new_edits), document.body, deleted=deleted)
-    return WrittenForm(doc_id, 200 if deleted else 201, location_header(request, doc_id), etag)
-
-
-async def _form_of_deletion(request: Request) -> WrittenForm:
-    etag = await _etag(request.doc_id, rev_of(DELETED), EMPTY_BODY, deleted=True)
-    return WrittenForm(request.doc_id, 200, etag=etag, must_exist=True)
 
 
 async def _etag(doc_id: str, rev: Rev, body: bytes, *, deleted: bool) -> str:

@@ -37,7 +37,6 @@ class RelatedBody:
     """A request's body of a document and its attachments; an async context manager.
 
     ``read_document`` first, then ``receive``. When the context is left by an exception, what was received is dropped.
-    ``is_deletion`` says what the document is, once it was read.
     """
 
     def __init__(self, request: Request, database: Database) -> None:
@@ -48,7 +47,6 @@ class RelatedBody:
         self._database = database
         self._reader = MultipartReader(request.headers.get("Content-Type", ""), request.stream())
         self._received = AsyncExitStack()
-        self.is_deletion = False
 
     async def read_document(self, doc_id: str) -> Document:
         """The first part. Raises UnsupportedMediaType unless it is JSON, TooLarge, what ``parse_document`` raises."""
@@ -68,7 +66,6 @@ class RelatedBody:
         await self._request.claim.take(await cost_of_json(whole) + BODY * len(whole))
         document = await document_from(whole, doc_id, limits)
         self._request.claim.keep(BODY * len(whole))  # attachments take any time to follow
-        self.is_deletion = document.deleted
         self._reader.expect_parts(1 + sum(isinstance(spec, Follows) for spec in document.attachments))
         return document
 

@@ -5,19 +5,10 @@ decided. Follows ``couch_httpd:doc_etag`` and ``chttpd_db:update_doc_result_to_j
 """
 
 from docstore.core.answers import refused_json, written_json
-from docstore.core.document import quote_id
-from docstore.core.rev import Rev
 from docstore.database.results import EditResult
 from docstore.errors import DocstoreError
 from docstore.httpd.replies import Reply, etag_matches, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
-
-
-def written_rev(result: EditResult) -> Rev:
-    """The new revision of an edit. Raises the error of one that was refused."""
-    if result.rev is None or result.error is not None:
-        raise result.error or DocstoreError
-    return result.rev
 
 
 def result_json(result: EditResult) -> bytes:
@@ -33,11 +24,6 @@ def document_reply(request: Request, text: bytes, etag: str | None) -> Reply:
     if if_none_match is not None and etag is not None and etag_matches(if_none_match, etag):
         return not_modified(etag)
     return raw_json_reply(text, etag=etag)
-
-
-def accepted_reply(doc_id: str) -> Reply:
-    """The answer to ``batch=ok``: taken, not yet written."""
-    return raw_json_reply(b'{"ok":true,"id":%b}' % quote_id(doc_id), 202)
 
 
 def location_header(request: Request, doc_id: str) -> tuple[tuple[str, str]]:

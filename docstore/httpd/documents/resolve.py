@@ -6,44 +6,42 @@ that of ``database.apply.resolve_forms``; it is made in a thread, since leaves, 
 
 from asyncio import to_thread
 from collections.abc import Sequence
-from typing import cast
+from functools import partial
 
-from docstore.core.document import validate_doc_id
 from docstore.core.resolution import Resolved
 from docstore.database.apply.resolve_forms import ManyResolvedForm, PlannedRow, ResolvedForm, refused_row, rows_text
 from docstore.database.conflicts.planning import Plan, ResolveRequest
 from docstore.database.database import Database
+from docstore.database.once import Once
 from docstore.errors import Conflict, DocstoreError
 from docstore.httpd.documents.replies import location_header
 from docstore.httpd.params.resolve import ManyParams, dry_run_of, many_requests, one_request
 from docstore.httpd.problems.refusing import count_conflict
-from docstore.httpd.replies import Reply, raw_json_reply
+from docstore.httpd.replies import Reply, raw_json_reply, stored_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.turns import Turns
+from docstore.httpd.writing.writes import Change, through
 
 
-async def resolve_document(request: Request) -> Reply:
+async def resolve_document(request: Request) -> Reply | Change:
     """``POST /{db}/{doc}/_resolve``: the result is a new revision or one of the leaves, the others get tombstones."""
     database = request.database()
     dry_run = dry_run_of(request)
-    limits = request.node.settings.limits
-    asked = await one_request(request, validate_doc_id(request.doc_id, limits))
-    [plan] = await database.resolver.plan([asked], limits.max_document_size, dry_run=dry_run)
+    asked = await one_request(request)
+    [plan] = await database.resolver.plan([asked], request.node.settings.limits.max_document_size, dry_run=dry_run)
     if isinstance(plan, DocstoreError):
         raise plan
-    row = plan.row()
     if dry_run:
-        return raw_json_reply(await to_thread(_previewed, row, plan))
+        return raw_json_reply(await to_thread(_previewed, plan))
     status = 200 if plan.document is None and len(plan.live) == 1 else 201
-    form = ResolvedForm(row, status, location_header(request, plan.doc_id))
-    if request.ticket is not None:
-        database = request.ticket.remembering(database, form)
-    answers = await database.resolver.carry_out([plan])
-    status, body, headers, etag, _ = await to_thread(form.render, [answers])
-    return Reply(status, body, headers=headers, etag=etag)
+    headers = location_header(request, plan.doc_id)
+    form = ResolvedForm(plan.row(), status, headers)
+    return Change(
+        lambda once: through(once, database).resolver.carry_out([plan]), lambda: form, partial(_resolved_reply, form)
+    )
 
 
-async def resolve_many(request: Request) -> Reply:
+async def resolve_many(request: Request) -> Reply | Change:
     """``POST /{db}/_resolve``: the documents named, or a page of all conflicted ones."""
     database = request.database()
     dry_run = dry_run_of(request)
@@ -52,16 +50,21 @@ async def resolve_many(request: Request) -> Reply:
     plans = await database.resolver.plan(requests, request.node.settings.limits.max_document_size, dry_run=dry_run)
     following = requests[len(plans)].doc_id if len(plans) < len(requests) else after
     ids = [one.doc_id for one in requests]
-    rows = await to_thread(_planned_rows, ids, plans)
     if dry_run:
-        return raw_json_reply(await to_thread(_previewed_rows, rows, plans, following))
-    form = ManyResolvedForm(rows, following)
-    if request.ticket is not None:
-        database = request.ticket.remembering(database, form)
-    answers = await database.resolver.carry_out([plan for plan in plans if isinstance(plan, Plan)])
-    await _count_refused(request, ids, plans, answers)
-    status, body, _, _, _ = await to_thread(form.render, [answers])
-    return Reply(status, body)
+        return raw_json_reply(await to_thread(_previewed_rows, ids, plans, following))
+    form = ManyResolvedForm(await to_thread(_planned_rows, ids, plans), following)
+
+    async def carry_out(once: Once | None) -> Sequence[Resolved | DocstoreError]:
+        resolver = through(once, database).resolver
+        answers = await resolver.carry_out([plan for plan in plans if isinstance(plan, Plan)])
+        await _count_refused(request, ids, plans, answers)
+        return answers
+
+    return Change(carry_out, lambda: form, partial(_resolved_reply, form))
+
+
+async def _resolved_reply(form: ResolvedForm | ManyResolvedForm, answers: Sequence[Resolved | DocstoreError]) -> Reply:
+    return stored_reply(await to_thread(form.render, [answers]))
 
 
 async def _count_refused(
@@ -97,19 +100,17 @@ def _planned_rows(ids: Sequence[str], plans: Sequence[Plan | DocstoreError]) -> 
     )
 
 
-def _previewed_rows(
-    rows: Sequence[PlannedRow | bytes], plans: Sequence[Plan | DocstoreError], following: str | None
-) -> bytes:
+def _previewed_rows(ids: Sequence[str], plans: Sequence[Plan | DocstoreError], following: str | None) -> bytes:
     """The reply of a dry run."""
     texts = [
-        row if isinstance(row, bytes) else _previewed(row, cast("Plan", plan))
-        for row, plan in zip(rows, plans, strict=True)
+        refused_row(doc_id, plan) if isinstance(plan, DocstoreError) else _previewed(plan)
+        for doc_id, plan in zip(ids, plans, strict=False)
     ]
     return rows_text(texts, following)
 
 
-def _previewed(row: PlannedRow, plan: Plan) -> bytes:
+def _previewed(plan: Plan) -> bytes:
     """A row of a dry run: what would come of it, and the document that would be left."""
     if plan.outcome is None:
         raise AssertionError("a dry run has an outcome")
-    return row.text(plan.outcome, b',"dry_run":true,"doc":%b' % plan.text)
+    return plan.row().text(plan.outcome, b',"dry_run":true,"doc":%b' % plan.text)

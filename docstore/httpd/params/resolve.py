@@ -59,8 +59,12 @@ def dry_run_of(request: Request) -> bool:
     return value == "true"
 
 
-async def one_request(request: Request, doc_id: str) -> ResolveRequest:
-    """The body of a request about one document. Raises BadRequest, InvalidRev and what ``parse_document`` raises."""
+async def one_request(request: Request) -> ResolveRequest:
+    """The body of a request about the document of its path.
+
+    Raises IllegalDocId, BadRequest, InvalidRev and what ``parse_document`` raises.
+    """
+    doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     members = await request.json_object(require_json_type=True)
     _refuse_others(members, {"leaves", *OF_FORM})
     if "leaves" not in members:

@@ -1,1 +1,1 @@
-"""Errors on the wire: statuses, problem details, what can be done next, and requests that come again."""
+"""Errors on the wire: statuses, problem details, and what can be done next."""

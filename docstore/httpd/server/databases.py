@@ -14,6 +14,7 @@ from docstore.errors import BadRequest, NotImplementedHere
 from docstore.httpd.params.conditions import is_conditional, is_unchanged, write_condition
 from docstore.httpd.replies import Reply, json_reply, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
+from docstore.httpd.writing.writes import Change
 from docstore.storage.remembered_rows import StoredReply
 
 OK: dict[str, JsonValue] = {"ok": True}
@@ -23,7 +24,7 @@ ENGINES = ("couch",)
 """Names of storage engines that may be asked for; whatever is, there is one."""
 
 
-async def create(request: Request) -> Reply:
+async def create(request: Request) -> Change:
     """PUT /{db}?q=: q is remembered and told again, there is one shard whatever it says."""
     name = request.segments[0]
     _shards(request, "n", 1)
@@ -33,11 +34,10 @@ async def create(request: Request) -> Reply:
         raise BadRequest("invalid_engine_extension")
     _refuse_partitions(request)
     headers = (("Location", location(request.base_url, name)),)
-    once = None
-    if request.ticket is not None:
-        once = request.ticket.once(ConstantForm(StoredReply(201, OK_TEXT, headers)))
-    await request.node.registry.create(name, shards=shards, once=once)
-    return json_reply(OK, 201, headers=headers)
+    return Change(
+        lambda once: request.node.registry.create(name, shards=shards, once=once),
+        lambda: ConstantForm(StoredReply(201, OK_TEXT, headers)),
+    )
 
 
 async def info(request: Request) -> Reply:
@@ -45,18 +45,17 @@ async def info(request: Request) -> Reply:
     return json_reply(request.database().info().members())
 
 
-async def delete(request: Request) -> Reply:
+async def delete(request: Request) -> Change:
     """DELETE /{db}"""
     if "rev" in request.query:
         # somebody whose document id came out empty
         raise BadRequest(
             "You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a document instead?"
         )
-    once = None
-    if request.ticket is not None:
-        once = request.ticket.once(ConstantForm(StoredReply(200, OK_TEXT)))
-    await request.node.registry.delete(request.segments[0], once=once)
-    return json_reply(OK)
+    return Change(
+        lambda once: request.node.registry.delete(request.segments[0], once=once),
+        lambda: ConstantForm(StoredReply(200, OK_TEXT)),
+    )
 
 
 async def security(request: Request) -> Reply:

@@ -13,12 +13,13 @@ from docstore.httpd.params.documents import parse_many_revs
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.turns import Turns
+from docstore.httpd.writing.writes import Change, through
 
 MAX_DOCUMENTS = 100
 MAX_REVISIONS = 1_000
 
 
-async def purge(request: Request) -> Reply:
+async def purge(request: Request) -> Change:
     """``POST /{db}/_purge``: the requested ids with the revisions that were leaves and are gone."""
     database = request.database()
     body = await request.json_object(require_json_type=True)
@@ -29,11 +30,11 @@ async def purge(request: Request) -> Reply:
     if sum(map(len, requests.values())) > MAX_REVISIONS:
         raise BadRequest("Exceeded maximum number of revisions.")
     requests = {doc_id: _once(revs) for doc_id, revs in requests.items()}
-    if request.ticket is not None:
-        longest = len(json_reply(_purged(requests)).body)
-        database = request.ticket.remembering(database, PurgedForm(tuple(requests), longest))
-    removed = await database.purge(requests)
-    return json_reply(_purged(removed), 201)
+    return Change(
+        lambda once: through(once, database).purge(requests),
+        lambda: PurgedForm(tuple(requests), len(json_reply(_purged(requests)).body)),
+        _purged_reply,
+    )
 
 
 async def purged_infos(request: Request) -> Reply:
@@ -42,6 +43,10 @@ async def purged_infos(request: Request) -> Reply:
         {"id": doc_id, "revs": [str(rev) for rev in revs]} for doc_id, revs in request.database().purged_infos()
     ]
     return json_reply({"purged_infos": infos})
+
+
+async def _purged_reply(removed: Mapping[str, Sequence[Rev]]) -> Reply:
+    return json_reply(_purged(removed), 201)
 
 
 def _once(revs: Sequence[Rev]) -> tuple[Rev, ...]:

@@ -5,23 +5,24 @@ Owns that choice, for the paths of attachments and of uploads. A request with ``
 asked about in the other.
 """
 
-from docstore.errors import BadRequest, MethodNotAllowed
+from docstore.errors import MethodNotAllowed
 from docstore.httpd.documents import attachments
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.uploads import draft as resumable_uploads
 from docstore.httpd.uploads import tus
 from docstore.httpd.uploads.requests import upload_id, uploads_of
+from docstore.httpd.writing.idempotency import refuse_key
+from docstore.httpd.writing.writes import Edit
 
 NO_KEY = "A resumable upload has no Idempotency-Key: the upload itself can be asked what became of it."
 ATTACHMENT_METHODS = "DELETE,GET,HEAD,PUT"
 
 
-async def put_attachment(request: Request) -> Reply:
+async def put_attachment(request: Request) -> Reply | Edit:
     """``PUT /{db}/{doc}/{path...}``: an attachment, by a resumable upload if the request offers one."""
     if resumable_uploads.is_creation(request):
-        if request.ticket is not None:
-            raise BadRequest(NO_KEY)
+        refuse_key(request, NO_KEY)
         return await resumable_uploads.create(request)
     return await attachments.put_attachment(request)
 

@@ -12,8 +12,9 @@ import pytest
 from docstore.database.conflicts.attempts import ConflictKind
 from docstore.errors import DatabaseNotFound
 from docstore.httpd.app import ROUTER
-from docstore.httpd.problems import leniency, refusing
+from docstore.httpd.problems import refusing
 from docstore.httpd.problems.details import PREFIX, TYPES, UPLOAD_PROBLEMS
+from docstore.httpd.writing import leniency
 from docstore.settings import Admin
 from docstore.testing import run_node
 from tests.httpd.asking import Answer, Database

@@ -10,10 +10,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from docstore.core.document import Document
+from docstore.core.document import Document, quote_id
 from docstore.errors import DocstoreError
-from docstore.httpd.documents.replies import accepted_reply
-from docstore.httpd.replies import Reply
+from docstore.httpd.replies import Reply, raw_json_reply
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ async def accepted(document: Document, write: Coroutine[Any, Any, object]) -> Re
         await write_later(document.id, write)
     else:
         await write
-    return accepted_reply(document.id)
+    return raw_json_reply(b'{"ok":true,"id":%b}' % quote_id(document.id), 202)
 
 
 async def write_later(doc_id: str, write: Coroutine[Any, Any, object]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from docstore.errors import BadRequest
 from docstore.httpd.app import ONCE, ROUTER
-from docstore.httpd.problems.idempotency import MAX_KEY, read_key
+from docstore.httpd.writing.idempotency import MAX_KEY, read_key
 from tests.httpd.asking import Answer, Database
 
 EMPTY_REV = "1-967a00dff5e02add41819138abb3284d"

@@ -1,8 +1,8 @@
 """Requests with an ``Idempotency-Key``: carried out once, answered as often as they come.
 
 Owns what a key may be, what makes two requests the same, and the way of such a request: the key is looked up, then
-the handler does its work with a ticket, and the reply is the one that was stored with the effect. It must not know
-what any endpoint does. Follows draft-ietf-httpapi-idempotency-key-header-07.
+what the handler hands back is written through the request's ticket, and the reply is the one that was stored with the
+effect. It must not know what any endpoint does. Follows draft-ietf-httpapi-idempotency-key-header-07.
 
 Two requests are the same if these are equal: method, decoded path, query string as it came, user, the headers in
 ``MEANT`` (those of attachments also in ``MEANT_BY_BYTES``), and the body: inflated if it came gzipped, but that of an
@@ -15,16 +15,19 @@ from typing import Final
 import msgspec
 from multidict import istr
 
+from docstore.database.apply.remembered import ReplyForm
 from docstore.database.apply.reply_forms import ConstantForm
 from docstore.database.once import AnsweredBefore, Ticket
 from docstore.errors import BadRequest, DocstoreError, IdempotencyKeyReused
-from docstore.httpd.replies import Header, Reply
+from docstore.httpd.replies import Reply, stored_reply
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler
 from docstore.httpd.wire.body_digest import BodyDigest
 from docstore.httpd.wire.multipart import RELATED
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.wire.structured_fields import string_or_word
+from docstore.httpd.writing.forms import form_of
+from docstore.httpd.writing.writes import Answer, Change, Edit
 from docstore.storage.remembered_rows import StoredReply
 
 HEADER: Final = istr("Idempotency-Key")
@@ -51,10 +54,7 @@ async def answer_once(request: Request, handler: Handler) -> Reply | StreamReply
     if replay is not None:
         return replay
     try:
-        reply = await handler(request)
-        if ticket.reply is None and isinstance(reply, Reply) and reply.status < 300:
-            ticket.check_length(len(reply.body))
-            await ticket.carry_out((), ConstantForm(_stored(reply)))  # there was nothing to write
+        return await _answered(request, ticket, await handler(request))
     except AnsweredBefore as answered:
         return _replayed(request, answered.reply)
     except DocstoreError:
@@ -63,7 +63,23 @@ async def answer_once(request: Request, handler: Handler) -> Reply | StreamReply
         if replay is None:
             raise
         return replay
-    return reply if ticket.reply is None else _reply(ticket.reply)
+
+
+def has_key(request: Request) -> bool:
+    """Whether the request is carried out once."""
+    return request.ticket is not None
+
+
+def check_kept_length(request: Request, length: int) -> None:
+    """Raises BadRequest if a reply of so many bytes would be too long to be remembered, and is to be."""
+    if request.ticket is not None:
+        request.ticket.check_length(length)
+
+
+def refuse_key(request: Request, reason: str) -> None:
+    """Raises BadRequest if the request has a key."""
+    if request.ticket is not None:
+        raise BadRequest(reason)
 
 
 def read_key(values: list[str]) -> str:
@@ -90,6 +106,28 @@ def _is_streamed(request: Request) -> bool:
     return request.method == "PUT" and bool(request.rest or (request.doc_id and request.content_type == RELATED))
 
 
+async def _answered(request: Request, ticket: Ticket, answer: Answer) -> Reply | StreamReply:
+    """The reply to what a handler hands back, as it is remembered; what has failed is not."""
+    if isinstance(answer, Edit):
+        form: ReplyForm = await form_of(request, answer)
+        await answer.work(ticket.once(form))
+    elif isinstance(answer, Change):
+        form = answer.form()
+        result = await answer.work(ticket.once(form))
+        if answer.counted is not None:
+            await answer.counted(result)
+    elif isinstance(answer, Reply) and answer.status < 300:
+        ticket.check_length(len(answer.body))
+        form = ConstantForm(_stored(answer))
+    else:
+        return answer
+    if ticket.reply is None:  # there was nothing to write
+        await ticket.carry_out((), form)
+    if ticket.reply is None:
+        raise AssertionError("what is carried out once has a reply")
+    return stored_reply(ticket.reply)
+
+
 async def _replay(request: Request, ticket: Ticket) -> Reply | None:
     """The reply that is stored under the key, if there is one. Raises IdempotencyKeyReused for another request's."""
     row = ticket.find()
@@ -105,17 +143,7 @@ async def _replay(request: Request, ticket: Ticket) -> Reply | None:
 
 def _replayed(request: Request, stored: StoredReply) -> Reply:
     request.node.conflict_stats.replayed(request.segments[0])
-    return _reply(stored, REPLAYED)
-
-
-def _reply(stored: StoredReply, *more: Header) -> Reply:
-    return Reply(
-        stored.status,
-        stored.body,
-        content_type=stored.content_type,
-        headers=(*stored.headers, *more),
-        etag=stored.etag,
-    )
+    return stored_reply(stored, REPLAYED)
 
 
 def _stored(reply: Reply) -> StoredReply:

@@ -6,7 +6,6 @@ reply of an edit that was there. Nobody can tell it whether it was its own: see 
 """
 
 import logging
-from collections.abc import Awaitable
 from typing import Final
 
 from docstore.database.conflicts.attempts import EXPLAINED, Attempt
@@ -21,18 +20,13 @@ logger = logging.getLogger(__name__)
 LENIENT_HEADERS: Final = (("Preference-Applied", LENIENT), ("Vary", "Prefer"))
 
 
-async def settled(request: Request, write: Awaitable[EditResult]) -> EditResult:
-    """The result of an edit, or to a lenient client that of the same edit before. Raises what refuses the edit."""
-    try:
-        return await write
-    except EXPLAINED as error:
-        if not is_lenient(request.raw.headers):
-            raise
-        result = await applied_before(request, error)
-        if result is None:
-            raise
-        request.is_lenient_success = True
-        return result
+async def lenient_result(request: Request, error: DocstoreError) -> EditResult | None:
+    """What a refused edit came to before, for a lenient client; None if it is not one, or the edit did not."""
+    if not is_lenient(request.raw.headers):
+        return None
+    result = await applied_before(request, error)
+    request.is_lenient_success = result is not None
+    return result
 
 
 async def applied_before(request: Request, error: DocstoreError) -> EditResult | None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from docstore.httpd.problems import leniency
+from docstore.httpd.writing import leniency
 from tests.httpd.asking import Answer, Database
 from tests.httpd.attaching import BINARY, RELATED, TEXT, follows, inline, related
 

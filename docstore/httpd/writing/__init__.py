@@ -1,0 +1,1 @@
+"""How what a handler wants written is written: plainly, once, leniently, or after its answer."""
