@@ -12,7 +12,7 @@ from statistics import median
 
 import click
 
-from bench import attachments, documents, questions, replication, servers, wrk
+from bench import attachments, documents, questions, replication, servers, views, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
 from docstore.storage.attachments.blob_rows import CHUNK_BYTES
@@ -161,6 +161,29 @@ class Run:
                 rows.append(Row("the same again: nothing to do", "ms", again, less_is_better=True))
         return rows
 
+    def views(self) -> list[Row]:
+        """Two views over the documents: built, beside QuickJS and LMDB alone, and read."""
+        for target in self.targets:
+            views.fill(target, self.count)
+        rates: dict[str, list[float]] = {}
+        for turn in range(ROUNDS):
+            for target in self.targets:
+                rates.setdefault(target.name, []).append(views.build(target, self.count, turn))
+            rates.setdefault("bare QuickJS", []).append(views.bare_quickjs(self.count))
+            rates.setdefault("bare LMDB", []).append(views.bare_rows(self.folder / f"rows{turn}", self.count))
+        built = {name: median(seen) for name, seen in rates.items()}
+        for target in self.targets:
+            views.prepare_reads(target)
+        loads = {target.name: partial(views.ranges, target, self.seconds / ROUNDS) for target in self.targets}
+        reduced = {target.name: views.milliseconds(target, views.REDUCED) for target in self.targets}
+        grouped = {target.name: views.milliseconds(target, views.GROUPED) for target in self.targets}
+        return [
+            Row(f"build two views (4 rows a document) of {self.count:,} documents", "docs/s", built),
+            Row("view, a range of 20 rows, 16 connections", "1/s", self.in_rounds(loads)),
+            Row("view, a reduction of nearly all rows", "ms", reduced, less_is_better=True),
+            Row("view, group_level=1 with five groups", "ms", grouped, less_is_better=True),
+        ]
+
     def footprint(self) -> list[Row]:
         """What a server that holds the documents costs: start-up, file, memory."""
         with tempfile.TemporaryDirectory() as name:
@@ -183,7 +206,7 @@ class Run:
 @click.option(
     "--only",
     help="Only the questions whose name has this word: reads writes feeds waiting conflicts attachments replication"
-    " footprint.",
+    " views footprint.",
 )
 def main(peer: str | None, quick: bool, only: str | None) -> None:
     """Measure docstore and print a Markdown table of figures and ratios."""
@@ -204,6 +227,7 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             run.conflicts,
             run.attachments,
             run.replication,
+            run.views,
             run.footprint,
         )
         for question in questions_asked:

@@ -134,6 +134,11 @@ class Registry:
             names.reverse()
         return names[query.skip :][: query.limit]
 
+    def numbers(self) -> set[int]:
+        """The numbers of all databases."""
+        with self._environment.snapshot() as snapshot:
+            return {row.number for _, row in list_databases(snapshot)}
+
     async def find(self, accepts: Callable[[str], bool]) -> list[str]:
         """The names that are accepted, sorted by bytes; looked through in slices, however many there are."""
         found: list[str] = []

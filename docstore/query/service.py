@@ -45,7 +45,7 @@ class Query:
 
     def start(self) -> None:
         """Go on with what the last stop cut short."""
-        self.views.start()
+        self.views.start(self.registry.numbers)
 
     def committed(self, changed: Mapping[int, int]) -> None:
         """After each group commit, on the event loop: database number -> its update sequence, or that it is gone."""

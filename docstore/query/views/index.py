@@ -21,10 +21,11 @@ from docstore.query.views import layout
 from docstore.query.views.blocks import new_slot
 from docstore.query.views.filling import fill_blocks
 from docstore.query.views.index_file import IndexFile, ReadIndex, WriteIndex
-from docstore.query.views.index_rows import Mapped, write_batch, write_state
+from docstore.query.views.index_rows import Mapped, joined, write_batch, write_state
 from docstore.query.views.layout import IndexState
 from docstore.query.views.plan import Plan
 from docstore.query.views.reducing import Workers, tell_log
+from docstore.workers.errors import WorkerLost, WorkerTimedOut
 
 log = logging.getLogger(__name__)
 
@@ -219,24 +220,34 @@ class Index:
 
     async def _map(self, batch: FeedBatch) -> Mapped:
         """What a batch emits; documents that are gone emit nothing."""
-        mapped = EMPTY
-        if batch.ids:
-            answer: Awaitable[object] = self._pool.run(
-                WORKER_MAPS,
-                self.plan.signature,
-                self.plan.definition,
-                self.plan.crossing_limits,
-                self.plan.crossing_slots,
-                batch.ids,
-                batch.texts,
-                urgent=self.waiting > 0 and len(batch.ids) < SMALL,
-                affinity=self.plan.signature,
-            )
-            mapped = cast("Mapped", await answer)
-            tell_log(self.plan, mapped["log"])
+        mapped = await self._map_documents(batch.ids, batch.texts) if batch.ids else EMPTY
         if not batch.gone:
             return mapped
         return {**mapped, "ids": mapped["ids"] + batch.gone, "places": mapped["places"] + [b""] * len(batch.gone)}
+
+    async def _map_documents(self, ids: list[str], texts: list[bytes]) -> Mapped:
+        """What some documents emit. Those that are too much for a worker at once are mapped by halves."""
+        answer: Awaitable[object] = self._pool.run(
+            WORKER_MAPS,
+            self.plan.signature,
+            self.plan.definition,
+            self.plan.crossing_limits,
+            self.plan.crossing_slots,
+            ids,
+            texts,
+            urgent=self.waiting > 0 and len(ids) < SMALL,
+            affinity=self.plan.signature,
+        )
+        try:
+            mapped = cast("Mapped", await answer)
+        except (WorkerTimedOut, WorkerLost):
+            half = len(ids) // 2
+            if not half:
+                raise
+            first = await self._map_documents(ids[:half], texts[:half])
+            return joined(first, await self._map_documents(ids[half:], texts[half:]))
+        tell_log(self.plan, mapped["log"])
+        return mapped
 
     def _tell(self, task: ActiveTask, done: int, total: int) -> None:
         task.update(changes_done=done, total_changes=total, progress=done * 100 // total)

@@ -32,6 +32,24 @@ class Mapped(TypedDict):
     log: list[str]
 
 
+def joined(first: Mapped, second: Mapped) -> Mapped:
+    """What different documents emit, together."""
+    rows = sorted(
+        [
+            *zip(first["keys"], first["values"], strict=True),
+            *zip(second["keys"], second["values"], strict=True),
+        ]
+    )
+    return Mapped(
+        ids=first["ids"] + second["ids"],
+        places=first["places"] + second["places"],
+        keys=[key for key, _ in rows],
+        values=[value for _, value in rows],
+        long=[*first["long"], *second["long"]],
+        log=first["log"] + second["log"],
+    )
+
+
 class _Change(NamedTuple):
     """Of one slot, by places as keys have them."""
 

@@ -7,7 +7,7 @@ written to (``ken`` of CouchDB). It must not know HTTP. Many may wait for one in
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from docstore.core.document import DESIGN_PREFIX
 from docstore.core.json_text import JsonValue, decode
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.administration import GONE
-from docstore.database.background import persist
+from docstore.database.background import Work, persist
 from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
 from docstore.database.reading.index_feed import design_texts, feed_end
@@ -61,13 +61,31 @@ class Views:
         self._going: set[asyncio.Task[None]] = set()
         self._stopped = False
 
-    def start(self) -> None:
-        """Go on with what the last stop cut short. Where the file cannot be opened, whoever asks a view is told."""
+    def start(self, known: Callable[[], set[int]]) -> None:
+        """Go on with what the last stop cut short. Where the file cannot be opened, whoever asks a view is told.
+
+        ``known``: the numbers of the databases that there are.
+        """
         if (self._data / INDEX_FILE).exists():
             try:
                 self._start_sweep()
             except DocstoreError as error:
                 log.warning("the file of indexes cannot be opened: %s", error.reason)
+                return
+            self._go("dropping indexes of databases that are gone", partial(self._drop_unknown, known))
+
+    async def _drop_unknown(self, known: Callable[[], set[int]]) -> None:
+        numbers = await asyncio.to_thread(known)
+        with self.file.read() as txn:
+            found = {layout.decode_state(value).database for _, value in txn.cursor(txn.tables.indexes)}
+        for number in found.difference(numbers):
+            await self._drop(number, frozenset())
+
+    def _go(self, name: str, work: Work) -> None:
+        """Do something that nobody waits for."""
+        task = asyncio.create_task(persist(name, work), name=name)
+        self._going.add(task)
+        task.add_done_callback(self._going.discard)
 
     async def stop(self) -> None:
         """Leave everything as it is, and close the file."""
@@ -178,11 +196,7 @@ class Views:
             return
         for number, seq in changed.items():
             if seq == GONE:
-                task = asyncio.create_task(
-                    persist("dropping indexes", partial(self.database_gone, number)), name=f"indexes of {number} go"
-                )
-                self._going.add(task)
-                task.add_done_callback(self._going.discard)
+                self._go(f"dropping the indexes of database {number}", partial(self.database_gone, number))
         if self._settings.background and self._indexes:
             self._written |= {number for number, _ in self._indexes}.intersection(changed)
             self._follow_soon()

@@ -17,6 +17,7 @@ from docstore.query.views.index_file import IndexFile
 from docstore.query.views.view_query import Update, ViewQuery
 from docstore.query.views.views import Views
 from docstore.settings import Settings, StorageSettings, ViewSettings
+from docstore.workers.errors import WorkerTimedOut
 from tests.database.helpers import document
 from tests.query.views.inline import InlineWorkers, source_of
 
@@ -146,6 +147,47 @@ async def test_a_store_that_went_back_in_time_has_its_indexes_built_anew(
     await views.stop()
     views = views_of(node, InlineWorkers(), tmp_path)
     assert len(await rows(views, db)) == 20
+    await views.stop()
+
+
+async def test_a_database_that_went_while_nobody_looked_is_found_at_the_start(
+    node: Node, db: Database, tmp_path: Path
+) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path)
+    await rows(views, db)
+    await views.stop()
+    views = views_of(node, InlineWorkers(), tmp_path)
+    views.start(node.registry.numbers)
+    assert len(await rows(views, db, update=Update.FALSE)) == 20
+    await views.stop()
+    views = views_of(node, InlineWorkers(), tmp_path)
+    views.start(set)
+    while not is_empty(views.file):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await views.stop()
+
+
+async def test_documents_that_are_too_much_at_once_are_mapped_by_halves(
+    node: Node, db: Database, tmp_path: Path
+) -> None:
+    class Overtaxed(InlineWorkers):
+        def run(self, function: str, *arguments: Any, **how: Any) -> Awaitable[Any]:
+            if function.endswith(":map_documents") and len(arguments[4]) > self.most:
+                failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+                failed.set_exception(WorkerTimedOut())
+                return failed
+            return super().run(function, *arguments, **how)
+
+        most = 3
+
+    workers = Overtaxed()
+    views = views_of(node, workers, tmp_path)
+    assert len(await rows(views, db)) == 20
+    assert await rows(views, db, "c") == [b'{"key":null,"value":20}']
+    workers.most = 0
+    await db.update_docs([document("slow", k=1)])
+    with pytest.raises(WorkerTimedOut):
+        await rows(views, db)
     await views.stop()
 
 
