@@ -43,7 +43,8 @@ from docstore.settings import Settings
 from docstore.storage.check.damage import told_as_damage
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.folder_lock import FolderLock
-from docstore.storage.engine.writer import CommitSummary, Writer
+from docstore.storage.engine.group_commit import CommitSummary
+from docstore.storage.engine.writer import Writer
 from docstore.workers.pool import Pool
 
 SWITCH_INTERVAL: Final = 0.0005

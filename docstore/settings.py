@@ -68,6 +68,7 @@ class Limits:
     ``max_documents``  of one ``_bulk_docs``
     ``max_inflation``  how many times its size a gzipped body may have, beyond ``max_small_inflation``
     ``max_memory``     of all requests in flight (``httpd/wire/memory.py``)
+    ``max_user_name``  bytes of a name that logs in, which goes into the cookie of the session
     ``max_small_memory``  a request that takes no more than this never waits
     ``max_memory_wait``   how long the others do before they are refused
     """
@@ -84,6 +85,7 @@ class Limits:
     max_memory_wait: float = 10.0
     max_doc_id: int = 7_168
     max_database_name: int = 238
+    max_user_name: int = 512
     max_url: int = 64 * KIB
     max_header: int = 32 * KIB
     max_uuids: int = 1_000

@@ -37,7 +37,7 @@ from docstore.database.compacting import Compactor
 from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
-from docstore.database.edit_parts import EditAnswer, submit_edits
+from docstore.database.edit_parts import EditAnswer, submit_each, submit_edits
 from docstore.database.info import DatabaseInfo
 from docstore.database.local_docs import write_local, write_mixed
 from docstore.database.notifier import Notifier
@@ -384,9 +384,9 @@ class Database:
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:
         """Forget leaves; the answer has every requested id with the revisions that were removed."""
-        named = tuple(PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items())
-        removed = cast("list[list[Rev]]", await self._writer.submit(Purge(self.number, named))) if named else []
-        return dict(zip(requests, removed, strict=True))
+        named = [PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items()]
+        removed = await submit_each(self._writer, named, partial(Purge, self.number))
+        return dict(zip(requests, cast("list[list[Rev]]", removed), strict=True))
 
     async def make_durable(self) -> str:
         """Let all that was acknowledged survive a power cut, whatever the durability; the ``instance_start_time``."""

@@ -13,10 +13,11 @@ it wrote stays, and edits of one document keep their order. A write with an idem
 refused if it is too much work for that.
 """
 
-from collections.abc import Sequence
+from asyncio import gather
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 from docstore.core.answers import RefusedEdit, RulesChanged
 from docstore.core.edit import Edit
@@ -28,6 +29,8 @@ from docstore.database.write_gate import Check, submit_through
 from docstore.errors import DocstoreError, TooLarge
 from docstore.settings import StorageSettings
 from docstore.storage.engine.writer import Writer
+
+T = TypeVar("T")
 
 EditAnswer: TypeAlias = Rev | DocstoreError
 
@@ -101,3 +104,19 @@ async def _submit(writer: Writer | Once, settings: StorageSettings, checked: Edi
             answers |= dict.fromkeys(range(start, len(edits)), RulesChanged())
             break
     return [answers[place] for place in range(len(edits))]
+
+
+async def submit_each(
+    writer: Writer | Once, items: Sequence[T], command_of: Callable[[tuple[T, ...]], object]
+) -> list[object]:
+    """Carry out a command for each of the items, or with an idempotency key one of all; an answer for each item.
+
+    They are submitted together, and so share a commit unless they are too much work for one. Raises what one of them
+    fails with as a whole.
+    """
+    if not items:
+        return []
+    if isinstance(writer, Once):
+        return cast("list[object]", await writer.submit(command_of(tuple(items))))
+    answers = await gather(*(writer.submit(command_of((item,))) for item in items))
+    return [answer for [answer] in cast("list[list[object]]", answers)]

@@ -34,8 +34,9 @@ from docstore.storage.databases import list_databases, pending_sweeps
 from docstore.storage.documents.documents import get_record
 from docstore.storage.documents.records import DocRecord
 from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.group_commit import CommitSummary
 from docstore.storage.engine.transactions import Snapshot
-from docstore.storage.engine.writer import CommitSummary, Writer
+from docstore.storage.engine.writer import Writer
 from docstore.storage.rows import DatabaseRow, decode_database, encode_database
 
 logger = logging.getLogger(__name__)

@@ -2,14 +2,23 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from docstore.settings import Durability, StorageSettings
+from docstore.storage import databases
+from docstore.storage.attachments import uploads
+from docstore.storage.attachments.upload_rows import UploadRow
+from docstore.storage.engine.environment import Environment
 from tests.lag.catalogue import CATALOGUE, DB, Nasty, Scale, array_of, half, large, leaf_batches, many_batches
 from tests.lag.meter import Lag
 from tests.lag.watching import FREE_PORT, Watched, light_load, watched
+
+DAY = 86_400 * 1_000_000
+SOON = 60 * 1_000_000
 
 SETTLING = 5
 """Beats after the answer that still belong to the request."""
@@ -74,9 +83,25 @@ class Stage:
         return worst
 
 
+def open_uploads(data: Path, count: int) -> None:
+    """A store with open uploads, a tenth of which expire while the catalogue is measured."""
+    now = time.time_ns() // 1000
+    with Environment.open(data, StorageSettings(durability=Durability.NONE)) as environment:
+        transaction = environment.begin_write()
+        number = databases.create_database(
+            transaction, "uploads", uuid="0" * 32, now=now, shards=2, revs_limit=1000, purged_infos_limit=1000
+        ).number
+        for upload in range(count):
+            expires = now + (DAY if upload % 10 else SOON)
+            row = UploadRow(f"d{upload}", "a", "image/png", None, expires)
+            uploads.begin(transaction, number, upload.to_bytes(16), row)
+        transaction.transaction.commit()
+
+
 @asynccontextmanager
 async def stage(data: Path, scale: Scale, port: int = FREE_PORT) -> AsyncIterator[Stage]:
     """A server with all that the catalogue asks for."""
+    await asyncio.to_thread(open_uploads, data, scale.uploads)
     async with watched(data, port) as server, light_load(server):
         ready = Stage(server, scale)
         await ready.furnish()

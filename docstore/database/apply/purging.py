@@ -8,6 +8,7 @@ that something happened.
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.rev import Rev
+from docstore.database.apply.edit_work import rewriting
 from docstore.database.commands import Purge
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import open_changes, write_batch
@@ -25,6 +26,7 @@ def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
     state = get_state(txn, number)
     before = state.update_seq
     changes = open_changes(txn, number, (request.doc_id for request in command.requests))
+    txn.tree_work += sum(rewriting(change.record.whole) for change in changes.values() if change.record is not None)
     answers: list[list[Rev]] = []
     for request in command.requests:
         if find_purge(txn, number, request.uuid) is not None:

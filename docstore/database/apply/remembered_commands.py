@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from docstore.database.apply.remembered import Answer, ExpireReplies, Refused, Remembered
 from docstore.errors import DocstoreError, IdempotencyKeyReused
 from docstore.storage import keys, remembered
-from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.engine.transactions import LATER, GroupTransaction
 from docstore.storage.remembered import NewReply
 
 
@@ -58,6 +58,8 @@ class Desk:
         """All effects were carried out: make the replies and keep them. The results at their places become answers."""
         added: dict[str, list[NewReply]] = {}
         for place, command, known in self._waiting:
+            if results[place] is LATER:
+                continue
             outcomes = (results[place],) if known is None else known
             try:
                 reply = command.form.render(outcomes)

@@ -13,6 +13,7 @@ from docstore.core.edit import Rejected, settle_attachments
 from docstore.core.resolution import Resolution, Resolved, decide_resolution, refuse_leaves
 from docstore.database.apply import blob_commands
 from docstore.database.apply.blob_commands import Links, body_of
+from docstore.database.apply.edit_work import rewriting
 from docstore.database.commands import ResolveDocuments
 from docstore.errors import BytesGone, DocstoreError, NotFound
 from docstore.storage.databases import get_state
@@ -30,6 +31,7 @@ def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved |
         raise RulesChanged
     before = state.update_seq
     changes = open_changes(txn, number, (one.doc_id for one in command.resolutions))
+    txn.tree_work += sum(rewriting(change.record.whole) for change in changes.values() if change.record is not None)
     links = Links(txn, (one.result for one in command.resolutions if one.result is not None))
     refused = {refusal.place: refusal.as_error() for refusal in command.refusals}
     answers = [

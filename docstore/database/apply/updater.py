@@ -47,7 +47,7 @@ from docstore.database.apply import (
     upload_commands,
 )
 from docstore.database.apply.blob_commands import Links, body_of
-from docstore.database.apply.edit_work import TOO_MUCH_WORK, Work
+from docstore.database.apply.edit_work import TOO_MUCH_WORK, TREES_A_GROUP, Work
 from docstore.database.apply.remembered import Remembered
 from docstore.database.apply.remembered_commands import Desk
 from docstore.database.commands import EditDocuments
@@ -55,7 +55,7 @@ from docstore.errors import BytesGone, DocstoreError, PreconditionFailed, TooLar
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import DocumentChange
 from docstore.storage.documents.documents import open_changes, write_batch
-from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.engine.transactions import LATER, GroupTransaction
 from docstore.storage.rows import DatabaseState
 
 EditAnswer: TypeAlias = Rev | DocstoreError | None
@@ -101,11 +101,17 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
 
 
 def apply(txn: GroupTransaction, group: Sequence[object]) -> list[object]:
-    """Carry out the commands of a group; one result or DocstoreError for each.
+    """Carry out the commands of a group; one result or DocstoreError for each, or LATER.
 
-    Edits, remembered ones too, are gathered until another kind of command comes, which must find them done.
+    Where trees are large (``TREES_A_GROUP``) the rest of a group is left for later, in its order; which commands share
+    a group makes no difference to what comes of them. Edits, remembered ones too, are gathered until another kind of
+    command comes, which must find them done.
     """
-    run = _Run(txn, group)
+    return _carry_out(txn, group, bounded=True)
+
+
+def _carry_out(txn: GroupTransaction, group: Sequence[object], *, bounded: bool) -> list[object]:
+    run = _Run(txn, group, bounded=bounded)
     for place, command in enumerate(group):
         if isinstance(command, EditDocuments):
             run.batches.setdefault(command.database, []).append((place, command))
@@ -118,10 +124,11 @@ def apply(txn: GroupTransaction, group: Sequence[object]) -> list[object]:
 class _Run:
     """A group on its way: the results so far, and the edits that are still to be carried out."""
 
-    __slots__ = ("_desk", "_txn", "batches", "results")
+    __slots__ = ("_bounded", "_desk", "_txn", "batches", "results")
 
-    def __init__(self, txn: GroupTransaction, group: Sequence[object]) -> None:
+    def __init__(self, txn: GroupTransaction, group: Sequence[object], *, bounded: bool) -> None:
         self._txn = txn
+        self._bounded = bounded
         self._desk = Desk(txn, group)
         self.results: list[object] = [None] * len(group)
         self.batches: dict[int, Batch] = {}
@@ -132,6 +139,9 @@ class _Run:
             self._remember(place, command)
             return
         self.finish()
+        if self._full():
+            self.results[place] = LATER
+            return
         try:
             self.results[place] = HANDLERS[type(command)](self._txn, command)
         except DocstoreError as error:
@@ -140,7 +150,7 @@ class _Run:
     def _remember(self, place: int, command: Remembered) -> None:
         if not self._desk.is_new(place):
             self.finish()
-            answer = self._desk.answer(place, command)
+            answer = LATER if self._full() else self._desk.answer(place, command)
             if answer is not None:
                 self.results[place] = answer
                 return
@@ -150,30 +160,37 @@ class _Run:
                 self._desk.wait(place, command)
             case effects:
                 self.finish()
-                self._desk.wait(place, command, self._all_or_none(effects))
+                if self._full():
+                    self.results[place] = LATER
+                else:
+                    self._desk.wait(place, command, self._all_or_none(effects))
 
     def _all_or_none(self, effects: tuple[object, ...]) -> tuple[object, ...]:
         """Carry out the effects of one command; if edits that come first are refused as a whole, none."""
         if not effects or not isinstance(effects[0], EditDocuments):
-            return tuple(apply(self._txn, effects))
-        [edited] = apply(self._txn, effects[:1])
+            return tuple(_carry_out(self._txn, effects, bounded=False))
+        [edited] = _carry_out(self._txn, effects[:1], bounded=False)
         if isinstance(edited, DocstoreError):
             return (edited,) * len(effects)
-        return (edited, *apply(self._txn, effects[1:]))
+        return (edited, *_carry_out(self._txn, effects[1:], bounded=False))
+
+    def _full(self) -> bool:
+        """Whether the group has done enough; what is gathered then is left for later too."""
+        return self._bounded and self._txn.tree_work >= TREES_A_GROUP
 
     def finish(self) -> None:
         """Carry out what was gathered."""
-        _edit_all(self._txn, self.batches, self.results)
+        _edit_all(self._txn, self.batches, self.results, bounded=self._bounded)
         self.batches.clear()
         self._desk.keep(self.results)
 
 
-def _edit_all(txn: GroupTransaction, batches: dict[int, Batch], results: list[object]) -> None:
+def _edit_all(txn: GroupTransaction, batches: dict[int, Batch], results: list[object], *, bounded: bool) -> None:
     for number, batch in batches.items():
         answers: list[object] = []
         for portion in _together(batch):
             try:
-                answers += _edit_documents(txn, number, portion)
+                answers += _edit_documents(txn, number, portion, bounded=bounded)
             except DocstoreError as error:
                 answers += [error] * len(portion)
         for (place, _), answer in zip(batch, answers, strict=True):
@@ -195,12 +212,17 @@ def _together(batch: Batch) -> Iterator[list[EditDocuments]]:
         yield portion
 
 
-def _edit_documents(txn: GroupTransaction, number: int, batch: list[EditDocuments]) -> list[object]:
+def _edit_documents(
+    txn: GroupTransaction, number: int, batch: list[EditDocuments], *, bounded: bool = False
+) -> list[object]:
     """Carry out the edits of one database. Raises DatabaseNotFound, and TooLarge for a whole command."""
     state = get_state(txn, number)
     changes = open_changes(txn, number, (edit.id for command in batch for edit in command.edits))
     links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
-    answers: list[object] = [_decide_command(txn, state, changes, command, links) for command in batch]
+    answers: list[object] = []
+    for command in batch:
+        full = bounded and txn.tree_work >= TREES_A_GROUP
+        answers.append(LATER if full else _decide_command(txn, state, changes, command, links))
     _write_all(txn, number, state, changes)
     links.end_leases(txn)
     return answers
@@ -250,6 +272,7 @@ def _decide_command(
                     work.rewrite(change.record.whole)
         else:
             _decide_arrivals(txn, state, change, {place: edits[place] for place in places}, links, answers, work)
+    txn.tree_work += work.trees
     if command.whole and len(answers) < len(edits):
         raise TooLarge(TOO_MUCH_WORK)
     return [answers.get(place) for place in range(len(edits))]

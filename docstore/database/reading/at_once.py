@@ -34,6 +34,7 @@ DOCUMENTS: Final = 1_000
 """Of a request, for each of which something small is made."""
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class TooMuchAtOnce(Exception):
@@ -86,3 +87,8 @@ async def term_of(body: bytes) -> bytes:
 async def list_of(items: Iterable[T], count: int) -> list[T]:
     """A list of small things that are made one by one, ``count`` of them at most: of many in a thread."""
     return list(items) if count <= DOCUMENTS else await to_thread(list, items)
+
+
+async def dict_of(items: Iterable[tuple[K, T]], count: int) -> dict[K, T]:
+    """The same of a dict; ``count`` may be of what the values are made of."""
+    return dict(items) if count <= DOCUMENTS else await to_thread(dict, items)

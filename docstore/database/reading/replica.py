@@ -7,6 +7,7 @@ that is their own (``blob_reader.py``). It must not know who replicates, nor why
 
 from asyncio import sleep
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from docstore.core.attachment import Attachment, Linked, unpack_attachments
@@ -16,6 +17,7 @@ from docstore.database.attachments.blob_reader import Hold
 from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.database import Database
 from docstore.database.edit_parts import EditAnswer, submit_edits
+from docstore.database.reading.at_once import DOCUMENTS, TooMuchAtOnce, check_tree, in_thread, list_of
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, SliceClock
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import get_bodies, get_records, get_tree
@@ -81,14 +83,20 @@ class Replica:
         clock = SliceClock()
         done = 0
         while done < len(wanted):
-            with self.environment.snapshot() as snapshot:
-                limit = get_state(snapshot, self._number).revs_limit
-                places, found_docs = self._find(snapshot, wanted[done : done + CHUNK_ROWS], limit, clock)
-                done += found_docs
-                portions = list(_portions(places))
-                found = self._load(snapshot, portions[0]) if portions else []
+            found: list[StoredRevision | NotStored] = []
+            try:
+                with self.environment.snapshot() as snapshot:
+                    portions, found_docs = self._find(snapshot, wanted[done : done + CHUNK_ROWS], clock)
+                    found = self._load(snapshot, portions.pop(0)) if portions else []
+            except TooMuchAtOnce:  # the first one is large
+                one = wanted[done : done + 1]
+                portions, found_docs = await in_thread(self.environment, partial(self._find, wanted=one))
+            done += found_docs
             yield found
-            for portion in portions[1:]:
+            for portion in portions:
+                if clock.over:
+                    await sleep(0)
+                    clock = SliceClock()
                 with self.environment.snapshot() as snapshot:
                     found = self._load(snapshot, portion)
                 yield found
@@ -98,22 +106,25 @@ class Replica:
 
     async def write(self, revisions: Sequence[StoredRevision]) -> list[EditAnswer]:
         """Write revisions of a database of the same store as they are; an answer for each."""
-        edits = tuple(
-            [
-                Edit(one.id, None, one.deleted, one.body, b"", path=one.path, attachments=_linked(one.attachments))
-                for one in revisions
-            ]
-        )
+        edits = await list_of(map(_edit_of, revisions), len(revisions))
         settings = self.environment.settings
         return await submit_edits(self._writer, settings, self._number, edits, new_edits=False, check=self._check)
 
     def _find(
-        self, txn: ReadTransaction, wanted: Sequence[RevsWanted], revs_limit: int, clock: SliceClock
-    ) -> tuple[list[tuple[_Place | NotStored, int]], int]:
-        """Where the revisions are, with about how many bytes each takes; and of how many documents.
+        self, txn: ReadTransaction, wanted: Sequence[RevsWanted], clock: SliceClock | None = None
+    ) -> tuple[list[list[_Place | NotStored]], int]:
+        """Where the revisions are, in portions to be loaded at once; and of how many documents.
 
-        Of all, or of as many as there is time for: reading a tree of a thousand revisions takes a millisecond.
+        Of all, or of as many as there is time for by the clock: reading a tree of a thousand revisions takes a
+        millisecond. Raises TooMuchAtOnce if there is a clock, and the first document's tree is a large one.
         """
+        places, done = self._find_places(txn, wanted, get_state(txn, self._number).revs_limit, clock)
+        return list(_portions(places)), done
+
+    def _find_places(
+        self, txn: ReadTransaction, wanted: Sequence[RevsWanted], revs_limit: int, clock: SliceClock | None
+    ) -> tuple[list[tuple[_Place | NotStored, int]], int]:
+        """The places, with about how many bytes each takes; and of how many documents."""
         records = get_records(txn, self._number, [doc_id for doc_id, _ in wanted])
         found: list[tuple[_Place | NotStored, int]] = []
         for done, (doc_id, revs) in enumerate(wanted, 1):
@@ -124,8 +135,15 @@ class Replica:
                 # The usual document: one revision.
                 found.append((_Place(doc_id, record.deleted, (record.winner,), record.body_seq), record.body_size))
             else:
+                if clock is not None:
+                    try:
+                        check_tree(record)
+                    except TooMuchAtOnce:
+                        if done == 1:
+                            raise
+                        return found, done - 1
                 found += self._find_in_tree(txn, doc_id, record, revs, revs_limit)
-                if clock.over:
+                if clock is not None and clock.over:
                     return found, done
         return found, len(wanted)
 
@@ -165,17 +183,21 @@ class Replica:
 
 
 def _portions(places: Sequence[tuple[_Place | NotStored, int]]) -> Iterator[list[_Place | NotStored]]:
-    """The places in portions of at most about ``SLICE_BYTES`` of bodies."""
+    """The places in portions of at most about ``SLICE_BYTES`` of bodies, and of some hundreds of them."""
     portion: list[_Place | NotStored] = []
     size = 0
     for place, length in places:
         portion.append(place)
         size += length
-        if size > SLICE_BYTES:
+        if size > SLICE_BYTES or len(portion) == DOCUMENTS:
             yield portion
             portion, size = [], 0
     if portion:
         yield portion
+
+
+def _edit_of(one: StoredRevision) -> Edit:
+    return Edit(one.id, None, one.deleted, one.body, b"", path=one.path, attachments=_linked(one.attachments))
 
 
 def _linked(attachments: tuple[Attachment, ...]) -> tuple[Linked, ...]:

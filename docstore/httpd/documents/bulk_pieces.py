@@ -63,7 +63,7 @@ async def read_in_pieces(request: Request) -> BulkBody | None:
     body = await request.body()
     if not pool.settings.parse_from <= len(body) <= MOST_BYTES or has_key(request) or not pool.spare():
         return None
-    found = cut(body)
+    found = await asyncio.to_thread(cut, body)  # the end of the first document is looked for, which may be large
     if found is None or len(found.pieces) == 1 or not _is_usual(found.members):
         return None
     if max(end - start for start, end in found.pieces) > LONGEST_PIECE:

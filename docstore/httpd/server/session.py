@@ -40,6 +40,7 @@ async def login(request: Request) -> Reply:
     name = form.get("name") or form.get("username")
     if not name:
         raise BadRequest("request body must contain a username")
+    _check_name(name, request.node.settings.limits.max_user_name)
     authenticator = request.service.authenticator
     try:
         user = authenticator.login(name, form.get("password", ""))
@@ -47,6 +48,16 @@ async def login(request: Request) -> Reply:
         return _with_cookie(request, await refused(request, error), "fail", ENDED_SESSION)
     reply = json_reply({"ok": True, "name": user.name, "roles": list(user.roles)})
     return _with_cookie(request, reply, "next", authenticator.session_cookie(name))
+
+
+def _check_name(name: str, limit: int) -> None:
+    """Where everyone is administrator any name may log in, and is told again in the cookie. Raises BadRequest."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise BadRequest("The name is not UTF-8.") from None
+    if size > limit:
+        raise BadRequest("The name is too long.")
 
 
 async def logout(request: Request) -> Reply:

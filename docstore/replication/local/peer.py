@@ -17,6 +17,7 @@ from docstore.core.rev import Rev, parse_rev
 from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import Steps
 from docstore.database.database import Database
+from docstore.database.reading.at_once import dict_of, list_of
 from docstore.database.reading.changes import (
     ChangesQuery,
     ChangesSlice,
@@ -26,6 +27,7 @@ from docstore.database.reading.changes import (
     read_changes,
 )
 from docstore.database.reading.replica import NotStored, Replica, StoredRevision
+from docstore.database.reading.revisions import RevsDiff
 from docstore.database.registry import DEFAULT_SHARDS, Registry
 from docstore.database.slices import CHUNK_ROWS, SliceClock
 from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, NotImplementedHere, Unavailable
@@ -48,6 +50,9 @@ from docstore.replication.wire import read_row
 
 read_rev: Final = lru_cache(4096)(parse_rev)
 """A revision is asked about more than once on its way: of the target, and of the source."""
+
+ROW_BYTES: Final = 400
+"""Of a row of changes, for the measure of what may be read at once."""
 
 DESIGN_FILTER: Final = "_design"
 NEEDS_FUNCTION: Final = "Functions of design documents are not supported."
@@ -116,7 +121,9 @@ class LocalPeer:
                     slices = read_changes(database, query)
                 async with aclosing(slices):
                     async for piece in slices:
-                        for batch in _batches(database, piece, request.batch_rows):
+                        size = sum(len(row) for row in piece.rows if isinstance(row, bytes))
+                        batches = _batches(database, piece, request.batch_rows)
+                        for batch in await list_of(batches, size // ROW_BYTES):
                             since = batch.last_seq
                             yield batch
             if not request.continuous or request.limit is not None:
@@ -132,14 +139,13 @@ class LocalPeer:
         documents = list(revs.items())
         clock = SliceClock()
         for start in range(0, len(documents), CHUNK_ROWS):
-            asked = {doc_id: list(map(read_rev, some)) for doc_id, some in documents[start : start + CHUNK_ROWS]}
+            some = dict(documents[start : start + CHUNK_ROWS])
+            count = sum(map(len, some.values()))
+            asked = await dict_of(_read_revs(some), count)
             with self._unless_gone():
                 diffs = await database.compare_revs(asked)
-            for doc_id, diff in diffs.items():
-                texts = revs[doc_id]
-                missing = map(str, diff.missing) if len(diff.missing) < len(texts) else texts
-                ancestors = tuple(map(str, diff.possible_ancestors)) if diff.possible_ancestors else ()
-                found[doc_id] = MissingRevs(tuple(missing), ancestors)
+            told = sum(len(diff.missing) + len(diff.possible_ancestors) for diff in diffs.values())
+            found |= await dict_of(_missing_of(revs, diffs), told)
             if clock.over:
                 await asyncio.sleep(0)
                 clock = SliceClock()
@@ -148,8 +154,9 @@ class LocalPeer:
     async def fetch(self, wanted: Sequence[Wanted]) -> AsyncGenerator[FetchedDoc | MissingDoc]:
         """The revisions, or the leaves that descend from them."""
         replica = self._replica()
-        known = {one.id: tuple(map(read_rev, one.known)) for one in wanted if one.known}
-        revs = [(one.id, list(map(read_rev, one.revs))) for one in wanted]
+        count = sum(len(one.revs) + len(one.known) for one in wanted)
+        known = await dict_of(((one.id, tuple(map(read_rev, one.known))) for one in wanted if one.known), count)
+        revs = await list_of(((one.id, list(map(read_rev, one.revs))) for one in wanted), count)
         with self._unless_gone():
             async with aclosing(replica.read(revs)) as slices:
                 async for found in slices:
@@ -257,6 +264,19 @@ class LocalPeer:
             yield
         except DatabaseNotFound:
             raise PeerNotFound(f"could not open {self._name}", error="db_not_found") from None
+
+
+def _read_revs(revs: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[Rev]]]:
+    """Raises InvalidRev."""
+    for doc_id, texts in revs.items():
+        yield doc_id, list(map(read_rev, texts))
+
+
+def _missing_of(asked: Mapping[str, Sequence[str]], diffs: Mapping[str, RevsDiff]) -> Iterator[tuple[str, MissingRevs]]:
+    for doc_id, diff in diffs.items():
+        texts = asked[doc_id]
+        missing = map(str, diff.missing) if len(diff.missing) < len(texts) else texts
+        yield doc_id, MissingRevs(tuple(missing), tuple(map(str, diff.possible_ancestors)))
 
 
 def _without_steps(accepts: peer.DocumentFilter) -> DocumentFilter:

@@ -11,7 +11,7 @@ for the hottest paths: ``snapshot.raw_get(key, None, table)`` is ``snapshot.get(
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import lmdb
 
@@ -33,6 +33,11 @@ class Gate(Protocol):
 
     def close(self, snapshot: "Snapshot") -> None:
         """End a snapshot, if it has not ended."""
+
+
+LATER: Final = object()
+"""The answer of ``apply`` to a command that it did not come to, never to the first one: it is to be asked again, in a
+later group, before those that came after it. Commands of one database that come behind it have the same answer."""
 
 
 class Snapshot:
@@ -137,16 +142,18 @@ class GroupTransaction:
     """The open write transaction of one group commit, as ``apply`` gets it; used on the writer's thread alone.
 
     ``changed``     for ``apply`` to fill: database number -> its update sequence after this group, for ``on_commit``
+    ``tree_work``   for ``apply`` to count: the work on large trees so far, by which it leaves commands for later
     ``wants_sync``  for ``apply`` to set: the group is done when all that was ever committed survives a power cut
     """
 
-    __slots__ = ("changed", "raw_get", "raw_put", "tables", "transaction", "wants_sync")
+    __slots__ = ("changed", "raw_get", "raw_put", "tables", "transaction", "tree_work", "wants_sync")
 
     def __init__(self, transaction: "lmdb.Transaction[bytes]", tables: Tables) -> None:
         self.transaction = transaction
         self.tables = tables
         self.changed: dict[int, int] = {}
         self.wants_sync = False
+        self.tree_work = 0
         self.raw_get: RawGet = transaction.get
         self.raw_put = transaction.put
 

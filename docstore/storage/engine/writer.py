@@ -17,6 +17,7 @@ command's DocstoreError. The steps of one group:
 When it goes wrong (nothing of the transaction is kept in any of these):
 
 * ``apply`` raises something unexpected: it is applied again command by command, so that only the culprit fails.
+* ``apply`` leaves commands for later, because these are too much work for one group: they come first in the next.
 * The map is full: it grows, and the group is applied again. The disk is: StorageFull for all, and the next is tried.
 * A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
   until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
@@ -29,7 +30,6 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future as ThreadFuture
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
@@ -39,7 +39,8 @@ from docstore.errors import DocstoreError, StorageFailed, Unavailable
 from docstore.storage.engine import fork_guard
 from docstore.storage.engine.disk_errors import disk_error, is_disk_error
 from docstore.storage.engine.environment import Environment
-from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.engine.group_commit import Apply, CommitSummary, CulpritFound, GroupRefused, OnCommit
+from docstore.storage.engine.transactions import LATER, GroupTransaction
 
 log = logging.getLogger(__name__)
 
@@ -49,42 +50,8 @@ STALE_READERS_EVERY = 1_000
 GATHER_TURNS = 4
 """How many turns of the event loop submissions may be gathered for, as long as each brings more."""
 
-Apply: TypeAlias = Callable[[GroupTransaction, Sequence[object]], Sequence[object]]
 Waiter: TypeAlias = "asyncio.Future[object] | ThreadFuture[object]"
 Group: TypeAlias = list[tuple[object, Waiter]]
-
-
-@dataclass(frozen=True, slots=True)
-class CommitSummary:
-    """What ``on_commit`` learns about a group commit.
-
-    ``changed``   database number -> its update sequence, as ``apply`` left it in the transaction
-    ``commands``  how many commands it held
-    """
-
-    txnid: int
-    changed: Mapping[int, int]
-    commands: int
-
-
-OnCommit: TypeAlias = Callable[[CommitSummary], None]
-
-
-class _GroupRefused(Exception):
-    """Nothing of the group was written; ``told`` is for every waiter."""
-
-    def __init__(self, told: DocstoreError) -> None:
-        super().__init__(told)
-        self.told = told
-
-
-class _CulpritFound(Exception):
-    """``apply`` failed unexpectedly on the command at ``index``; ``told`` is for its waiter."""
-
-    def __init__(self, index: int, told: DocstoreError) -> None:
-        super().__init__(index, told)
-        self.index = index
-        self.told = told
 
 
 class Writer:
@@ -115,6 +82,7 @@ class Writer:
         self._max_bytes = environment.settings.group_commit_max_bytes
         self._queue: SimpleQueue[tuple[object, Waiter] | None] = SimpleQueue()
         self._outbox: Group = []
+        self._left: Group = []
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -218,16 +186,20 @@ class Writer:
             group, ended = self._gather()
             if group:
                 self._process(group)
+            while ended and self._left:
+                self._process(self._take_left())
             if ended:
                 return
 
     def _gather(self) -> tuple[Group, bool]:
         """Wait for one command and take what else is there; whether ``close`` was called after these."""
-        first = self._queue.get()
-        if first is None:
-            return [], True
-        group = [first]
-        size = getattr(first[0], "cost", 0)
+        group = self._take_left()
+        if not group:
+            first = self._queue.get()
+            if first is None:
+                return [], True
+            group = [first]
+        size = sum(getattr(command, "cost", 0) for command, _ in group)
         next_pair = self._queue.get_nowait
         try:
             while len(group) < self._max_commands and size < self._max_bytes:
@@ -240,22 +212,31 @@ class Writer:
             pass
         return group, False
 
+    def _take_left(self) -> Group:
+        """The commands that the last group left for later."""
+        group, self._left = self._left, []
+        return group
+
     def _process(self, group: Group) -> None:
         """Bring a group to its end, whatever happens."""
         results: Sequence[object]
         try:
             results, summary = self._write([command for command, _ in group])
-        except _GroupRefused as refused:
+        except GroupRefused as refused:
             told = refused.told
             results, summary = [type(told)(told.reason) for _ in group], None
         except BaseException:
             log.critical("the writer met an error that it does not know; writes stop", exc_info=True)
             self._failed = True
             results, summary = [StorageFailed() for _ in group], None
+        if any(result is LATER for result in results):
+            self._left = [pair for pair, result in zip(group, results, strict=True) if result is LATER]
+            group = [pair for pair, result in zip(group, results, strict=True) if result is not LATER]
+            results = [result for result in results if result is not LATER]
         self._deliver(group, results, summary)
 
     def _write(self, commands: list[object]) -> tuple[Sequence[object], CommitSummary]:
-        """Apply and commit, as often as it takes. Raises _GroupRefused."""
+        """Apply and commit, as often as it takes. Raises GroupRefused."""
         culprits: dict[int, DocstoreError] = {}
         singly = False
         while True:
@@ -263,10 +244,10 @@ class Writer:
                 return self._attempt(commands, culprits, singly=singly)
             except lmdb.MapFullError:
                 self._grow()
-            except _CulpritFound as found:
+            except CulpritFound as found:
                 log.exception("a command failed: %s", type(commands[found.index]).__name__)
                 culprits[found.index] = found.told
-            except _GroupRefused:
+            except GroupRefused:
                 raise
             except Exception as error:
                 if singly:
@@ -286,24 +267,25 @@ class Writer:
                 if is_disk_error(error):
                     raise self._disk_refused(error) from error
                 raise
-            summary = CommitSummary(transaction.txnid, transaction.changed, len(commands))
+            done = sum(result is not LATER for result in results)
+            summary = CommitSummary(transaction.txnid, transaction.changed, done)
             self._end(transaction)
         except BaseException:
             transaction.transaction.abort()
             raise
         self.groups += 1
-        self.commands += len(commands)
+        self.commands += done
         if self.groups % STALE_READERS_EVERY == 0:
             self._environment.drop_stale_readers()
         return results, summary
 
     def _begin(self) -> GroupTransaction:
         if self._failed:
-            raise _GroupRefused(StorageFailed())
+            raise GroupRefused(StorageFailed())
         try:
             return self._environment.begin_write()
         except DocstoreError as refused:
-            raise _GroupRefused(refused) from refused
+            raise GroupRefused(refused) from refused
         except lmdb.MapFullError:
             raise
         except (lmdb.Error, OSError) as error:
@@ -317,7 +299,7 @@ class Writer:
         *,
         singly: bool,
     ) -> Sequence[object]:
-        """The result of each command. ``singly``: one by one, without the known culprits; raises _CulpritFound."""
+        """The result of each command. ``singly``: one by one, without the known culprits; raises CulpritFound."""
         if not singly:
             results = self._apply(transaction, commands)
             if len(results) != len(commands):
@@ -334,7 +316,7 @@ class Writer:
                 if isinstance(error, lmdb.MapFullError) or (isinstance(error, lmdb.Error) and is_disk_error(error)):
                     raise
                 told = error if isinstance(error, DocstoreError) else DocstoreError()
-                raise _CulpritFound(index, told) from error
+                raise CulpritFound(index, told) from error
             answers.append(answer)
         return answers
 
@@ -351,9 +333,9 @@ class Writer:
         try:
             self._environment.grow_map()
         except DocstoreError as refused:
-            raise _GroupRefused(refused) from refused
+            raise GroupRefused(refused) from refused
 
-    def _disk_refused(self, error: Exception) -> _GroupRefused:
+    def _disk_refused(self, error: Exception) -> GroupRefused:
         """What the group is told; after StorageFailed nothing is written any more."""
         told = disk_error(error, self._environment.data_file)
         if isinstance(told, StorageFailed):
@@ -362,7 +344,7 @@ class Writer:
             self._environment.writes_failed()
         else:
             log.error("the disk is full: %s", error)
-        return _GroupRefused(told)
+        return GroupRefused(told)
 
     # Delivery
 

@@ -10,6 +10,7 @@ from docstore.settings import Admin
 from docstore.testing import run_node
 
 HANDLERS = ["cookie", "default"]
+JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 WRONG = {"error": "unauthorized", "reason": "Name or password is incorrect."}
 
@@ -51,6 +52,17 @@ async def test_nobody(guarded):
         401,
         {"error": "unauthorized", "reason": "Please login."},
     )
+
+
+@pytest.mark.parametrize("name", ["x" * 513, "ü" * 257, "\ud800"])
+async def test_a_name_that_the_cookie_cannot_tell(name):
+    async with run_node() as server, aiohttp.ClientSession(server.url) as client:
+        status, answer, headers = await ask(client, "POST", data=json.dumps({"name": name}), headers=JSON)
+        assert (status, answer["error"]) == (400, "bad_request")
+        assert "Set-Cookie" not in headers
+        status, _, headers = await ask(client, "POST", data=json.dumps({"name": "x" * 512}), headers=JSON)
+        assert status == 200
+        assert len(headers["Set-Cookie"]) < 1024
 
 
 async def test_basic(guarded):

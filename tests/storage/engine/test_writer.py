@@ -15,8 +15,9 @@ import pytest
 from docstore.errors import Conflict, DocstoreError, StorageFailed, StorageFull, Unavailable
 from docstore.settings import MIB, Durability, StorageSettings
 from docstore.storage.engine.environment import Environment
-from docstore.storage.engine.transactions import GroupTransaction
-from docstore.storage.engine.writer import CommitSummary, Writer
+from docstore.storage.engine.group_commit import CommitSummary
+from docstore.storage.engine.transactions import LATER, GroupTransaction
+from docstore.storage.engine.writer import Writer
 
 SETTINGS = StorageSettings(durability=Durability.NONE)
 
@@ -34,21 +35,22 @@ class Put:
 
 @dataclass
 class Applied:
-    """``apply`` for Put, remembering the groups it was given."""
+    """``apply`` for Put, remembering the groups it was given; of each it does the first ``most``."""
 
     groups: list[list[bytes]] = field(default_factory=list)
+    most: int | None = None
 
     def __call__(self, transaction: GroupTransaction, commands: Sequence[object]) -> list[object]:
         puts = [command for command in commands if isinstance(command, Put)]
         self.groups.append([put.key for put in puts])
         answers: list[object] = []
-        for put in puts:
+        for put in puts[: self.most]:
             if put.raises is not None:
                 raise put.raises
             transaction.put(transaction.tables.docs, put.key, put.value)
             transaction.changed[7] = transaction.changed.get(7, 0) + 1
             answers.append(put.key if put.answer is None else put.answer)
-        return answers
+        return answers + [LATER] * (len(puts) - len(answers))
 
 
 class HeldCommit:
@@ -136,6 +138,28 @@ async def test_an_answered_error_is_raised_for_its_command_alone(bench: Bench) -
     ]
     assert await outcomes(submitted) == [b"a", Conflict, b"c"]
     assert bench.applied.groups == [[b"a", b"b", b"c"]]
+
+
+async def test_what_is_left_for_later_comes_first_in_the_next_group(bench: Bench) -> None:
+    bench.applied.most = 2
+    first = await bench.hold_commit()
+    rest = [bench.writer.submit(Put(key)) for key in (b"a", b"b", b"c", b"d", b"e")]
+    bench.commit.go.release()
+    assert await outcomes([first, *rest]) == [b"first", b"a", b"b", b"c", b"d", b"e"]
+    assert bench.applied.groups[1:] == [[b"a", b"b", b"c", b"d", b"e"], [b"c", b"d", b"e"], [b"e"]]
+    assert bench.writer.commands == sum(summary.commands for summary in bench.summaries) == 6
+
+
+async def test_what_is_left_for_later_is_done_before_the_writer_ends(bench: Bench) -> None:
+    bench.applied.most = 1
+    first = await bench.hold_commit()
+    rest = [bench.writer.submit(Put(key)) for key in (b"a", b"b", b"c")]
+    closing = asyncio.ensure_future(bench.writer.close())
+    await asyncio.sleep(0)
+    bench.commit.go.release()
+    await closing
+    assert await outcomes([first, *rest]) == [b"first", b"a", b"b", b"c"]
+    assert bench.value(b"c") == b""
 
 
 async def test_what_gathers_during_a_commit_shares_the_next_one_in_order(bench: Bench) -> None:
