@@ -10,7 +10,7 @@ from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.local_document import name_of, text_of
 from docstore.core.rev import parse_rev
 from docstore.database.reading.at_once import Later, TooMuchAtOnce, on_snapshot
-from docstore.database.reading.document_text import AttachmentView, OpenBlob, Row, document_text, row_of, stub_text
+from docstore.database.reading.document_text import OpenBlob, Row, document_text, listed_view, row_of, stub_text
 from docstore.database.reading.documents import conflict_members_of
 from docstore.database.reading.key_range import RangeQuery
 from docstore.storage.documents.documents import get_body, get_record
@@ -32,24 +32,13 @@ class ListingQuery(RangeQuery):
 
 
 class RowWriter:
-    """Writes the rows of one listing; the parameters are those of ``AllDocsQuery``.
+    """Writes the rows of one listing. ``open_blob`` opens attachments that are to be streamed."""
 
-    ``attachments``: what is shown of them, None for stubs. ``open_blob`` opens those that are to be streamed.
-    """
-
-    def __init__(
-        self,
-        database: int,
-        *,
-        include_docs: bool,
-        conflicts: bool,
-        attachments: AttachmentView | None = None,
-        open_blob: OpenBlob | None = None,
-    ) -> None:
+    def __init__(self, database: int, query: ListingQuery, open_blob: OpenBlob) -> None:
         self._database = database
-        self._include_docs = include_docs
-        self._conflicts = conflicts
-        self._view = attachments
+        self._include_docs = query.include_docs
+        self._conflicts = query.conflicts
+        self._view = listed_view(data=query.attachments, encoding_info=query.att_encoding_info)
         self._open_blob = open_blob
 
     def document_row(

@@ -16,7 +16,7 @@ from docstore.core.json_text import JsonValue, encode_string
 from docstore.database.database import Database
 from docstore.database.reading.all_docs_rows import ListingQuery, RowWriter
 from docstore.database.reading.at_once import Later, on_snapshot
-from docstore.database.reading.document_text import Row, listed_view, row_size
+from docstore.database.reading.document_text import Row, row_size
 from docstore.database.reading.key_range import KeyRange
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.storage.databases import get_state
@@ -74,13 +74,7 @@ class _Listing:
         self._number = database.number
         self._query = query
         self._snapshot = snapshot
-        self._writer = RowWriter(
-            database.number,
-            include_docs=query.include_docs,
-            conflicts=query.conflicts,
-            attachments=listed_view(data=query.attachments, encoding_info=query.att_encoding_info),
-            open_blob=database.blobs.open,
-        )
+        self._writer = RowWriter(database.number, query, database.blobs.open)
         self._range = query.range()
         self._to_skip = query.skip
         self._left = query.limit
