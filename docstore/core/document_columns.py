@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from docstore.core.document import Document, Foreseen, parse_document, validate_doc_id
 from docstore.core.json_slices import decode_in_slices
-from docstore.core.json_text import decode
+from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import MAX_GENERATION, Rev
 from docstore.core.revision_hash import new_revision
 from docstore.errors import DocstoreError
@@ -23,6 +23,9 @@ None, or a generation and the ids from there downwards."""
 
 READ: Final = "docstore.core.document_columns:read"
 """The name of ``read``, for a worker."""
+
+MOST: Final = 4_000
+"""Documents whose columns are unpacked in about a millisecond."""
 
 AT_ONCE: Final = 200
 """Documents that are put together in a few tenths of a millisecond."""
@@ -39,11 +42,13 @@ def plain_limits(limits: Limits) -> dict[str, Any]:
 def read(text: bytes, limits: Mapping[str, Any], hashed: bool) -> Columns | None:
     """The columns of the documents that stand in a text, with commas between them.
 
-    None for what is to be read where its errors can be told in their order, or has attachments. ``hashed`` as in
-    ``parse_document``.
+    None for what is to be read where its errors can be told in their order, or has attachments; and for more than
+    ``MOST``, since what comes of them is taken over at once. ``hashed`` as in ``parse_document``.
     """
     try:
-        return columns_of(list(documents_in(text, Limits(**limits), hashed=hashed)))
+        checked = Limits(**limits)
+        rows = _rows(text, checked, decode)
+        return columns_of(list(_parsed(rows, checked, hashed))) if len(rows) <= MOST else None
     except DocstoreError:
         return None
 
@@ -53,8 +58,15 @@ def documents_in(text: bytes, limits: Limits, *, hashed: bool, sliced: bool = Fa
 
     ``sliced``: read it in slices. Raises what ``parse_document`` raises.
     """
-    rows = (decode_in_slices if sliced else decode)(b"[%b]" % text, max_depth=limits.max_json_depth - 1)
-    for row in cast("list[Any]", rows):
+    return _parsed(_rows(text, limits, decode_in_slices if sliced else decode), limits, hashed)
+
+
+def _rows(text: bytes, limits: Limits, reader: Callable[..., JsonValue]) -> list[JsonValue]:
+    return cast("list[JsonValue]", reader(b"[%b]" % text, max_depth=limits.max_json_depth - 1))
+
+
+def _parsed(rows: list[JsonValue], limits: Limits, hashed: bool) -> Iterator[Document]:
+    for row in rows:
         yield parse_document(row, limits=limits, new_id=lambda: _NO_ID, hashed=hashed)
 
 

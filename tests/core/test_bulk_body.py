@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.core.bulk_body import Cut, cut
-from docstore.core.document_columns import columns_of, documents_in, documents_of, name_all, read
+from docstore.core.document_columns import MOST, columns_of, documents_in, documents_of, name_all, read
 from docstore.core.document_columns import plain_limits as plain
 from docstore.core.json_text import decode
 from docstore.core.revision_hash import new_revision
@@ -142,3 +142,8 @@ def test_documents_that_travelled_are_those_that_were_sent(documents: list[objec
     for one in there:
         assert one.foreseen is None or one.foreseen == (one.rev, new_revision(one.deleted, one.rev, one.term))
     assert [one._replace(foreseen=None) for one in there] == here
+
+
+def test_more_than_can_be_taken_over_at_once_do_not_travel() -> None:
+    assert read(b",".join([b"{}"] * MOST), plain(LIMITS), True) is not None
+    assert read(b",".join([b"{}"] * (MOST + 1)), plain(LIMITS), True) is None

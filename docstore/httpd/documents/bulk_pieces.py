@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from docstore.core.bulk_body import Cut, cut
 from docstore.core.document import Document
-from docstore.core.document_columns import READ, Columns, documents_in, documents_of, name_all, plain_limits
+from docstore.core.document_columns import AT_ONCE, READ, Columns, documents_in, documents_of, name_all, plain_limits
 from docstore.core.json_cost import is_costly
 from docstore.core.json_text import JsonValue
 from docstore.errors import DocstoreError, Unavailable
@@ -117,8 +117,19 @@ class _Reading:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-        documents = [document for _, made in sorted(self._made.items()) for document in made]
-        name_all(documents, self._limits, self._new_id)
+        return await self._together()
+
+    async def _together(self) -> list[Document]:
+        """All of them in their order; those without an id get one."""
+        documents: list[Document] = []
+        with Turns() as turns:
+            for _, made in sorted(self._made.items()):
+                for start in range(0, len(made), AT_ONCE):
+                    some = made[start : start + AT_ONCE]
+                    name_all(some, self._limits, self._new_id)
+                    documents += some
+                    if turns.over():
+                        await turns.next()
         return documents
 
     async def _by_worker(self) -> None:

@@ -123,6 +123,16 @@ async def test_documents_without_id_are_named_in_their_order(server, client):
     assert [row["doc"]["number"] for row in found] == list(range(COUNT))
 
 
+async def test_many_tiny_documents():
+    async with run_node(workers=WorkerSettings(processes=1)) as server:
+        await server.node.pool.run("docstore.core.rev:id_from_text", HASH)
+        async with aiohttp.ClientSession(server.url) as asking:
+            database = await Database(asking).create()
+            answer = await database.post("_bulk_docs", b'{"docs":[%b]}' % b",".join([b"{}"] * 30_000))
+            ids = [row["id"] for row in answer.json]
+            assert len(set(ids)) == 30_000
+
+
 async def at_work(server: TestNode) -> None:
     """Wait until a process has a job."""
     while True:
