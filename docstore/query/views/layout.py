@@ -237,6 +237,15 @@ def row_texts(value: bytes) -> list[RowText]:
 
 def reduced_rows(value: bytes) -> Iterator[ReducedRow]:
     """The rows of a value as reduce functions see them."""
+    if value[0] == _SINGLE:
+        key_at, value_at = _OFFSETS.unpack_from(value, 1)
+        start = 1 + _OFFSETS.size
+        yield ReducedRow(
+            value[start + key_at : start + value_at - len(_BEFORE_VALUE)],
+            value[start + _ID_AT : start + key_at - len(_BEFORE_KEY)],
+            value[start + value_at :],
+        )
+        return
     for text, key_at, value_at in row_texts(value):
         yield ReducedRow(
             text[key_at : value_at - len(_BEFORE_VALUE)],

@@ -172,7 +172,19 @@ def _stats(rows: Sequence[ReducedRow]) -> bytes:
 
 
 def _add_stats(reductions: Sequence[bytes]) -> bytes:
-    return _stats_of([decode(one) for one in reductions], again=True)
+    values = [decode(one) for one in reductions]
+    if all(type(value) is dict for value in values):  # of numbers, as nearly always
+        known = cast("list[dict[str, float]]", values)
+        return encode(
+            {
+                "sum": sum(one["sum"] for one in known),
+                "count": sum(one["count"] for one in known),
+                "min": min(one["min"] for one in known),
+                "max": max(one["max"] for one in known),
+                "sumsqr": sum(one["sumsqr"] for one in known),
+            }
+        )
+    return _stats_of(values, again=True)
 
 
 def _stats_of(values: Sequence[JsonValue], *, again: bool = False) -> bytes:
