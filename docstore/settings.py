@@ -105,6 +105,7 @@ class FunctionSettings:
     ``stack``   of its calls in calls
     ``result``  JSON text that a call gives: a document's rows, a reduction, a reply
     ``log``     text that a call may log; the rest is left out
+    ``list_rows``  rows of a view, as JSON text, that a list function gets
     ``reduce_limit``  whether reductions have to shrink
     """
 
@@ -113,6 +114,7 @@ class FunctionSettings:
     stack: int = 2 * MIB
     result: int = 16 * MIB
     log: int = 16 * KIB
+    list_rows: int = 32 * MIB
     reduce_limit: bool = True
 
 

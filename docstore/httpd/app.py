@@ -7,6 +7,7 @@ segment that no row of the server has is a database, a second that no row of a d
 """
 
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
+from docstore.httpd.functions import lists, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, views
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
 from docstore.httpd.server import (
@@ -137,6 +138,17 @@ ROUTES = (
     refused("/{db}/_design/{doc}/_view", views.no_view_name),
     route("/{db}/_design/{doc}/_view/{view}", "GET,POST,HEAD", GET=views.get_view, POST=views.post_view),
     route("/{db}/_design/{doc}/_view/{view}/queries", "POST", POST=views.post_queries),
+    refused("/{db}/_design/{doc}/_view/{view}/{path...}", refusals.view_method),
+    refused("/{db}/_design/{doc}/_search/{path...}", refusals.no_search),
+    refused("/{db}/_design/{doc}/_nouveau/{path...}", refusals.no_nouveau),
+    refused("/{db}/_design/{doc}/_rewrite", refusals.no_rewrite),
+    refused("/{db}/_design/{doc}/_rewrite/{path...}", refusals.no_rewrite),
+    refused("/{db}/_design/{doc}/_show", shows.no_show),
+    refused("/{db}/_design/{doc}/_show/{path...}", shows.show),
+    refused("/{db}/_design/{doc}/_update", shows.no_update),
+    refused("/{db}/_design/{doc}/_update/{path...}", shows.update),
+    refused("/{db}/_design/{doc}/_list", lists.no_list),
+    refused("/{db}/_design/{doc}/_list/{path...}", lists.render_list),
     route("/{db}/_design/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
     route("/{db}/_design/{doc}/_resolve", "POST", POST=resolve.resolve_document),
     route("/{db}/_design/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),

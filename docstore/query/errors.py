@@ -7,13 +7,15 @@
       Conflict                         409
         StateConflict                       conflict
       MethodRefused                    405  method_not_allowed
+      NotFound                         404
+        InvalidPath                         show_error, list_error, update_error, rewrite_error
       FunctionFailed                   500  as the function says
 
 Owns these classes. What a function throws by a word that has a status of its own (``not_found``) is the error of
 ``docstore.errors`` that has it.
 """
 
-from docstore.errors import BadRequest, Conflict, DocstoreError
+from docstore.errors import BadRequest, Conflict, DocstoreError, NotFound
 
 
 class InvalidDesignDoc(BadRequest):
@@ -40,3 +42,10 @@ class MethodRefused(DocstoreError):
 
 class StateConflict(Conflict):
     """A rule of the application: the document's state is not one that the edit may follow. ``details``: the rule's."""
+
+
+class InvalidPath(NotFound):
+    """A path below a design document that leads to no function."""
+
+    error = "rewrite_error"
+    default_reason = "Invalid path."

@@ -6,11 +6,14 @@ Owns the parts of ``query/`` of one node, and which of them knows which. It must
 from collections.abc import Mapping
 
 from docstore.database.active_tasks import ActiveTasks
+from docstore.database.database import Database
+from docstore.database.reading.selected_changes import Select
 from docstore.database.registry import Registry
 from docstore.database.write_gate import Gate
+from docstore.query.design.functions import filter_by, find_function
 from docstore.query.design.gate import DesignGate
 from docstore.query.design.rules import RuleBook
-from docstore.query.javascript.calling import Functions
+from docstore.query.javascript.calling import Function, Functions
 from docstore.query.views.views import Views
 from docstore.settings import Settings
 from docstore.storage.engine.environment import Environment
@@ -42,6 +45,14 @@ class Query:
     def gate(self, name: str, number: int) -> Gate:
         """What edits of a database go through."""
         return DesignGate(name, number, self._environment, self.functions, self._rule_book)
+
+    def function(self, database: Database, design: str, *path: str) -> Function:
+        """A function of a design document. Raises NotFound, DocumentDeleted."""
+        return find_function(database, design, path)
+
+    def filter(self, function: Function, request: str) -> Select:
+        """A filter of changes; ``request`` is what it is shown, as JSON."""
+        return filter_by(self.functions, function, request)
 
     def start(self) -> None:
         """Go on with what the last stop cut short."""

@@ -7,7 +7,6 @@ docs/compatibility.md.
 
 from collections.abc import Iterable
 
-JAVASCRIPT = "needs JavaScript: functions of design documents"
 NO_REV_CREATES = "on purpose: a revision of a document that is not there is a conflict, so nothing was created here"
 LOCAL_IS_KEPT = "on purpose: a local document whose revision is not 0-N is stored, as the answer says; CouchDB loses it"
 USERS = "needs users: the database _users, and members of databases"
@@ -19,12 +18,10 @@ def _steps(indices: Iterable[int], reason: str) -> dict[int, str]:
 
 NOT_YET: dict[str, dict[int, str]] = {
     "att__range": _steps([15], "differs on purpose: of the last N bytes none is left out"),
-    "changes__builtin_filters": _steps([16], JAVASCRIPT),
     "conflict__all_kinds": _steps([19, 20, 21], NO_REV_CREATES),
     "json__underscore_fields": _steps([12], NO_REV_CREATES),
     "json__unicode_and_keys": _steps([11], NO_REV_CREATES),
     "local__new_edits_false": _steps([2, 23], LOCAL_IS_KEPT),
-    "repl__options": _steps([11, 12], JAVASCRIPT),
     "security__object": _steps([12, 13], USERS),
     "view__builtin_reduces": _steps([30], "on purpose: a reduce that fails does not take other views with it"),
     "view__map_ranges": _steps([11], "on purpose: no reference to an entry of CouchDB's log"),

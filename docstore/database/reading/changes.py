@@ -13,11 +13,11 @@ their own table if they are few among the rows to be read; what is told is the s
 """
 
 from asyncio import get_running_loop, to_thread
-from collections.abc import AsyncGenerator, Iterable, Iterator, Set
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.database.database import Database
@@ -104,6 +104,10 @@ class ChangesSlice(NamedTuple):
     heartbeat: bool = False
 
 
+ReadChanges: TypeAlias = Callable[["Database", ChangesQuery], AsyncGenerator[ChangesSlice]]
+"""One pass: ``read_changes``, or one that leaves rows out."""
+
+
 async def read_changes(database: Database, query: ChangesQuery) -> AsyncGenerator[ChangesSlice]:
     """One pass in slices of about a millisecond, at least one. Raises DatabaseNotFound, BadRequest of the filter."""
     with LongSnapshot(database.environment) as snapshot:
@@ -129,8 +133,9 @@ async def follow_changes(
     patience: float | None = None,
     heartbeat: float | None = None,
     subscription: Subscription | None = None,
+    read: "ReadChanges | None" = None,
 ) -> AsyncGenerator[ChangesSlice]:
-    """A pass, and then what follows.
+    """A pass, of ``read`` where that is given, and then what follows.
 
     ``once`` is longpoll: the feed ends after the first pass with rows. Otherwise (continuous, eventsource) it ends when
     ``limit`` rows were given. Both end after ``patience`` seconds of silence, unless ``heartbeat`` is set: then a
@@ -147,7 +152,7 @@ async def follow_changes(
             given = 0
             piece = None
             try:
-                async with aclosing(read_changes(database, position)) as pieces:
+                async with aclosing((read or read_changes)(database, position)) as pieces:
                     async for piece in pieces:
                         given += len(piece.rows)
                         silent = heartbeat is not None and now() - spoken >= heartbeat

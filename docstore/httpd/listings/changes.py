@@ -6,11 +6,13 @@ Follows ``chttpd_db:handle_changes_req``.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 from docstore.core.conditions import content_etag
 from docstore.database.database import Database
-from docstore.database.reading.changes import ChangesQuery, ChangesSlice, follow_changes, read_changes
+from docstore.database.reading.changes import ChangesQuery, ChangesSlice, ReadChanges, follow_changes, read_changes
 from docstore.database.reading.document_text import stream_text
+from docstore.database.reading.selected_changes import read_selected
 from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming
 from docstore.httpd.params.changes import ChangesParams, Feed, changes_params, feed_of
 from docstore.httpd.params.changes_filters import READ_FROM_BODY, Body, changes_filter
@@ -66,8 +68,11 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         seq_interval=params.seq_interval,
     )
     framing = FRAMINGS[feed](database.update_seq_text, query.since)
+    read: ReadChanges = read_changes
+    if chosen.select is not None:
+        read = partial(read_selected, select=chosen.select)
     if feed is Feed.NORMAL:
-        return await _normal(request, database, query, framing)
+        return await _normal(request, database, query, framing, read)
     subscription = database.notifier.subscribe(database.number)
     slices = follow_changes(
         database,
@@ -76,6 +81,7 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         once=feed is Feed.LONGPOLL,
         patience=params.timeout,
         heartbeat=params.heartbeat,
+        read=read,
     )
     return StreamReply(
         _written(slices, framing),
@@ -87,14 +93,16 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
     )
 
 
-async def _normal(request: Request, database: Database, query: ChangesQuery, framing: Framing) -> Reply | StreamReply:
+async def _normal(
+    request: Request, database: Database, query: ChangesQuery, framing: Framing, read: ReadChanges
+) -> Reply | StreamReply:
     info = database.info()
     etag = content_etag(f"{database.uuid} {info.update_seq} {info.purge_seq}".encode())
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
     if request.method == "HEAD":
         return Reply(etag=etag)
-    return await chunked_reply(_written(read_changes(database, query), framing), etag=etag)
+    return await chunked_reply(_written(read(database, query), framing), etag=etag)
 
 
 async def _written(slices: AsyncGenerator[ChangesSlice], framing: Framing) -> AsyncGenerator[bytes]:

@@ -1,7 +1,7 @@
 """Filters of ``_changes``: from the ``filter`` parameter to what the database reads by.
 
-Owns the built-in filters' names and arguments. Functions of design documents need JavaScript, which docstore does not
-run yet; their names are checked as CouchDB checks them. Follows ``couch_changes:configure_filter``.
+Owns the filters' names and arguments. It must not know how documents are filtered. Follows
+``couch_changes:configure_filter``.
 """
 
 from asyncio import to_thread
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote_plus
 
-from docstore.core.json_text import JsonValue, decode
+from docstore.core.json_text import JsonValue
 from docstore.core.projection import Projection, compile_projection
 from docstore.core.selector.selector import compile_selector
 from docstore.database.database import Database
 from docstore.database.reading.changes import DocumentFilter
-from docstore.errors import BadRequest, NotFound, NotImplementedHere, OperatorLeftOut
+from docstore.database.reading.selected_changes import Select
+from docstore.errors import BadRequest, NotImplementedHere, OperatorLeftOut
+from docstore.httpd.params.function_request import function_request
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.wire.turns import Turns
@@ -31,7 +33,6 @@ COMPILED_AT_ONCE = 2 * KIB
 """Bytes of a body; a selector of as many is compiled in less than a millisecond."""
 
 NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
-NEEDS_JAVASCRIPT = "Functions of design documents are not supported."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ChangesFilter:
     design: bool = False
     filter: DocumentFilter | None = None
     projection: Projection | None = None
+    select: Select | None = None
 
 
 async def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
@@ -58,10 +60,12 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
         view = request.query.get("view", "")
         if not view:
             raise BadRequest("`view` filter parameter is not provided.")
-        raise _function(database, view, "views", "`view` must be of the form `designname/viewname`")
+        design, name = _parts(view, "`view` must be of the form `designname/viewname`")
+        return await _function(request, database, design, "views", name, "map")
     if name.startswith("_"):
         raise BadRequest("unknown builtin filter name")
-    raise _function(database, name, "filters", "`filter` must be of the form `designname/filtername`")
+    design, name = _parts(name, "`filter` must be of the form `designname/filtername`")
+    return await _function(request, database, design, "filters", name)
 
 
 async def _doc_ids(request: Request, body: Body) -> Set[str]:
@@ -104,15 +108,16 @@ def _compiled(selector: JsonValue, fields: list[JsonValue]) -> ChangesFilter:
         raise BadRequest(error.reason) from None
 
 
-def _function(database: Database, path: str, kind: str, form: str) -> Exception:
-    """The error that ends a request for a function of a design document."""
+def _parts(path: str, form: str) -> tuple[str, str]:
+    """A design document's name and a function's. Raises BadRequest."""
     parts = [unquote_plus(part) for part in path.split("/") if part]
     if len(parts) != 2:
-        return BadRequest(form)
-    design, function = parts
-    found = decode(database.open_doc(f"_design/{design}").json)
-    for name in (kind, function):
-        if not isinstance(found, dict) or found.get(name) is None:
-            return NotFound(f"missing json key: {name}")
-        found = found[name]
-    return NotImplementedHere(NEEDS_JAVASCRIPT)
+        raise BadRequest(form)
+    return parts[0], parts[1]
+
+
+async def _function(request: Request, database: Database, design: str, *path: str) -> ChangesFilter:
+    """The filter that is a function of a design document. Raises NotFound."""
+    query = request.node.query
+    function = query.function(database, design, *path)
+    return ChangesFilter(select=query.filter(function, await function_request(request, database)))

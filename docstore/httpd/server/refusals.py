@@ -4,10 +4,11 @@ Owns the words for them, as CouchDB has them in ``chttpd_db:db_req`` and ``chttp
 endpoints that docstore does not have: they are named, so that nobody is told of a missing database or document.
 """
 
-from docstore.errors import BadRequest, NotImplementedHere
+from docstore.errors import BadRequest, MethodNotAllowed, NotFound, NotImplementedHere, Unavailable
 from docstore.httpd.replies import Reply, redirect
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import path_of_absolute
+from docstore.query.errors import InvalidPath
 
 
 async def no_local_id(request: Request) -> Reply:
@@ -33,6 +34,30 @@ async def no_queries(request: Request) -> Reply:
     if request.method == "POST":
         request.require_json_type()
     raise NotImplementedHere("Mango queries are not supported.")
+
+
+async def no_search(request: Request) -> Reply:
+    """``_search`` and its kin, of design documents."""
+    request.database()
+    raise Unavailable("Search is not available", error="service unavailable")
+
+
+async def no_nouveau(request: Request) -> Reply:
+    """``_nouveau`` of design documents."""
+    request.database()
+    raise NotFound
+
+
+async def no_rewrite(request: Request) -> Reply:
+    """``_rewrite`` of design documents."""
+    request.database()
+    raise InvalidPath
+
+
+async def view_method(request: Request) -> Reply:
+    """A path below a view."""
+    request.database()
+    raise MethodNotAllowed("GET,POST,HEAD")
 
 
 async def design_path(request: Request) -> Reply:

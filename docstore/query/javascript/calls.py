@@ -38,7 +38,7 @@ def sandbox_of(digest: str, design: str, path: Path, limits: FunctionSettings) -
     sandbox = _kept.get(key)
     if sandbox is None:
         source = source_of(decode(design.encode()), path)
-        sandbox = Sandbox(DESIGN, (path[0], source, design, None), limits)
+        sandbox = Sandbox(DESIGN, (path[0], source, design), limits)
         _kept[key] = sandbox
         if len(_kept) > MAX_SANDBOXES:
             _kept.popitem(last=False)

@@ -1,7 +1,7 @@
 // The functions of design documents that are no views: the value is a function of the kit of sandbox.js, the source of
-// one function, what it is (`filters`, ...), its design document and, for lists, the way to the rows.
+// one function, what it is (`filters`, ...) and its design document.
 // Follows share/server/{validate,filter,render,mimeparse}.js of CouchDB.
-(function (kit, kind, source, design, talk) {
+(function (kit, kind, source, design) {
   "use strict";
   const {parse, stringify, Failure} = kit;
   const ddoc = parse(design);
@@ -95,13 +95,13 @@
 
   // --- Replies --------------------------------------------------------------------------------------------------------
 
-  let chunks = [], startResponse = {}, started = false, gotRow = false, lastRow = false;
+  let chunks = [], startResponse = {}, gotRow = false;
 
-  function start(response) { startResponse = response || {}; started = true; }
+  function start(response) { startResponse = response || {}; }
   function send(chunk) { chunks.push(chunk.toString()); }
 
   function reset() {
-    chunks = []; startResponse = {}; started = false; gotRow = false; lastRow = false;
+    chunks = []; startResponse = {}; gotRow = false;
     providers = []; providedType = null;
   }
 
@@ -187,38 +187,34 @@
     });
   }
 
-  // --- Lists: what was sent goes out when a row is asked for ---------------------------------------------------------
+  // --- Lists: what is sent before the first row is asked for may still name headers -------------------------------------
 
-  function getRow() {
-    if (!talk || lastRow) return null;
-    let message;
-    if (!gotRow) {
-      gotRow = true;
-      message = ["start", chunks, withType(startResponse || {})];
-    } else {
-      message = started ? ["chunks", chunks, startResponse] : ["chunks", chunks];
-    }
-    chunks = []; startResponse = {}; started = false;
-    const answer = parse(talk(stringify(message)));
-    if (answer[0] === "list_end") {
-      lastRow = true;
-      return null;
-    }
-    if (answer[0] !== "list_row") throw ["fatal", "list_error", "not a row '" + answer[0] + "'"];
-    return answer[1];
+  let rows = [], nextRow = 0, response = null, sent = [];
+
+  function flush() {
+    if (!gotRow) { gotRow = true; response = withType(startResponse || {}); }
+    for (const chunk of chunks) sent.push(chunk);
+    chunks = [];
   }
 
-  function list(headText, reqText) {
+  function getRow() {
+    flush();
+    return nextRow < rows.length ? rows[nextRow++] : null;
+  }
+
+  function list(headText, reqText, rowsText) {
     return answered(() => {
       const head = parse(headText), req = parse(reqText);
       try {
         reset();
+        rows = parse(rowsText); nextRow = 0; response = null; sent = [];
         let tail = fun.call(ddoc, head, req);
         if (providers.length) tail = runProvides(req);
-        if (!gotRow) getRow();
-        if (tail !== undefined) chunks.push(tail);
-        return ["end", chunks];
+        flush();
+        if (tail !== undefined) sent.push(String(tail));
+        return {start: response, body: sent.join("")};
       } catch (e) { throw renderFailure(e); }
+      finally { rows = []; sent = []; }
     });
   }
 

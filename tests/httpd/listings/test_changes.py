@@ -185,11 +185,12 @@ async def test_wrong_method(abc):
 
 async def test_functions_of_design_documents(abc):
     assert (await abc.get("_changes?filter=d/f")).error == (404, "not_found", "missing")
-    await abc.put("_design/d", {"filters": {"f": "function () {}"}, "views": {"v": {}}})
+    view = {"map": "function (doc) { if (doc._id == 'b') emit(1) }"}
+    await abc.write("_design/d", {"filters": {"f": "function (doc) { return doc._id > 'a' }"}, "views": {"v": view}})
     assert (await abc.get("_changes?filter=d/g")).error == (404, "not_found", "missing json key: g")
     assert (await abc.get("_changes?filter=_view&view=d/w")).error == (404, "not_found", "missing json key: w")
-    assert (await abc.get("_changes?filter=d/f")).status == 501
-    assert (await abc.get("_changes?filter=_view&view=d/v")).status == 501
+    assert ids(await abc.get("_changes?filter=d/f")) == ["b", "c"]
+    assert ids(await abc.get("_changes?filter=_view&view=d/v")) == ["b"]
 
 
 async def test_no_filter(abc):

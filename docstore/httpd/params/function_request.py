@@ -1,0 +1,60 @@
+"""The request as functions of design documents see it.
+
+Owns that object's members. It must not know the functions. Follows ``chttpd_external:json_req_obj``: what says who the
+client is (``Authorization``, cookies) is left out, as by default there (``scrub_json_request``).
+"""
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from docstore.core.json_text import JsonValue, encode
+from docstore.database.database import Database
+from docstore.database.write_hooks import Actor
+from docstore.errors import BadRequest
+from docstore.httpd.params.values import parse_json
+from docstore.httpd.request import Request
+from docstore.query.design.gate import user_context
+
+NO_BODY: Final = "undefined"
+FORM: Final = "application/x-www-form-urlencoded"
+SCRUBBED: Final = frozenset({"authorization", "cookie", "x-auth-couchdb-token", "proxy-authorization"})
+DECODED: Final = frozenset({"startkey", "endkey", "key", "descending"})
+"""Query parameters that are shown as the values that they spell."""
+
+
+async def function_request(request: Request, database: Database, doc_id: str | None = None) -> str:
+    """The request as JSON text. Raises BadRequest, TooLarge for its body."""
+    body = (await request.body()).decode("utf-8", "replace") if request.raw.body_exists else ""
+    form: dict[str, JsonValue] = {}
+    if request.content_type == FORM and request.method in ("POST", "PUT"):
+        form = dict(parse_qsl(body, keep_blank_values=True))
+    segments: list[JsonValue] = list(request.segments)
+    shown: dict[str, JsonValue] = {
+        "info": database.info().members(),
+        "uuid": request.node.uuids.next(),
+        "id": doc_id,
+        "method": request.method,
+        "requested_path": segments,
+        "path": segments,
+        "raw_path": request.raw.raw_path,
+        "query": {name: _value(value) if name in DECODED else value for name, value in request.query_list},
+        "headers": {name: _text(value) for name, value in request.headers.items() if name.lower() not in SCRUBBED},
+        "body": body or NO_BODY,
+        "peer": request.remote,
+        "form": form,
+        "cookie": {},
+        "userCtx": user_context(database.name, Actor(request.user.name, request.user.is_admin)),
+        "secObj": database.security(),
+    }
+    return encode(shown).decode()
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _value(text: str) -> JsonValue:
+    try:
+        return parse_json(text)
+    except BadRequest:
+        return text
