@@ -7,7 +7,7 @@ segment that no row of the server has is a database, a second that no row of a d
 """
 
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
-from docstore.httpd.functions import lists, shows
+from docstore.httpd.functions import lists, rewrites, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, views
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
 from docstore.httpd.server import (
@@ -141,8 +141,8 @@ ROUTES = (
     refused("/{db}/_design/{doc}/_view/{view}/{path...}", refusals.view_method),
     refused("/{db}/_design/{doc}/_search/{path...}", refusals.no_search),
     refused("/{db}/_design/{doc}/_nouveau/{path...}", refusals.no_nouveau),
-    refused("/{db}/_design/{doc}/_rewrite", refusals.no_rewrite),
-    refused("/{db}/_design/{doc}/_rewrite/{path...}", refusals.no_rewrite),
+    refused("/{db}/_design/{doc}/_rewrite", rewrites.rewrite),
+    refused("/{db}/_design/{doc}/_rewrite/{path...}", rewrites.rewrite),
     refused("/{db}/_design/{doc}/_show", shows.no_show),
     refused("/{db}/_design/{doc}/_show/{path...}", shows.show),
     refused("/{db}/_design/{doc}/_update", shows.no_update),

@@ -99,13 +99,24 @@ class Dispatcher:
         path, _, request.query_string = target.partition("?")
         if path[:1] != "/":
             path = path_of_absolute(path)
-        segments = request.segments = split_path(path)
+        request.segments = split_path(path)
         if hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers:
             check_body_headers(raw)
         if request.method not in SAFE_METHODS:
             check_header_text(headers)
         authenticated = self.service.authenticator.authenticate(headers)
         request.user = authenticated.user
+        request.answer_again = self._answer_path
+        reply = await self._answer_path(request)
+        if isinstance(reply, StreamReply):
+            await _begin(reply, raw, request.method, closing=self.service.closing)
+        if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
+            reply.headers = (*reply.headers, (hdrs.SET_COOKIE, authenticated.renewal))
+        return reply
+
+    async def _answer_path(self, request: Request) -> Reply | StreamReply:
+        """The reply of the handler that path and method lead to."""
+        segments = request.segments
         route = self.router.find(segments)
         request.doc_id = route.doc_id(segments)
         if route.has_rest:
@@ -113,12 +124,7 @@ class Dispatcher:
         if not route.open and not request.user.is_admin:
             raise Unauthorized(_refusal(route, request.method))
         handler = route.handlers.get(request.method) or _other_handler(route, request)
-        reply = await answered(request, handler, heeds_keys=handler in self.router.once)
-        if isinstance(reply, StreamReply):
-            await _begin(reply, raw, request.method, closing=self.service.closing)
-        if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
-            reply.headers = (*reply.headers, (hdrs.SET_COOKIE, authenticated.renewal))
-        return reply
+        return await answered(request, handler, heeds_keys=handler in self.router.once)
 
 
 def _method(raw: BaseRequest) -> str:

@@ -5,7 +5,8 @@ Owns access to path, query, headers and body. It must not know what any endpoint
 """
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
@@ -20,9 +21,13 @@ from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
 from docstore.httpd.wire.body_digest import BodyDigest
 from docstore.httpd.wire.memory import Claim, cost_of_json
-from docstore.httpd.wire.paths import decode_query
+from docstore.httpd.wire.paths import decode_query, split_path
 from docstore.node import Node
 from docstore.settings import KIB
+
+if TYPE_CHECKING:
+    from docstore.httpd.replies import Reply
+    from docstore.httpd.wire.streaming import StreamReply
 
 JSON = "application/json"
 MADE_OF_IT = 2
@@ -41,6 +46,8 @@ class Request:
     ``segments``  the path, split at ``/``, each segment percent-decoded once: ``["db", "_design", "a"]``
     ``doc_id``    the document id that the path names (``"a/b"``, ``"_design/a"``, ``"_local/a"``), else ``""``
     ``rest``      the path below that, decoded: an attachment's name
+    ``rewrites``  how often it was taken for another one
+    ``answer_again``  what answers it once its method and path are others
     ``user``      who asks
     ``body_time`` milliseconds spent waiting for the body
     ``ticket``    of a request with an idempotency key, else None: its one write goes through it
@@ -53,6 +60,7 @@ class Request:
     __slots__ = (
         "_body",
         "_query",
+        "answer_again",
         "body_digest",
         "body_time",
         "claimed",
@@ -64,6 +72,7 @@ class Request:
         "query_string",
         "raw",
         "rest",
+        "rewrites",
         "segments",
         "service",
         "ticket",
@@ -79,6 +88,8 @@ class Request:
         self.query_string = query_string
         self.doc_id = ""
         self.rest = ""
+        self.rewrites = 0
+        self.answer_again: Callable[[Request], Awaitable[Reply | StreamReply]] | None = None
         self.user: UserContext = NOBODY
         self.body_time = 0
         self.ticket: Ticket | None = None
@@ -172,6 +183,17 @@ class Request:
                 await self.body_digest.update(self._body)
                 self.body_digest.whole = True
         return self._body
+
+    async def answer_as(self, method: str, target: str, body: bytes | None) -> "Reply | StreamReply":
+        """The reply to another request that takes the place of this one: its path and query, perhaps its body."""
+        path, _, self.query_string = target.partition("?")
+        self.method, self.segments, self._query = method, split_path(path), None
+        self.doc_id = self.rest = ""
+        if body is not None:
+            self._body = body
+        if self.answer_again is None:
+            raise AssertionError("nobody answers this request again")
+        return await self.answer_again(self)
 
     def drop_body(self) -> None:
         """Keep the body no longer; what was read of it is all that is wanted."""

@@ -12,7 +12,6 @@ from docstore.core.json_text import JsonValue
 from docstore.database.database import Database
 from docstore.database.reading.documents import OpenedDoc, OpenOptions
 from docstore.errors import NotFound
-from docstore.httpd.documents.replies import written_rev
 from docstore.httpd.functions.answers import function_reply
 from docstore.httpd.params.function_request import function_request
 from docstore.httpd.replies import Reply, etag_matches, not_modified
@@ -55,8 +54,8 @@ async def update(request: Request) -> Reply:
         return function_reply(reply)
     function_reply(reply)  # an answer that is none changes nothing
     document = parse_document(changed, limits=request.node.settings.limits, new_id=request.node.uuids.next)
-    rev = written_rev(await database.update_doc(document))
-    headers = (("X-Couch-Update-NewRev", str(rev)), ("X-Couch-Id", encode_segment(document.id)))
+    written = await database.update_doc(document)
+    headers = (("X-Couch-Update-NewRev", str(written.rev)), ("X-Couch-Id", encode_segment(document.id)))
     return function_reply(reply, status=201, headers=headers)
 
 

@@ -8,7 +8,6 @@ from docstore.errors import BadRequest, MethodNotAllowed, NotFound, NotImplement
 from docstore.httpd.replies import Reply, redirect
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import path_of_absolute
-from docstore.query.errors import InvalidPath
 
 
 async def no_local_id(request: Request) -> Reply:
@@ -46,12 +45,6 @@ async def no_nouveau(request: Request) -> Reply:
     """``_nouveau`` of design documents."""
     request.database()
     raise NotFound
-
-
-async def no_rewrite(request: Request) -> Reply:
-    """``_rewrite`` of design documents."""
-    request.database()
-    raise InvalidPath
 
 
 async def view_method(request: Request) -> Reply:

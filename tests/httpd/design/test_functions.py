@@ -228,3 +228,45 @@ async def test_a_show_has_an_etag(docs):
     assert (first.body, again.status) == (b"a", 304)
     other = await docs.get("_design/s/_show/f/b", If_None_Match=first.headers["ETag"])
     assert json.dumps(other.status) == "200"
+
+
+RULES = [
+    {"from": "/home", "to": "index.html"},
+    {"from": "/doc/:id", "to": "../../:id"},
+    {"from": "/kind/:t", "to": "_view/v", "query": {"key": ":t", "reduce": "false"}},
+    {"from": "/api/*", "to": "../../*", "method": "GET"},
+    {"from": "/again", "to": "_rewrite/again"},
+]
+
+
+async def test_rewriting_by_rules(docs):
+    await docs.write("_design/r", {
+        "rewrites": RULES,
+        "views": {"v": {"map": "function(d) { emit(String(d.t), d._id) }"}},
+        "_attachments": {"index.html": {"content_type": "text/html", "data": "PGI+"}},
+    })  # fmt: skip
+    assert (await docs.get("_design/r/_rewrite/home")).body == b"<b>"
+    assert (await docs.get("_design/r/_rewrite/doc/a")).json["t"] == 1
+    assert [row["id"] for row in (await docs.get("_design/r/_rewrite/kind/2")).json["rows"]] == ["b", "c"]
+    assert len((await docs.get("_design/r/_rewrite/api/_all_docs?limit=2")).json["rows"]) == 2
+    assert (await docs.put("_design/r/_rewrite/doc/new", {"t": 3})).status == 201
+    assert (await docs.get("new")).json["t"] == 3
+    assert (await docs.put("_design/r/_rewrite/api/x", {})).error == (404, "not_found", "missing")
+    assert (await docs.get("_design/r/_rewrite/again")).error[:2] == (400, "bad_request")
+
+
+async def test_rewriting_by_a_function(docs):
+    source = """function(req) {
+      if (req.path[4] == 'doc') return '../../' + req.path[5];
+      if (req.path[4] == 'own') return {code: 201, headers: {'X-Own': 'yes'}, body: 'mine'};
+      if (req.path[4] == 'bad') return {path: 5};
+      if (req.path[4] == 'put') return {path: '../../made', method: 'PUT', body: '{"by": "rewrite"}'};
+    }"""
+    await docs.write("_design/r", {"rewrites": source})
+    assert (await docs.get("_design/r/_rewrite/doc/a")).json["t"] == 1
+    own = await docs.get("_design/r/_rewrite/own")
+    assert (own.status, own.headers["X-Own"], own.body) == (201, "yes", b"mine")
+    assert (await docs.get("_design/r/_rewrite/bad")).error == (500, "rewrite_error", "bad path")
+    assert (await docs.get("_design/r/_rewrite/else")).error == (404, "rewrite_error", "Invalid path.")
+    assert (await docs.post("_design/r/_rewrite/put", {})).status == 201
+    assert (await docs.get("made")).json["by"] == "rewrite"
