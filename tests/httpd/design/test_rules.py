@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -245,3 +246,24 @@ async def test_design_documents_are_checked(db, document, error, reason):
 
 async def test_an_empty_function(db):
     await refused(await db.put("_design/d", {"views": {"a": {"map": ""}}}), "missing function", 404, "not_found")
+
+
+async def test_the_recipe_of_the_docs(db):
+    page = (Path(__file__).parents[3] / "docs" / "conflicts.md").read_text()
+    source = page.partition("```javascript\n")[2].partition("```")[0]
+    await rule(db, source, "orders")
+    await refused(
+        await db.put("1", {"state": "shipped"}), "An order must be paid before it is shipped.", 409, "conflict"
+    )
+    rev = await db.write("1", {"state": "new"})
+    told = (await db.put(f"1?rev={rev}", {"state": "shipped"}, **PROBLEM)).json
+    assert (told["type"], told["title"]) == (
+        "urn:docstore:problem:state-conflict",
+        "The document's state does not allow the edit",
+    )
+    assert (told["state"], told["accepts"], told["current_rev"]) == ("new", ["new", "paid"], rev)
+    for state in ("paid", "shipped"):
+        rev = await db.write(f"1?rev={rev}", {"state": state})
+    await db.delete(f"1?rev={rev}")
+    stats = (await db.client.get("/_docstore/conflict_stats")).status
+    assert stats == 200
