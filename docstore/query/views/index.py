@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, cast
 from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
 from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end, read_feed
-from docstore.errors import DatabaseNotFound
+from docstore.errors import NotFound
 from docstore.query.views import layout
 from docstore.query.views.blocks import new_slot
 from docstore.query.views.filling import fill_blocks
@@ -36,6 +36,8 @@ BATCHES_AHEAD: Final = 3
 
 SMALL: Final = 200
 """Documents in a batch that somebody waits for; more of them give way to others as a build."""
+
+GONE: Final = "Design document was updated or deleted."
 
 EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[], log=[])
 
@@ -96,7 +98,7 @@ class Index:
                 task = self._task or self._start()
                 if whole:
                     await asyncio.wait([task])
-                    task.result()
+                    _look_at(task)
                 else:
                     await self._step(task)
                 if _reaches(self._shown, end):
@@ -118,7 +120,7 @@ class Index:
 
     def _start(self) -> "asyncio.Task[None]":
         if self._dropped:
-            raise DatabaseNotFound
+            raise NotFound(GONE)
         task = self._task = asyncio.create_task(self._run(), name=f"index {self.plan.signature}")
         task.add_done_callback(self._ended)
         return task
@@ -135,7 +137,7 @@ class Index:
         moved = self._moved
         await asyncio.wait((task, moved), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
-            task.result()
+            _look_at(task)
 
     # --- The update
 
@@ -251,6 +253,13 @@ class Index:
 
     def _tell(self, task: ActiveTask, done: int, total: int) -> None:
         task.update(changes_done=done, total_changes=total, progress=done * 100 // total)
+
+
+def _look_at(task: "asyncio.Task[None]") -> None:
+    """Raises what an update ended with; NotFound if it was ended because the index goes."""
+    if task.cancelled():
+        raise NotFound(GONE)
+    task.result()
 
 
 def _reaches(shown: FeedEnd, end: FeedEnd) -> bool:

@@ -18,7 +18,7 @@ from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, Slic
 from docstore.errors import InvalidRev, NotFound
 from docstore.query.views import layout
 from docstore.query.views.blocks import bound, count_rows, scan_rows, scan_rows_back
-from docstore.query.views.index import Index
+from docstore.query.views.index import GONE, Index
 from docstore.query.views.index_file import ReadIndex
 from docstore.query.views.layout import IndexState, RowText
 from docstore.query.views.plan import Slot
@@ -156,7 +156,7 @@ def same_index(number: int | None, state: IndexState | None) -> int:
     """The number of the index that is read on, 0 for none. Raises NotFound if it is another one by now."""
     found = 0 if state is None else state.number
     if number is not None and number != found:
-        raise NotFound("Design document was updated or deleted.")
+        raise NotFound(GONE)
     return found
 
 

@@ -137,6 +137,23 @@ async def test_an_index_that_goes_under_a_reader_is_told(
     await views.stop()
 
 
+@pytest.mark.parametrize("view", ["k", "c"])
+async def test_who_waits_for_an_index_that_goes_is_told(node: Node, db: Database, tmp_path: Path, view: str) -> None:
+    class Stuck(InlineWorkers):
+        def run(self, function: str, *arguments: Any, **how: Any) -> Awaitable[Any]:
+            asked.set()
+            return asyncio.get_running_loop().create_future()
+
+    asked = asyncio.Event()
+    views = views_of(node, Stuck(), tmp_path)
+    waiting = asyncio.create_task(rows(views, db, view))
+    await asked.wait()
+    await views.database_gone(db.number)
+    with pytest.raises(NotFound, match="updated or deleted"):
+        await waiting
+    await views.stop()
+
+
 async def test_a_store_that_went_back_in_time_has_its_indexes_built_anew(
     node: Node, db: Database, tmp_path: Path
 ) -> None:
