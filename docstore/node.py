@@ -22,16 +22,20 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
 
+from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.updater import apply
 from docstore.database.attachments.uploads import Uploads
 from docstore.database.conflicts.statistics import ConflictStats
+from docstore.database.database import Database
 from docstore.database.notifier import Notifier
 from docstore.database.once import RememberedReplies
+from docstore.database.reading.selected_changes import Select
 from docstore.database.registry import Registry
 from docstore.database.uuids import UuidGenerator
 from docstore.database.write_gate import Gate
@@ -117,6 +121,7 @@ class Node:
             new_uuid=lambda: uuid4().hex,
             write_hooks=replicator_hook,
             gates=self._gate,
+            design_filter=self._design_filter,
         )
         self.query = Query(self.registry, settings, self.pool, self.active_tasks, self.env)
         self.uploads = Uploads(
@@ -177,6 +182,9 @@ class Node:
 
     def _gate(self, name: str, number: int) -> Gate:
         return self.query.gate(name, number)
+
+    def _design_filter(self, database: Database, name: str, params: Mapping[str, JsonValue]) -> Select:
+        return self.query.named_filter(database, name, params)
 
     def _committed(self, summary: CommitSummary) -> None:
         self.registry.committed(summary)

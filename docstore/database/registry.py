@@ -26,7 +26,7 @@ from docstore.database.reading.documents import OpenedDoc, open_plain
 from docstore.database.reading.key_range import RangeQuery
 from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
-from docstore.database.write_gate import Gates, no_gates
+from docstore.database.write_gate import DesignFilter, Gates, no_gates
 from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
@@ -71,6 +71,7 @@ class Registry:
         new_uuid: Callable[[], str],
         write_hooks: WriteHooks = no_write_hooks,
         gates: Gates = no_gates,
+        design_filter: DesignFilter | None = None,
     ) -> None:
         self.on_created: Callable[[Database], None] = lambda database: None
         self.blobs = BlobStore(environment, writer, clock)
@@ -83,6 +84,7 @@ class Registry:
         self._new_uuid = new_uuid
         self._write_hooks = write_hooks
         self._gates = gates
+        self.design_filter = design_filter
         self._handles: dict[bytes, Database] = {}
         self._rows: dict[int, bytes] = {}
         self._sweeps: dict[int, Task[None]] = {}

@@ -7,11 +7,12 @@ So there is no moment at which a rule that is written can be got round, and what
 tables and command. It must not know what a rule is.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from docstore.core.answers import RefusedEdit, RulesChanged, refusal_of
 from docstore.core.edit import Edit
+from docstore.core.json_text import JsonValue
 from docstore.database.write_hooks import Actor
 from docstore.errors import DocstoreError
 
@@ -39,6 +40,11 @@ class Gate(Protocol):
 
 Gates: TypeAlias = Callable[[str, int], Gate | None]
 """From the name and number of a database to its gate."""
+
+DesignFilter: TypeAlias = Callable[
+    [Any, str, Mapping[str, JsonValue]], Callable[[Sequence[bytes]], Awaitable[Sequence[bool]]]
+]
+"""From a database, a filter's name (``ddoc/name``) and its parameters to what says which documents, as JSON, pass."""
 
 Check: TypeAlias = Callable[[Sequence[Edit], bool], Awaitable[Verdict]]
 """A gate on behalf of somebody: edits, and whether they are interactive."""

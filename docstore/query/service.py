@@ -5,13 +5,14 @@ Owns the parts of ``query/`` of one node, and which of them knows which. It must
 
 from collections.abc import Mapping
 
+from docstore.core.json_text import JsonValue, encode
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.database import Database
 from docstore.database.reading.selected_changes import Select
 from docstore.database.registry import Registry
 from docstore.database.write_gate import Gate
 from docstore.query.design.functions import filter_by, find_function
-from docstore.query.design.gate import DesignGate
+from docstore.query.design.gate import DesignGate, user_context
 from docstore.query.design.rules import RuleBook
 from docstore.query.javascript.calling import Function, Functions
 from docstore.query.views.views import Views
@@ -53,6 +54,18 @@ class Query:
     def filter(self, function: Function, request: str) -> Select:
         """A filter of changes; ``request`` is what it is shown, as JSON."""
         return filter_by(self.functions, function, request)
+
+    def named_filter(self, database: Database, name: str, params: Mapping[str, JsonValue]) -> Select:
+        """The filter ``ddoc/name`` for a replication, which has parameters and no request. Raises NotFound."""
+        design, _, function = name.partition("/")
+        shown: dict[str, JsonValue] = {
+            "method": "GET",
+            "query": dict(params),
+            "headers": {},
+            "userCtx": user_context(database.name, None),
+            "secObj": database.security(),
+        }
+        return self.filter(self.function(database, design, "filters", function), encode(shown).decode())
 
     def start(self) -> None:
         """Go on with what the last stop cut short."""

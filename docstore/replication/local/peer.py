@@ -22,15 +22,17 @@ from docstore.database.reading.changes import (
     ChangesQuery,
     ChangesSlice,
     DocumentFilter,
+    ReadChanges,
     Style,
     follow_changes,
     read_changes,
 )
 from docstore.database.reading.replica import NotStored, Replica, StoredRevision
 from docstore.database.reading.revisions import RevsDiff
+from docstore.database.reading.selected_changes import read_selected
 from docstore.database.registry import DEFAULT_SHARDS, Registry
 from docstore.database.slices import CHUNK_ROWS, SliceClock
-from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, NotImplementedHere, Unavailable
+from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, NotFound, NotImplementedHere, Unavailable
 from docstore.replication import peer
 from docstore.replication.errors import PeerNotFound
 from docstore.replication.local.revision import LocalRevision
@@ -115,10 +117,11 @@ class LocalPeer:
             database = self._database()
             with self._unless_gone():
                 query = await self._query(request, database.parse_since(since))
+                read = self._reader(database, request)
                 if request.continuous:
-                    slices = follow_changes(database, query, once=False, heartbeat=request.heartbeat)
+                    slices = follow_changes(database, query, once=False, heartbeat=request.heartbeat, read=read)
                 else:
-                    slices = read_changes(database, query)
+                    slices = read(database, query)
                 async with aclosing(slices):
                     async for piece in slices:
                         size = sum(len(row) for row in piece.rows if isinstance(row, bytes))
@@ -233,12 +236,10 @@ class LocalPeer:
             return self._registry.open(self._name)
 
     async def _query(self, request: ChangesRequest, since: int) -> ChangesQuery:
-        """The request in the database's terms. Raises NotImplementedHere for a function of a design document."""
+        """The request in the database's terms. A function is ``_reader``'s matter."""
         accepts = None if request.accepts is None else _without_steps(request.accepts)
         if request.selector is not None:  # of which nobody knows how large it is
             accepts = await asyncio.to_thread(compile_selector, dict(request.selector))
-        elif request.filter is not None and accepts is None and request.filter != DESIGN_FILTER:
-            raise NotImplementedHere(NEEDS_FUNCTION)
         return ChangesQuery(
             since,
             request.limit,
@@ -248,6 +249,18 @@ class LocalPeer:
             filter=accepts,
             max_filter_steps=self._registry.limits.max_filter_steps,
         )
+
+    def _reader(self, database: Database, request: ChangesRequest) -> ReadChanges:
+        """What reads the changes: as they are, or by a function. Raises PeerNotFound, NotImplementedHere."""
+        if request.filter is None or request.accepts is not None or request.filter == DESIGN_FILTER:
+            return read_changes
+        if self._registry.design_filter is None:
+            raise NotImplementedHere(NEEDS_FUNCTION)
+        try:
+            select = self._registry.design_filter(database, request.filter, request.query_params)
+        except NotFound as error:
+            raise PeerNotFound(f"no filter {request.filter} in {self._name}: {error.reason}") from None
+        return partial(read_selected, select=select)
 
     def _replica(self) -> Replica:
         with self._unless_gone():

@@ -270,3 +270,13 @@ async def test_rewriting_by_a_function(docs):
     assert (await docs.get("_design/r/_rewrite/else")).error == (404, "rewrite_error", "Invalid path.")
     assert (await docs.post("_design/r/_rewrite/put", {})).status == 201
     assert (await docs.get("made")).json["by"] == "rewrite"
+
+
+async def test_a_replication_by_a_filter(docs):
+    """Of databases that are named: no request goes anywhere."""
+    await docs.write("_design/f", FILTERS)
+    copy = await Database(docs.client, "copy").create()
+    asked = {"source": "db", "target": "copy", "filter": "f/kind", "query_params": {"kind": "2"}}
+    async with docs.client.post("/_replicate", json=asked) as answer:
+        assert answer.status == 200, await answer.text()
+    assert [row["id"] for row in (await copy.get("_all_docs")).json["rows"]] == ["b", "c"]

@@ -8,8 +8,8 @@ import pytest
 from docstore.core.edit import Edit
 from docstore.database.apply import updater
 from docstore.database.reading.replica import Replica, StoredRevision
-from docstore.errors import DocstoreError, Forbidden, NotImplementedHere, StorageFull, Unauthorized, Unavailable
-from docstore.replication.errors import PeerBroken
+from docstore.errors import DocstoreError, Forbidden, StorageFull, Unauthorized, Unavailable
+from docstore.replication.errors import PeerBroken, PeerNotFound
 from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.peer import ChangesRequest, FetchedDoc, WriteFailure
 from docstore.replication.replicator import Replicator
@@ -68,10 +68,13 @@ async def test_a_filter_as_a_function(peers: Peers) -> None:
     assert list(found) == ["b", "c"]
 
 
-async def test_a_filter_that_needs_javascript(peers: Peers) -> None:
-    await seed(peers.local("db"))
-    with pytest.raises(NotImplementedHere):
-        await read_all(peers.local("db"), filter="f/two")
+async def test_a_filter_of_a_design_document(peers: Peers) -> None:
+    filters = {"two": "function(doc, req) { return doc.t == req.query.t }"}
+    await seed(peers.local("db"), doc("a", "1-a", t=1), doc("b", "1-b", t=2), doc("_design/f", "1-f", filters=filters))
+    found = await leaves_of(peers.local("db"), filter="f/two", query_params={"t": "2"})
+    assert list(found) == ["b"]
+    with pytest.raises(PeerNotFound):
+        await read_all(peers.local("db"), filter="f/three")
 
 
 async def test_the_direct_way_makes_no_text(peers: Peers, monkeypatch) -> None:
