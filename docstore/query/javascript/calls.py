@@ -11,14 +11,15 @@ from typing import Any, Final, TypeAlias, cast
 
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import DocstoreError, NotFound
-from docstore.query.design.document import VALIDATE, is_built_in
-from docstore.query.errors import CompilationFailed
+from docstore.query.design.document import ENGINES, JAVASCRIPT, VALIDATE, is_built_in
+from docstore.query.errors import CompilationFailed, FunctionFailed
 from docstore.query.javascript.sandbox import Sandbox, repaired
 from docstore.settings import FunctionSettings
 from docstore.workers.messages import Plain
 
 MAX_SANDBOXES: Final = 64
 DESIGN: Final = "design.js"
+UNKNOWN_LANGUAGE: Final = "unknown_query_language"
 
 Path: TypeAlias = Sequence[str]
 Verdict: TypeAlias = list[JsonValue] | None
@@ -33,11 +34,15 @@ def limits_of(plain: Sequence[JsonValue]) -> FunctionSettings:
 
 
 def sandbox_of(digest: str, design: str, path: Path, limits: FunctionSettings) -> Sandbox:
-    """The engine of a function. Raises NotFound where there is none, FunctionFailed where it does not compile."""
+    """The engine of a function. Raises NotFound where there is none, FunctionFailed where it is no JavaScript."""
     key = (digest, tuple(path))
     sandbox = _kept.get(key)
     if sandbox is None:
-        source = source_of(decode(design.encode()), path)
+        members = decode(design.encode())
+        language = members.get("language", JAVASCRIPT) if isinstance(members, dict) else JAVASCRIPT
+        if language not in ENGINES:
+            raise FunctionFailed(str(language), error=UNKNOWN_LANGUAGE)
+        source = source_of(members, path)
         sandbox = Sandbox(DESIGN, (path[0], source, design), limits)
         _kept[key] = sandbox
         if len(_kept) > MAX_SANDBOXES:

@@ -280,3 +280,8 @@ async def test_a_replication_by_a_filter(docs):
     async with docs.client.post("/_replicate", json=asked) as answer:
         assert answer.status == 200, await answer.text()
     assert [row["id"] for row in (await copy.get("_all_docs")).json["rows"]] == ["b", "c"]
+
+
+async def test_a_language_that_nobody_speaks_here(db):
+    await db.write("_design/p", {"language": "python", "shows": {"f": "lambda doc, req: 'x'"}})
+    assert (await db.get("_design/p/_show/f")).error == (500, "unknown_query_language", "python")
