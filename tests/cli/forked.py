@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from docstore.httpd import listener
 from docstore.httpd.app import ONCE, ROUTES
 from docstore.httpd.routing import Router
-from docstore.httpd.wire import server as http_server
 from docstore.testing import TestNode, run_node_in_thread
 
 WAYS = ["docstore", "couchdb", "folder"]
@@ -52,7 +52,7 @@ def other_couchdb(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestNode]:
     """A server that has nothing but what CouchDB has."""
     plain = [row for row in ROUTES if not row.pattern.endswith(OWN_ENDPOINTS)]
     with monkeypatch.context() as patch:
-        patch.setattr(http_server, "ROUTER", Router(plain, once=ONCE))
+        patch.setattr(listener, "ROUTER", Router(plain, once=ONCE))
         with run_node_in_thread() as server:
             yield server
 

@@ -20,34 +20,6 @@ class Level:
     change: Callable[[Observed], Observed]
 
 
-def rows_in_order(observed: Observed) -> Observed:
-    """The revisions of one document in ``_bulk_get``, sorted; parts of multipart as well."""
-    if "multipart" in observed:
-        return {**observed, "multipart": _sorted_in_runs(observed["multipart"])}
-    match observed.get("json"):
-        case {"results": list(results)}:
-            rows = [{**row, "docs": sorted(row["docs"], key=str)} if "docs" in row else row for row in results]
-            return {**observed, "json": {"results": rows}}
-    return observed
-
-
-def _sorted_in_runs(parts: list[Any]) -> list[Any]:
-    """The parts of each document sorted, as long as they stand together."""
-    runs: list[tuple[str, list[Any]]] = []
-    for part in parts:
-        doc_id = _id_of(part)
-        if not runs or runs[-1][0] != doc_id:
-            runs.append((doc_id, []))
-        runs[-1][1].append(part)
-    return [part for _, run in runs for part in sorted(run, key=str)]
-
-
-def _id_of(part: Any) -> str:
-    inner = part["multipart"][0] if part.get("multipart") else part
-    document = inner.get("json")
-    return str(document.get("_id", document.get("id"))) if isinstance(document, dict) else ""
-
-
 def purges_in_order(observed: Observed) -> Observed:
     """What is remembered of purges, sorted."""
     match observed.get("json"):
@@ -83,7 +55,6 @@ def without_checkpoints(observed: Observed) -> Observed:
 LEVELS = (
     Level("| local documents of indexes (`_local/purge-...`) |", "listing", without_checkpoints),
     Level("| the order of `purged` in the answer to `_purge` |", "purge", purged_in_order),
-    Level("| several revisions of one document in `_bulk_get` |", "bulk.get", rows_in_order),
     Level("| the order of `_purged_infos` |", "info", purges_in_order),
 )
 

@@ -19,6 +19,12 @@ NOT_ASKED = {
     "/_docstore/conflict_stats", "/{db}/_conflicts", "/{db}/_resolve", "/{db}/_find", "/{db}/_explain", "/{db}/_index",
     "/{db}/_uploads/{uuid}", "/{db}/{doc}/_tree", "/{db}/{doc}/_resolve", "/{db}/_design/{doc}/_tree",
     "/{db}/_design/{doc}/_resolve", "/{db}/_design%2F{doc}/_tree", "/{db}/_design%2F{doc}/_resolve", "/{db}/_local",
+    "/{db}/_design/{doc}/_info", "/{db}/_design/{doc}/_view", "/{db}/_design/{doc}/_view/{view}",
+    "/{db}/_design/{doc}/_view/{view}/queries", "/{db}/_design/{doc}/_view/{view}/{path...}",
+    "/{db}/_design/{doc}/_search/{path...}", "/{db}/_design/{doc}/_nouveau/{path...}", "/{db}/_design/{doc}/_rewrite",
+    "/{db}/_design/{doc}/_rewrite/{path...}", "/{db}/_design/{doc}/_show", "/{db}/_design/{doc}/_show/{path...}",
+    "/{db}/_design/{doc}/_update", "/{db}/_design/{doc}/_update/{path...}", "/{db}/_design/{doc}/_list",
+    "/{db}/_design/{doc}/_list/{path...}",
 }  # fmt: skip
 
 

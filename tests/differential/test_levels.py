@@ -3,23 +3,6 @@
 from tests.differential.levels import levelled
 
 
-def document(doc_id, rev):
-    return {"_id": doc_id, "_rev": rev}
-
-
-def test_revisions_of_one_row():
-    one, other = ({"results": [{"id": "a", "docs": [document("a", rev) for rev in revs]}]} for revs in ("xy", "yx"))
-    assert levelled("bulk.get", {"json": one}) == levelled("bulk.get", {"json": other})
-    assert levelled("listing", {"json": one}) != levelled("listing", {"json": other})
-
-
-def test_parts_of_one_document_but_not_of_two():
-    parts = [{"json": document(doc_id, rev)} for doc_id, rev in (("a", "x"), ("a", "y"), ("b", "z"))]
-    turned, mixed = [parts[1], parts[0], parts[2]], [parts[2], parts[0], parts[1]]
-    assert levelled("bulk.get", {"multipart": parts}) == levelled("bulk.get", {"multipart": turned})
-    assert levelled("bulk.get", {"multipart": parts}) != levelled("bulk.get", {"multipart": mixed})
-
-
 def test_purges():
     infos = [{"id": "a", "revs": []}, {"id": "b", "revs": []}]
     one, other = ({"json": {"purged_infos": order}} for order in (infos, infos[::-1]))

@@ -33,6 +33,9 @@ class NoDatabases:
             raise DatabaseNotFound
         return self
 
+    def acting_for(self, actor):
+        return self
+
 
 class Counted:
     """Remembers what was counted."""

@@ -172,7 +172,7 @@ class TestRevsDiff:
         await seed(peer, doc("a", "2-a", "1-a"), doc("b", "1-b"))
         asked = {"a": [rev("2-a"), rev("1-a")], "b": [rev("1-b"), rev("3-c"), rev("1-f")], "c": [rev("1-c")]}
         assert await peer.revs_diff(asked) == {
-            "b": MissingRevs((rev("3-c"), rev("1-f")), (rev("1-b"),)),
+            "b": MissingRevs((rev("1-f"), rev("3-c")), (rev("1-b"),)),
             "c": MissingRevs((rev("1-c"),), ()),
         }
 

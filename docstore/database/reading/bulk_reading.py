@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from docstore.core.document import revisions_member
 from docstore.core.rev import Rev
+from docstore.core.tree_order import leaves_as_walked
 from docstore.database.reading.at_once import (
     TREE_BYTES,
     TooMuchAtOnce,
@@ -184,7 +185,11 @@ class _LastTree:
 
     async def _wanted(self, found: FoundTree, revs: Revs, *, latest: bool) -> WantedRevs:
         """Which revisions are to be opened; to look for leaves in a large tree is left to a thread."""
-        if tree_bytes(found.record) <= TREE_BYTES or not (latest or isinstance(revs, str)):
+        if isinstance(revs, str):
+            small = tree_bytes(found.record) <= TREE_BYTES
+            leaves = leaves_as_walked(found.tree) if small else await to_thread(leaves_as_walked, found.tree)
+            return WantedRevs(found, tuple(leaves))
+        if tree_bytes(found.record) <= TREE_BYTES or not latest:
             return WantedRevs(found, wanted_revs(found.tree, revs, latest=latest))
         return WantedRevs(found, await to_thread(wanted_revs, found.tree, revs, latest=latest))
 
