@@ -67,7 +67,10 @@ async def test_the_answers_are_those_of_single_questions(full, requests, options
         if doc_id == "absent" and revs == "all":
             assert entries == []
         else:
-            assert entries == full.open_revs(doc_id, revs, alone)
+            expected = full.open_revs(doc_id, revs, alone)
+            if revs == "all":  # as a walk through the tree meets them, and those without a body last either way
+                expected, entries = (sorted(some, key=lambda one: one.rev) for some in (expected, entries))
+            assert entries == expected
 
 
 def _with(options: OpenOptions, since) -> OpenOptions:
