@@ -56,6 +56,7 @@ class Views:
         self._indexes: dict[tuple[int, str], Index] = {}
         self._plans: dict[tuple[int, str, str], Plan] = {}
         self._sweep: asyncio.Task[None] | None = None
+        self._sweep_again = False
         self._written: set[int] = set()
         self._behind: asyncio.Task[None] | None = None
         self._going: set[asyncio.Task[None]] = set()
@@ -176,6 +177,7 @@ class Views:
             self._start_sweep()
 
     def _start_sweep(self) -> None:
+        self._sweep_again = True  # one that runs may have taken its last look already
         if self._sweep is None and not self._stopped:
             self.file.read().snapshot.close()
             self._sweep = asyncio.create_task(persist("the sweep of indexes", self._sweep_all), name="index sweep")
@@ -183,10 +185,14 @@ class Views:
 
     def _swept(self, _: "asyncio.Task[None]") -> None:
         self._sweep = None
+        if self._sweep_again and not self._stopped:
+            self._start_sweep()
 
     async def _sweep_all(self) -> None:
-        while await self.file.write(_sweep_some):
-            pass
+        more = True
+        while more:
+            self._sweep_again = False
+            more = await self.file.write(_sweep_some) or self._sweep_again
 
     # --- What is done unasked
 

@@ -15,7 +15,7 @@ from docstore.errors import NotFound, Unavailable
 from docstore.node import Node
 from docstore.query.views.index_file import IndexFile
 from docstore.query.views.view_query import Update, ViewQuery
-from docstore.query.views.views import Views
+from docstore.query.views.views import Views, _sweep_some
 from docstore.settings import Settings, StorageSettings, ViewSettings
 from docstore.workers.errors import WorkerTimedOut
 from tests.database.helpers import document
@@ -181,6 +181,28 @@ async def test_a_database_that_went_while_nobody_looked_is_found_at_the_start(
     views.start(set)
     while not is_empty(views.file):  # noqa: ASYNC110
         await asyncio.sleep(0)
+    await views.stop()
+
+
+async def test_what_goes_while_a_sweep_takes_its_last_look_goes_too(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path)
+    await rows(views, db)
+    write, looked = views.file.write, []
+
+    async def last_look(work: Any) -> Any:
+        more = await write(work)
+        if work is _sweep_some and not more and not looked:
+            looked.append(work)
+            await views.database_gone(db.number)
+        return more
+
+    monkeypatch.setattr(views.file, "write", last_look)
+    views._start_sweep()
+    async with asyncio.timeout(60):
+        while not is_empty(views.file):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     await views.stop()
 
 
