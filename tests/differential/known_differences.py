@@ -419,6 +419,21 @@ KNOWN: tuple[Known, ...] = (
         asked="/_design(/|%2F)[^ /]*/_",
     ),
     Known(
+        "bytes that are no gzip",
+        "| bytes said to be gzipped that are not, read without gzip |",
+        "attachment.get|path|method",
+        "status",
+        (
+            "GET /db/kb/e",
+            "attachment.get",
+            "status",
+            "200",
+            "500 unknown_error: The attachment's bytes are not gzip, though their encoding says so.",
+        ),
+        theirs="200",
+        ours="500 unknown_error: The attachment's bytes are not gzip.*",
+    ),
+    Known(
         "a range of nothing",
         "| `Range: bytes=`, with nothing behind it |",
         "attachment.get|path|method",
