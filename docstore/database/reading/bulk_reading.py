@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from docstore.core.document import revisions_member
 from docstore.core.rev import Rev
+from docstore.core.revtree import RevTree
 from docstore.core.tree_order import leaves_as_walked
 from docstore.database.reading.at_once import (
     TREE_BYTES,
@@ -185,13 +186,19 @@ class _LastTree:
 
     async def _wanted(self, found: FoundTree, revs: Revs, *, latest: bool) -> WantedRevs:
         """Which revisions are to be opened; to look for leaves in a large tree is left to a thread."""
-        if isinstance(revs, str):
-            small = tree_bytes(found.record) <= TREE_BYTES
-            leaves = leaves_as_walked(found.tree) if small else await to_thread(leaves_as_walked, found.tree)
-            return WantedRevs(found, tuple(leaves))
-        if tree_bytes(found.record) <= TREE_BYTES or not latest:
-            return WantedRevs(found, wanted_revs(found.tree, revs, latest=latest))
-        return WantedRevs(found, await to_thread(wanted_revs, found.tree, revs, latest=latest))
+        if not (latest or isinstance(revs, str)):
+            return WantedRevs(found, wanted_revs(found.tree, revs, latest=False))
+        if tree_bytes(found.record) <= TREE_BYTES:
+            return WantedRevs(found, _as_walked(found.tree, revs, latest=latest))
+        return WantedRevs(found, await to_thread(_as_walked, found.tree, revs, latest=latest))
+
+
+def _as_walked(tree: RevTree, revs: Revs, *, latest: bool) -> tuple[Rev | MissingRev, ...]:
+    """The leaves that are wanted as a walk through the tree meets them, and behind them what is not there."""
+    wanted = wanted_revs(tree, revs, latest=latest)
+    there = {rev for rev in wanted if isinstance(rev, Rev)}
+    missing = (rev for rev in wanted if isinstance(rev, MissingRev))
+    return (*(leaf for leaf in leaves_as_walked(tree) if leaf in there), *missing)
 
 
 async def _portions(
