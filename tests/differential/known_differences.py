@@ -434,6 +434,23 @@ KNOWN: tuple[Known, ...] = (
         ours="500 unknown_error: The attachment's bytes are not gzip.*",
     ),
     Known(
+        "fewer headers",
+        "| `Prefer: return=minimal` |",
+        ".*",
+        "header .*",
+        ("POST /_session\nPrefer: return=minimal", "server", "header Set-Cookie", "[]", "[[AuthSession]]"),
+        asked="Prefer: return=minimal",
+    ),
+    Known(
+        "no cluster",
+        "| `POST /_cluster_setup` |",
+        "method|path|server",
+        "status",
+        ("POST /_cluster_setup", "method", "status", "415 bad_content_type: x", "405 method_not_allowed: x"),
+        ours="405.*",
+        asked="^POST /_cluster_setup",
+    ),
+    Known(
         "a range of nothing",
         "| `Range: bytes=`, with nothing behind it |",
         "attachment.get|path|method",
