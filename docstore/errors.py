@@ -9,7 +9,6 @@
         InconsistentUploadLength            inconsistent_upload_length
         UploadCompleted                     completed_upload
         QueryParseError                     query_parse_error
-        OperatorLeftOut                     invalid_operator
         InvalidValue                        invalid_value
         IllegalDocId                        illegal_docid
         IllegalDatabaseName                 illegal_database_name
@@ -135,12 +134,6 @@ class InvalidValue(BadRequest):
     """A value that a built-in reduce function cannot reduce."""
 
     error = "invalid_value"
-
-
-class OperatorLeftOut(BadRequest):
-    """An operator of a selector that CouchDB has and docstore has not."""
-
-    error = "invalid_operator"
 
 
 class IllegalDocId(BadRequest):

@@ -71,6 +71,7 @@ class Limits:
     ``max_user_name``  bytes of a name that logs in, which goes into the cookie of the session
     ``max_small_memory``  a request that takes no more than this never waits
     ``max_memory_wait``   how long the others do before they are refused
+    ``max_regex_time``    seconds that a ``$regex`` of a kind which may try endlessly has for a string
     """
 
     max_document_size: int = 8_000_000
@@ -94,6 +95,7 @@ class Limits:
     max_stored_reply_bytes: int = 64 * MIB
     parse_off_loop_from: int = 256 * KIB
     max_filter_steps: int = 10_000_000
+    max_regex_time: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)

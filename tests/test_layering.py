@@ -32,7 +32,7 @@ LAYERS = (
 
 # What a layer may import from outside besides the standard library.
 OUTSIDE = {
-    "docstore.core": {"msgspec", "icu"},
+    "docstore.core": {"msgspec", "icu", "re2", "regex"},
     "docstore.storage": {"lmdb", "msgpack", "msgspec"},
     "docstore.workers": {"msgpack"},
     "docstore.database": {"msgspec"},

@@ -10,8 +10,9 @@ an array, and then stands as a name in the result.
 from collections.abc import Callable
 from enum import Enum
 
+from docstore.core.erlang_text import erlang_text
 from docstore.core.json_text import JsonValue
-from docstore.core.selector.selector import erlang_text, parse_field
+from docstore.core.selector.normal_form import parse_field
 from docstore.errors import BadRequest
 
 Projection = Callable[[dict[str, JsonValue]], JsonValue]

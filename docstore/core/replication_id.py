@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from docstore.core.json_text import JsonValue
 from docstore.core.revision_hash import NIL, encode_term
-from docstore.core.selector.selector import normalize
+from docstore.core.selector.normal_form import normalize
 from docstore.errors import BadRequest
 
 VERSION: Final = 4

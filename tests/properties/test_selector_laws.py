@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from docstore.core import collation
 from docstore.core.json_text import JsonValue, encode
+from docstore.core.selector.normal_form import normalize
 from docstore.core.selector.operators import compare_raw
 from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import OutOfSteps, Steps
@@ -74,3 +75,10 @@ def test_a_budget_ends_the_work_or_changes_nothing(selector: JsonValue, document
         steps = Steps(1_000_000)
         assert matches(document, steps) is unlimited
         assert 1_000_000 - steps.left > limit
+
+
+@given(CONDITIONS, st.dictionaries(st.sampled_from("ab"), VALUES, max_size=2))
+def test_the_normal_form_is_its_own_and_means_the_same(selector: JsonValue, document: JsonValue) -> None:
+    normal = normalize(selector)
+    assert normalize(normal) == normal
+    assert compile_selector(normal)(document) is compile_selector(selector)(document)

@@ -5,12 +5,13 @@ It must not know field paths nor how conditions are combined: that is ``selector
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import eq, ge, gt, le, lt, ne
 from typing import Final, TypeGuard
 
 from docstore.core import collation
 from docstore.core.json_text import JsonValue, encode
+from docstore.core.selector.regexes import Regex
 from docstore.core.steps import Steps
 
 Test = Callable[[JsonValue, Steps], bool]
@@ -23,21 +24,34 @@ _TYPES: Final = ("null", "boolean", "boolean", "number", "string", "array", "obj
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """How values are compared with arguments.
+
+    ``compare``     their order
+    ``regex_time``  seconds that ``$regex`` has for a string, where it needs a limit (``regexes.py``)
+    ``regexes``     all that are built so
+    """
+
+    compare: Compare
+    regex_time: float
+    regexes: list[Regex] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """What can stand at the end of a field path.
 
-    ``build`` makes the test of a value from the argument and the order that values compare in. ``accepts`` tells
-    whether an argument will do. ``negation`` is the operator that holds where this one fails, if there is one.
-    ``over_parts`` stands in the place of ``build`` where the argument is a selector for the parts of the value: it
-    makes the test of the value from that of a part. ``strict``: an argument that will not do makes the operator an
-    unknown one (which is how CouchDB words it).
+    ``build`` makes the test of a value from the argument. ``accepts`` tells whether an argument will do. ``negation``
+    is the operator that holds where this one fails, if there is one. ``over_parts`` stands in the place of ``build``
+    where the argument is a selector for the parts of the value: it makes the test of the value from that of a part.
+    ``known``: an argument that is none of these makes the operator an unknown one (which is how CouchDB words it).
     """
 
-    build: Callable[[JsonValue, Compare], Test] | None
+    build: Callable[[JsonValue, How], Test] | None
     accepts: Callable[[JsonValue], bool] = lambda argument: True
     negation: str | None = None
     over_parts: Callable[[Test], Test] | None = None
-    strict: bool = False
+    known: Callable[[JsonValue], bool] = lambda argument: True
 
 
 def compare_raw(left: JsonValue, right: JsonValue) -> int:
@@ -70,11 +84,14 @@ def _cost(value: JsonValue) -> int:
     return cost
 
 
-def _compared(holds: Callable[[int, int], bool]) -> Callable[[JsonValue, Compare], Test]:
+def _compared(holds: Callable[[float, float], bool]) -> Callable[[JsonValue, How], Test]:
     """The test that the order of value and argument (below, at or above zero) stands so to zero."""
 
-    def build(argument: JsonValue, compare: Compare) -> Test:
+    def build(argument: JsonValue, how: How) -> Test:
+        if isinstance(argument, int | float) and not isinstance(argument, bool):
+            return _compared_with_number(argument, holds)
         cost = _cost(argument)
+        compare = how.compare
         if not cost:
             return lambda value, steps: holds(compare(value, argument), 0)
 
@@ -87,9 +104,21 @@ def _compared(holds: Callable[[int, int], bool]) -> Callable[[JsonValue, Compare
     return build
 
 
-def _in(argument: JsonValue, compare: Compare) -> Test:
+def _compared_with_number(argument: float, holds: Callable[[float, float], bool]) -> Test:
+    """The commonest comparison, in both orders: numbers by value, all else by the place of its type."""
+    below, above = holds(-1, 0), holds(1, 0)
+
+    def matches(value: JsonValue, steps: Steps) -> bool:
+        if type(value) is int or type(value) is float:
+            return holds(value, argument)
+        return below if collation.rank(value) < collation.NUMBER else above
+
+    return matches
+
+
+def _in(argument: JsonValue, how: How) -> Test:
     """Equal to one of the arguments; of an array, one of its members is."""
-    key = _raw_key if compare is compare_raw else collation.equality_key
+    key = _raw_key if how.compare is compare_raw else collation.equality_key
     arguments = argument if isinstance(argument, list) else []
     wanted = {key(each) for each in arguments}
     ranks = frozenset(map(collation.rank, arguments))
@@ -113,25 +142,25 @@ def _raw_key(value: JsonValue) -> Hashable:
     return value if isinstance(value, str) else collation.equality_key(value)
 
 
-def _not_in(argument: JsonValue, compare: Compare) -> Test:
-    is_in = _in(argument, compare)
+def _not_in(argument: JsonValue, how: How) -> Test:
+    is_in = _in(argument, how)
     return lambda value, steps: not is_in(value, steps)
 
 
-def _exists(argument: JsonValue, _: Compare) -> Test:
+def _exists(argument: JsonValue, _: How) -> Test:
     """Asked only where there is a value; ``_at`` answers for a missing one."""
     return lambda value, steps: argument is True
 
 
-def _type(argument: JsonValue, _: Compare) -> Test:
+def _type(argument: JsonValue, _: How) -> Test:
     return lambda value, steps: _TYPES[collation.rank(value)] == argument
 
 
-def _size(argument: JsonValue, _: Compare) -> Test:
+def _size(argument: JsonValue, _: How) -> Test:
     return lambda value, steps: isinstance(value, list) and len(value) == argument
 
 
-def _mod(argument: JsonValue, _: Compare) -> Test:
+def _mod(argument: JsonValue, _: How) -> Test:
     """The remainder has the sign of the value, as in Erlang."""
     assert isinstance(argument, list)
     divisor, remainder = argument
@@ -146,12 +175,19 @@ def _mod(argument: JsonValue, _: Compare) -> Test:
     return matches
 
 
-def _begins_with(argument: JsonValue, _: Compare) -> Test:
+def _begins_with(argument: JsonValue, _: How) -> Test:
     assert isinstance(argument, str)
     return lambda value, steps: isinstance(value, str) and value.startswith(argument)
 
 
-def _all(argument: JsonValue, _: Compare) -> Test:
+def _regex(argument: JsonValue, how: How) -> Test:
+    assert isinstance(argument, str)
+    compiled = Regex(argument, how.regex_time)
+    how.regexes.append(compiled)
+    return lambda value, steps: isinstance(value, str) and compiled.matches(value, steps)
+
+
+def _all(argument: JsonValue, _: How) -> Test:
     """Every argument is a member, the very same JSON (1 is not 1.0); or the one argument is the whole array."""
     assert isinstance(argument, list)
     wanted = {encode(each) for each in argument}
@@ -206,6 +242,17 @@ def _some_name(test: Test) -> Test:
     return matches
 
 
+def _is_string(value: JsonValue) -> bool:
+    return isinstance(value, str)
+
+
+def _is_pattern(value: JsonValue) -> bool:
+    try:
+        return isinstance(value, str) and Regex(value, 0) is not None
+    except ValueError:
+        return False
+
+
 def _is_integer(value: JsonValue) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -224,11 +271,12 @@ OPERATORS: Final[dict[str, Operator]] = {
     "$in": Operator(_in, lambda argument: isinstance(argument, list), negation="$nin"),
     "$nin": Operator(_not_in, lambda argument: isinstance(argument, list), negation="$in"),
     "$exists": Operator(_exists, lambda argument: isinstance(argument, bool)),
-    "$type": Operator(_type, lambda argument: isinstance(argument, str)),
+    "$type": Operator(_type, _is_string),
     "$size": Operator(_size, lambda argument: _is_integer(argument) and argument >= 0),
     "$mod": Operator(_mod, _is_division),
     "$all": Operator(_all, lambda argument: isinstance(argument, list)),
-    "$beginsWith": Operator(_begins_with, lambda argument: isinstance(argument, str), strict=True),
+    "$beginsWith": Operator(_begins_with, known=_is_string),
+    "$regex": Operator(_regex, _is_pattern, known=_is_string),
     "$elemMatch": Operator(None, lambda argument: isinstance(argument, dict), over_parts=_some_element),
     "$allMatch": Operator(None, lambda argument: isinstance(argument, dict), over_parts=_every_element),
     "$keyMapMatch": Operator(None, lambda argument: isinstance(argument, dict), over_parts=_some_name),

@@ -16,7 +16,7 @@ from docstore.core.selector.selector import compile_selector
 from docstore.database.database import Database
 from docstore.database.reading.changes import DocumentFilter
 from docstore.database.reading.selected_changes import Select
-from docstore.errors import BadRequest, NotImplementedHere, OperatorLeftOut
+from docstore.errors import BadRequest
 from docstore.httpd.params.function_request import function_request
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
@@ -55,7 +55,7 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
     if name == "_design":
         return ChangesFilter(design=True)
     if name == "_selector":
-        return await _selector(body, len(await request.body()))
+        return await _selector(body, len(await request.body()), request.node.settings.limits.max_regex_time)
     if name == "_view":
         view = request.query.get("view", "")
         if not view:
@@ -83,7 +83,7 @@ async def _doc_ids(request: Request, body: Body) -> Set[str]:
     return doc_ids
 
 
-async def _selector(body: Body, size: int) -> ChangesFilter:
+async def _selector(body: Body, size: int, regex_time: float) -> ChangesFilter:
     """The selector of a body of so many bytes. Raises BadRequest."""
     if body is None:
         raise BadRequest("Selector must be specified in POST payload")
@@ -93,17 +93,14 @@ async def _selector(body: Body, size: int) -> ChangesFilter:
     fields = body.get("fields", [])
     if not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
-    compiled = partial(_compiled, selector, fields)
+    compiled = partial(_compiled, selector, fields, regex_time)
     return compiled() if size < COMPILED_AT_ONCE else await to_thread(compiled)
 
 
-def _compiled(selector: JsonValue, fields: list[JsonValue]) -> ChangesFilter:
+def _compiled(selector: JsonValue, fields: list[JsonValue], regex_time: float) -> ChangesFilter:
     try:
-        return ChangesFilter(
-            filter=compile_selector(selector), projection=compile_projection(fields) if fields else None
-        )
-    except OperatorLeftOut as error:
-        raise NotImplementedHere(error.reason) from None
+        accepts = compile_selector(selector, regex_time)
+        return ChangesFilter(filter=accepts, projection=compile_projection(fields) if fields else None)
     except BadRequest as error:  # here every one of them is a plain bad_request
         raise BadRequest(error.reason) from None
 

@@ -239,7 +239,8 @@ class LocalPeer:
         """The request in the database's terms. A function is ``_reader``'s matter."""
         accepts = None if request.accepts is None else _without_steps(request.accepts)
         if request.selector is not None:  # of which nobody knows how large it is
-            accepts = await asyncio.to_thread(compile_selector, dict(request.selector))
+            limits = self._registry.limits
+            accepts = await asyncio.to_thread(compile_selector, dict(request.selector), limits.max_regex_time)
         return ChangesQuery(
             since,
             request.limit,

@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 
 from docstore.core.json_text import JsonValue
+from docstore.core.selector.normal_form import MAX_NESTING, normalize, parse_field
 from docstore.core.selector.operators import OPERATORS
-from docstore.core.selector.selector import MAX_NESTING, compile_selector, erlang_text, normalize, parse_field
+from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import OutOfSteps, Steps
-from docstore.errors import BadRequest
+from docstore.errors import BadRequest, Unavailable
 
 # The documents and the answers below are those of CouchDB's _find.
 DOCS: dict[str, dict[str, Any]] = {
@@ -256,6 +257,12 @@ class TestValues:
         assert not matches({"s": {"$beginsWith": "X"}}, {"s": "x"})
         assert not matches({"s": {"$beginsWith": "1"}}, {"s": 1})
 
+    def test_negations_within_elements_do_not_ask_for_the_field(self) -> None:
+        assert matches({"t": {"$elemMatch": {"$not": {"b": 1}}}}, {"t": [{"b": 1}, {}]})
+        assert not matches({"t": {"$allMatch": {"$not": {"b": 1}}}}, {"t": [{"b": 1}, {}]})
+        assert matches({"t": {"$allMatch": {"$nor": [{"b": 1}, {"b": 2}]}}}, {"t": [{"b": 3}, {}]})
+        assert matches({"t": {"$elemMatch": {"$nor": []}}}, {"t": [1]})
+
     def test_names_of_an_object(self) -> None:
         assert matches({"o": {"$keyMapMatch": {"$beginsWith": "a"}}}, {"o": {"b": 1, "ab": 2}})
         assert not matches({"o": {"$keyMapMatch": {"$eq": "a"}}}, {"o": ["a"]})
@@ -278,6 +285,14 @@ class TestNormalForm:
                 {"a": {"$elemMatch": {"$gt": 1, "$lt": 3}}},
                 {"a": {"$elemMatch": {"$and": [{"": {"$gt": 1}}, {"": {"$lt": 3}}]}}},
             ),
+            ({"a": {"$allMatch": {"$not": {"b": 1}}}}, {"a": {"$allMatch": {"$not": {"b": {"$eq": 1}}}}}),
+            (
+                {"a": {"$elemMatch": {"$nor": [{"b": {"$not": {"c": 1}}}]}}},
+                {"a": {"$elemMatch": {"$nor": [{"$not": {"b.c": {"$eq": 1}}}]}}},
+            ),
+            ({"$not": {"a": {"$elemMatch": {"$eq": 1}}}}, {"a": {"$not": {"$elemMatch": {"": {"$eq": 1}}}}}),
+            ({"$not": {"a": {"$regex": "x"}}}, {"a": {"$not": {"$regex": "x"}}}),
+            ({"$text": "x", "a": 1}, {"$and": [{"$default": {"$text": "x"}}, {"a": {"$eq": 1}}]}),
         ],
         ids=json.dumps,
     )
@@ -291,7 +306,7 @@ class TestNormalForm:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("name", ["$bad", "$regex", "$text", "$", "$AND"])
+    @pytest.mark.parametrize("name", ["$bad", "$", "$AND", "$regex", "$beginsWith"])
     def test_an_unknown_operator(self, name: str) -> None:
         assert refusal({"t": {name: 1}}) == ("invalid_operator", f"Invalid operator: {name}")
 
@@ -320,13 +335,34 @@ class TestRefusals:
             ("$elemMatch", [], "[]"),
             ("$allMatch", "x", "<<120>>"),
             ("$keyMapMatch", 1, "1"),
+            ("$regex", "(", "<<40>>"),
         ],
     )
     def test_a_bad_argument(self, name: str, argument: JsonValue, shown: str) -> None:
         assert refusal({"t": {name: argument}}) == ("bad_arg", f"Bad argument for operator {name}: {shown}")
 
-    def test_a_prefix_that_is_no_string(self) -> None:
-        assert refusal({"t": {"$beginsWith": 1}}) == ("invalid_operator", "Invalid operator: $beginsWith")
+    def test_text_cannot_be_searched(self) -> None:
+        with pytest.raises(Unavailable, match="text"):
+            compile_selector({"a": 1, "$text": "x"})
+
+    @pytest.mark.parametrize(
+        ("selector", "error", "reason"),
+        [
+            ({"$text": None}, "bad_arg", "Bad argument for operator $text: null"),
+            (
+                {"$not": {"$text": 1}},
+                "bad_arg",
+                "Bad argument for operator $not: {[{<<36,100,101,102,97,117,108,116>>,",
+            ),
+            ({"a": {"$text": 1}}, "bad_field", "Invalid field normalization on selector: {[{<<36,100,"),
+            ({"$default": 1}, "bad_field", "Invalid field normalization on selector: {[{<<36,100,"),
+        ],
+        ids=json.dumps,
+    )
+    def test_text_that_is_not_even_text(self, selector: JsonValue, error: str, reason: str) -> None:
+        found = refusal(selector)
+        assert found[0] == error
+        assert found[1].startswith(reason)
 
     def test_an_argument_within_an_element(self) -> None:
         assert refusal({"t": {"$elemMatch": {"$bad": 1}}})[0] == "invalid_operator"
@@ -359,10 +395,6 @@ class TestRefusals:
             selector = {"$elemMatch": selector}
             document = [document]
         assert matches({"b": selector}, {"b": document})
-
-
-def test_values_in_error_texts() -> None:
-    assert erlang_text({"a": [True, None, 1.5, {}]}) == "{[{<<97>>,[true,null,1.5,{[]}]}]}"
 
 
 class TestSteps:
@@ -408,3 +440,16 @@ class TestSteps:
             matches({"a": [1, 2, 3, 4], "b": 1}, steps)
             left.append(steps.left)
         assert left[0] == left[1] < 1_000
+
+
+class TestCompiled:
+    def test_it_has_its_normal_form(self) -> None:
+        assert compile_selector({"a": 1}).normalised == {"a": {"$eq": 1}}
+
+    def test_it_says_whether_a_clock_may_decide(self) -> None:
+        assert not compile_selector({"a": {"$regex": "^b.*c$"}}).timed
+        assert compile_selector({"a": {"$elemMatch": {"$regex": "b(?=c)"}}}).timed
+
+    def test_it_has_so_much_time_for_a_string(self) -> None:
+        selector = {"a": {"$regex": "^(?=a)(a|a)*$"}}
+        assert not compile_selector(selector, 0.01)({"a": "a" * 64 + "b"})
