@@ -35,10 +35,6 @@ class Foreseen(NamedTuple):
     rev: Rev
 
 
-Refusal = Callable[[tuple[Rev, ...]], None]
-"""Is given a document's ``path``, and raises if the edit of its first revision is refused for certain."""
-
-
 class Document(NamedTuple):
     """One revision as a client sent it.
 
@@ -67,12 +63,8 @@ def parse_document(
     limits: Limits,
     new_id: Callable[[], str] | None = None,
     hashed: bool = True,
-    refuse: Refusal | None = None,
 ) -> Document:
     """The document that decoded JSON describes. ``hashed`` False leaves out its ``term``: a revision that is there.
-
-    ``refuse`` is asked before the text and the term are made, which is most of the work, and may raise. It is for
-    documents that cannot be too large; of one with attachments it is not asked, for they have their own faults.
 
     ``doc_id``, from a request's path, goes before ``_id`` (which must be valid nevertheless); ``new_id`` makes the id
     of a document that has neither. Raises BadRequest for what is no object, IllegalDocId, DocValidation for members
@@ -89,8 +81,6 @@ def parse_document(
         doc_id = draft.id
     else:
         doc_id = validate_doc_id("" if new_id is None else new_id(), limits)
-    if refuse is not None and not draft.attachments:
-        refuse(draft.path)
     text = encode(body)
     if len(text) > limits.max_document_size:
         raise DocumentTooLarge(doc_id)

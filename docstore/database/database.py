@@ -37,7 +37,7 @@ from docstore.database.compacting import Compactor
 from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
-from docstore.database.edit_parts import EditAnswer, submit_each, submit_edits
+from docstore.database.edit_parts import EditAnswer, submit_each, submit_edits, submit_known
 from docstore.database.info import DatabaseInfo
 from docstore.database.local_docs import write_local, write_mixed
 from docstore.database.notifier import Notifier
@@ -282,6 +282,10 @@ class Database:
         """Documents with a history; an answer for each."""
         if any(document.attachments for document in documents):
             return await self._attachments.write(documents, new_edits=new_edits, check=self.check)
+        if new_edits and len(documents) == 1:
+            answers = await submit_known(self._writer, self._gate, self.number, edit_of(documents[0], new_edits=True))
+            if answers is not None:
+                return answers
         edits = tuple(await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents)))
         settings = self.environment.settings
         return await submit_edits(self._writer, settings, self.number, edits, new_edits=new_edits, check=self.check)
@@ -291,8 +295,6 @@ class Database:
             return await self.update_doc(document, new_edits=new_edits)
         except DocstoreError as error:
             return EditResult(document.id, None, error)
-
-    # --- attachments
 
     def open_attachment(self, doc_id: str, name: str, rev: Rev | None = None) -> OpenedAttachment:
         """An attachment of the winner or of another revision. Raises NotFound, DocumentDeleted."""
@@ -367,8 +369,6 @@ class Database:
     def check(self) -> Check | None:
         """The gate that edits go through, on behalf of whoever writes here."""
         return bound(self._gate, self._actor)
-
-    # --- writing about the database
 
     async def set_security(self, value: JsonValue, condition: Condition | None = None) -> None:
         """Replace the security object. Raises what CouchDB answers to a malformed one, PreconditionFailed."""

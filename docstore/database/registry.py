@@ -8,11 +8,10 @@ exist is the ``databases`` table in a snapshot; the handles kept here are only s
 import logging
 import re
 from asyncio import Task, create_task, sleep, wait
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import Final, cast
+from typing import Final, TypeVarTuple, cast
 
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.administration import GONE
@@ -46,6 +45,8 @@ SYSTEM_NAMES: Final = frozenset({"_users", "_replicator", "_global_changes"})
 MAX_HANDLES: Final = 10_000
 LOOKED_AT: Final = 10_000
 """How many names are read when a node starts."""
+
+Arguments = TypeVarTuple("Arguments")
 
 _NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
 
@@ -201,18 +202,13 @@ class Registry:
         """
         changed = summary.changed
         gone = [number for number, seq in changed.items() if seq == GONE]
-        with _going_on("waking feeds"):
-            self._notifier.written(changed)
+        _going_on("waking feeds", self._notifier.written, changed)
         for number in gone:
-            with _going_on("ending feeds"):
-                self._notifier.ended(number)
-            with _going_on("forgetting a database"):
-                self._handles.pop(self._rows.pop(number, b""), None)
-            with _going_on("starting a sweep"):
-                # Here, since whoever asked for it may have gone before the commit.
-                self._start_sweep(number)
-        with _going_on("waking the collector"):
-            self.blobs.collector.committed()
+            _going_on("ending feeds", self._notifier.ended, number)
+            _going_on("forgetting a database", self._forget, number)
+            # Here, since whoever asked for it may have gone before the commit.
+            _going_on("starting a sweep", self._start_sweep, number)
+        _going_on("waking the collector", self.blobs.collector.committed)
 
     # --- sweeping
 
@@ -235,6 +231,9 @@ class Registry:
         for task in self._sweeps.values():
             task.cancel()
         await self.finish_sweeps()
+
+    def _forget(self, number: int) -> None:
+        self._handles.pop(self._rows.pop(number, b""), None)
 
     def _start_sweep(self, number: int) -> None:
         if number in self._sweeps or self._stopped:
@@ -287,10 +286,9 @@ class Registry:
         return handle
 
 
-@contextmanager
-def _going_on(step: str) -> Iterator[None]:
-    """A step after which the next one is taken, whatever comes of it."""
+def _going_on(step: str, take: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+    """Take a step; the next one is taken whatever comes of it."""
     try:
-        yield
+        take(*arguments)
     except Exception:
         logger.exception("after a commit, %s failed", step)

@@ -37,6 +37,13 @@ class Gate(Protocol):
         """Look at edits. Raises what keeps it from looking: DatabaseNotFound, Unavailable."""
         ...
 
+    def open_to(self, edit: Edit) -> int | None:
+        """The ``design_seq`` by which an edit passes without a look, as far as is remembered; None: it must be asked.
+
+        Nothing is read for it: should what is remembered be out of date, the writer finds that out.
+        """
+        ...
+
 
 Gates: TypeAlias = Callable[[str, int], Gate | None]
 """From the name and number of a database to its gate."""

@@ -23,7 +23,8 @@ from docstore.httpd.wire.bodies import check_body_headers, leaves_end_unsure
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.paths import check_escapes, path_of_absolute, split_path
 from docstore.httpd.wire.streaming import StreamReply
-from docstore.httpd.writing.carrying_out import answered
+from docstore.httpd.writing.carrying_out import carried_out
+from docstore.httpd.writing.idempotency import HEADER, answer_once
 from docstore.httpd.writing.leniency import LENIENT_HEADERS
 
 logger = logging.getLogger(__name__)
@@ -54,8 +55,10 @@ class Dispatcher:
         request = Request(service, raw, _method(raw), [], "")
         request.id = new_request_id()
         service.running += 1
+        headers = raw.headers
+        unusual = hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers
         try:
-            reply = await self._answer(request)
+            reply = await self._answer(request, unusual=unusual)
         except DocstoreError as error:
             reply = await refused(request, error)
         except (asyncio.CancelledError, ConnectionError):
@@ -66,7 +69,9 @@ class Dispatcher:
             logger.exception("request %s: %s %s failed", request.id.decode(), raw.method, raw.raw_path)
             reply = await refused(request, DocstoreError(UNEXPECTED))
         finally:
-            service.ended()
+            service.running -= 1
+            if service.closing:
+                service.ended()
         if isinstance(reply, StreamReply):
             reply.claim = request.claim
         elif request.claimed is not None:
@@ -77,7 +82,7 @@ class Dispatcher:
         reply.body_time = request.body_time
         if (
             service.closing
-            or (not (raw.content.is_eof() and hdrs.TRANSFER_ENCODING not in raw.headers) and leaves_end_unsure(raw))
+            or (unusual and leaves_end_unsure(raw))
             or (connection is not None and connection.half_closed and connection.serves_the_last)
         ):
             reply.keep_alive = False
@@ -86,7 +91,7 @@ class Dispatcher:
             _log(request, reply, started)
         return reply
 
-    async def _answer(self, request: Request) -> Reply | StreamReply:
+    async def _answer(self, request: Request, *, unusual: bool) -> Reply | StreamReply:
         raw = request.raw
         headers = raw.headers
         if self._guard is not None:
@@ -100,7 +105,7 @@ class Dispatcher:
         if path[:1] != "/":
             path = path_of_absolute(path)
         request.segments = split_path(path)
-        if hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers:
+        if unusual:
             check_body_headers(raw)
         if request.method not in SAFE_METHODS:
             check_header_text(headers)
@@ -124,7 +129,10 @@ class Dispatcher:
         if not route.open and not request.user.is_admin:
             raise Unauthorized(_refusal(route, request.method))
         handler = route.handlers.get(request.method) or _other_handler(route, request)
-        return await answered(request, handler, heeds_keys=handler in self.router.once)
+        if HEADER in request.raw.headers and handler in self.router.once:
+            return await answer_once(request, handler)
+        answer = await handler(request)
+        return answer if answer.__class__ is Reply else await carried_out(request, answer)
 
 
 def _method(raw: BaseRequest) -> str:

@@ -143,7 +143,8 @@ class Request:
     @property
     def content_type(self) -> str:
         """The body's media type without parameters, in lower case; ``""`` if there is none."""
-        return self.raw.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+        value = self.raw.headers.get(hdrs.CONTENT_TYPE, "")
+        return value if value == JSON else value.partition(";")[0].strip().lower()
 
     @property
     def if_none_match(self) -> str | None:

@@ -42,9 +42,8 @@ class Service:
         task.add_done_callback(self._finished)
 
     def ended(self) -> None:
-        """A handler that was counted in ``running`` is done."""
-        self.running -= 1
-        if self.closing and not self.running:
+        """A handler that was counted in ``running`` is done, while the server closes."""
+        if not self.running:
             self._drained.set()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ deterministic. It must not know requests: statuses, types and headers are settle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import NamedTuple
 
 from docstore.core.answers import refused_json, written_json
 from docstore.core.conditions import rev_etag
@@ -23,8 +24,7 @@ AROUND_ROW = 70
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenForm:
+class WrittenForm(NamedTuple):
     """One document was written; a ``_local`` one too.
 
     ``etag``  whether the new revision is told as one, or another text that is

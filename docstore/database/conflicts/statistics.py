@@ -54,7 +54,7 @@ class ConflictStats:
 
     def conflict(self, database: str, doc_id: str, kind: str) -> None:
         """An edit was refused. ``doc_id`` is empty where no document is concerned."""
-        self.conflicts[kind, self._counted(database)] += 1
+        self.conflicts[kind, database if database in self._databases else self._counted(database)] += 1
         if doc_id:
             self._summary().add((database, doc_id))
 

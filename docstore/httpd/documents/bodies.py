@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator
 
 from docstore.core.conditions import Condition
-from docstore.core.document import Document, Refusal, parse_document
+from docstore.core.document import Document, parse_document
 from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
@@ -19,10 +19,6 @@ from docstore.httpd.request import SMALL, Request
 from docstore.httpd.wire.memory import BODY, cost_of_json
 from docstore.httpd.wire.turns import Turns
 from docstore.settings import KIB, Limits
-
-MOST_GROWTH = 8
-"""The text that is stored is at most so many times as long as that which was sent: ``1e-7`` and ``1e21`` are spelled
-out."""
 
 LARGE_DOCUMENT = 8 * KIB
 """From this average on, the documents of one body are parsed in a thread."""
@@ -47,25 +43,33 @@ def as_local(document: Document, query: DocumentQuery, condition: Condition | No
     return with_rev(document, query.options.rev)._replace(condition=condition)
 
 
-async def read_document(
-    request: Request, doc_id: str | None, new_id: str = "", *, refuse: Refusal | None = None
-) -> Document:
+async def read_document(request: Request, doc_id: str | None, new_id: str = "") -> Document:
     """The body as a document: of the id ``doc_id``, or with None of the id that stands in it, or else ``new_id``.
 
-    ``refuse`` as in ``parse_document``, for small bodies; of a large one nobody is asked. Raises BadRequest for a
-    request without a body, and what ``decode`` and ``parse_document`` raise.
+    Raises as ``read_members`` and ``parse_document``.
+    """
+    return await document_of(request, await read_members(request), doc_id, new_id)
+
+
+async def read_members(request: Request) -> JsonValue:
+    """The body as JSON; None if it is so much that ``document_of`` reads it in a thread.
+
+    Raises BadRequest for a request without a body, and what ``decode`` raises.
     """
     request.require_body()
     text = await request.body()
     limits = request.node.settings.limits
     if len(text) > SMALL:
         await request.claim.take(await cost_of_json(text) + BODY * len(text))
-    if is_for_a_thread(text, limits):
-        return await document_from(text, doc_id, limits, new_id)
-    if len(text) * MOST_GROWTH > limits.max_document_size:
-        refuse = None
-    members = decode(text, max_depth=limits.max_json_depth)
-    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id, refuse=refuse)
+    return None if is_for_a_thread(text, limits) else decode(text, max_depth=limits.max_json_depth)
+
+
+async def document_of(request: Request, members: JsonValue, doc_id: str | None, new_id: str = "") -> Document:
+    """The document that the members are which ``read_members`` gave. Raises what ``parse_document`` raises."""
+    limits = request.node.settings.limits
+    if members is None:
+        return await document_from(await request.body(), doc_id, limits, new_id)
+    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
 
 
 async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:

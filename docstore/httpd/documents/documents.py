@@ -8,19 +8,18 @@ CouchDB.
 from urllib.parse import urlsplit
 
 from docstore.core.conditions import CREATE_ONLY, rev_etag
-from docstore.core.document import Document, Refusal, validate_doc_id
+from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
-from docstore.core.rev import Rev
-from docstore.database.conflicts.attempts import document_exists
 from docstore.database.database import Database
 from docstore.database.once import Once
 from docstore.database.results import EditResult
 from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
-from docstore.httpd.documents.bodies import as_edit, read_document
+from docstore.httpd.documents.bodies import as_edit, document_of, read_document, read_members
+from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
 from docstore.httpd.documents.replies import document_reply
-from docstore.httpd.params.conditions import chosen_parent, is_conditional, is_create_only
+from docstore.httpd.params.conditions import chosen_parent, is_create_only
 from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
 from docstore.httpd.replies import Reply
@@ -51,7 +50,7 @@ async def get_document(request: Request) -> Reply | StreamReply:
     return document_reply(request, opened.json, etag)
 
 
-async def put_document(request: Request) -> Edit:
+async def put_document(request: Request) -> Edit | Reply:
     """``PUT /{db}/{doc}``: an edit, or with ``new_edits=false`` a revision made elsewhere."""
     database, record = request.node.registry.open_with_record(request.segments[0], request.doc_id)
     if database.write_hook is not None:
@@ -60,9 +59,13 @@ async def put_document(request: Request) -> Edit:
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
-    at_hand = request.raw.content.is_eof()
-    refuse = _early_refusal(request, database, query, record) if at_hand else None
-    document = as_edit(request, await read_document(request, doc_id, refuse=refuse), query)
+    at_hand = request.raw.content.is_eof()  # if not, the record may be out of date when the body has come
+    members = await read_members(request)
+    if at_hand and record is not None and isinstance(members, dict) and asks_plainly(request, database, query):
+        refused = refusal(request, database, record, query.options.rev, members)
+        if refused is not None:
+            return refused
+    document = as_edit(request, await document_of(request, members, doc_id), query)
     looked_at = at_hand and _is_no_conflict(database, document, record)
     return Edit(
         lambda once: through(once, database).update_doc(document, new_edits=query.new_edits, looked_at=looked_at),
@@ -88,34 +91,6 @@ async def _put_related(request: Request, database: Database, query: DocumentQuer
             return await through(once, database).update_doc(received, new_edits=query.new_edits)
 
     return Edit(write, document.id, 200 if document.deleted else 201)
-
-
-def _early_refusal(
-    request: Request, database: Database, query: DocumentQuery, record: DocRecord | None
-) -> Refusal | None:
-    """What refuses a certain conflict while the document is read; None where there is more to be asked first.
-
-    A refused edit is cheap so: nothing is hashed, and the exception has a short way. ``record`` is the document's when
-    the request began, so it is asked only if the body has come too.
-    """
-    if record is None:
-        return None
-    asked = not query.new_edits or query.batch or database.write_hook is not None
-    if asked or is_conditional(request) or wants_explanation(request.raw.headers):
-        return None
-    told = query.options.rev
-
-    def refuse(path: tuple[Rev, ...]) -> None:
-        rev = path[0] if path else told
-        if told is not None and rev != told:
-            return  # two different revisions are another complaint
-        path = path or (() if told is None else (told,))
-        if is_stale(record.head(), rev, path):
-            if rev is None:
-                raise document_exists(database.number, request.doc_id)
-            database.check_parent(request.doc_id, rev, path=path)
-
-    return refuse
 
 
 def _is_no_conflict(database: Database, document: Document, record: DocRecord | None) -> bool:

@@ -50,6 +50,12 @@ async def refused(request: Request, error: DocstoreError, headers: Sequence[Head
     return reply
 
 
+def refused_plainly(request: Request, error: Conflict) -> Reply:
+    """The same for a conflict of which its request asks for no more than CouchDB's words."""
+    count_conflict(request, error)
+    return error_reply(error)
+
+
 def refused_unread(raw: BaseRequest, status: int, error: str, reason: str) -> Reply:
     """The reply to a request that was refused before there was a handler to raise anything; it is not counted."""
     # of what could not be read as HTTP, no headers are known
@@ -151,7 +157,7 @@ def _kind_of(request: Request, error: Conflict) -> str:
     attempt = error.attempt
     if isinstance(attempt, Attempt) and not isinstance(error, StateConflict):
         if attempt.kind is not None:
-            return attempt.kind.value
+            return attempt.kind
         try:
             with request.node.env.snapshot() as snapshot:
                 return kind_of(snapshot, attempt).value

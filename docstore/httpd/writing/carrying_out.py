@@ -1,31 +1,23 @@
-"""From a handler to the reply: the one place where it is decided how a write is carried out.
+"""From what a handler hands back to the reply: the one place where it is decided how a write is carried out.
 
-Owns that decision, for all handlers: once, where the request has a key and the handler heeds it; behind the answer,
-where the client does not wait; leniently, where an edit was applied already; or plainly. It must not know what is
-written.
+Owns that decision, for all handlers of requests without a key (those with one are ``idempotency.py``'s): behind the
+answer, where the client does not wait; leniently, where an edit was applied already; or plainly. It must not know what
+is written.
 """
 
 from docstore.database.conflicts.attempts import EXPLAINED
 from docstore.errors import DocstoreError
 from docstore.httpd.replies import Reply, stored_reply
 from docstore.httpd.request import Request
-from docstore.httpd.routing import Handler
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing.batch import accepted
 from docstore.httpd.writing.forms import form_of
-from docstore.httpd.writing.idempotency import HEADER, answer_once
 from docstore.httpd.writing.leniency import lenient_result
-from docstore.httpd.writing.writes import Change, Edit
+from docstore.httpd.writing.writes import Answer, Change, Edit
 
 
-async def answered(request: Request, handler: Handler, *, heeds_keys: bool) -> Reply | StreamReply:
-    """The reply to a request: what its handler replies, or what comes of the write that it hands back.
-
-    ``heeds_keys``: whether an Idempotency-Key means something to this handler. Raises what refuses the request.
-    """
-    if heeds_keys and HEADER in request.raw.headers:
-        return await answer_once(request, handler)
-    answer = await handler(request)
+async def carried_out(request: Request, answer: Answer) -> Reply | StreamReply:
+    """The reply to a request without a key, of what its handler hands back. Raises what refuses the request."""
     if isinstance(answer, Edit):
         return await _edited(request, answer)
     if isinstance(answer, Change):

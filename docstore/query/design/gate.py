@@ -64,6 +64,13 @@ class DesignGate:
                 checked.append(edit)
         return Verdict(checked, rules.design_seq)
 
+    def open_to(self, edit: Edit) -> int | None:
+        """See ``write_gate.Gate``."""
+        rules = self._rule_book.latest(self._number)
+        if rules is None or rules.functions or edit.id.startswith(DESIGN_PREFIX):
+            return None
+        return rules.design_seq
+
     def _read_rules(self) -> Rules:
         with self._snapshot() as snapshot:
             return read_rules(snapshot, self._number, self._name)

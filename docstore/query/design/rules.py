@@ -44,6 +44,10 @@ class RuleBook:
         rules = self._known.get(number)
         return rules if rules is not None and rules.design_seq == design_seq else None
 
+    def latest(self, number: int) -> Rules | None:
+        """The rules of a database when they were last asked for; others may hold by now."""
+        return self._known.get(number)
+
     def remember(self, number: int, rules: Rules) -> None:
         """Rules that were read."""
         self._known[number] = rules

@@ -28,6 +28,16 @@ async def refused(answer, reason: object = "no bad ones", status: int = 403, err
     assert (answer.status, answer.json["error"], answer.json["reason"]) == (status, error, reason)
 
 
+async def test_what_is_remembered_of_rules_lets_nothing_through(db):
+    """A single edit is submitted by what is remembered; the writer knows if other rules hold by now."""
+    await db.write("a", {})
+    rev = await rule(db, NO_BAD_ONES)
+    await refused(await db.put("b", {"bad": 1}))
+    await db.write("b", {})
+    await rule(db, "function() { throw({forbidden: 'nothing at all'}); }", _rev=rev)
+    await refused(await db.put("c", {}), "nothing at all")
+
+
 async def test_no_way_around(db):
     await rule(db, NO_BAD_ONES)
     await db.write("source", {"good": 1, "keep": 1})

@@ -1,0 +1,108 @@
+"""The short way of a refused PUT says what the long way says, counts alike, and refuses nothing else."""
+
+import pytest
+
+from docstore.httpd.documents import documents
+
+OTHER = "1-0123456789abcdef0123456789abcdef"
+
+
+def told(answer):
+    return answer.status, answer.body, answer.headers.get("ETag"), answer.headers.get("Location")
+
+
+async def long_way(monkeypatch, db, path, body, **headers):
+    """The same request where nothing is refused early."""
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "asks_plainly", lambda *_: False)
+        return await db.put(path, body, **headers)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """What was refused early."""
+    refused = []
+    refusal = documents.refusal
+
+    def counted(*arguments):
+        reply = refusal(*arguments)
+        refused.append(reply is not None)
+        return reply
+
+    monkeypatch.setattr(documents, "refusal", counted)
+    return refused
+
+
+CASES = {
+    "no revision": ("d", {"n": 2}, True),
+    "its own id": ("d", {"_id": "d", "n": 2}, True),
+    "a superseded one": ("d", {"_rev": "FIRST"}, True),
+    "an unknown one": ("d", {"_rev": OTHER}, True),
+    "in the query": (f"d?rev={OTHER}", {}, True),
+    "in both": (f"d?rev={OTHER}", {"_rev": OTHER}, True),
+    "two different ones": (f"d?rev={OTHER}", {"_rev": "FIRST"}, False),
+    "another id": ("d", {"_id": "e"}, False),
+    "a deletion": ("d", {"_deleted": True}, False),
+    "a member that may not be": ("d", {"_odd": 1}, False),
+    "history": ("d", {"_rev": OTHER, "_revisions": {"start": 1, "ids": ["a"]}}, False),
+    "an attachment": ("d", {"_attachments": {"a": {"data": "aGk="}}}, False),
+    "no object": ("d", [1], False),
+    "null": ("d", b"null", False),
+    "no JSON": ("d", b'{"a":', False),
+    "no revision at all": ("d", {"_rev": "nonsense"}, False),
+    "a number for one": ("d", {"_rev": 1}, False),
+    "a revision made elsewhere": ("d?new_edits=false", {"_rev": OTHER}, False),
+    "a batch": ("d?batch=ok", {}, False),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_both_ways_say_the_same(db, short, monkeypatch, case):
+    first = await db.write("d", {"n": 0})
+    await db.write("d", {"n": 1, "_rev": first})
+    path, body, early = CASES[case]
+    if isinstance(body, dict) and body.get("_rev") == "FIRST":
+        body = body | {"_rev": first}
+    answer = await db.put(path, body)
+    assert any(short) is early
+    if case not in ("a batch", "a revision made elsewhere", "a deletion"):
+        assert told(answer) == told(await long_way(monkeypatch, db, path, body))
+    assert answer.status == 409 if early else True
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"If_Match": f'"{OTHER}"'},
+        {"If_None_Match": "*"},
+        {"Prefer": "handling=lenient"},
+        {"Idempotency_Key": '"k"'},
+        {"Accept": "application/problem+json"},
+        {"Content_Type": "multipart/related; boundary=x"},
+    ],
+)
+async def test_who_asks_for_more_is_not_refused_early(db, short, headers):
+    await db.write("d", {"n": 0})
+    await db.put("d", {"n": 1}, **headers)
+    assert not any(short)
+
+
+async def test_what_is_no_conflict_passes(db, short):
+    first = await db.write("d", {"n": 0})
+    second = await db.write("d", {"_id": "d", "_rev": first, "n": 1})
+    deleted = await db.delete(f"d?rev={second}")
+    assert (await db.put("d", {"n": 2})).status == 201
+    assert (await db.put("d", {"_rev": deleted.json["rev"]})).status == 409
+    assert (await db.put("e", {"_rev": OTHER})).status == 409
+    assert short == [False, False, True]
+
+
+async def test_the_kinds_are_counted(client, db):
+    first = await db.write("d", {"n": 0})
+    await db.write("d", {"n": 1, "_rev": first})
+    await db.put("d", {})
+    await db.put("d", {"_rev": first})
+    await db.put("d", {"_rev": OTHER})
+    async with client.get("/_docstore/conflict_stats") as reply:
+        kinds = (await reply.json())["kinds"]
+    assert kinds == {"document-already-exists": 1, "revision-superseded": 1, "revision-unknown": 1}
