@@ -13,9 +13,11 @@ from tests.differential import (
     drawing_listings,
     drawing_many,
     drawing_server,
+    drawing_views,
 )
 from tests.differential.drawing import Draw
 from tests.differential.noise import spoil
+from tests.differential.partitioning import partition, partitioned
 from tests.differential.steps import Sequence, Step
 
 Drawer = Callable[[Draw], Step]
@@ -51,23 +53,33 @@ OTHERS: Mapping[Drawer, float] = {
     drawing_server.maintenance: 0.4,
     drawing_server.server: 2,
     drawing_server.database: 0.5,
+    partition: 0.8,
 }
-MOODS: tuple[tuple[float, float, float, float, float], ...] = (
-    # writes, reads, attachments, others; share of steps that are spoiled
-    (1, 1, 1, 1, 0.06),
-    (2, 1, 0.3, 0.2, 0.0),
-    (1, 1, 6, 0.2, 0.02),
-    (1, 2, 0.5, 0.5, 0.15),
-    (0.5, 1, 1, 5, 0.1),
+VIEWS: Mapping[Drawer, float] = {
+    drawing_views.design: 3,
+    drawing_views.view: 8,
+    drawing_views.views: 1,
+}
+MOODS: tuple[tuple[float, float, float, float, float, float], ...] = (
+    # writes, reads, attachments, others, views; share of steps that are spoiled
+    (1, 1, 1, 1, 0, 0.06),
+    (2, 1, 0.3, 0.2, 0, 0.0),
+    (1, 1, 6, 0.2, 0, 0.02),
+    (1, 2, 0.5, 0.5, 0, 0.15),
+    (0.5, 1, 1, 5, 0, 0.1),
+    (1, 0.2, 0, 0.1, 3, 0.05),
 )
+PARTITIONED = 0.25
+"""The share of sequences that are for a partitioned database."""
 
 
 def draw_sequence(seed: int, number: int) -> Sequence:
     """The sequence of this number; the same for the same seed, on any machine."""
     draw = Draw(f"{seed}/{number}")
-    writes, reads, attachments, others, spoiled = draw.choice(MOODS)
+    writes, reads, attachments, others, views, spoiled = draw.choice(MOODS)
     weights: dict[Drawer, float] = {}
-    for table, factor in ((WRITES, writes), (READS, reads), (ATTACHMENTS, attachments), (OTHERS, others)):
+    tables = ((WRITES, writes), (READS, reads), (ATTACHMENTS, attachments), (OTHERS, others), (VIEWS, views))
+    for table, factor in tables:
         weights |= {drawer: weight * factor for drawer, weight in table.items()}
     drawers = list(weights)
     steps = [drawing_server.revs_limit(draw)] if draw.chance(0.2) else []
@@ -81,4 +93,4 @@ def draw_sequence(seed: int, number: int) -> Sequence:
         steps += [drawing_many.purge(draw), drawing_many.purged_infos(draw), drawing_documents.get(draw)]
     if draw.chance(0.06):  # last, since nobody knows where an id that a server makes up comes in a listing
         steps += [drawing_documents.post_anonymous(draw), Step("document.get", "GET", "/${db}/${id:0}")]
-    return tuple(steps)
+    return partitioned(draw, tuple(steps)) if draw.chance(PARTITIONED) else tuple(steps)

@@ -28,7 +28,9 @@ from typing import Any
 
 from tests.differential.places import Places
 
-DOCUMENTS = ("ka", "kb", "kc", "k d", "k/e", "_design/g", "ü", "_local/l", "zz")
+DOCUMENTS = ("ka", "kb", "kc", "k d", "k/e", "_design/g", "ü", "_local/l", "zz", "_design/v", "_design/w")
+PARTED = {"ka": "p:a", "kb": "p:b", "kc": "q:c", "k d": "p d:d", "k/e": "p:k/e", "ü": "ü:u"}
+"""What some of them are called in a partitioned database."""
 MADE_UP_REV = "1-00000000000000000000000000000bad"
 SYMBOL = re.compile(r"\$\{(\w+)((?::[^}]*)?)\}")
 REV = re.compile(r"(\d+)-(.+)")
@@ -86,7 +88,8 @@ class Knowledge:
 
     def rev(self, document: int, number: int) -> str | None:
         """The value of ``${rev:D:N}``."""
-        known = self._revs[DOCUMENTS[document]]
+        doc_id = DOCUMENTS[document]
+        known = self._revs[doc_id] or self._revs[PARTED.get(doc_id, doc_id)]
         return known[-1 - number % len(known)] if known else None
 
 
