@@ -12,13 +12,15 @@ from statistics import median
 
 import click
 
-from bench import attachments, documents, questions, replication, servers, views, wrk
+from bench import attachments, documents, partitions, questions, replication, servers, views, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
 from docstore.storage.attachments.blob_rows import CHUNK_BYTES
 
 ROUNDS = 5
 CONFLICTS = 50
+PARTITIONED_TIMES = 10
+"""So many times the documents of other questions: partitions are for databases that are large."""
 
 
 class Run:
@@ -184,6 +186,17 @@ class Run:
             Row("view, group_level=1 with five groups", "ms", grouped, less_is_better=True),
         ]
 
+    def partitions(self) -> list[Row]:
+        """What a partition of 100 documents answers beside all others."""
+        count = self.count * PARTITIONED_TIMES
+        rows: dict[str, dict[str, float]] = {}
+        for target in self.targets:
+            partitions.fill(target, count)
+            for name, taken in partitions.asked(target, count).items():
+                rows.setdefault(name, {})[target.name] = taken
+        what = f"of a partition, in a database of {count:,} documents"
+        return [Row(f"{name} {what}", "ms", taken, less_is_better=True) for name, taken in rows.items()]
+
     def footprint(self) -> list[Row]:
         """What a server that holds the documents costs: start-up, file, memory."""
         with tempfile.TemporaryDirectory() as name:
@@ -206,7 +219,7 @@ class Run:
 @click.option(
     "--only",
     help="Only the questions whose name has this word: reads writes feeds waiting conflicts attachments replication"
-    " views footprint.",
+    " views partitions footprint.",
 )
 def main(peer: str | None, quick: bool, only: str | None) -> None:
     """Measure docstore and print a Markdown table of figures and ratios."""
@@ -228,6 +241,7 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             run.attachments,
             run.replication,
             run.views,
+            run.partitions,
             run.footprint,
         )
         for question in questions_asked:
