@@ -49,6 +49,7 @@ from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.folder_lock import FolderLock
 from docstore.storage.engine.group_commit import CommitSummary
 from docstore.storage.engine.writer import Writer
+from docstore.storage.rows import DatabaseRow
 from docstore.workers.pool import Pool
 
 SWITCH_INTERVAL: Final = 0.0005
@@ -180,8 +181,8 @@ class Node:
         """The name by which this node goes in ``_membership`` and in paths."""
         return f"docstore@{self.settings.host}"
 
-    def _gate(self, name: str, number: int) -> Gate:
-        return self.query.gate(name, number)
+    def _gate(self, name: str, row: DatabaseRow) -> Gate:
+        return self.query.gate(name, row)
 
     def _design_filter(self, database: Database, name: str, params: Mapping[str, JsonValue]) -> Select:
         return self.query.named_filter(database, name, params)

@@ -161,10 +161,6 @@ def validate_doc_id(doc_id: object, limits: Limits) -> str:
     """The id itself, if a document may have it; ``max_doc_id`` counts bytes of UTF-8. Raises IllegalDocId."""
     if not isinstance(doc_id, str):
         raise IllegalDocId("Document id must be a string")
-    if not doc_id:
-        raise IllegalDocId("Document id must not be empty")
-    if doc_id in (DESIGN_PREFIX, LOCAL_PREFIX):
-        raise IllegalDocId(f"Illegal document id `{doc_id}`")
     if not doc_id.isascii() or len(doc_id) > limits.max_doc_id:
         try:
             size = len(doc_id.encode())
@@ -172,9 +168,19 @@ def validate_doc_id(doc_id: object, limits: Limits) -> str:
             raise IllegalDocId("Document id must be valid UTF-8") from None
         if size > limits.max_doc_id:
             raise IllegalDocId("Document id is too long")
-    if doc_id[0] == "_" and not doc_id.startswith((DESIGN_PREFIX, LOCAL_PREFIX)):
-        raise IllegalDocId
+    check_words(doc_id)
     return doc_id
+
+
+def check_words(doc_id: str) -> None:
+    """Raises IllegalDocId for a text that no id can be, or that cannot stand behind a partition."""
+    if not doc_id:
+        raise IllegalDocId("Document id must not be empty")
+    if doc_id[0] == "_":
+        if doc_id in (DESIGN_PREFIX, LOCAL_PREFIX):
+            raise IllegalDocId(f"Illegal document id `{doc_id}`")
+        if not doc_id.startswith((DESIGN_PREFIX, LOCAL_PREFIX)):
+            raise IllegalDocId
 
 
 def revisions_member(path: Sequence[Rev]) -> bytes:

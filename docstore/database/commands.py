@@ -118,6 +118,7 @@ class CreateDatabase:
     shards: int
     revs_limit: int
     purged_infos_limit: int
+    partitioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from docstore.core.document import EMPTY_BODY, NEEDS_REV, Document
 from docstore.core.edit import Head, refuse_delete
 from docstore.core.json_text import JsonValue
 from docstore.core.local_document import DELETED, is_local, rev_of
+from docstore.core.partition import check_partitioned_id
 from docstore.core.properties import check_limit, check_security
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
@@ -38,7 +39,7 @@ from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
 from docstore.database.edit_parts import EditAnswer, submit_each, submit_edits, submit_known
-from docstore.database.info import DatabaseInfo
+from docstore.database.info import DatabaseInfo, info_of
 from docstore.database.local_docs import write_local, write_mixed
 from docstore.database.notifier import Notifier
 from docstore.database.once import Once
@@ -49,7 +50,7 @@ from docstore.database.reading.bulk_reading import Found, RevsRequest
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions, Revs
 from docstore.database.reading.revisions import RevsDiff
 from docstore.database.results import EditResult, result_of
-from docstore.database.sequences import instance_start_time, opaque_part, parse_since
+from docstore.database.sequences import opaque_part, parse_since
 from docstore.database.write_gate import Check, Gate, bound
 from docstore.database.write_hooks import Actor, WriteHook, settle
 from docstore.errors import BadRequest, Conflict, DocstoreError, NotFound
@@ -85,7 +86,8 @@ class Database:
         self.number = row.number
         self.uuid = row.uuid
         self.shards = row.shards
-        self.created = row.created
+        self.partitioned = row.partitioned
+        self._row = row
         self.opaque = opaque_part(row.uuid, environment.epoch)
         self.environment = environment
         self.notifier = notifier
@@ -110,6 +112,11 @@ class Database:
         other._writer = writer
         other._attachments = Attachments(self.number, self.environment, writer, self.blobs)
         return other
+
+    def check_id(self, doc_id: str) -> None:
+        """Raises IllegalDocId or IllegalPartition for an id that no document of this database can have."""
+        if self.partitioned:
+            check_partitioned_id(doc_id)
 
     # --- reading one document or a few
 
@@ -161,19 +168,8 @@ class Database:
         """Counts, sizes and sequences."""
         with self._snapshot() as snapshot:
             state = get_state(snapshot, self.number)
-        return DatabaseInfo(
-            name=self.name,
-            update_seq=self.update_seq_text(state.update_seq),
-            purge_seq=self.update_seq_text(state.purge_seq),
-            doc_count=state.doc_count,
-            doc_del_count=state.doc_del_count,
-            size_file=state.file_size,
-            size_active=state.active_size,
-            size_external=state.external_size,
-            compact_running=self._compactor.running,
-            instance_start_time=instance_start_time(self.created, self.environment.epoch),
-            shards=self.shards,
-        )
+        epoch, running = self.environment.epoch, self._compactor.running
+        return info_of(self.name, self._row, state, self.opaque, epoch, compact_running=running)
 
     def update_seq(self) -> int:
         """The number of the latest write."""
@@ -279,7 +275,9 @@ class Database:
         return await self.update_doc(document, operation=Operation.DELETE)
 
     async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
-        """Documents with a history; an answer for each."""
+        """Documents with a history; an answer for each. Raises IllegalDocId before anything is written."""
+        if self.partitioned:
+            await list_of((check_partitioned_id(document.id) for document in documents), len(documents))
         if any(document.attachments for document in documents):
             return await self._attachments.write(documents, new_edits=new_edits, check=self.check)
         if new_edits and len(documents) == 1:

@@ -27,7 +27,7 @@ from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
 from docstore.database.write_gate import DesignFilter, Gates, no_gates
 from docstore.database.write_hooks import WriteHooks, no_write_hooks
-from docstore.errors import DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
+from docstore.errors import BadRequest, DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
 from docstore.storage.databases import list_databases, pending_sweeps
 from docstore.storage.documents.documents import get_record
@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_SHARDS: Final = 2
 SYSTEM_NAMES: Final = frozenset({"_users", "_replicator", "_global_changes"})
+UNPARTITIONED: Final = frozenset({"_users", "_replicator"})
+"""What a name may not end with, behind a slash or alone, if its database is to be partitioned."""
+
 MAX_HANDLES: Final = 10_000
 LOOKED_AT: Final = 10_000
 """How many names are read when a node starts."""
@@ -173,9 +176,16 @@ class Registry:
 
     # --- writing
 
-    async def create(self, name: str, *, shards: int = DEFAULT_SHARDS, once: Once | None = None) -> Database:
-        """A new database. Raises IllegalDatabaseName, DatabaseNameTooLong, DatabaseExists."""
+    async def create(
+        self, name: str, *, shards: int = DEFAULT_SHARDS, partitioned: bool = False, once: Once | None = None
+    ) -> Database:
+        """A new database. Raises IllegalDatabaseName, DatabaseNameTooLong, DatabaseExists.
+
+        BadRequest if it is one of the server's own and was to be partitioned.
+        """
         self._check_name(name)
+        if partitioned and (name in SYSTEM_NAMES or name.rpartition("/")[2] in UNPARTITIONED):
+            raise BadRequest("Cannot partition a system database")
         command = CreateDatabase(
             name,
             self._new_uuid(),
@@ -183,6 +193,7 @@ class Registry:
             shards,
             self._settings.revs_limit,
             self._settings.purged_infos_limit,
+            partitioned,
         )
         row = cast("DatabaseRow", await (once or self._writer).submit(command))
         database = self._new_handle(name, encode_database(row))
@@ -279,7 +290,7 @@ class Registry:
             active_tasks=self._active_tasks,
             blobs=self.blobs,
             write_hook=self._write_hooks(name),
-            gate=self._gates(name, row.number),
+            gate=self._gates(name, row),
         )
         self._handles[value] = handle
         self._rows[row.number] = value

@@ -15,6 +15,7 @@ from docstore.core.edit import Edit
 from docstore.core.json_text import JsonValue
 from docstore.database.write_hooks import Actor
 from docstore.errors import DocstoreError
+from docstore.storage.rows import DatabaseRow
 
 MAX_ROUNDS: Final = 20
 """So often edits are looked at before their writer is told that design documents change all the time."""
@@ -45,8 +46,8 @@ class Gate(Protocol):
         ...
 
 
-Gates: TypeAlias = Callable[[str, int], Gate | None]
-"""From the name and number of a database to its gate."""
+Gates: TypeAlias = Callable[[str, DatabaseRow], Gate | None]
+"""From the name and row of a database to its gate."""
 
 DesignFilter: TypeAlias = Callable[
     [Any, str, Mapping[str, JsonValue]], Callable[[Sequence[bytes]], Awaitable[Sequence[bool]]]
@@ -60,7 +61,7 @@ Submit: TypeAlias = Callable[[Sequence[Edit], int | None, tuple[RefusedEdit, ...
 """Carries out edits under a ``design_seq``; an answer for each. Of whole requests those that were refused are there."""
 
 
-def no_gates(name: str, number: int) -> Gate | None:
+def no_gates(name: str, row: DatabaseRow) -> Gate | None:
     """No database has one."""
     return None
 

@@ -14,6 +14,7 @@ from docstore.httpd.server import (
     databases,
     maintenance,
     node_endpoints,
+    partitions,
     purge,
     refusals,
     replicate,
@@ -120,6 +121,10 @@ ROUTES = (
     route("/{db}/_find", "POST", POST=refusals.no_queries),
     route("/{db}/_explain", "POST", POST=refusals.no_queries),
     route("/{db}/_index", "GET,POST", GET=refusals.no_queries, POST=refusals.no_queries),
+    # a partition
+    refused("/{db}/_partition", partitions.no_partition),
+    route("/{db}/_partition/{partition}", "GET", GET=partitions.info, POST=partitions.not_posted),
+    refused("/{db}/_partition/{partition}/{path...}", partitions.inside),
     # documents by id
     route("/{db}/_all_docs", "GET,HEAD,POST", **OF_LISTING),
     route("/{db}/_all_docs/queries", "POST", POST=all_docs.post_queries),

@@ -18,6 +18,7 @@ from docstore.query.javascript.calling import Function, Functions
 from docstore.query.views.views import Views
 from docstore.settings import Settings
 from docstore.storage.engine.environment import Environment
+from docstore.storage.rows import DatabaseRow
 from docstore.workers.pool import Pool
 
 
@@ -43,9 +44,9 @@ class Query:
         self._environment = environment
         self._rule_book = RuleBook()
 
-    def gate(self, name: str, number: int) -> Gate:
+    def gate(self, name: str, row: DatabaseRow) -> Gate:
         """What edits of a database go through."""
-        return DesignGate(name, number, self._environment, self.functions, self._rule_book)
+        return DesignGate(name, row, self._environment, self.functions, self._rule_book)
 
     def function(self, database: Database, design: str, *path: str) -> Function:
         """A function of a design document. Raises NotFound, DocumentDeleted."""

@@ -52,6 +52,7 @@ class PeerInfo:
     purge_seq: JsonValue = None
     doc_count: int = 0
     doc_del_count: int = 0
+    partitioned: bool = False
 
 
 class Change(NamedTuple):

@@ -64,6 +64,12 @@ class DatabaseReply(msgspec.Struct):
     instance_start_time: str | int = "0"
     doc_count: int = 0
     doc_del_count: int = 0
+    props: Any = None
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether it says that it is partitioned."""
+        return isinstance(self.props, dict) and self.props.get("partitioned") is True
 
 
 class DiffReply(msgspec.Struct):

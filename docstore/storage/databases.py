@@ -14,7 +14,15 @@ from docstore.storage.tables import ReadTransaction, WriteTransaction
 
 
 def create_database(
-    txn: WriteTransaction, name: str, *, uuid: str, now: int, shards: int, revs_limit: int, purged_infos_limit: int
+    txn: WriteTransaction,
+    name: str,
+    *,
+    uuid: str,
+    now: int,
+    shards: int,
+    revs_limit: int,
+    purged_infos_limit: int,
+    partitioned: bool = False,
 ) -> DatabaseRow:
     """Enter a name with a new number. ``uuid``: 32 hex digits; ``now``: microseconds since 1970.
 
@@ -24,7 +32,7 @@ def create_database(
     if txn.get(txn.tables.databases, key) is not None:
         raise DatabaseExists
     number = _take_number(txn)
-    row = DatabaseRow(number, uuid, now, shards)
+    row = DatabaseRow(number, uuid, now, shards, partitioned)
     txn.put(txn.tables.databases, key, rows.encode_database(row))
     state = DatabaseState(revs_limit=revs_limit, purged_infos_limit=purged_infos_limit)
     state.grow(keys.PREFIX_BYTES + rows.STATE_BYTES)

@@ -26,26 +26,34 @@ from docstore.core.rev import HASH_BYTES, Rev, parse_rev
 # --- databases and states ---------------------------------------------------------------------------------------
 
 _DATABASE = Struct(">I16sQI")
+_PARTITIONED = b"\x01"
+"""Stands behind the row of a partitioned database."""
 
 
 class DatabaseRow(NamedTuple):
-    """What a name stands for. ``created``: microseconds since 1970; ``uuid``: 32 hex digits; ``shards``: ``q``."""
+    """What a name stands for. ``created``: microseconds since 1970; ``uuid``: 32 hex digits; ``shards``: ``q``.
+
+    ``partitioned``: whether its ids begin with a partition (``core/partition.py``).
+    """
 
     number: int
     uuid: str
     created: int
     shards: int
+    partitioned: bool = False
 
 
 def encode_database(row: DatabaseRow) -> bytes:
     """The value in ``databases``."""
-    return _DATABASE.pack(row.number, bytes.fromhex(row.uuid), row.created, row.shards)
+    value = _DATABASE.pack(row.number, bytes.fromhex(row.uuid), row.created, row.shards)
+    return value + _PARTITIONED if row.partitioned else value
 
 
 def decode_database(value: bytes) -> DatabaseRow:
     """The row of a value in ``databases``."""
-    number, uuid, created, shards = _DATABASE.unpack(value)
-    return DatabaseRow(number, uuid.hex(), created, shards)
+    partitioned = value[_DATABASE.size :] == _PARTITIONED
+    number, uuid, created, shards = _DATABASE.unpack(value[: _DATABASE.size] if partitioned else value)
+    return DatabaseRow(number, uuid.hex(), created, shards, partitioned)
 
 
 @dataclass(slots=True)

@@ -163,3 +163,22 @@ def test_what_the_target_refuses_is_told(source: Database, command: Callable[...
     assert said.status == 1
     assert "document_too_large" in said.err
     assert "refused" in said.out
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_partitioned_database_comes_back_as_one(
+    server: TestNode, command: Callable[..., Said], file: Path, tmp_path: Path, folder: bool
+) -> None:
+    source = Database(f"{server.url}/parted")
+    source.ask("PUT", "?partitioned=true")
+    source.ask("PUT", "/p:1", {})
+    file.write_bytes(b'{"docstore_ba')  # begun, and cut off within its first line
+    command("backup", source.url, file, "--resume")
+    restored = Database(f"{server.url}/restored")
+    if folder:
+        data = tmp_path / "data"
+        command("restore", file, "restored", "--data", data)
+        command("backup", "restored", file, "--data", data, "--overwrite")
+    assert command("restore", file, restored.url).status == 0
+    assert restored.ask("GET")["props"] == {"partitioned": True}
+    assert restored.ask("GET", "/_partition/p")["doc_count"] == 1

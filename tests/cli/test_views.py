@@ -14,10 +14,10 @@ from tests.cli.running import run, serving
 DESIGN = {"views": {"n": {"map": "function(doc) { emit(doc.n); }", "reduce": "_count"}, "lib": {}}}
 
 
-async def fill(folder: Path) -> None:
+async def fill(folder: Path, *, partitioned: bool = False) -> None:
     async with Node(Settings(data=folder)) as node:
-        db = await node.registry.create("db")
-        documents = [({"n": n}, f"d{n}") for n in range(3)] + [(DESIGN, "_design/v"), ({"filters": {}}, "_design/w")]
+        db = await node.registry.create("db", partitioned=partitioned)
+        documents = [({"n": n}, f"d:{n}") for n in range(3)] + [(DESIGN, "_design/v"), ({"filters": {}}, "_design/w")]
         await db.update_docs(
             [parse_document(json.loads(json.dumps(body)), doc_id=name, limits=Limits()) for body, name in documents]
         )
@@ -39,8 +39,9 @@ def test_of_a_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (refused.status, refused.err) == (1, "docstore: db has no design document 'x' with views\n")
 
 
-def test_of_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asyncio.run(fill(tmp_path))
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_of_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str], partitioned: bool) -> None:
+    asyncio.run(fill(tmp_path, partitioned=partitioned))
     with serving(tmp_path) as server:
         said = run(capsys, "views", "build", f"{server.url}/db")
         assert (said.status, said.out) == (0, f"{server.url}/db: the views of 1 design document are built\n")

@@ -13,6 +13,8 @@ PROBLEMS = {"Accept": "application/problem+json"}
 GZIP = {"Content-Encoding": "gzip"}
 TUS = {"Tus-Resumable": "1.0.0"}
 DB = "/nasty"
+PARTED = "/parted"
+"""A partitioned database, all of whose documents are in one partition."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ def leaf_batches(scale: Scale, size: int = 500) -> Iterator[bytes]:
 def many_batches(scale: Scale, size: int = 1000) -> Iterator[bytes]:
     for start in range(0, scale.keys, size):
         yield text({"docs": [{"_id": f"k{number:06}", "n": number} for number in range(start, start + size)]})
+
+
+def parted_batches(scale: Scale, size: int = 1000) -> Iterator[bytes]:
+    for start in range(0, scale.keys, size):
+        yield text({"docs": [{"_id": f"p:k{number:06}", "n": number} for number in range(start, start + size)]})
 
 
 def large(scale: Scale, mark: int = 0) -> bytes:
@@ -338,6 +345,8 @@ CATALOGUE: tuple[Nasty, ...] = (
     Nasty("_session", "POST", "/_session", lambda s: text({"name": "x", "password": "y", "more": "z" * s.mega})),
     Nasty("_compact", "POST", f"{DB}/_compact", lambda s: b"{}"),
     Nasty("_find", "POST", f"{DB}/_find", lambda s: text({"selector": {"n": list(range(s.rows))}})),
+    Nasty("a partition", "GET", f"{PARTED}/_partition/p"),
+    Nasty("documents of a partition", "GET", f"{PARTED}/_partition/p/_all_docs?include_docs=true"),
     Nasty(
         "an upload",
         "POST",
@@ -377,6 +386,8 @@ EXEMPT: dict[str, str] = {
     "refusals.design_path": "a redirect",
     "databases.create": "one row",
     "databases.info": "one row",
+    "partitions.no_partition": "refused unread",
+    "partitions.not_posted": "refused unread",
     "databases.security": "one row",
     "databases.set_revs_limit": "a number",
     "databases.revs_limit": "a number",

@@ -13,7 +13,19 @@ from docstore.storage import databases
 from docstore.storage.attachments import uploads
 from docstore.storage.attachments.upload_rows import UploadRow
 from docstore.storage.engine.environment import Environment
-from tests.lag.catalogue import CATALOGUE, DB, Nasty, Scale, array_of, half, large, leaf_batches, many_batches
+from tests.lag.catalogue import (
+    CATALOGUE,
+    DB,
+    PARTED,
+    Nasty,
+    Scale,
+    array_of,
+    half,
+    large,
+    leaf_batches,
+    many_batches,
+    parted_batches,
+)
 from tests.lag.meter import Lag
 from tests.lag.watching import FREE_PORT, Watched, light_load, watched
 
@@ -46,6 +58,9 @@ class Stage:
         await _done(ask("PUT", DB))
         for body in (*leaf_batches(self.scale), *many_batches(self.scale)):
             await _done(ask("POST", f"{DB}/_bulk_docs", body))
+        await _done(ask("PUT", f"{PARTED}?partitioned=true"))
+        for body in parted_batches(self.scale):
+            await _done(ask("POST", f"{PARTED}/_bulk_docs", body))
         await _done(ask("PUT", f"{DB}/arrays", array_of(self.scale)))
         await _done(ask("PUT", f"{DB}/large", large(self.scale)))
         self.first = json.loads(await _done(ask("PUT", f"{DB}/half", half(self.scale, 0))))["rev"]

@@ -154,9 +154,11 @@ def test_states_come_back(state: DatabaseState) -> None:
     assert rows.decode_state(rows.encode_state(state)) == state
 
 
-@given(st.integers(0, U32), st.binary(min_size=16, max_size=16), st.integers(0, U64), st.integers(0, U32))
-def test_database_rows_come_back(number: int, uuid: bytes, created: int, shards: int) -> None:
-    row = DatabaseRow(number, uuid.hex(), created, shards)
+@given(
+    st.integers(0, U32), st.binary(min_size=16, max_size=16), st.integers(0, U64), st.integers(0, U32), st.booleans()
+)
+def test_database_rows_come_back(number: int, uuid: bytes, created: int, shards: int, partitioned: bool) -> None:
+    row = DatabaseRow(number, uuid.hex(), created, shards, partitioned)
     assert rows.decode_database(rows.encode_database(row)) == row
 
 

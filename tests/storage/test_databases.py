@@ -12,7 +12,7 @@ def test_a_new_database_has_a_number_and_its_limits(store: Store) -> None:
     number = store.create("a/b", revs_limit=7)
     with store.read() as txn:
         row = databases.get_database(txn, "a/b")
-        assert row == (number, UUID, 1, 2)
+        assert row == (number, UUID, 1, 2, False)
         state = databases.get_state(txn, number)
         assert (state.update_seq, state.doc_count, state.revs_limit, state.purged_infos_limit) == (0, 0, 7, 1000)
         assert state.file_size == state.active_size > 0

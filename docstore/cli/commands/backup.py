@@ -94,11 +94,12 @@ async def _backup(
             display.update(task, description=words)
 
         async with open_peer(place, tls) as source:
-            name = (await source.info()).db_name
+            info = await source.info()
+            name = info.db_name
             if resume:
-                begun = BackupWriter.resume(file, name, whole)
+                begun = BackupWriter.resume(file, name, whole, partitioned=info.partitioned)
             else:
-                begun = BackupWriter.create(file, name, overwrite=overwrite)
+                begun = BackupWriter.create(file, name, partitioned=info.partitioned, overwrite=overwrite)
             with begun as writer:
                 saved = await save(source, writer, show)
                 return saved, writer.docs

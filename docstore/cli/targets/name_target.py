@@ -34,7 +34,9 @@ class _OpenDatabase:
         parsed: list[tuple[int, Document]] = []
         for index, members in enumerate(documents):
             try:
-                parsed.append((index, parse_document(members, limits=self._limits)))
+                document = parse_document(members, limits=self._limits)
+                self._database.check_id(document.id)
+                parsed.append((index, document))
             except DocstoreError as error:
                 results[index] = WriteResult(error.error, error.reason)
         written = await self._database.update_docs([document for _, document in parsed])

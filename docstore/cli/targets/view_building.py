@@ -5,7 +5,7 @@ built, and meanwhile for ``_info``. It must not know how progress is shown.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -27,6 +27,10 @@ Progress = Callable[[int], None]
 
 LOOK_EVERY: Final = 0.25
 LANGUAGE_OF_QUERIES: Final = "query"
+PARTITIONS: Final = 24
+"""So many partitions a partitioned view is asked for, which need not be there. CouchDB builds the shard of each alone;
+which one that is nobody tells, but among so many names all of a few shards are.
+"""
 
 
 class ViewBuilding(Protocol):
@@ -74,30 +78,38 @@ class _OfUrl:
     def __init__(self, remote: RemoteDatabase) -> None:
         self._remote = remote
         self._views: dict[str, str] = {}
+        self._partitioned: set[str] = set()
 
     async def designs(self) -> list[str]:
+        info: Any = await self._remote.request("GET", "")
+        partitioned = info.get("props", {}).get("partitioned") is True
         start, end = quote(f'"{DESIGN_PREFIX}"'), quote(f'"{DESIGN_PREFIX[:-1]}0"')
         listed: Any = await self._remote.request("GET", f"/_all_docs?include_docs=true&startkey={start}&endkey={end}")
         for row in listed["rows"]:
             name = _name_of(row["doc"])
             if name is not None:
                 self._views[name] = next(view for view in row["doc"]["views"] if view != "lib")
+                if partitioned and row["doc"].get("options", {}).get("partitioned") is not False:
+                    self._partitioned.add(name)
         return list(self._views)
 
     async def build(self, name: str, progress: Progress) -> None:
         design = f"/_design/{quote(name, safe='')}"
         view = quote(self._views[name], safe="")
-        building = asyncio.create_task(self._ask(f"{design}/_view/{view}?limit=0&reduce=false"))
+        path = f"{design}/_view/{view}?limit=0&reduce=false"
+        paths = [f"{path}&partition={one}" for one in range(PARTITIONS)] if name in self._partitioned else [path]
+        building = asyncio.create_task(self._ask(paths))
         while not (await asyncio.wait([building], timeout=LOOK_EVERY))[0]:
             info: Any = await self._remote.request("GET", f"{design}/_info")
             progress(_pending(info["view_index"]))
         await building
 
-    async def _ask(self, path: str) -> None:
-        try:
-            await self._remote.request("GET", path)
-        except RefusedRequest as error:
-            raise click.ClickException(f"{self._remote.url}{path}: {error.reason}") from None
+    async def _ask(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            try:
+                await self._remote.request("GET", path)
+            except RefusedRequest as error:
+                raise click.ClickException(f"{self._remote.url}{path}: {error.reason}") from None
 
 
 def _name_of(design: JsonValue) -> str | None:

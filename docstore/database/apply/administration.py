@@ -38,6 +38,7 @@ def create(txn: GroupTransaction, command: CreateDatabase) -> DatabaseRow:
         shards=command.shards,
         revs_limit=command.revs_limit,
         purged_infos_limit=command.purged_infos_limit,
+        partitioned=command.partitioned,
     )
 
 

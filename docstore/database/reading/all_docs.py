@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX
 from docstore.core.json_text import JsonValue
+from docstore.core.partition import id_bounds
 from docstore.database.database import Database
 from docstore.database.reading.all_docs_rows import ListingQuery, RowWriter
 from docstore.database.reading.at_once import Later
@@ -48,11 +49,13 @@ class AllDocsQuery(ListingQuery):
 
     ``conflicts_only``: documents with more than one live leaf, and none of the others is looked at; of ``keys`` only
     those of such documents are answered. ``total_rows`` then counts them, and there is no offset.
+    ``partition``  documents of this one alone; to ``keys`` it says nothing, and counts are those of the database.
     """
 
     keys: tuple[JsonValue, ...] | None = None
     update_seq: bool = False
     conflicts_only: bool = False
+    partition: str | None = None
     namespace: Namespace = Namespace.ALL
 
 
@@ -258,6 +261,8 @@ class _Listing:
 
 def _range_of(query: AllDocsQuery) -> KeyRange:
     limits = query.range()
+    if query.partition is not None:
+        limits = limits.within(*id_bounds(query.partition))
     match query.namespace:
         case Namespace.ALL:
             return limits

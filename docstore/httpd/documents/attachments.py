@@ -70,6 +70,7 @@ async def put_attachment(request: Request) -> Edit:
     rev, condition = chosen_parent(request, document_query(request).options.rev)
     limits = request.node.settings.limits
     doc_id = validate_doc_id(request.doc_id, limits)
+    database.check_id(doc_id)
     strict = handling(request.raw.headers) == STRICT
     if not wants_explanation(request.raw.headers):  # it is explained by the bytes, so they must come
         database.check_attachment_parent(doc_id, database.attachment_parent(doc_id, name, rev, condition))

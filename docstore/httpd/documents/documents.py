@@ -57,6 +57,7 @@ async def put_document(request: Request) -> Edit | Reply:
         database = request.database()
     query = document_query(request)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
+    database.check_id(doc_id)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
     at_hand = request.raw.content.is_eof()  # if not, the record may be out of date when the body has come
@@ -110,6 +111,7 @@ async def create_document(request: Request) -> Edit:
         document = document._replace(rev=None, path=())
     elif is_create_only(request):
         document = document._replace(condition=CREATE_ONLY)
+    database.check_id(document.id)
     return Edit(
         lambda once: through(once, database).update_doc(document),
         document.id,
@@ -144,6 +146,7 @@ async def copy_document(request: Request) -> Edit:
     rev, condition = chosen_parent(request, document_query(request).options.rev)
     target, parent = copy_destination(request)
     validate_doc_id(target, request.node.settings.limits)
+    database.check_id(target)
     return Edit(
         lambda once: through(once, database).copy_doc(request.doc_id, rev, target, parent, condition),
         target,

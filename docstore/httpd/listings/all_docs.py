@@ -23,7 +23,7 @@ SEPARATOR = b",\r\n"
 async def get_all_docs(request: Request) -> Reply | StreamReply:
     """``GET /{db}/_all_docs`` and its like."""
     database = request.database()
-    query = query_of_get(request)
+    query = query_of_get(request, partitioned=database.partitioned)
     if request.method == "HEAD":
         return Reply()
     return await chunked_reply(_alone(database, query))
@@ -33,7 +33,8 @@ async def post_all_docs(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_all_docs``: the parameters in the body."""
     database = request.database()
     body = await request.json_object(require_json_type=True)
-    return await chunked_reply(_alone(database, query_of_post(request, body)))
+    query = query_of_post(request, body, partitioned=database.partitioned)
+    return await chunked_reply(_alone(database, query))
 
 
 async def post_queries(request: Request) -> Reply | StreamReply:
@@ -42,7 +43,7 @@ async def post_queries(request: Request) -> Reply | StreamReply:
     queries: list[AllDocsQuery] = []
     body = await request.json_object()
     with Turns() as turns:
-        for query in queries_of_post(request, body):
+        for query in queries_of_post(request, body, partitioned=database.partitioned):
             queries.append(query)
             if turns.over():
                 await turns.next()

@@ -8,7 +8,8 @@ a view or a cluster are checked and forgotten. Follows ``couch_mrview_http:parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from docstore.core.json_text import JsonValue
+from docstore.core.json_text import JsonValue, encode
+from docstore.core.partition import check_partition
 from docstore.database.reading.all_docs import UNSET, AllDocsQuery, Namespace
 from docstore.errors import BadRequest, QueryParseError
 from docstore.httpd.params.values import erlang_text, parse_boolean, parse_json, parse_positive_integer
@@ -62,6 +63,7 @@ _FIELDS = (
     "update_seq",
     "attachments",
     "att_encoding_info",
+    "partition",
 )
 
 HIGHEST_LIMIT = 2**59 - 1
@@ -71,24 +73,29 @@ Values = dict[str, Any]
 """Parameters by field, as far as they were given."""
 
 
-def query_of_get(request: Request) -> AllDocsQuery:
-    """The listing that a GET asks for. Raises QueryParseError, InvalidJson, BadRequest."""
+def query_of_get(request: Request, *, partitioned: bool = False) -> AllDocsQuery:
+    """The listing that a GET asks for, of a database that may have partitions.
+
+    Raises QueryParseError, InvalidJson, BadRequest.
+    """
     first = next((value for name, value in request.query_list if name == "keys"), None)
     values: Values = {} if first is None else {"keys": parse_json(first)}
     if not isinstance(values.get("keys", []), list):
         raise BadRequest("`keys` parameter must be an array.")
-    return _query(request, read_text(request.query_list, values))
+    return _query(request, read_text(request.query_list, values), partitioned)
 
 
-def query_of_post(request: Request, body: Mapping[str, JsonValue]) -> AllDocsQuery:
+def query_of_post(request: Request, body: Mapping[str, JsonValue], *, partitioned: bool = False) -> AllDocsQuery:
     """The listing that a POST asks for. Raises QueryParseError, InvalidJson, BadRequest."""
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` body member must be an array.")
     values = {"keys": body["keys"]} if "keys" in body else {}
-    return _query(request, read_text(request.query_list, read_body(body, values)))
+    return _query(request, read_text(request.query_list, read_body(body, values)), partitioned)
 
 
-def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator[AllDocsQuery]:
+def queries_of_post(
+    request: Request, body: Mapping[str, JsonValue], *, partitioned: bool = False
+) -> Iterator[AllDocsQuery]:
     """The listings that a POST to ``/queries`` asks for; what the query string says holds for each.
 
     Each is read when it is asked for, since there may be many. Raises QueryParseError, InvalidJson, BadRequest.
@@ -103,7 +110,7 @@ def queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator
     for query in queries:
         if not isinstance(query, dict):
             raise BadRequest("A query must be a JSON object.")
-        yield _query(request, read_body(query, dict(common)))
+        yield _query(request, read_body(query, dict(common)), partitioned)
 
 
 def read_text(pairs: Iterable[tuple[str, str]], values: Values | None = None) -> Values:
@@ -139,7 +146,9 @@ def _read(pairs: Iterable[tuple[str, JsonValue]], values: Values) -> Values:
             values[_DOCIDS[name]] = value
         elif name in _WORDS and (not isinstance(value, str | bool) or value not in _WORDS[name]):
             raise QueryParseError(f"Invalid value for `{name}`.")
-        elif name in _WORDS or name == "partition":
+        elif name == "partition":
+            values[name] = check_partition(value if isinstance(value, str) else encode(value).decode())
+        elif name in _WORDS:
             values[name] = value
             if name == "stale":
                 values["update"] = "false" if value == "ok" else "lazy"
@@ -152,10 +161,10 @@ def check_limit(values: Values) -> None:
         raise QueryParseError(f"Limit is too large, must not exceed {HIGHEST_LIMIT}")
 
 
-def _query(request: Request, values: Values) -> AllDocsQuery:
+def _query(request: Request, values: Values, partitioned: bool) -> AllDocsQuery:
     _refuse_reduction(values)
     check_limit(values)
-    if "partition" in values:
+    if "partition" in values and not partitioned:
         raise QueryParseError("`partition` parameter is not supported on this db")
     keys = values.get("keys")
     start_key, end_key = values.get("start_key", UNSET), values.get("end_key", UNSET)

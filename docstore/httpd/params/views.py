@@ -30,6 +30,7 @@ _FIELDS = (
     "attachments",
     "att_encoding_info",
     "update_seq",
+    "partition",
 )
 _GROUPING = ("group", "group_level")
 
@@ -73,8 +74,6 @@ def _query(values: Values) -> ViewQuery:
     keys = values.get("keys")
     if "keys" in values and not isinstance(keys, list):
         raise QueryParseError("`keys` must be an array of strings.")
-    if "partition" in values:
-        raise QueryParseError("`partition` parameter is not supported in this design doc")
     update = values.get("update", True)
     return ViewQuery(
         keys=None if keys is None else tuple(cast("list[JsonValue]", keys)),

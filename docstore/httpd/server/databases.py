@@ -10,7 +10,7 @@ from docstore.core.conditions import content_etag
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.apply.reply_forms import ConstantForm
 from docstore.database.registry import DEFAULT_SHARDS
-from docstore.errors import BadRequest, NotImplementedHere
+from docstore.errors import BadRequest
 from docstore.httpd.params.conditions import is_conditional, is_unchanged, write_condition
 from docstore.httpd.replies import Reply, json_reply, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
@@ -25,17 +25,17 @@ ENGINES = ("couch",)
 
 
 async def create(request: Request) -> Change:
-    """PUT /{db}?q=: q is remembered and told again, there is one shard whatever it says."""
+    """PUT /{db}?q=&partitioned=: q is remembered and told again, there is one shard whatever it says."""
     name = request.segments[0]
     _shards(request, "n", 1)
     shards = _shards(request, "q", DEFAULT_SHARDS)
     _check_placement(request.query.get("placement"))
     if request.query.get("engine", ENGINES[0]) not in ENGINES:
         raise BadRequest("invalid_engine_extension")
-    _refuse_partitions(request)
+    partitioned = _is_partitioned(request)
     headers = (("Location", location(request.base_url, name)),)
     return Change(
-        lambda once: request.node.registry.create(name, shards=shards, once=once),
+        lambda once: request.node.registry.create(name, shards=shards, partitioned=partitioned, once=once),
         lambda: ConstantForm(StoredReply(201, OK_TEXT, headers)),
     )
 
@@ -118,9 +118,8 @@ def _check_placement(placement: str | None) -> None:
         raise BadRequest("The `placement` value should be in a format `zone:n`.")
 
 
-def _refuse_partitions(request: Request) -> None:
+def _is_partitioned(request: Request) -> bool:
     partitioned = request.query.get("partitioned", "false")
-    if partitioned == "true":
-        raise NotImplementedHere("Partitioned databases are not supported.")
-    if partitioned != "false":
+    if partitioned not in ("true", "false"):
         raise BadRequest("Invalid `partitioned` parameter")
+    return partitioned == "true"

@@ -47,6 +47,7 @@ def target_of(request: Request) -> Target:
     database = request.database()
     name = validate_name(request.rest)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
+    database.check_id(doc_id)
     return Target(database.number, doc_id, name, asked_rev(request, doc_id, name))
 
 

@@ -25,6 +25,7 @@ from docstore.query.javascript.calling import Functions
 from docstore.query.javascript.words import error_of
 from docstore.storage.databases import get_state
 from docstore.storage.engine.environment import Environment
+from docstore.storage.rows import DatabaseRow
 
 PARTITIONED: Final = "partitioned option cannot be true in a non-partitioned database."
 ADMIN: Final[list[JsonValue]] = ["_admin"]
@@ -34,10 +35,11 @@ class DesignGate:
     """The gate of one database."""
 
     def __init__(
-        self, name: str, number: int, environment: Environment, functions: Functions, rule_book: RuleBook
+        self, name: str, row: DatabaseRow, environment: Environment, functions: Functions, rule_book: RuleBook
     ) -> None:
         self._name = name
-        self._number = number
+        self._number = row.number
+        self._partitioned = row.partitioned
         self._snapshot = environment.snapshot
         self._functions = functions
         self._rule_book = rule_book
@@ -113,7 +115,7 @@ class DesignGate:
         try:
             members = decode(edit.body)
             design = parse_design(cast("dict[str, JsonValue]", members) | {"_id": edit.id})
-            if design.options.get("partitioned") is True:
+            if design.options.get("partitioned") is True and not self._partitioned:
                 raise InvalidDesignDoc(PARTITIONED)
             if design.language in ENGINES and design.views:
                 await self._functions.check_views(design)

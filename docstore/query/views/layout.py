@@ -11,7 +11,8 @@ sort by what its documents emit::
     blocks  number 4  slot 2  level 1  place  a block of rows, or of blocks of the level below (``blocks.py``)
     dirty   as blocks                         there while the block's reductions are to be computed
 
-*place*: the order-keeping key of the emitted key, then the id with 00 FF for 00, and 00 00. LMDB's keys end at 511
+*place*: the order-keeping key of the emitted key, then the id with 00 FF for 00, and 00 00; of partitioned views the
+document's partition comes before both, written as an id is, so that a partition is one range. LMDB's keys end at 511
 bytes: a place of ``LONG_FROM`` bytes or more is cut there, and a label of 8 bytes follows that sorts as the places do
 (``storage/documents/long_ids.py``); the row carries the whole place then.
 """
@@ -120,6 +121,11 @@ def slot_of(slotted: bytes) -> int:
 def id_bytes(doc_id: str) -> bytes:
     """A document id as it ends a place: no other one begins with it, and they sort as the ids do."""
     return doc_id.encode().replace(b"\x00", b"\x00\xff") + b"\x00\x00"
+
+
+def partition_bytes(name: str) -> bytes:
+    """A partition as it begins the places of its rows: the bytes of no other one begin with it."""
+    return id_bytes(name)
 
 
 def id_bound(doc_id: str, *, after: bool = False) -> bytes:

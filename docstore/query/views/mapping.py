@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.core.json_text import JsonValue, decode, encode
+from docstore.core.partition import partition_of
 from docstore.errors import InvalidJson
 from docstore.query.javascript.engine import engine_for
 from docstore.query.views import layout
@@ -46,11 +47,11 @@ def map_documents(
     signature: str,
     definition: str,
     limits: Mapping[str, Any],
-    slots: Sequence[tuple[int, bool]],
+    slots: Sequence[tuple[int, bool, bool]],
     ids: Sequence[str],
     documents: Sequence[bytes],
 ) -> Mapped:
-    """What some documents emit. ``slots``: (which map function, whether its collation is raw).
+    """What some documents emit. ``slots``: (which map function, whether its collation is raw, whether partitioned).
 
     ``limits``: the members of FunctionSettings. Raises what the functions fail with.
     """
@@ -60,21 +61,25 @@ def map_documents(
     return mapped
 
 
-def rows_of(slots: Sequence[tuple[int, bool]], ids: Sequence[str], emitted: Sequence[Sequence[Emitted]]) -> Mapped:
-    """The rows of what documents emitted, per document and map function."""
+def rows_of(
+    slots: Sequence[tuple[int, bool, bool]], ids: Sequence[str], emitted: Sequence[Sequence[Emitted]]
+) -> Mapped:
+    """The rows of what documents emitted, per document and map function; none in a partitioned slot of ids without."""
     places: list[bytes] = []
     rows: list[tuple[bytes, bytes]] = []
     long: list[tuple[bytes, bytes]] = []
     ways = [
-        (layout.slot_bytes(slot), number, _Keys(raw_key if raw else order_key))
-        for slot, (number, raw) in enumerate(slots)
+        (layout.slot_bytes(slot), number, partitioned, _Keys(raw_key if raw else order_key))
+        for slot, (number, raw, partitioned) in enumerate(slots)
     ]
     for doc_id, of_document in zip(ids, emitted, strict=True):
         quoted, ending = encode(doc_id), layout.id_bytes(doc_id)
         owned: list[bytes] = []
-        for slot, number, keys in ways:
-            if of_document[number]:
-                _add_rows(slot, quoted, ending, of_document[number], keys, owned, rows, long)
+        for slot, number, partitioned, keys in ways:
+            partition = partition_of(doc_id) if partitioned else None
+            if of_document[number] and (partition is not None or not partitioned):
+                before = slot if partition is None else slot + layout.partition_bytes(partition)
+                _add_rows(before, quoted, ending, of_document[number], keys, owned, rows, long)
         places.append(layout.pack_places(owned) if owned else b"")
     rows.sort()
     return Mapped(
@@ -88,7 +93,7 @@ def rows_of(slots: Sequence[tuple[int, bool]], ids: Sequence[str], emitted: Sequ
 
 
 def _add_rows(
-    slot: bytes,
+    before: bytes,
     quoted: bytes,
     ending: bytes,
     emitted: Emitted,
@@ -97,11 +102,11 @@ def _add_rows(
     rows: list[tuple[bytes, bytes]],
     long: list[tuple[bytes, bytes]],
 ) -> None:
-    """The rows of one document in one slot."""
+    """The rows of one document in one slot, ``before`` their keys."""
     by_place: dict[bytes, Emitted] = {}
     for key, value in emitted:
         key_text, order = keys[key]
-        place = b"%b%b%b" % (slot, order, ending)
+        place = b"%b%b%b" % (before, order, ending)
         value_text = value if _is_plain(value) else _read(value)[0]
         by_place.setdefault(place, []).append((key_text, value_text))
     for place, pairs in by_place.items():

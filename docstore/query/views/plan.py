@@ -26,10 +26,11 @@ class Reducer(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """The rows of one map function under one collation."""
+    """The rows of one map function under one collation, ``partitioned``: each partition's by itself."""
 
     map_index: int
     raw: bool
+    partitioned: bool
     reducers: tuple[Reducer, ...]
 
     @property
@@ -48,7 +49,10 @@ class PlannedView(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The index of a design document's views. ``definition`` is what workers are told."""
+    """The index of a design document's views. ``definition`` is what workers are told.
+
+    ``partitioned``: its rows lie by partitions, and it is asked of one at a time.
+    """
 
     design_id: str
     signature: str
@@ -58,6 +62,7 @@ class Plan:
     views: dict[str, PlannedView]
     feed: FeedOptions
     limits: FunctionSettings
+    partitioned: bool = False
 
     @property
     def crossing_limits(self) -> dict[str, int | float | bool]:
@@ -72,7 +77,7 @@ class Plan:
     @property
     def crossing_slots(self) -> list[list[int | bool]]:
         """The slots as workers are told of them."""
-        return [[slot.map_index, slot.raw] for slot in self.slots]
+        return [[slot.map_index, slot.raw, slot.partitioned] for slot in self.slots]
 
     def view(self, name: str) -> PlannedView:
         """The view of this name. Raises NotFound."""
@@ -82,8 +87,12 @@ class Plan:
         return found
 
 
-def plan_of(design: Design, limits: FunctionSettings) -> Plan:
-    """The plan of a design document, whose functions have these limits."""
+def plan_of(design: Design, limits: FunctionSettings, *, partitioned: bool = False) -> Plan:
+    """The plan of a design document, whose functions have these limits, in a database that may be partitioned.
+
+    There a design document is too, unless its options say that it is not.
+    """
+    partitioned = partitioned and design.options.get("partitioned") is not False
     places: dict[tuple[int, bool], int] = {}
     reducers: list[dict[str, Reducer]] = []
     views: dict[str, PlannedView] = {}
@@ -98,12 +107,17 @@ def plan_of(design: Design, limits: FunctionSettings) -> Plan:
                 of_slot[view.reduce] = _reducer(view)
             reducer = list(of_slot).index(view.reduce)
         views[name] = PlannedView(name, slot, reducer)
-    slots = tuple(Slot(map_index, raw, tuple(reducers[slot].values())) for slot, (map_index, raw) in enumerate(places))
+    slots = tuple(
+        Slot(map_index, raw, partitioned, tuple(reducers[slot].values()))
+        for slot, (map_index, raw) in enumerate(places)
+    )
     feed = FeedOptions(
         local_seq=design.options.get("local_seq") is True,
         include_design=design.options.get("include_design") is True,
     )
-    return Plan(design.id, design.signature, design.language, design.definition, slots, views, feed, limits)
+    return Plan(
+        design.id, design.signature, design.language, design.definition, slots, views, feed, limits, partitioned
+    )
 
 
 def _reducer(view: ViewDefinition) -> Reducer:

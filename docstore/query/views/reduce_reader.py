@@ -74,6 +74,7 @@ class _GroupReader:
         self._skip = query.skip
         self._left = query.limit
         self._number: int | None = None
+        self._before = b"" if query.partition is None else layout.partition_bytes(query.partition)
 
     def next_groups(self) -> list[_Group]:
         """The groups of the next slice."""
@@ -131,9 +132,9 @@ class _GroupReader:
         key = decode(key_text)
         if self._level != EXACT and isinstance(key, list) and len(key) >= self._level:
             items = key[: self._level]
-            prefix = array_prefix(items, key_of)
+            prefix = self._before + array_prefix(items, key_of)
             return encode(items), PlaceRange(prefix, prefix + AFTER)
-        place = key_of(key)
+        place = self._before + key_of(key)
         return key_text, PlaceRange(place, place + AFTER)
 
     def _material(self, txn: ReadIndex, low: bytes, high: bytes) -> Material:

@@ -32,6 +32,7 @@ class ViewQuery:
     """The parameters of a query. None for ``reduce``, ``group``, ``group_level``, ``conflicts``: not said.
 
     ``keys``  rows of these keys, in this order; ``start_key`` is the greater one if ``descending``
+    ``partition``  rows of its documents alone; a partitioned view is asked of one always, another one never
     """
 
     keys: tuple[JsonValue, ...] | None = None
@@ -52,6 +53,7 @@ class ViewQuery:
     att_encoding_info: bool = False
     update: Update = Update.TRUE
     update_seq: bool = False
+    partition: str | None = None
 
     @property
     def level(self) -> int:
@@ -67,7 +69,7 @@ class ViewQuery:
         return reducible and self.reduce is not False
 
 
-def check_query(query: ViewQuery, *, reducible: bool) -> None:
+def check_query(query: ViewQuery, *, reducible: bool, partitioned: bool = False) -> None:
     """Raises QueryParseError for what cannot be combined."""
     level = query.level
     reduced = query.reduces(reducible=reducible)
@@ -83,6 +85,10 @@ def check_query(query: ViewQuery, *, reducible: bool) -> None:
         raise QueryParseError("`include_docs` is invalid for reduce")
     if reduced and query.conflicts is not None:
         raise QueryParseError("`conflicts` is invalid for reduce views.")
+    if partitioned and query.partition is None:
+        raise QueryParseError("`partition` parameter is mandatory for queries to this view.")
+    if query.partition is not None and not partitioned:
+        raise QueryParseError("`partition` parameter is not supported in this design doc")
 
 
 def check_range(query: ViewQuery, key_of: KeyOf) -> None:
@@ -117,14 +123,20 @@ class PlaceRange(NamedTuple):
 
 def ranges_of(query: ViewQuery, key_of: KeyOf) -> Iterator[PlaceRange]:
     """The ranges that a query reads, one after the other: one, or one for each key."""
+    before = b"" if query.partition is None else layout.partition_bytes(query.partition)
     if query.keys is None:
         start = None if query.start_key is UNSET else key_of(query.start_key)
         end = None if query.end_key is UNSET else key_of(query.end_key)
-        yield _range(query, start, end)
+        yield _inside(before, _range(query, start, end))
         return
     for key in reversed(query.keys) if query.descending else query.keys:
         place = key_of(key)
-        yield _range(query, place, place)
+        yield _inside(before, _range(query, place, place))
+
+
+def _inside(before: bytes, places: PlaceRange) -> PlaceRange:
+    """The range within a partition, whose places all begin in the same way."""
+    return PlaceRange(before + places.low, before + places.high) if before else places
 
 
 def _range(query: ViewQuery, start: bytes | None, end: bytes | None) -> PlaceRange:

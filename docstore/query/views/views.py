@@ -119,7 +119,7 @@ class Views:
         plan = self._plans.get(key)
         if plan is None:
             design = parse_design(cast("dict[str, JsonValue]", decode(opened.json)))
-            plan = self._plans[key] = plan_of(design, self._limits)
+            plan = self._plans[key] = plan_of(design, self._limits, partitioned=database.partitioned)
             if len(self._plans) > MAX_PLANS:
                 del self._plans[next(iter(self._plans))]
         return OpenedDesign(plan, self.index(database, plan), self._workers)
@@ -272,7 +272,7 @@ class OpenedView:
 
     def check_members(self, query: ViewQuery) -> None:
         """The same for what cannot be combined."""
-        check_query(query, reducible=self.reducible)
+        check_query(query, reducible=self.reducible, partitioned=self.plan.partitioned)
 
     def check_range(self, query: ViewQuery) -> None:
         """The same for a range that can match no row."""

@@ -194,7 +194,7 @@ async def restore(
     """
     if not contents.complete and not incomplete:
         raise BadBackup(f"{path} is not complete: the backup was interrupted after {contents.docs} documents.")
-    await target.create()
+    await target.create({"partitioned": "true"} if contents.partitioned else None)
     restored = Restored()
     for batch in _batches(read_docs(path, contents)):
         missing = await target.revs_diff(_revs_by_id(batch))

@@ -1,6 +1,6 @@
 """The file of a backup: JSON lines that can be verified, and written on after an interruption.
 
-    {"docstore_backup":1,"database":"shop"}
+    {"docstore_backup":1,"database":"shop"}                              and "partitioned":true, if it is
     {"doc":{"_id":"a","_rev":"2-...","_revisions":{...},...}}            every leaf, deleted ones too
     {"attachment":{"name":"x.png","content_type":"image/png",...}}       of the document before it, if its bytes do not
     {"part":"aGVsbG8="}                                                  stand in the text: as they are stored, in parts
@@ -19,7 +19,7 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, NamedTuple, Self
@@ -73,6 +73,7 @@ class Mark(msgspec.Struct, frozen=True):
 class _Header(msgspec.Struct, frozen=True):
     docstore_backup: int
     database: str
+    partitioned: bool = False
 
 
 class _MarkLine(msgspec.Struct, frozen=True):
@@ -113,6 +114,7 @@ class Contents:
     seq: JsonValue
     size: int
     complete: bool
+    partitioned: bool = False
 
 
 class StoredAttachment(NamedTuple):
@@ -163,22 +165,22 @@ class BackupWriter:
         self._failure: OSError | None = None
 
     @classmethod
-    def create(cls, path: Path, database: str, *, overwrite: bool = False) -> Self:
+    def create(cls, path: Path, database: str, *, partitioned: bool = False, overwrite: bool = False) -> Self:
         """A new file. Raises FileExistsError."""
         writer = cls(path.open("wb" if overwrite else "xb"), Contents(database, 0, 0, 0, False), hashlib.sha256())
-        writer._write(_header_line(database))
+        writer._write(_header_line(database, partitioned=partitioned))
         writer._file.flush()
         return writer
 
     @classmethod
-    def resume(cls, path: Path, database: str, whole: "Whole | None" = None) -> Self:
+    def resume(cls, path: Path, database: str, whole: "Whole | None" = None, *, partitioned: bool = False) -> Self:
         """Go on behind the last mark, ``whole`` if that was looked for already.
 
         Raises BadBackup for a file that is damaged or of another database.
         """
         found = whole or find_whole(path)
         if found is None:
-            return cls.create(path, database, overwrite=True)
+            return cls.create(path, database, partitioned=partitioned, overwrite=True)
         contents, digest = found
         if contents.database != database:
             raise BadBackup(f"{path} is a backup of {contents.database}, not of {database}.")
@@ -318,8 +320,11 @@ def find_whole(path: Path) -> Whole | None:
     return _verify(path)
 
 
-def _header_line(database: str) -> bytes:
-    return encode({"docstore_backup": VERSION, "database": database}) + b"\n"
+def _header_line(database: str, *, partitioned: bool = False) -> bytes:
+    members: dict[str, JsonValue] = {"docstore_backup": VERSION, "database": database}
+    if partitioned:
+        members["partitioned"] = True
+    return encode(members) + b"\n"
 
 
 def _decoded(path: Path, raw: bytes) -> _Line:
@@ -348,7 +353,8 @@ def _verify(path: Path) -> Whole:
         if header.docstore_backup != VERSION:
             raise BadBackup(f"{path} has the format {header.docstore_backup}; this docstore reads {VERSION}.")
         digest.update(first)
-        whole = Contents(header.database, 0, 0, len(first), complete=False), digest.copy()
+        empty = Contents(header.database, 0, 0, len(first), complete=False, partitioned=header.partitioned)
+        whole = empty, digest.copy()
         place = len(first)
         for raw in file:
             place += len(raw)
@@ -359,13 +365,14 @@ def _verify(path: Path) -> Whole:
                     raise BadBackup(f"{path} was changed or damaged before byte {place}.")
                 digest.update(rest)
                 mark = _mark_of(path, raw)
-                seq = msgspec.json.decode(mark.seq)
-                whole = Contents(header.database, mark.docs, seq, place, raw.startswith(_END)), digest.copy()
+                seq, complete = msgspec.json.decode(mark.seq), raw.startswith(_END)
+                found = replace(empty, docs=mark.docs, seq=seq, size=place, complete=complete)
+                whole = found, digest.copy()
             else:
                 digest.update(raw)
     contents, upto = whole
     if contents.complete and contents.size != place:
-        contents = Contents(contents.database, contents.docs, contents.seq, contents.size, complete=False)
+        contents = replace(contents, complete=False)
     return Whole(contents, upto)
 
 

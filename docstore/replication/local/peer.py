@@ -97,13 +97,19 @@ class LocalPeer:
             found.purge_seq,
             found.doc_count,
             found.doc_del_count,
+            found.partitioned,
         )
 
     async def create(self, params: Mapping[str, str] | None = None) -> bool:
-        """Create the database; False if it was there. Of the parameters ``q`` counts."""
-        shards = (params or {}).get("q", "")
+        """Create the database; False if it was there. Of the parameters ``q`` and ``partitioned`` count."""
+        params = params or {}
+        shards = params.get("q", "")
         try:
-            await self._registry.create(self._name, shards=int(shards) if shards.isdecimal() else DEFAULT_SHARDS)
+            await self._registry.create(
+                self._name,
+                shards=int(shards) if shards.isdecimal() else DEFAULT_SHARDS,
+                partitioned=params.get("partitioned") == "true",
+            )
         except DatabaseExists:
             return False
         return True
@@ -200,11 +206,13 @@ class LocalPeer:
 
     async def _write_direct(self, replica: Replica, revisions: list[LocalRevision]) -> list[WriteFailure]:
         failures: list[WriteFailure] = []
+        database = self._database()
         stored = [one.stored for one in revisions]
         if self._validate is not None:
-            refused = await refusals(self._database(), [one.fetched(bulk=False) for one in revisions], self._validate)
+            refused = await refusals(database, [one.fetched(bulk=False) for one in revisions], self._validate)
             failures += refused.values()
             stored = [one for one in stored if (one.id, str(one.rev)) not in refused]
+        stored = [one for one in stored if not _is_illegal(database, one, failures)]
         answers = await replica.write(stored) if stored else []
         for one, answer in zip(stored, answers, strict=True):
             if isinstance(answer, DocstoreError):
@@ -278,6 +286,16 @@ class LocalPeer:
             yield
         except DatabaseNotFound:
             raise PeerNotFound(f"could not open {self._name}", error="db_not_found") from None
+
+
+def _is_illegal(database: Database, revision: StoredRevision, failures: list[WriteFailure]) -> bool:
+    """Whether the database can have no document of this id, which is then a failure."""
+    try:
+        database.check_id(revision.id)
+    except DocstoreError as error:
+        failures.append(failure_of(revision.id, str(revision.rev), error))
+        return True
+    return False
 
 
 def _read_revs(revs: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[Rev]]]:

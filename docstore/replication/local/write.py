@@ -84,6 +84,7 @@ class LocalWriter:
         for doc in docs:
             try:
                 parsed = _Parsed(doc, await self._parse(doc.text))
+                self._database.check_id(parsed.document.id)
             except OF_A_DOCUMENT as error:
                 failures.append(_failure(doc, error))
                 continue

@@ -81,6 +81,7 @@ class RemotePeer:
             found.purge_seq,
             found.doc_count,
             found.doc_del_count,
+            found.partitioned,
         )
 
     async def create(self, params: Mapping[str, str] | None = None) -> bool:

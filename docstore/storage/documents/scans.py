@@ -33,6 +33,24 @@ class ConflictedRow(NamedTuple):
     seq: int
 
 
+class DocSize(NamedTuple):
+    """A document and its bytes: those of its record, key included, and those of its winner's body."""
+
+    id: str
+    deleted: bool
+    record: int
+    body: int
+
+
+def scan_sizes(txn: ReadTransaction, db: int, after: str, end: str) -> Iterator[DocSize]:
+    """The documents behind ``after`` and before ``end``, deleted ones too, in the order of ids."""
+    first, last = _bounds(txn, db, (after, False), (end, False))
+    for key, value in long_ids.scan(txn, txn.tables.docs, first, last, descending=False):
+        flags, _, _, body_size, _, _ = read_head(value)
+        doc_id = records.id_of_long(value) if flags & LONG_ID else key[keys.PREFIX_BYTES :]
+        yield DocSize(doc_id.decode(), flags & DELETED == DELETED, len(key) + len(value), body_size)
+
+
 def scan_documents(
     txn: ReadTransaction,
     db: int,

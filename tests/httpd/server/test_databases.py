@@ -87,7 +87,6 @@ async def test_a_name_that_is_too_long(client):
         ("placement=a:1,moon:eagle", 400, "The `placement` value should be in a format `zone:n`."),
         ("engine=other", 400, "invalid_engine_extension"),
         ("partitioned=maybe", 400, "Invalid `partitioned` parameter"),
-        ("partitioned=true", 501, "Partitioned databases are not supported."),
     ],
 )
 async def test_parameters_that_cannot_be(client, query, status, reason):
