@@ -3,9 +3,11 @@
 Owns the wiring, the clock and the randomness that the layers below are handed, and the counters. It must not know
 HTTP::
 
+    config           words by section and key, and the settings that they make
     environment      the store; takes the lock of the data folder
       writer         carries out commands (database/apply/updater.py) in group commits
         registry     the databases; is told of each commit, and wakes through
+          global_changes  what happens to databases, written into one of them
           notifier   those who wait for changes
         query        what design documents define, and the functions in them
         uploads      the resumable uploads of attachments, and their expiry
@@ -22,17 +24,20 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
 
+from docstore.config.configuration import Configuration
+from docstore.config.table import TABLE, with_words
 from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.updater import apply
 from docstore.database.attachments.uploads import Uploads
 from docstore.database.conflicts.statistics import ConflictStats
 from docstore.database.database import Database
+from docstore.database.global_changes import GlobalChanges
 from docstore.database.notifier import Notifier
 from docstore.database.once import RememberedReplies
 from docstore.database.reading.selected_changes import Select
@@ -77,6 +82,7 @@ class Node:
 
     ``uuid``        the node's uuid, 32 hex digits, that of the store unless the settings name one
     ``started_at``  seconds since 1970
+    ``settings``    as they are now: those that can change while it runs are looked up here at each use
     Those parts that need the open store exist from ``start`` on.
     """
 
@@ -84,15 +90,23 @@ class Node:
     writer: Writer
     registry: Registry
     query: Query
+    global_changes: GlobalChanges
     uploads: Uploads
     replications: Replications
     remembered: RememberedReplies
     uuid: str
     started_at: float
 
-    def __init__(self, settings: Settings, *, lock: FolderLock | None = None) -> None:
-        """``lock`` is the data folder's lock, if the caller holds it already."""
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, *, lock: FolderLock | None = None, configuration: Configuration | None = None
+    ) -> None:
+        """``lock`` is the data folder's lock, if the caller holds it already.
+
+        A ``configuration`` goes before ``settings``; without one it is these and what is kept in their data folder.
+        Raises InvalidSetting.
+        """
+        self.config = Configuration(settings) if configuration is None else configuration
+        self.settings = settings = self.config.settings()
         self.notifier = Notifier()
         self.active_tasks = ActiveTasks(time.time)
         self.counters = Counters()
@@ -101,6 +115,7 @@ class Node:
         self.uuids = UuidGenerator(settings.uuid_algorithm, _microseconds, os.urandom)
         self._lock = lock
         self._old_switch_interval = sys.getswitchinterval()
+        self._unwatch: Callable[[], None] = _nothing
 
     async def start(self) -> None:
         """Open the store and go to work.
@@ -124,6 +139,7 @@ class Node:
             gates=self._gate,
             design_filter=self._design_filter,
         )
+        self.global_changes = GlobalChanges(self.registry, self.config)
         self.query = Query(self.registry, settings, self.pool, self.active_tasks, self.env)
         self.uploads = Uploads(
             self.env,
@@ -156,6 +172,8 @@ class Node:
 
     async def _begin(self) -> None:
         """What the parts do by themselves."""
+        self._unwatch = self.config.watch(self._heed)
+        self.global_changes.start()
         self.registry.look_at_names()
         await self.registry.blobs.collector.start()
         await self.uploads.start()
@@ -163,12 +181,21 @@ class Node:
         self.registry.resume_sweeps()
         self.query.start()
 
+    async def make_system_databases(self) -> None:
+        """Make those of ``system_databases`` that are missing. Raises StorageFull, StorageFailed."""
+        for name in self.settings.system_databases:
+            if not self.registry.exists(name):
+                await self.registry.create(name)
+
     async def stop(self) -> None:
         """Stop replications, end all feeds, finish what was accepted, close the store cleanly."""
+        self._unwatch()
+        self._unwatch = _nothing
         await self.replications.stop()
         self.notifier.close()
         await self.remembered.stop()
         await self.uploads.stop()
+        await self.global_changes.stop()
         await self.registry.stop()
         await self.query.stop()
         await self.pool.stop()
@@ -181,6 +208,15 @@ class Node:
         """The name by which this node goes in ``_membership`` and in paths."""
         return f"docstore@{self.settings.host}"
 
+    def _heed(self, section: str, key: str, word: str | None) -> None:
+        """A setting has changed."""
+        row = TABLE.get((section, key))
+        if row is None or row.path is None or word is None or not row.live:
+            return
+        self.settings = with_words(self.settings, {row.path: word})
+        self.registry.heed(self.settings)
+        self.uploads.max_size = self.settings.limits.max_attachment_size
+
     def _gate(self, name: str, row: DatabaseRow) -> Gate:
         return self.query.gate(name, row)
 
@@ -190,6 +226,7 @@ class Node:
     def _committed(self, summary: CommitSummary) -> None:
         self.registry.committed(summary)
         self.query.committed(summary.changed)
+        self.global_changes.committed(summary.changed)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -199,6 +236,10 @@ class Node:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _microseconds() -> int:

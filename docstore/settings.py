@@ -72,6 +72,7 @@ class Limits:
     ``max_small_memory``  a request that takes no more than this never waits
     ``max_memory_wait``   how long the others do before they are refused
     ``max_regex_time``    seconds that a ``$regex`` of a kind which may try endlessly has for a string
+    ``max_settings``   changed while the server runs, and ``max_settings_bytes`` of their names and words
     """
 
     max_document_size: int = 8_000_000
@@ -96,6 +97,8 @@ class Limits:
     parse_off_loop_from: int = 256 * KIB
     max_filter_steps: int = 10_000_000
     max_regex_time: float = 0.1
+    max_settings: int = 1_000
+    max_settings_bytes: int = 1 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ class Admin:
 class Settings:
     """All settings of one node.
 
+    ``system_databases``  that ``docstore serve`` makes where they are missing
     ``conflict_lines``  refused edits that are logged one by one in a second; the others of it are told in one line
     """
 
@@ -211,6 +215,7 @@ class Settings:
     changes_timeout: float = 60.0
     shutdown_grace: float = 10.0
     conflict_lines: int = 10
+    system_databases: tuple[str, ...] = ("_users", "_replicator", "_global_changes")
     revs_limit: int = 1_000
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)

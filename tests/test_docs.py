@@ -4,6 +4,7 @@ import dataclasses
 import re
 from pathlib import Path
 
+from docstore.config.table import TABLE
 from docstore.httpd.app import ROUTER
 from docstore.httpd.problems.errors import STATUS
 from docstore.settings import Limits
@@ -12,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "docstore"
 DOCS = ROOT / "docs"
 API = (DOCS / "api.md").read_text()
+CONFIGURATION = (DOCS / "configuration.md").read_text()
 ARCHITECTURE = (DOCS / "architecture.md").read_text()
 ROW = re.compile(r"^\| `(/[^`]*)` \| ([A-Z, ]+) \|", re.MULTILINE)
 
@@ -43,6 +45,16 @@ def test_every_error_word_stands_in_the_api_page():
     words = {kind.error for kind in STATUS}
     for word in words:
         assert f"`{word}`" in API
+
+
+SETTING = re.compile(r"^\| `([\w]+/[\w]+)` \| (?:`([^`]*)`)? \| (at once|next start) \|", re.MULTILINE)
+
+
+def test_every_setting_stands_in_the_configuration_page_with_its_default():
+    documented = {name: (default or None, holds) for name, default, holds in SETTING.findall(CONFIGURATION)}
+    assert documented == {
+        "/".join(row.name): (row.default, "at once" if row.live else "next start") for row in TABLE.values()
+    }
 
 
 # --- the map ----------------------------------------------------------------------------------------------------

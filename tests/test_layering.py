@@ -19,6 +19,7 @@ MAX_FUNCTION_LINES = 60
 LAYERS = (
     ("docstore",),
     ("docstore.errors", "docstore.settings"),
+    ("docstore.config",),
     ("docstore.core",),
     ("docstore.storage", "docstore.workers"),
     ("docstore.database",),

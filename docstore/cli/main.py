@@ -20,6 +20,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "serve": "docstore.cli.commands.serve",
+    "config": "docstore.cli.commands.config",
     "load": "docstore.cli.commands.load",
     "conflicts": "docstore.cli.commands.conflicts",
     "tree": "docstore.cli.commands.tree",

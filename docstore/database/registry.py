@@ -9,6 +9,7 @@ import logging
 import re
 from asyncio import Task, create_task, sleep, wait
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 from itertools import islice
 from typing import Final, TypeVarTuple, cast
@@ -57,10 +58,19 @@ _NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
 ALL_NAMES: Final = RangeQuery()
 
 
+class Event(StrEnum):
+    """What can happen to a database as a whole."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
 class Registry:
     """The databases of one environment. ``blobs`` keeps the bytes of all their attachments.
 
-    ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits. ``on_created`` is told of new databases.
+    ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits. ``on_created`` is told of new databases,
+    ``on_event`` of the names of those that were made or deleted.
     """
 
     def __init__(
@@ -78,6 +88,7 @@ class Registry:
         design_filter: DesignFilter | None = None,
     ) -> None:
         self.on_created: Callable[[Database], None] = lambda database: None
+        self.on_event: Callable[[Event, str], None] = lambda event, name: None
         self.blobs = BlobStore(environment, writer, clock)
         self._environment = environment
         self._writer = writer
@@ -124,6 +135,10 @@ class Registry:
         """What documents may not exceed."""
         return self._settings.limits
 
+    def heed(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings
+
     def exists(self, name: str) -> bool:
         """Whether there is a database of this name."""
         try:
@@ -163,6 +178,11 @@ class Registry:
             await sleep(0)
         return found
 
+    def name_of(self, number: int) -> str | None:
+        """The name of a database that is open; None for others."""
+        handle = self._handles.get(self._rows.get(number, b""))
+        return None if handle is None else handle.name
+
     def look_at_names(self) -> None:
         """Read the first rows of ``databases``, so that a store in which they are damaged is not served."""
         with self._environment.snapshot() as snapshot:
@@ -198,6 +218,7 @@ class Registry:
         row = cast("DatabaseRow", await (once or self._writer).submit(command))
         database = self._new_handle(name, encode_database(row))
         self.on_created(database)
+        self.on_event(Event.CREATED, name)
         return database
 
     async def delete(self, name: str, *, once: Once | None = None) -> None:
@@ -205,6 +226,7 @@ class Registry:
         if not self._may_exist(name):
             raise DatabaseNotFound
         await (once or self._writer).submit(DeleteDatabase(name))
+        self.on_event(Event.DELETED, name)
 
     def committed(self, summary: CommitSummary) -> None:
         """Wake those who wait for what a group commit changed. Called on the event loop after each.

@@ -8,9 +8,11 @@ segment that no row of the server has is a database, a second that no row of a d
 
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
 from docstore.httpd.functions import lists, rewrites, shows
-from docstore.httpd.listings import all_docs, changes, conflicts, views
+from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, views
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
 from docstore.httpd.server import (
+    config,
+    cors_settings,
     databases,
     maintenance,
     node_endpoints,
@@ -74,7 +76,7 @@ ROUTES = (
     open_route("/_session", "GET,HEAD,POST,DELETE", GET=session.show, POST=session.login, DELETE=session.logout),
     route("/_all_dbs", "GET,HEAD", GET=root.all_dbs),
     route("/_dbs_info", "GET,HEAD,POST", GET=root.dbs_info, POST=root.dbs_info_by_name),
-    route("/_db_updates", "GET", GET=root.db_updates),
+    route("/_db_updates", "GET", GET=db_updates.get_db_updates),
     route("/_membership", "GET", GET=root.membership),
     route("/_active_tasks", "GET,HEAD", GET=root.active_tasks),
     route("/_cluster_setup", "GET,POST", GET=root.cluster_setup),
@@ -85,11 +87,27 @@ ROUTES = (
     route("/_scheduler/docs/{path...}", "GET,HEAD", GET=scheduler.docs),
     refused("/_node", refusals.no_node_name),
     route("/_node/{name}", "GET", GET=node_endpoints.name),
+    route("/_node/{name}/_config", "GET", GET=config.all_sections),
+    route("/_node/{name}/_config/_reload", "POST", POST=config.reload),
+    route("/_node/{name}/_config/{section}", "GET", GET=config.section),
+    route(
+        "/_node/{name}/_config/{section}/{key}",
+        "GET,PUT,DELETE",
+        GET=config.value,
+        PUT=config.set_value,
+        DELETE=config.delete_value,
+    ),
     route("/_node/{name}/_stats", "GET", GET=node_endpoints.statistics),
     route("/_node/{name}/_stats/{path...}", "GET", GET=node_endpoints.statistics),
     route("/_node/{name}/_prometheus", "GET", GET=telemetry.prometheus),
     route("/_node/{name}/_system", "GET", GET=node_endpoints.system),
     route("/_node/{name}/_versions", "GET", GET=node_endpoints.versions),
+    route(
+        "/_api/v2/user/config/cors",
+        "GET,PUT",
+        GET=cors_settings.cors_settings,
+        PUT=cors_settings.set_cors_settings,
+    ),
     route("/_docstore/conflict_stats", "GET,HEAD", GET=telemetry.conflict_stats),
     # a database
     route(

@@ -12,6 +12,7 @@ from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
+from docstore.httpd.cors import Preflight
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.params.header_text import check_header_text
 from docstore.httpd.problems.refusing import refused
@@ -79,6 +80,8 @@ class Dispatcher:
         reply.request_id = request.id
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
+        if service.cors.enabled and not isinstance(reply, Preflight):
+            reply.headers = (*reply.headers, *service.cors.headers(raw.headers, reply))
         reply.body_time = request.body_time
         if (
             service.closing
@@ -94,8 +97,9 @@ class Dispatcher:
     async def _answer(self, request: Request, *, unusual: bool) -> Reply | StreamReply:
         raw = request.raw
         headers = raw.headers
+        cors = self.service.cors
         if self._guard is not None:
-            self._guard.check(request.method, headers)
+            self._guard.check(request.method, headers, trusted=cors.enabled and cors.lets_through(headers))
         target = raw.raw_path
         if "#" in target:
             target = target.partition("#")[0]
@@ -105,6 +109,8 @@ class Dispatcher:
         if path[:1] != "/":
             path = path_of_absolute(path)
         request.segments = split_path(path)
+        if cors.enabled and request.method == hdrs.METH_OPTIONS and (allowed := cors.preflight(headers)) is not None:
+            return allowed
         if unusual:
             check_body_headers(raw)
         if request.method not in SAFE_METHODS:

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 
 from docstore.errors import DocstoreError
 from docstore.httpd.auth import Authenticator
+from docstore.httpd.cors import Cors
 from docstore.httpd.problems.conflict_log import ConflictLog
 from docstore.httpd.wire.memory import Memory
 from docstore.node import Node
@@ -29,6 +30,7 @@ class Service:
         self.node = node
         self.memory = Memory(node.settings.limits)
         self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
+        self.cors = Cors(node.config)
         self.conflict_log = ConflictLog(node.settings.conflict_lines)
         self.closing = False
         self.running = 0
@@ -58,6 +60,7 @@ class Service:
 
     async def stop(self) -> None:
         """Cancel what was spawned, and write what is left to be logged."""
+        self.cors.close()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -12,6 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TypeVar, cast
 
+from docstore.config.toml_lines import line_of
 from docstore.core.json_text import JsonValue
 from docstore.lab.durations import parse_duration
 from docstore.lab.scenario import (
@@ -37,7 +38,6 @@ from docstore.lab.scenario import (
     Write,
 )
 from docstore.lab.scenario_rules import Place, ScenarioError, check_scenario
-from docstore.lab.toml_lines import line_of
 
 SUFFIX = ".toml"
 SHIPPED = "docstore.lab.scenarios"

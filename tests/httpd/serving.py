@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from docstore.config.configuration import Configuration
 from docstore.database.conflicts.statistics import ConflictStats
 from docstore.errors import DatabaseNotFound
 from docstore.httpd.listener import Listener
@@ -62,6 +63,7 @@ class StandIn:
     """What the dispatcher needs of a node."""
 
     settings: Settings
+    config: Configuration
     registry: NoDatabases = field(default_factory=NoDatabases)
     counters: Counted = field(default_factory=Counted)
     replications: NoReplications = field(default_factory=NoReplications)
@@ -70,7 +72,8 @@ class StandIn:
 
 def stand_in(**settings) -> StandIn:
     limits = settings.pop("limits", {})
-    return StandIn(replace(Settings(data=Path("nowhere"), shutdown_grace=5.0, **settings), limits=Limits(**limits)))
+    complete = replace(Settings(data=Path("nowhere"), shutdown_grace=5.0, **settings), limits=Limits(**limits))
+    return StandIn(complete, Configuration(complete))
 
 
 async def no_handler(request: Request) -> Reply:

@@ -9,25 +9,27 @@ import gc
 import logging
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import uvloop
 
 from docstore import __version__
-from docstore.cli.options import DEFAULT_DATA
+from docstore.cli.options import config_option, words_of
+from docstore.config.configuration import DATA, Configuration
+from docstore.config.kinds import HIGHEST_PORT, SECONDS
+from docstore.config.sources import read_environment
+from docstore.config.table import DEFAULT_DATA, DEFAULTS
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.listener import Listener
 from docstore.node import Node
-from docstore.settings import Admin, Durability, Settings, StorageSettings
+from docstore.settings import Admin, Durability
 
 PASSWORD_VARIABLE = "DOCSTORE_ADMIN_PASSWORD"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-HIGHEST_PORT = 65_535
 SECONDS_PER_HOUR = 3_600
-UPLOAD_LIFETIME_HOURS = 24.0
-IDEMPOTENCY_LIFETIME_HOURS = 24.0
 COLLECTOR_THRESHOLDS = (10_000, 5, 200)
 """A bulk request holds thousands of small objects for a moment. With Python's own thresholds (700, 10, 10) the garbage
 collector looks at them over and over: a third of a bulk load's time, and pauses of tens of milliseconds (measured). A
@@ -36,44 +38,40 @@ up to 75."""
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@config_option
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option(
-    "--port",
-    default=5984,
-    show_default=True,
-    type=click.IntRange(0, HIGHEST_PORT),
-    help="The port to listen on; 0 for a free one.",
+    "--port", type=click.IntRange(0, HIGHEST_PORT), help="The port to listen on; 0 for a free one.  [default: 5984]"
 )
 @click.option(
     "--data",
-    default=DEFAULT_DATA,
-    show_default=True,
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder of the data; made if it is missing.",
+    help=f"The folder of the data; made if it is missing.  [default: {DEFAULT_DATA}]",
 )
 @click.option(
     "--durability",
-    default=Durability.FSYNC.value,
-    show_default=True,
     type=click.Choice([durability.value for durability in Durability]),
-    help="What a power cut may take: nothing, the last commits (relaxed), or the whole store (none).",
+    help="What a power cut may take: nothing, the last commits (relaxed), or the whole store (none).  [default: fsync]",
 )
 @click.option(
     "--upload-lifetime",
-    default=UPLOAD_LIFETIME_HOURS,
-    show_default=True,
     metavar="HOURS",
     type=click.FloatRange(min=0, min_open=True),
-    help="How long an unfinished upload is kept after its last byte.",
+    help="How long an unfinished upload is kept after its last byte.  [default: 24]",
 )
 @click.option(
     "--idempotency-lifetime",
-    default=IDEMPOTENCY_LIFETIME_HOURS,
-    show_default=True,
     metavar="HOURS",
     type=click.FloatRange(min=0, min_open=True),
-    help="How long the reply to a request with an Idempotency-Key is kept for its retries.",
+    help="How long the reply to a request with an Idempotency-Key is kept for its retries.  [default: 24]",
+)
+@click.option(
+    "--set",
+    "others",
+    metavar="SECTION/KEY=VALUE",
+    multiple=True,
+    help="Any other setting (docs/configuration.md); several times for several.",
 )
 @click.option(
     "--log-level",
@@ -88,35 +86,45 @@ up to 75."""
     help=f"Demand a login, of this one administrator. The password is read from {PASSWORD_VARIABLE}.",
 )
 def serve(
-    host: str,
-    port: int,
-    data: Path,
-    durability: str,
-    upload_lifetime: float,
-    idempotency_lifetime: float,
+    config: Path | None,
+    host: str | None,
+    port: int | None,
+    data: Path | None,
+    durability: str | None,
+    upload_lifetime: float | None,
+    idempotency_lifetime: float | None,
+    others: tuple[str, ...],
     log_level: str,
     admin: str | None,
 ) -> None:
     """Run a server.
 
-    Without --admin everyone is the administrator, and the server answers on loopback only. It stops on SIGTERM and
-    SIGINT, after the requests that are running.
+    Settings come from the file of --config, from what was set while it ran, from variables DOCSTORE_SECTION__KEY, and
+    from options; the later ones count. Without --admin everyone is the administrator, and the server answers on
+    loopback only. It stops on SIGTERM and SIGINT, after the requests that are running.
     """
+    options = {
+        ("chttpd", "bind_address"): host,
+        ("chttpd", "port"): port,
+        DATA: data,
+        ("storage", "durability"): durability,
+        ("docstore", "upload_lifetime"): _seconds(upload_lifetime),
+        ("docstore", "idempotency_lifetime"): _seconds(idempotency_lifetime),
+    }
+    said = {name: str(value) for name, value in options.items() if value is not None} | words_of(others)
     administrator = _administrator(admin)
-    if administrator is None and not is_loopback(host):
-        raise click.UsageError(f"--host {host} can be reached from elsewhere and needs --admin NAME")
-    settings = Settings(
-        data=data,
-        host=host,
-        port=port,
-        admin=administrator,
-        upload_lifetime=upload_lifetime * SECONDS_PER_HOUR,
-        idempotency_lifetime=idempotency_lifetime * SECONDS_PER_HOUR,
-        storage=StorageSettings(durability=Durability(durability)),
-    )
+    base = replace(DEFAULTS, admin=administrator)
+    configuration = Configuration.load(config, read_environment(os.environ), said, base)
+    settings = configuration.settings()
+    if administrator is None and not is_loopback(settings.host):
+        raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
     logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(configuration))
+
+
+def _seconds(hours: float | None) -> str | None:
+    return None if hours is None else SECONDS.word(hours * SECONDS_PER_HOUR)
 
 
 def _administrator(name: str | None) -> Admin | None:
@@ -129,16 +137,18 @@ def _administrator(name: str | None) -> Admin | None:
     return Admin(name, password)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(configuration: Configuration) -> None:
     """Serve until a signal comes; then finish what is running, and close the store."""
+    settings = configuration.settings()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Node(settings) as node:
+    async with Node(settings, configuration=configuration) as node:
         listener = await Listener.start(node, settings.host, settings.port)
         try:
             node.env.announce(listener.url)
+            await node.make_system_databases()
             click.echo(f"docstore {__version__} serves {settings.data} at {listener.url}/")
             # What is loaded by now stays: the collector need not look at it again and again.
             gc.collect()

@@ -4,16 +4,13 @@ Owns the choice of feed, its ETag and its headers. What changed, in which order,
 Follows ``chttpd_db:handle_changes_req``.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from functools import partial
 
 from docstore.core.conditions import content_etag
 from docstore.database.database import Database
-from docstore.database.reading.changes import ChangesQuery, ChangesSlice, ReadChanges, follow_changes, read_changes
-from docstore.database.reading.document_text import stream_text
+from docstore.database.reading.changes import ChangesQuery, ReadChanges, follow_changes, read_changes
 from docstore.database.reading.selected_changes import read_selected
-from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming
+from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming, written
 from docstore.httpd.params.changes import ChangesParams, Feed, changes_params, feed_of
 from docstore.httpd.params.changes_filters import READ_FROM_BODY, Body, changes_filter
 from docstore.httpd.replies import Reply, etag_matches, not_modified
@@ -84,7 +81,7 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         read=read,
     )
     return StreamReply(
-        _written(slices, framing),
+        written(slices, framing),
         content_type=framing.content_type,
         cache_control=framing.cache_control,
         feed=True,
@@ -102,14 +99,4 @@ async def _normal(
         return not_modified(etag)
     if request.method == "HEAD":
         return Reply(etag=etag)
-    return await chunked_reply(_written(read(database, query), framing), etag=etag)
-
-
-async def _written(slices: AsyncGenerator[ChangesSlice], framing: Framing) -> AsyncGenerator[bytes]:
-    """The feed's bytes, a piece a slice."""
-    async with aclosing(slices):
-        async for part in slices:
-            async with aclosing(stream_text(framing.write(part))) as text:
-                async for piece in text:
-                    yield piece
-    yield framing.end()
+    return await chunked_reply(written(read(database, query), framing), etag=etag)

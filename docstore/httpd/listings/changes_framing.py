@@ -5,11 +5,12 @@ not know where the changes come from. Follows ``chttpd_db:changes_callback``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from docstore.core.json_text import encode
 from docstore.database.reading.changes import ChangesSlice
-from docstore.database.reading.document_text import Piece, Row, join_pieces, join_rows
+from docstore.database.reading.document_text import Piece, Row, join_pieces, join_rows, stream_text
 from docstore.httpd.replies import JSON, MUST_REVALIDATE
 
 LINE_END = b"\n"
@@ -64,8 +65,13 @@ class Framing(ABC):
     def closing(self) -> bytes:
         """The last bytes of a feed that has begun."""
 
+    @property
+    def last_seq_text(self) -> str:
+        """The sequence after which a client goes on."""
+        return self._sequence_text(self._last_seq)
+
     def _position(self) -> bytes:
-        return b'"last_seq":%b,"pending":%d}\n' % (encode(self._sequence_text(self._last_seq)), self._pending)
+        return b'"last_seq":%b,"pending":%d}\n' % (encode(self.last_seq_text), self._pending)
 
 
 class ObjectFraming(Framing):
@@ -120,3 +126,13 @@ class EventFraming(Framing):
     def closing(self) -> bytes:
         """Nothing: the client knows the last id."""
         return b""
+
+
+async def written(slices: AsyncGenerator[ChangesSlice], framing: Framing) -> AsyncGenerator[bytes]:
+    """The feed's bytes, a piece a slice."""
+    async with aclosing(slices):
+        async for part in slices:
+            async with aclosing(stream_text(framing.write(part))) as text:
+                async for piece in text:
+                    yield piece
+    yield framing.end()

@@ -1,7 +1,6 @@
 """Endpoints of the server as a whole: welcome, health, uuids, lists of databases.
 
-Owns their replies. Follows ``chttpd_misc`` and ``couch_httpd_misc_handlers`` of CouchDB. ``/_db_updates`` answers as a
-CouchDB whose ``_global_changes`` database was never made.
+Owns their replies. Follows ``chttpd_misc`` and ``couch_httpd_misc_handlers`` of CouchDB.
 """
 
 from docstore import __version__
@@ -19,6 +18,7 @@ from docstore.httpd.server.node_endpoints import node_name
 API_VERSION = "3.5.0"
 """The CouchDB whose API is spoken here; clients look at it. docstore's own version stands under ``vendor``."""
 
+MAINTENANCE = {"true": "maintenance_mode", "nolb": "nolb"}
 MAX_DBS_INFO_KEYS = 100
 
 NAMES_FIELDS = ("start_key", "end_key", "inclusive_end", "descending", "skip", "limit")
@@ -46,7 +46,10 @@ async def favicon(request: Request) -> Reply:
 
 
 async def up(request: Request) -> Reply:
-    """GET /_up"""
+    """GET /_up: 404 in maintenance mode, so that a load balancer sends nobody here."""
+    mode = request.node.config.get("couchdb", "maintenance_mode")
+    if mode in MAINTENANCE:
+        return json_reply({"status": MAINTENANCE[mode]}, 404)
     return json_reply({"status": "ok", "seeds": {}})
 
 
@@ -79,11 +82,6 @@ async def dbs_info_by_name(request: Request) -> Reply:
     if len(keys) > MAX_DBS_INFO_KEYS:
         raise BadRequest("too_many_keys")
     return raw_json_reply(b"[" + b",".join(_info_row(request, key) for key in keys) + b"]")
-
-
-async def db_updates(request: Request) -> Reply:
-    """GET /_db_updates: as a CouchDB without a ``_global_changes`` database."""
-    raise DatabaseNotFound
 
 
 async def membership(request: Request) -> Reply:

@@ -1,4 +1,4 @@
-from docstore.lab.toml_lines import line_of
+from docstore.config.toml_lines import line_of
 
 TEXT = '''\
 title = "x"

@@ -1,0 +1,160 @@
+"""THE table of settings: each by section and key, with its kind, its default and what it sets.
+
+Owns the table. What CouchDB has too goes by CouchDB's section, key and unit (``default.ini``); all others by the field
+of ``settings.py`` that they set. Sections and keys that are not in it are words that nobody here reads: they are kept,
+and told again. docs/configuration.md is compared with it by a test.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from docstore.config.kinds import (
+    BOOLEAN,
+    INTEGER,
+    LIST,
+    MILLISECONDS,
+    PATH,
+    PORT,
+    POSITIVE,
+    TEXT,
+    WHOLE_SECONDS,
+    Kind,
+    kind_of,
+    one_of,
+)
+from docstore.settings import Settings
+
+Name = tuple[str, str]
+"""Section and key."""
+
+DEFAULT_DATA: Final = Path("docstore-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row.
+
+    ``default`` None is a setting that there is only once somebody has set it. ``path`` is the field of ``Settings``
+    that it sets, if it is one; others are read by whoever heeds them. ``live`` says that a change holds at once; the
+    others hold from the next start on.
+    """
+
+    section: str
+    key: str
+    kind: Kind
+    default: str | None
+    path: str | None = None
+    live: bool = True
+
+    @property
+    def name(self) -> Name:
+        """Section and key."""
+        return self.section, self.key
+
+
+_COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
+    "data": ("couchdb", "database_dir", PATH),
+    "host": ("chttpd", "bind_address", TEXT),
+    "port": ("chttpd", "port", PORT),
+    "server_uuid": ("couchdb", "uuid", None),
+    "uuid_algorithm": ("uuids", "algorithm", None),
+    "cookie_lifetime": ("chttpd_auth", "timeout", WHOLE_SECONDS),
+    "changes_timeout": ("chttpd", "changes_timeout", MILLISECONDS),
+    "limits.max_document_size": ("couchdb", "max_document_size", None),
+    "limits.max_attachment_size": ("couchdb", "max_attachment_size", None),
+    "limits.max_doc_id": ("couchdb", "max_document_id_length", None),
+    "limits.max_request_body": ("chttpd", "max_http_request_size", None),
+    "limits.max_url": ("chttpd", "max_uri_length", None),
+    "limits.max_uuids": ("uuids", "max_count", None),
+    "functions.time": ("couchdb", "os_process_timeout", MILLISECONDS),
+    "functions.reduce_limit": ("query_server_config", "reduce_limit", None),
+    "replicator.interval": ("replicator", "interval", MILLISECONDS),
+}
+"""The fields of Settings that go by CouchDB's names and units."""
+
+_NOT_SET_BY_WORDS: Final = frozenset({"admin"})
+
+_LIVE: Final = frozenset(
+    {
+        "changes_heartbeat",
+        "changes_timeout",
+        "functions.list_rows",
+        "limits.max_attachment_size",
+        "limits.max_database_name",
+        "limits.max_doc_id",
+        "limits.max_document_size",
+        "limits.max_documents",
+        "limits.max_filter_steps",
+        "limits.max_inflation",
+        "limits.max_json_depth",
+        "limits.max_request_body",
+        "limits.max_small_inflation",
+        "limits.max_user_name",
+        "limits.max_uuids",
+        "limits.parse_off_loop_from",
+        "purged_infos_limit",
+        "revs_limit",
+        "shutdown_grace",
+    }
+)
+"""The fields of Settings that are looked up at each use in ``Node.settings``, so that a change holds at once."""
+
+_OTHERS: Final[tuple[Setting, ...]] = (
+    Setting("chttpd", "enable_cors", BOOLEAN, "false"),
+    Setting("cors", "origins", LIST, None),
+    Setting("cors", "credentials", BOOLEAN, "false"),
+    Setting("cors", "headers", LIST, None),
+    Setting("cors", "methods", LIST, None),
+    Setting("cors", "exposed_headers", LIST, None),
+    Setting("cors", "max_age", INTEGER, "600"),
+    Setting("global_changes", "update_db", BOOLEAN, "true"),
+    Setting("global_changes", "max_write_delay", INTEGER, "500"),
+    Setting("couchdb", "maintenance_mode", one_of("true", "false", "nolb"), "false"),
+    Setting("chttpd_auth", "iterations", POSITIVE, "600000"),
+    Setting("chttpd_auth", "pbkdf2_prf", one_of("sha", "sha224", "sha256", "sha384", "sha512"), "sha256"),
+)
+"""Settings that are no fields of Settings."""
+
+
+def leaves(group: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The fields of a settings value and of its groups, by their paths, with their values."""
+    assert dataclasses.is_dataclass(group)
+    assert not isinstance(group, type)
+    for field in dataclasses.fields(group):
+        value = getattr(group, field.name)
+        path = f"{prefix}{field.name}"
+        if path in _NOT_SET_BY_WORDS:
+            continue
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _setting(path: str, value: object) -> Setting:
+    group, _, key = path.rpartition(".")
+    section, key, kind = _COUCHDB.get(path, (group or "docstore", key, None))
+    kind = kind or kind_of(value)
+    return Setting(section, key, kind, None if value is None else kind.word(value), path, path in _LIVE)
+
+
+DEFAULTS: Final = Settings(data=DEFAULT_DATA)
+TABLE: Final[dict[Name, Setting]] = {
+    setting.name: setting for setting in (*(_setting(path, value) for path, value in leaves(DEFAULTS)), *_OTHERS)
+}
+
+
+def with_words(settings: Settings, words: dict[str, str]) -> Settings:
+    """The settings with these words for the fields of these paths. Raises ValueError for a word of another kind."""
+    kinds = {setting.path: setting.kind for setting in TABLE.values()}
+    own: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}
+    for path, word in words.items():
+        group, _, field = path.rpartition(".")
+        (groups.setdefault(group, {}) if group else own)[field] = kinds[path].parse(word)
+    for group, values in groups.items():
+        own[group] = dataclasses.replace(getattr(settings, group), **values)
+    return dataclasses.replace(settings, **own)
