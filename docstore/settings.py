@@ -36,7 +36,7 @@ class StorageSettings:
 
     ``command_max_work``  edits beyond become a further command, in units of ``database/apply/edit_work.py``: 2,000 of
                           small documents, about 40 ms of the writer
-    ``shared_command_max_work``  the same while others write single documents: 250 edits
+    ``shared_command_max_work``  the same while others write single documents: 125 edits
     ``keyed_command_max_work``  of a write with an idempotency key, which is one command; beyond it is refused
     ``max_snapshots``     open at a time, of which readers that work in slices may have all but ``snapshot_reserve``
     ``snapshot_max_age``  a reader that lasts longer goes on in a newer one
@@ -57,7 +57,7 @@ class StorageSettings:
     group_commit_max_commands: int = 1024
     group_commit_max_bytes: int = 16 * MIB
     command_max_work: int = 8_000
-    shared_command_max_work: int = 1_000
+    shared_command_max_work: int = 500
     keyed_command_max_work: int = 40_000
 
 
