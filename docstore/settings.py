@@ -7,11 +7,21 @@ hands a ``Settings`` down. Sizes are bytes, times are seconds.
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 TIB = 1024 * GIB
+
+# Of unique indexes. They hold inside the write transaction, where all must come to the same, so nobody sets them.
+MAX_UNIQUE_INDEXES: Final = 32
+"""Of one database. Those of design documents beyond are not enforced."""
+MAX_UNIQUE_FIELDS: Final = 16
+MAX_UNIQUE_SELECTOR: Final = 4 * KIB
+"""Bytes of the normal form of a ``partial_filter_selector``."""
+UNIQUE_SELECTOR_STEPS: Final = 2_000
+"""Of one document, about a millisecond; one for which they run out counts as one that the selector matches."""
 
 
 class Durability(StrEnum):

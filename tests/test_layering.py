@@ -61,7 +61,7 @@ WIRE_USES = ("docstore.core.json_", "docstore.core.multipart", "docstore.core.co
 # Within a layer: the rooms that a room may import from, besides the files at the layer's top. Those that are not named
 # here may import from each other.
 ROOMS: dict[str, dict[str, set[str]]] = {
-    "docstore.core": {"drawing": set(), "selector": set()},
+    "docstore.core": {"drawing": set(), "selector": set(), "unique": {"selector"}},
     "docstore.storage": {
         "attachments": set(),
         "documents": {"attachments"},

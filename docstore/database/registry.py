@@ -26,6 +26,7 @@ from docstore.database.reading.documents import OpenedDoc, open_plain
 from docstore.database.reading.key_range import RangeQuery
 from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
+from docstore.database.unique_indexes import UniqueIndexes
 from docstore.database.write_gate import DesignFilter, Gates, no_gates
 from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import BadRequest, DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
@@ -90,6 +91,7 @@ class Registry:
         self.on_created: Callable[[Database], None] = lambda database: None
         self.on_event: Callable[[Event, str], None] = lambda event, name: None
         self.blobs = BlobStore(environment, writer, clock)
+        self.unique = UniqueIndexes(environment, writer)
         self._environment = environment
         self._writer = writer
         self._notifier = notifier
@@ -242,6 +244,8 @@ class Registry:
             # Here, since whoever asked for it may have gone before the commit.
             _going_on("starting a sweep", self._start_sweep, number)
         _going_on("waking the collector", self.blobs.collector.committed)
+        if summary.unique_work:
+            _going_on("building unique indexes", self.unique.wake, summary.unique_work)
 
     # --- sweeping
 
@@ -261,6 +265,7 @@ class Registry:
         """Leave the sweeps and the garbage for the next start."""
         self._stopped = True
         await self.blobs.collector.stop()
+        await self.unique.stop()
         for task in self._sweeps.values():
             task.cancel()
         await self.finish_sweeps()

@@ -45,6 +45,9 @@ REPLIES = b"replies"
 REPLY_ORDER = b"reply_order"
 REPLY_TOTALS = b"reply_totals"
 EXPIRIES = b"expiries"
+UNIQUE_INDEXES = b"unique_indexes"
+UNIQUE_KEYS = b"unique_keys"
+UNIQUE_DUPLICATES = b"unique_duplicates"
 
 TABLE_NAMES = (
     META,
@@ -72,10 +75,15 @@ TABLE_NAMES = (
     REPLY_ORDER,
     REPLY_TOTALS,
     EXPIRIES,
+    UNIQUE_INDEXES,
+    UNIQUE_KEYS,
+    UNIQUE_DUPLICATES,
 )
 """Every table that format 1 creates."""
 
-LATER_TABLE_NAMES = frozenset({REPLIES, REPLY_ORDER, REPLY_TOTALS, EXPIRIES})
+LATER_TABLE_NAMES = frozenset(
+    {REPLIES, REPLY_ORDER, REPLY_TOTALS, EXPIRIES, UNIQUE_INDEXES, UNIQUE_KEYS, UNIQUE_DUPLICATES}
+)
 """Those that stores may lack until they are opened to write: format 1 began without them. They count as empty."""
 
 MAX_TABLES = 64
@@ -94,6 +102,9 @@ DATABASE_TABLE_NAMES = (
     LOCAL,
     PURGES,
     PURGE_IDS,
+    UNIQUE_INDEXES,
+    UNIQUE_KEYS,
+    UNIQUE_DUPLICATES,
 )
 """The tables whose keys start with a database number: what a sweep empties and ``sizes.file`` adds up."""
 
@@ -136,6 +147,8 @@ _SEQ = Struct(">Q")
 _CHUNK_KEY = Struct(">QI")
 _DIGEST_KEY = Struct(">32sQ")
 _EXPIRY_KEY = Struct(">BQ")
+_INDEX_KEY = Struct(">II")
+_UNIQUE_KEY = Struct(">II20sQ")
 
 pack_seq_key = _SEQ_KEY.pack
 """``pack_seq_key(db, seq) -> bytes``: the key in ``bodies``, ``changes``, ``purges`` and ``seq_counts`` (there: the
@@ -153,6 +166,16 @@ pack_blob_key = _SEQ.pack
 
 pack_digest_key = _DIGEST_KEY.pack
 """``pack_digest_key(sha256, length) -> bytes``: the key in ``digests``."""
+
+
+pack_index_key = _INDEX_KEY.pack
+"""``pack_index_key(db, index) -> bytes``: the key in ``unique_indexes``, and what those of its keys start with."""
+
+pack_unique_key = _UNIQUE_KEY.pack
+"""``pack_unique_key(db, index, key, seq) -> bytes``: the key in ``unique_keys`` of a leaf, by the seq of its body."""
+
+UNIQUE_GROUP_BYTES = 28
+"""What the keys of all leaves start with that have one key in an index; also the key in ``unique_duplicates``."""
 
 
 def prefix(db: int) -> bytes:
@@ -292,6 +315,18 @@ def reply_number_of(key: bytes) -> int:
 def scope_of(key: bytes) -> bytes:
     """The scope that a key in ``replies`` or ``reply_order`` starts with."""
     return key[:REPLY_SCOPE_BYTES]
+
+
+def index_of(key: bytes) -> int:
+    """The index in a key of ``unique_indexes``, ``unique_keys`` or ``unique_duplicates``."""
+    index: int = _NUMBER.unpack_from(key, PREFIX_BYTES)[0]
+    return index
+
+
+def unique_seq_of(key: bytes) -> int:
+    """The seq in a key made by ``pack_unique_key``."""
+    seq: int = _SEQ.unpack_from(key, UNIQUE_GROUP_BYTES)[0]
+    return seq
 
 
 def expiry_key(kind: int, expires: int, of: bytes) -> bytes:

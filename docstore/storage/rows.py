@@ -1,6 +1,6 @@
 """The layout of every value but the document records.
 
-Owns the bytes of rows in ``databases``, ``states``, ``bodies``, ``changes``, ``conflicts``, ``local``, ``purges`` and
+Owns the bytes of rows in ``databases``, ``states``, ``bodies``, ``changes``, ``conflicts``, ``local`` and
 the counting tables. It must not know tables or transactions. Numbers are big-endian.
 
 A row of ``changes`` holds the JSON text that ``_changes`` prints between the ``seq`` and the ``doc`` member, so that a
@@ -69,6 +69,7 @@ class DatabaseState:
     ``external_size``  bytes of the body values of all live leaves
     ``revs_limit``, ``purged_infos_limit``  as set by the user
     ``design_seq``  number of the last write that changed a design document; 0 if none did since this is counted
+    ``unique``  how many unique indexes writes have to obey, finished or not
     """
 
     update_seq: int = 0
@@ -82,12 +83,19 @@ class DatabaseState:
     revs_limit: int = 1000
     purged_infos_limit: int = 1000
     design_seq: int = 0
+    unique: int = 0
 
     def note_design(self, seq: int) -> None:
         """A design document changes with this sequence number."""
-        if not self.design_seq:
-            self.grow(_DESIGN_SEQ.size)
+        before = len(encode_state(self))
         self.design_seq = seq
+        self.grow(len(encode_state(self)) - before)
+
+    def note_unique(self, count: int) -> None:
+        """There are so many unique indexes now."""
+        before = len(encode_state(self))
+        self.unique = count
+        self.grow(len(encode_state(self)) - before)
 
     def grow(self, count: int) -> None:
         """Account for ``count`` bytes of rows more (or fewer); for all rows but superseded bodies."""
@@ -98,6 +106,7 @@ class DatabaseState:
 _STATE = Struct(">10Q")
 STATE_BYTES = _STATE.size
 _DESIGN_SEQ = Struct(">Q")
+_DESIGN_AND_UNIQUE = Struct(">QQ")
 
 
 def encode_state(state: DatabaseState) -> bytes:
@@ -114,13 +123,17 @@ def encode_state(state: DatabaseState) -> bytes:
         state.revs_limit,
         state.purged_infos_limit,
     )
+    if state.unique:
+        return row + _DESIGN_AND_UNIQUE.pack(state.design_seq, state.unique)
     return row + _DESIGN_SEQ.pack(state.design_seq) if state.design_seq else row
 
 
 def decode_state(value: bytes) -> DatabaseState:
     """The counters of a value in ``states``."""
     state = DatabaseState(*_STATE.unpack_from(value))
-    if len(value) > STATE_BYTES:
+    if len(value) >= STATE_BYTES + _DESIGN_AND_UNIQUE.size:
+        state.design_seq, state.unique = _DESIGN_AND_UNIQUE.unpack_from(value, STATE_BYTES)
+    elif len(value) > STATE_BYTES:
         (state.design_seq,) = _DESIGN_SEQ.unpack_from(value, STATE_BYTES)
     return state
 
@@ -326,27 +339,6 @@ def decode_local(value: bytes) -> LocalRow:
 def id_of_long_local(value: bytes) -> bytes:
     """The id (UTF-8) that the row of a long ``_local`` id carries."""
     return value[_LOCAL.size : _LOCAL.size + _LOCAL.unpack_from(value)[1]]
-
-
-class PurgeInfo(NamedTuple):
-    """One purge request that was carried out: the revisions of a document that it named, leaves or not."""
-
-    uuid: str
-    doc_id: str
-    revs: tuple[Rev, ...]
-
-
-_read_purge = msgspec.msgpack.Decoder(PurgeInfo).decode
-
-
-def encode_purge(info: PurgeInfo) -> bytes:
-    """The value in ``purges``: msgpack of [uuid, id, [[generation, rev id], ...]]."""
-    return msgspec.msgpack.encode(info)
-
-
-def decode_purge(value: bytes) -> PurgeInfo:
-    """The request of a value in ``purges``."""
-    return _read_purge(value)
 
 
 class DocCount(NamedTuple):

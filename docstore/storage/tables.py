@@ -52,6 +52,9 @@ class Tables:
     reply_order: "Table"
     reply_totals: "Table"
     expiries: "Table"
+    unique_indexes: "Table"
+    unique_keys: "Table"
+    unique_duplicates: "Table"
 
     @classmethod
     def open(
@@ -82,10 +85,15 @@ class Tables:
         """Whether there is the table of what expires."""
         return self.expiries is not ABSENT
 
+    @property
+    def have_unique(self) -> bool:
+        """Whether there are the tables of unique indexes."""
+        return ABSENT not in (self.unique_indexes, self.unique_keys, self.unique_duplicates)
+
     def of_database(self) -> "tuple[tuple[str, Table], ...]":
-        """(name, handle) of the tables whose keys start with a database number."""
-        names = [name.decode() for name in keys.DATABASE_TABLE_NAMES]
-        return tuple((name, getattr(self, name)) for name in names)
+        """(name, handle) of the tables whose keys start with a database number, as far as they are there."""
+        found = [(name.decode(), getattr(self, name.decode())) for name in keys.DATABASE_TABLE_NAMES]
+        return tuple((name, table) for name, table in found if table is not ABSENT)
 
 
 class ReadTransaction(Protocol):

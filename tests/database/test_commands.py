@@ -8,8 +8,9 @@ import pytest
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
+from docstore.core.unique.definition import Definition
 from docstore.database import commands
-from docstore.database.apply import remembered, reply_forms
+from docstore.database.apply import remembered, reply_forms, unique
 from docstore.database.apply.updater import HANDLERS
 from docstore.storage.attachments.upload_rows import Refusal, UploadRow
 
@@ -47,6 +48,11 @@ EXAMPLES = [
     ),
     remembered.Refused("error", "Invalid rev format"),
     remembered.ExpireReplies(5, b"position"),
+    unique.BeginUnique(1, "_design/u", "v", Definition(("email",), b'{"a":{"$eq":1}}')),
+    unique.BuildUnique(1, 2, "1"),
+    unique.GiveUpUnique(1, 2),
+    unique.SweepUnique(1, 2),
+    unique.RenewUnique(1, 2),
 ]
 
 
@@ -62,7 +68,7 @@ def test_cannot_be_changed(command):
 
 
 def test_every_handler_is_for_a_command():
-    modules = {commands.__name__, remembered.__name__}
+    modules = {commands.__name__, remembered.__name__, unique.__name__}
     assert all(is_dataclass(handled) and handled.__module__ in modules for handled in HANDLERS)
     assert {type(example) for example in EXAMPLES} <= {*HANDLERS, commands.EditDocuments, remembered.Remembered}
 

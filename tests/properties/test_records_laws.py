@@ -9,7 +9,8 @@ from docstore.core.rev import MAX_GENERATION_DIGITS, Rev
 from docstore.core.revtree import Node, RevTree
 from docstore.storage import keys, rows
 from docstore.storage.documents import records, tree_runs
-from docstore.storage.rows import DatabaseRow, DatabaseState, DocCount, LocalRow, PurgeInfo
+from docstore.storage.documents.purges import PurgeInfo, decode_purge, encode_purge
+from docstore.storage.rows import DatabaseRow, DatabaseState, DocCount, LocalRow
 
 U64 = (1 << 64) - 1
 U32 = (1 << 32) - 1
@@ -181,7 +182,7 @@ def test_local_rows_come_back(number: int, body: bytes, long_id: bytes) -> None:
 @given(st.text(), st.text(), st.lists(revs))
 def test_purges_come_back(uuid: str, doc_id: str, named: list[Rev]) -> None:
     info = PurgeInfo(uuid, doc_id, tuple(named))
-    assert rows.decode_purge(rows.encode_purge(info)) == info
+    assert decode_purge(encode_purge(info)) == info
 
 
 @given(st.integers(0, U32), st.integers(0, U32), st.integers(0, U64))

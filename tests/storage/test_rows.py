@@ -6,7 +6,8 @@ import pytest
 
 from docstore.core.rev import Rev
 from docstore.storage import rows
-from docstore.storage.rows import DatabaseRow, DatabaseState, DocCount, LocalRow, PurgeInfo
+from docstore.storage.documents.purges import PurgeInfo, decode_purge, encode_purge
+from docstore.storage.rows import DatabaseRow, DatabaseState, DocCount, LocalRow
 from tests.storage.stores import rev
 
 A = "1-" + "61" * 16
@@ -79,7 +80,7 @@ def test_local_rows_come_back(row: LocalRow) -> None:
 
 def test_purges_come_back() -> None:
     info = PurgeInfo("u" * 32, "d\u00e9", (rev(3, "a"), Rev(1, b"odd"), Rev(10**17, b"")))
-    decoded = rows.decode_purge(rows.encode_purge(info))
+    decoded = decode_purge(encode_purge(info))
     assert decoded == info
     assert isinstance(decoded.revs[0], Rev)
 

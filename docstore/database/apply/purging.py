@@ -8,13 +8,13 @@ that something happened.
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.rev import Rev
+from docstore.database.apply.edit_batch import note_designs
 from docstore.database.apply.edit_work import rewriting
 from docstore.database.commands import Purge
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import open_changes, write_batch
-from docstore.storage.documents.purges import add_purge, find_purge, trim_purges
+from docstore.storage.documents.purges import PurgeInfo, add_purge, find_purge, trim_purges
 from docstore.storage.engine.transactions import GroupTransaction
-from docstore.storage.rows import PurgeInfo
 
 
 def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
@@ -24,7 +24,7 @@ def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
     """
     number = command.database
     state = get_state(txn, number)
-    before = state.update_seq
+    before, design_before = state.update_seq, state.design_seq
     changes = open_changes(txn, number, (request.doc_id for request in command.requests))
     txn.tree_work += sum(rewriting(change.record.whole) for change in changes.values() if change.record is not None)
     answers: list[list[Rev]] = []
@@ -43,4 +43,6 @@ def purge(txn: GroupTransaction, command: Purge) -> list[list[Rev]]:
     write_batch(txn, number, state, changes.values())
     if state.update_seq != before:
         txn.changed[number] = state.update_seq
+    if state.design_seq != design_before:
+        note_designs(txn, number, state, changes.values())
     return answers

@@ -8,19 +8,18 @@ replicated with several revisions does.
 """
 
 from docstore.core.answers import RulesChanged
-from docstore.core.document import DESIGN_PREFIX
 from docstore.core.edit import Rejected, settle_attachments
 from docstore.core.resolution import Resolution, Resolved, decide_resolution, refuse_leaves
 from docstore.database.apply import blob_commands
 from docstore.database.apply.blob_commands import Links, body_of
+from docstore.database.apply.edit_batch import EditBatch
 from docstore.database.apply.edit_work import rewriting
 from docstore.database.commands import ResolveDocuments
 from docstore.errors import BytesGone, DocstoreError, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import EMPTY_BODY, DocumentChange
-from docstore.storage.documents.documents import open_changes, write_batch
+from docstore.storage.documents.documents import open_changes
 from docstore.storage.engine.transactions import GroupTransaction
-from docstore.storage.rows import DatabaseState
 
 
 def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved | DocstoreError]:
@@ -29,25 +28,21 @@ def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved |
     state = get_state(txn, number)
     if command.design_seq is not None and state.design_seq > command.design_seq:
         raise RulesChanged
-    before = state.update_seq
     changes = open_changes(txn, number, (one.doc_id for one in command.resolutions))
     txn.tree_work += sum(rewriting(change.record.whole) for change in changes.values() if change.record is not None)
     links = Links(txn, (one.result for one in command.resolutions if one.result is not None))
+    scene = EditBatch(txn, number, state, changes, links)
     refused = {refusal.place: refusal.as_error() for refusal in command.refusals}
     answers = [
-        refused.get(place) or _resolve_one(txn, state, changes[one.doc_id], one, links)
+        refused.get(place) or _resolve_one(scene, changes[one.doc_id], one)
         for place, one in enumerate(command.resolutions)
     ]
-    if state.update_seq != before:
-        write_batch(txn, number, state, changes.values())
-        txn.changed[number] = state.update_seq
-    links.end_leases(txn)
+    scene.write()
     return answers
 
 
-def _resolve_one(
-    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, resolution: Resolution, links: Links
-) -> Resolved | DocstoreError:
+def _resolve_one(scene: EditBatch, change: DocumentChange, resolution: Resolution) -> Resolved | DocstoreError:
+    txn, state = scene.txn, scene.state
     if change.record is None:
         return NotFound()
     tree = change.tree(txn)
@@ -66,16 +61,19 @@ def _resolve_one(
     outcome = decide_resolution(tree, resolution, seq, state.revs_limit)
     if isinstance(outcome, Rejected):
         return outcome.error
+    if asked is not None and not scene.links.allow(asked):
+        return BytesGone()
+    result = resolution.result
+    if result is not None and not result.deleted:
+        duplicate = scene.refuse_duplicate(change, seq, body_of(result), change.live_leaf(txn, result.parent))
+        if duplicate is not None:
+            return duplicate
     if asked is not None:
-        if not links.allow(asked):
-            return BytesGone()
-        links.take(asked)
+        scene.links.take(asked)
     if outcome.rewrite is not None:
-        bodies = [] if resolution.result is None else [body_of(resolution.result)]
+        bodies = [] if result is None else [body_of(result)]
         bodies += [EMPTY_BODY] * len(outcome.answer.tombstones)
         stored = zip(range(seq, seq + len(bodies)), bodies, outcome.rewrite.stored, strict=True)
         change.rewrite(txn, outcome.rewrite.tree, seq, {place: body for place, body, wanted in stored if wanted})
-        state.update_seq += len(bodies)
-        if resolution.doc_id.startswith(DESIGN_PREFIX):
-            state.note_design(state.update_seq)
+        scene.took(change, state.update_seq + len(bodies))
     return outcome.answer

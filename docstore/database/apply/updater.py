@@ -20,7 +20,6 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from docstore.core.answers import RulesChanged
-from docstore.core.document import DESIGN_PREFIX
 from docstore.core.edit import (
     Create,
     Edit,
@@ -44,9 +43,12 @@ from docstore.database.apply import (
     remembered,
     remembered_commands,
     resolve_commands,
+    unique,
+    unique_commands,
     upload_commands,
 )
 from docstore.database.apply.blob_commands import Links, body_of
+from docstore.database.apply.edit_batch import EditBatch
 from docstore.database.apply.edit_work import TOO_MUCH_WORK, TREES_A_GROUP, Work
 from docstore.database.apply.remembered import Remembered
 from docstore.database.apply.remembered_commands import Desk
@@ -54,9 +56,8 @@ from docstore.database.commands import EditDocuments
 from docstore.errors import BytesGone, DocstoreError, PreconditionFailed, TooLarge
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import DocumentChange
-from docstore.storage.documents.documents import open_changes, write_batch
+from docstore.storage.documents.documents import open_changes
 from docstore.storage.engine.transactions import LATER, GroupTransaction
-from docstore.storage.rows import DatabaseState
 
 EditAnswer: TypeAlias = Rev | DocstoreError | None
 """None: not looked at, since the command had its work before."""
@@ -94,6 +95,11 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     commands.RefuseUpload: upload_commands.refuse,
     commands.CancelUpload: upload_commands.cancel,
     commands.ExpireUploads: upload_commands.expire,
+    unique.BeginUnique: unique_commands.begin,
+    unique.BuildUnique: unique_commands.build,
+    unique.GiveUpUnique: unique_commands.give_up,
+    unique.SweepUnique: unique_commands.sweep,
+    unique.RenewUnique: unique_commands.renew,
     remembered.Refused: remembered_commands.refuse,
     remembered.ExpireReplies: remembered_commands.expire,
 }
@@ -219,35 +225,22 @@ def _edit_documents(
     state = get_state(txn, number)
     changes = open_changes(txn, number, (edit.id for command in batch for edit in command.edits))
     links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
+    scene = EditBatch(txn, number, state, changes, links)
     answers: list[object] = []
     for command in batch:
         full = bounded and txn.tree_work >= TREES_A_GROUP
-        answers.append(LATER if full else _decide_command(txn, state, changes, command, links))
-    _write_all(txn, number, state, changes)
-    links.end_leases(txn)
+        answers.append(LATER if full else _decide_command(scene, command))
+    scene.write()
     return answers
 
 
-def _write_all(txn: GroupTransaction, number: int, state: DatabaseState, changes: dict[str, DocumentChange]) -> None:
-    changed = [change for change in changes.values() if change.record is not change.before]
-    if changed:
-        write_batch(txn, number, state, changed)
-        txn.changed[number] = state.update_seq
-
-
-def _decide_command(
-    txn: GroupTransaction,
-    state: DatabaseState,
-    changes: dict[str, DocumentChange],
-    command: EditDocuments,
-    links: Links,
-) -> list[EditAnswer]:
+def _decide_command(scene: EditBatch, command: EditDocuments) -> list[EditAnswer]:
     """Decide the edits of one command; an answer for each, in the order given.
 
     Raises TooLarge and RulesChanged for a whole command.
     """
     edits = command.edits
-    if command.design_seq is not None and state.design_seq > command.design_seq:
+    if command.design_seq is not None and scene.state.design_seq > command.design_seq:
         if command.whole:
             raise RulesChanged
         return [RulesChanged()] * len(edits)
@@ -258,7 +251,7 @@ def _decide_command(
     for doc_id, places in groupby(order, key=id_at):
         if work.over():
             break
-        change = changes[doc_id]
+        change = scene.changes[doc_id]
         if change.record is not None and change.record.whole:
             work.unpack(change.record.whole)
         if command.new_edits:
@@ -266,43 +259,37 @@ def _decide_command(
                 if answers and work.over():
                     break
                 before = change.record
-                answers[place] = _decide_interactive(txn, state, change, edits[place], links)
+                answers[place] = _decide_interactive(scene, change, edits[place])
                 work.add(edits[place])
                 if change.record is not before and change.record is not None and change.record.whole:
                     work.rewrite(change.record.whole)
         else:
-            _decide_arrivals(txn, state, change, {place: edits[place] for place in places}, links, answers, work)
-    txn.tree_work += work.trees
+            _decide_arrivals(scene, change, {place: edits[place] for place in places}, answers, work)
+    scene.txn.tree_work += work.trees
     if command.whole and len(answers) < len(edits):
         raise TooLarge(TOO_MUCH_WORK)
     return [answers.get(place) for place in range(len(edits))]
 
 
 def _decide_arrivals(
-    txn: GroupTransaction,
-    state: DatabaseState,
-    change: DocumentChange,
-    arrived: dict[int, Edit],
-    links: Links,
-    answers: dict[int, EditAnswer],
-    work: Work,
+    scene: EditBatch, change: DocumentChange, arrived: dict[int, Edit], answers: dict[int, EditAnswer], work: Work
 ) -> None:
     """Decide replicated revisions of one document, which are merged together; their answers go to their places."""
     together: list[Edit] = []
     for place, edit in arrived.items():
-        refusal = _refuse_replicated(change, edit, links)
+        refusal = _refuse_replicated(change, edit, scene.links)
         if refusal is not None:
             answers[place] = refusal
             continue
         if edit.passed_over:
             answers[place] = edit.path[0]
             continue
-        links.take(edit)
+        scene.links.take(edit)
         work.add(edit, further=bool(together))
         together.append(edit)
         answers[place] = edit.path[0]
     if together:
-        _decide_replicated(txn, state, change, together)
+        _decide_replicated(scene, change, together)
         if change.record is not None and change.record.whole:
             work.rewrite(change.record.whole)
 
@@ -316,9 +303,8 @@ def _refuse_replicated(change: DocumentChange, edit: Edit, links: Links) -> Docs
     return None if links.allow(edit) else BytesGone()
 
 
-def _decide_interactive(
-    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edit: Edit, links: Links
-) -> EditAnswer:
+def _decide_interactive(scene: EditBatch, change: DocumentChange, edit: Edit) -> EditAnswer:
+    txn, state = scene.txn, scene.state
     seq = state.update_seq + 1
     asked = edit
     if edit.condition is not None:
@@ -339,28 +325,27 @@ def _decide_interactive(
     outcome = decide(change.head(), lambda: change.tree(txn), edit, seq, state.revs_limit)
     if isinstance(outcome, Rejected):
         return outcome.error
+    if asked.attachments and not scene.links.allow(asked):
+        return BytesGone()
+    if scene.unique is not None and not edit.deleted:
+        refusal = scene.refuse_duplicate(change, seq, body_of(edit), change.live_leaf(txn, edit.parent))
+        if refusal is not None:
+            return refusal
     if asked.attachments:
-        if not links.allow(asked):
-            return BytesGone()
-        links.take(asked)
+        scene.links.take(asked)
     _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
-    state.update_seq = seq
-    if edit.id.startswith(DESIGN_PREFIX):
-        state.note_design(seq)
+    scene.took(change, seq)
     return outcome.rev
 
 
-def _decide_replicated(
-    txn: GroupTransaction, state: DatabaseState, change: DocumentChange, edits: Sequence[Edit]
-) -> None:
+def _decide_replicated(scene: EditBatch, change: DocumentChange, edits: Sequence[Edit]) -> None:
+    txn, state = scene.txn, scene.state
     first = state.update_seq + 1
     seqs = range(first, first + len(edits))
     outcome = decide_replicated_batch(change.head(), lambda: change.tree(txn), edits, seqs, state.revs_limit)
     if not isinstance(outcome, Unchanged):
         _take(txn, change, outcome, edits, seqs, state.revs_limit)
-        state.update_seq = seqs[-1]
-        if edits[0].id.startswith(DESIGN_PREFIX):
-            state.note_design(state.update_seq)
+        scene.took(change, seqs[-1])
 
 
 def _take(

@@ -13,6 +13,7 @@ from docstore.core.conditions import Condition
 from docstore.core.document import Document
 from docstore.core.edit import is_stale, meet_condition
 from docstore.core.rev import Rev
+from docstore.core.unique.errors import NotUnique
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, MissingStub, PreconditionFailed
 from docstore.storage.documents.documents import find_revision, get_record
 from docstore.storage.documents.records import DocRecord
@@ -108,9 +109,10 @@ def _noted(refusal: Conflict, attempt: Attempt) -> Conflict:
 def note(error: DocstoreError, database: int, document: Document, operation: Operation) -> None:
     """Keep with an error that it is that of an attempt to write this document.
 
-    An edit with a stub that names nothing was never applied, so there is nothing to explain of it.
+    An edit with a stub that names nothing was never applied, so there is nothing to explain of it; nor of one that
+    another document is in the way of, since its revision is all right.
     """
-    if isinstance(error, MissingStub):
+    if isinstance(error, MissingStub | NotUnique):
         return
     known = error.attempt.kind if isinstance(error.attempt, Attempt) else None
     error.attempt = Attempt(database, document.id, document.rev, operation, document, known)

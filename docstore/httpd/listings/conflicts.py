@@ -1,10 +1,10 @@
-"""The endpoint ``_conflicts``: the documents with more than one live leaf.
+"""The endpoint ``_conflicts``: the documents with more than one live leaf; or what stands twice in unique indexes.
 
 Owns the parameters, which are those of ``_all_docs`` as far as they make sense here, and the text around the rows.
-CouchDB has no such endpoint.
+``kind=unique`` is the other listing, with parameters of its own. CouchDB has no such endpoint.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from docstore.core.json_text import JsonValue
@@ -12,22 +12,28 @@ from docstore.database.database import Database
 from docstore.database.reading.all_docs import AllDocsQuery
 from docstore.database.reading.conflicts import ConflictsQuery, read_conflicts
 from docstore.database.reading.document_text import join_pieces, join_rows, stream_text
+from docstore.database.reading.unique_duplicates import BOOKMARK_BYTES, DuplicatesQuery, read_duplicates
 from docstore.errors import QueryParseError
 from docstore.httpd.listings.all_docs import SEPARATOR
 from docstore.httpd.params.all_docs import query_of_get, query_of_post
-from docstore.httpd.params.values import parse_boolean
+from docstore.httpd.params.values import erlang_text, parse_boolean, parse_positive_integer
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply
 from docstore.httpd.wire.streaming import StreamReply
 
 COUNTS = "counts"
+KIND = "kind"
+UNIQUE = "unique"
 NO_KEYS = "`keys` is not supported by _conflicts; `conflicts_only` of _all_docs takes it."
 
 
 async def get_conflicts(request: Request) -> Reply | StreamReply:
     """``GET /{db}/_conflicts``."""
     database = request.database()
+    if request.query.get(KIND) is not None:
+        duplicates = _duplicates_query(request.query)
+        return Reply() if request.method == "HEAD" else await chunked_reply(_duplicates(database, duplicates))
     query = _query(query_of_get(request), request.query.get(COUNTS, False))
     if request.method == "HEAD":
         return Reply()
@@ -38,6 +44,9 @@ async def post_conflicts(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_conflicts``: the parameters in the body; those of the query string count before them."""
     database = request.database()
     body = await request.json_object(require_json_type=True)
+    asked = body | request.query
+    if asked.get(KIND) is not None:
+        return await chunked_reply(_duplicates(database, _duplicates_query(asked)))
     counts = request.query.get(COUNTS, body.get(COUNTS, False))
     return await chunked_reply(_listing(database, _query(query_of_post(request, body), counts)))
 
@@ -59,6 +68,43 @@ def _query(asked: AllDocsQuery, counts: JsonValue) -> ConflictsQuery:
         att_encoding_info=asked.att_encoding_info,
         counts=parse_boolean(counts),
     )
+
+
+def _duplicates_query(asked: Mapping[str, JsonValue]) -> DuplicatesQuery:
+    """Raises QueryParseError."""
+    if asked[KIND] != UNIQUE:
+        raise QueryParseError(f"Invalid kind of conflicts: {erlang_text(asked[KIND])}")
+    unknown = next((name for name in asked if name not in (KIND, "limit", "skip", "bookmark")), None)
+    if unknown is not None:
+        raise QueryParseError(f"`{unknown}` is not supported by _conflicts?kind=unique.")
+    limit, bookmark = asked.get("limit"), asked.get("bookmark", "")
+    try:
+        after = bytes.fromhex(bookmark if isinstance(bookmark, str) else "no text")
+    except ValueError:
+        after = b"?"
+    if after and len(after) != BOOKMARK_BYTES:
+        raise QueryParseError(f"Invalid bookmark: {erlang_text(bookmark)}")
+    return DuplicatesQuery(
+        limit=None if limit is None else parse_positive_integer(limit),
+        skip=parse_positive_integer(asked.get("skip", 0)),
+        after=after,
+    )
+
+
+async def _duplicates(database: Database, query: DuplicatesQuery) -> AsyncGenerator[bytes]:
+    before = b""
+    last = query.after
+    begun = False
+    async with aclosing(read_duplicates(database, query)) as slices:
+        async for part in slices:
+            if not begun:
+                yield b'{"total_rows":%d,"rows":[\r\n' % part.total_rows
+                begun = True
+            last = part.last
+            if part.rows:
+                yield before + SEPARATOR.join(part.rows)
+                before = SEPARATOR
+    yield b'\r\n],"bookmark":"%b"}\n' % last.hex().encode()
 
 
 async def _listing(database: Database, query: ConflictsQuery) -> AsyncGenerator[bytes]:

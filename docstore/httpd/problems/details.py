@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from docstore import errors
 from docstore.core.json_text import JsonValue, encode
+from docstore.core.unique.errors import DuplicatesExist, NotUnique
 from docstore.database.conflicts.attempts import ConflictKind
 from docstore.errors import DocstoreError
 from docstore.httpd.params.preferences import PROBLEM_JSON
@@ -63,6 +64,8 @@ TYPES: Final[dict[type[DocstoreError] | ConflictKind, ProblemType]] = {
     errors.ResolveStaleLeaves: ProblemType("resolve-stale-leaves", "The leaves are not those that were seen"),
     errors.MergeClash: ProblemType("merge-clash", "The leaves cannot be merged without a choice"),
     errors.AncestorUnavailable: ProblemType("ancestor-unavailable", "The common ancestor's body is not stored here"),
+    NotUnique: ProblemType("not-unique", "Another document has these values"),
+    DuplicatesExist: ProblemType("duplicates-exist", "Documents have the same values"),
     StateConflict: ProblemType("state-conflict", "The document's state does not allow the edit"),
     errors.PreconditionFailed: ProblemType("precondition-failed", "A condition of the request does not hold"),
 }

@@ -5,11 +5,13 @@ problem is told otherwise.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from docstore import errors
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev
+from docstore.core.unique.errors import TOLD, DuplicatesExist, NotUnique
 from docstore.database.conflicts.attempts import OF_ATTACHMENT, Attempt, ConflictKind, Operation
 from docstore.database.conflicts.report import ConflictReport
 from docstore.errors import DocstoreError
@@ -89,12 +91,29 @@ def after_error(request: Request, error: DocstoreError) -> Iterator[Action]:
             yield action("POST", url, 'merge without it, every difference a clash: "ancestor": "if-available"')
             yield action("POST", url, 'give the merged document: "body"')
             yield action("POST", url, 'choose a leaf: "keep"')
+        case NotUnique():
+            other = document_url(request, str(error.details["other_id"]))
+            yield action("GET", other, "read the document that has these values")
+            yield action("GET", f"{_database_url(request)}/_conflicts?kind=unique", "see which documents share values")
+        case DuplicatesExist():
+            for one in islice(_ids_in(error), TOLD):
+                yield action("GET", document_url(request, one), "read a document that shares its values with another")
         case StateConflict() if document:
             yield action("GET", document, READ_STATE)
         case errors.DocumentDeleted() if document:
             yield action("PUT", document, "create the document again")
         case errors.PreconditionFailed():
             yield action("GET", url, "see what is here now")
+
+
+def _ids_in(error: DuplicatesExist) -> Iterator[str]:
+    duplicates = error.details["duplicates"]
+    for ids in duplicates if isinstance(duplicates, list) else ():
+        yield from ids
+
+
+def _database_url(request: Request) -> str:
+    return location(_base_url(request), request.segments[0])
 
 
 def own_url(request: Request) -> str:

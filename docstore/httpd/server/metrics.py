@@ -44,6 +44,7 @@ class NodeCollector(Collector):
         self._replayed = dict(stats.replays)
         self._lenient = dict(stats.leniencies)
         self._most_refused = stats.most_refused()
+        self._duplicates = node.registry.unique.duplicates()
         self._uploaded = dict(node.uploads.counts)
         pool = node.pool
         self._worked = dict(pool.counts)
@@ -112,6 +113,11 @@ class NodeCollector(Collector):
         for one in self._most_refused:
             often.add_metric([one.database, one.id], one.refusals)
         yield often
+        yield GaugeMetricFamily(
+            "docstore_unique_duplicates",
+            "number of values in unique indexes that several documents have",
+            value=self._duplicates,
+        )
 
     def _uploads(self) -> Iterator[Metric]:
         counts = self._uploaded

@@ -11,6 +11,7 @@ from docstore.storage import databases, keys, rows
 from docstore.storage.check.blobs import BlobUses
 from docstore.storage.check.damage import UNREADABLE, readable
 from docstore.storage.check.documents import Recount, check_documents
+from docstore.storage.check.unique import check_unique
 from docstore.storage.documents import counted, documents, purges
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction
@@ -21,7 +22,7 @@ MAX_LISTED = 20
 ANY_SEQ = (1 << 64) - 1
 """Stands for an update sequence that is not known."""
 
-_NOT_COUNTED = {"design_seq", "update_seq", "purge_seq", "revs_limit", "purged_infos_limit"}
+_NOT_COUNTED = {"design_seq", "unique", "update_seq", "purge_seq", "revs_limit", "purged_infos_limit"}
 
 
 def check_database(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[str]:
@@ -43,6 +44,8 @@ def check_database(txn: ReadTransaction, db: int, uses: BlobUses) -> Iterator[st
     ]
     if state is not None:
         parts += [_check_purges(txn, db, state), _check_state(txn, db, state, recount)]
+        if txn.tables.have_unique:
+            parts.append(_limited("unique index", check_unique(txn, db, state)))
     for part in parts:
         yield from readable(part)
 

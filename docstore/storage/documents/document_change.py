@@ -91,6 +91,16 @@ class DocumentChange:
                 self._tree_before = self._tree
         return self._tree
 
+    def live_leaf(self, txn: ReadTransaction, rev: Rev | None) -> int:
+        """The key of a leaf's body; 0 if the revision is none, or a deletion."""
+        record = self.record
+        if record is None or rev is None:
+            return 0
+        if not record.branched:
+            return 0 if record.deleted or rev != record.winner else record.body_seq
+        tree = self.tree(txn)
+        return tree.nodes[rev].seq if tree.is_leaf(rev) and not tree.nodes[rev].deleted else 0
+
     # Edits
 
     def create(self, path: Sequence[Rev], seq: int, deleted: bool, body: bytes, revs_limit: int) -> None:

@@ -23,6 +23,7 @@ from docstore.storage.documents.counted import CountChange
 from docstore.storage.documents.document_change import DocumentChange
 from docstore.storage.documents.records import DocRecord, decode_record, encode_record, record_bytes
 from docstore.storage.documents.tree_runs import BLOCK_BITS, ENTRY_BYTES, Entry, find_entry, read_entry
+from docstore.storage.documents.unique_keys import UniqueKeys
 from docstore.storage.keys import pack_seq_key
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
@@ -124,19 +125,38 @@ def find_revision(txn: ReadTransaction, db: int, record: DocRecord, rev: Rev) ->
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def write_batch(txn: WriteTransaction, db: int, state: DatabaseState, changes: Iterable[DocumentChange]) -> None:
+def write_batch(
+    txn: WriteTransaction,
+    db: int,
+    state: DatabaseState,
+    changes: Iterable[DocumentChange],
+    unique: UniqueKeys | None = None,
+) -> None:
     """Write documents, one change for each id, and then the ``state`` with the new counts and sizes.
 
-    The caller has raised ``state.update_seq`` beyond every seq in the changes.
+    The caller has raised ``state.update_seq`` beyond every seq in the changes. ``unique`` is what edits were asked of.
     """
     batch = sorted(
         (change for change in changes if change.record is not change.before), key=lambda change: change.id_bytes
     )
+    if state.unique:
+        unique = unique or UniqueKeys.open(txn, db, state)
+        _write_unique(txn, state, batch, unique)
     _write_bodies(txn, db, state, batch)
     _write_chunks(txn, state, batch)
     _write_changes(txn, db, state, batch)
     _write_records(txn, db, state, batch)
     put_state(txn, db, state)
+
+
+def _write_unique(
+    txn: WriteTransaction, state: DatabaseState, batch: Sequence[DocumentChange], unique: UniqueKeys | None
+) -> None:
+    """Keep the documents' keys in unique indexes. The bodies of leaves that go are still there."""
+    if unique is not None:
+        for change in batch:
+            unique.follow(change)
+        unique.write(txn, state)
 
 
 def _write_records(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:

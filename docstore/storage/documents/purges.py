@@ -7,11 +7,36 @@ the ``state`` afterwards.
 
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import NamedTuple
 
+import msgspec
+
+from docstore.core.rev import Rev
 from docstore.storage import keys, rows
 from docstore.storage.keys import pack_seq_key
-from docstore.storage.rows import DatabaseState, PurgeInfo
+from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
+
+
+class PurgeInfo(NamedTuple):
+    """One purge request that was carried out: the revisions of a document that it named, leaves or not."""
+
+    uuid: str
+    doc_id: str
+    revs: tuple[Rev, ...]
+
+
+_read_purge = msgspec.msgpack.Decoder(PurgeInfo).decode
+
+
+def encode_purge(info: PurgeInfo) -> bytes:
+    """The value in ``purges``: msgpack of [uuid, id, [[generation, rev id], ...]]."""
+    return msgspec.msgpack.encode(info)
+
+
+def decode_purge(value: bytes) -> PurgeInfo:
+    """The request of a value in ``purges``."""
+    return _read_purge(value)
 
 
 def find_purge(txn: ReadTransaction, db: int, uuid: str) -> int | None:
@@ -28,7 +53,7 @@ def add_purge(txn: WriteTransaction, db: int, state: DatabaseState, info: PurgeI
     state.purge_seq += 1
     number = state.purge_seq
     for table, key, value in (
-        (txn.tables.purges, pack_seq_key(db, number), rows.encode_purge(info)),
+        (txn.tables.purges, pack_seq_key(db, number), encode_purge(info)),
         (txn.tables.purge_ids, keys.purge_id_key(db, info.uuid.encode()), rows.encode_number(number)),
     ):
         txn.put(table, key, value)
@@ -44,7 +69,7 @@ def scan_purges(txn: ReadTransaction, db: int, after: int = 0) -> Iterator[tuple
             for key, value in cursor.iternext():
                 if key >= end:
                     break
-                yield keys.seq_of(key), rows.decode_purge(value)
+                yield keys.seq_of(key), decode_purge(value)
 
 
 def trim_purges(txn: WriteTransaction, db: int, state: DatabaseState) -> None:

@@ -4,7 +4,7 @@ Owns the shapes: what ``apply`` is and may answer, what ``on_commit`` learns, ho
 It must not know how groups are made, nor any command.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,11 +20,13 @@ class CommitSummary:
 
     ``changed``   database number -> its update sequence, as ``apply`` left it in the transaction
     ``commands``  how many commands it held
+    ``unique_work``  numbers of databases with unique indexes that are to be built or removed from now on
     """
 
     txnid: int
     changed: Mapping[int, int]
     commands: int
+    unique_work: Set[int] = frozenset()
 
 
 OnCommit: TypeAlias = Callable[[CommitSummary], None]

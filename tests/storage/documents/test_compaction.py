@@ -6,7 +6,7 @@ from docstore.core.edit import Edit
 from docstore.errors import DatabaseNotFound
 from docstore.storage import databases, keys
 from docstore.storage.documents import compaction, documents, local, purges, scans
-from docstore.storage.rows import PurgeInfo
+from docstore.storage.documents.purges import PurgeInfo
 from tests.storage.stores import Store, line, rev
 
 

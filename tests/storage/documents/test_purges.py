@@ -4,7 +4,7 @@ from docstore.core.rev import Rev
 from docstore.core.revtree import RevTree
 from docstore.storage import databases, rows
 from docstore.storage.documents import counted, documents, purges, scans
-from docstore.storage.rows import PurgeInfo
+from docstore.storage.documents.purges import PurgeInfo
 from tests.storage.stores import Store, line, rev
 
 

@@ -1,0 +1,1 @@
+"""Unique indexes: which they are, and what of a document must not stand in another one."""
