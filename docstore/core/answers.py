@@ -4,12 +4,21 @@ Owns that spelling, alone and as a row of ``_bulk_docs``, for replies that are s
 must not know requests. Follows ``chttpd_db:update_doc_result_to_json``.
 """
 
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from docstore.core.document import quote_id
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.rev import HASH_BYTES, Rev
-from docstore.errors import DocstoreError, Unavailable
+from docstore.errors import (
+    BadRequest,
+    Conflict,
+    DocstoreError,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    Unauthorized,
+    Unavailable,
+)
 
 
 class RulesChanged(Unavailable):
@@ -27,10 +36,16 @@ class RefusedEdit(NamedTuple):
     told: JsonValue = None
 
     def as_error(self) -> DocstoreError:
-        """The error in these words; what class it had is not known any more."""
-        error = DocstoreError(self.reason, error=self.error)
+        """The error in these words, of the class that has them; one of those that a look at edits can end with."""
+        kind = _BY_WORD.get(self.error)
+        error = DocstoreError(self.reason, error=self.error) if kind is None else kind(self.reason)
         error.told = self.told
         return error
+
+
+_BY_WORD: Final[dict[str, type[DocstoreError]]] = {
+    kind.error: kind for kind in (BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed, Unauthorized)
+}
 
 
 def refusal_of(place: int, error: DocstoreError) -> RefusedEdit:

@@ -15,6 +15,7 @@ from docstore.httpd.routing import Router
 from docstore.httpd.service import Service
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.server import HttpServer
+from docstore.httpd.writing import batch
 from docstore.node import Node
 
 BACKLOG = 1024
@@ -70,6 +71,7 @@ class Listener:
         try:
             async with asyncio.timeout(grace):
                 await service.drained()
+                await batch.written()
         except TimeoutError:
             pass  # they had their time; the shutdown below cancels them
         self._wind_down()

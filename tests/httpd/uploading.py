@@ -22,9 +22,9 @@ def text64(text: str) -> str:
 
 def path_of(answer: Answer | WireAnswer) -> str:
     """The path of the upload that a Location names, below its database."""
-    path = urlsplit(answer.headers["Location"]).path
-    assert path.startswith("/db/_uploads/")
-    return path.removeprefix("/db")
+    _, _, path = urlsplit(answer.headers["Location"]).path[1:].partition("/")
+    assert path.startswith("_uploads/")
+    return f"/{path}"
 
 
 class Tus:

@@ -1,8 +1,8 @@
 """Writes that are answered before they are done (``batch=ok``).
 
-Owns the tasks that wait for their end. A write is handed to the writer before the answer goes out, so an orderly stop
-of the server still writes it; a crash may lose it, and a conflict is told to nobody, as in CouchDB. But who states a
-condition wants to know whether it held: such a write is waited for.
+Owns the tasks that wait for their end. An orderly stop of the server waits for them too (``written``), since rules of
+the application may look at a write before the writer gets it; a crash may lose it, and a conflict is told to nobody, as
+in CouchDB. But who states a condition wants to know whether it held: such a write is waited for.
 """
 
 import asyncio
@@ -34,6 +34,13 @@ async def write_later(doc_id: str, write: Coroutine[Any, Any, object]) -> None:
     _writes.add(task)
     task.add_done_callback(_writes.discard)
     await asyncio.sleep(0)
+
+
+async def written() -> None:
+    """Wait for all writes of this event loop that were answered before they are done: a rule may still look at them."""
+    here = asyncio.get_running_loop()
+    while waiting := [task for task in _writes if task.get_loop() is here]:
+        await asyncio.wait(waiting)
 
 
 async def _finish(doc_id: str, write: Coroutine[Any, Any, object]) -> None:

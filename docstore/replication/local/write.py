@@ -31,6 +31,7 @@ from docstore.errors import (
     TooLarge,
     Unauthorized,
 )
+from docstore.query.errors import FunctionFailed
 from docstore.replication.errors import PeerBroken, PeerNotFound, PeerUnreachable
 from docstore.replication.patience import Patience
 from docstore.replication.peer import FetchedAttachment, FetchedDoc, WriteFailure
@@ -43,8 +44,9 @@ Validate: TypeAlias = Callable[[dict[str, JsonValue], dict[str, JsonValue] | Non
 OF_A_DOCUMENT: Final = (BadRequest, MissingStub, TooLarge)
 """Errors that are about a single document, though they refuse all that are written together."""
 
-OF_A_REVISION: Final = (*OF_A_DOCUMENT, Forbidden, Unauthorized, Conflict, PreconditionFailed)
-"""Errors that say no to a revision for good; all others are about the store, and another attempt need not meet them."""
+OF_A_REVISION: Final = (*OF_A_DOCUMENT, Forbidden, Unauthorized, Conflict, PreconditionFailed, FunctionFailed)
+"""Errors that say no to a revision for good, a rule that fails on it among them, as between servers; all others are
+about the store, and another attempt need not meet them."""
 
 DATABASE_NOT_FOUND: Final = "db_not_found"
 STREAMS_AT_ONCE: Final = 8
@@ -159,6 +161,8 @@ class LocalWriter:
                 return [_failure(doc, error)]  # the revision has gone from the source; its successor is still to come
             except OF_A_DOCUMENT as error:
                 return await self._write_refused(doc, error)
+            except OF_A_REVISION as error:
+                return [_failure(doc, error)]
             else:
                 return []
 

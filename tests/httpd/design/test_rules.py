@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,25 @@ async def test_replication_counts_what_is_refused(client, db):
         history = (await answer.json())["history"][0]
     assert (history["docs_written"], history["doc_write_failures"]) == (1, 1)
     assert (await db.get("a")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "thrown"),
+    [
+        *product(["db", "{url}/db"], ["{forbidden: 'no'}", "{unauthorized: 'no'}", "{conflict: 'no'}"]),
+        *product(["db"], ["'odd'", "null"]),  # behind a URL a 500 may be anything, and is tried again
+    ],
+)
+async def test_whatever_a_rule_throws_replication_goes_on(server, client, db, target, thrown):
+    source = await Database(client, "source").create()
+    attachment = {"data": "eHh4" * 40_000}
+    for doc_id, members in (("a", {"bad": 1, "_attachments": {"n": attachment}}), ("b", {"bad": 1}), ("c", {})):
+        await source.write(doc_id, members)
+    await rule(db, f"function(doc) {{ if (doc.bad) throw({thrown}) }}")
+    asked = {"source": f"{server.url}/source", "target": target.format(url=server.url)}
+    async with client.post("/_replicate", json=asked) as answer:
+        history = (await answer.json())["history"][0]
+    assert (history["docs_written"], history["doc_write_failures"]) == (1, 2)
 
 
 async def test_local_and_design_documents_are_no_matter_for_rules(db):
@@ -230,6 +250,21 @@ async def test_rules_after_a_restart(tmp_path):
         client.put("/db/a", data=json.dumps({"bad": 1})) as answer,
     ):
         assert answer.status == 403
+
+
+async def test_an_orderly_stop_waits_for_what_was_answered_before_it_was_judged(tmp_path):
+    import aiohttp
+
+    async with run_node(data=tmp_path) as server, aiohttp.ClientSession(server.url) as client:
+        await client.put("/db")
+        await client.put("/db/_design/r", json={"validate_doc_update": NO_BAD_ONES})
+        for number in range(5):
+            async with client.put(f"/db/a{number}?batch=ok", json={"good": 1}) as answer:
+                assert answer.status == 202
+    async with run_node(data=tmp_path) as server, aiohttp.ClientSession(server.url) as client:
+        for number in range(5):
+            async with client.get(f"/db/a{number}") as answer:
+                assert answer.status == 200
 
 
 @pytest.mark.parametrize(
