@@ -16,6 +16,8 @@ from docstore.node import Node
 from docstore.settings import Settings
 from docstore.storage import keys
 from docstore.storage.engine.data_file import DATA_FILE
+from docstore.storage.engine.page_layout import META_BYTES
+from tests.crash.damage_child import PAGE
 from tests.crash.server_process import ServerProcess, check_findings
 
 LONG = 20
@@ -85,6 +87,17 @@ def test_damage_at_length(damaged: Path, tmp_path: Path, seed: int) -> None:
         assert_told(case, (0, 1))
     for case in cases(damaged, tmp_path, 2000 + seed, 20, "serve"):
         assert_told(case, (0, 1))
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_every_number_of_the_meta_pages(damaged: Path, tmp_path: Path, page: int) -> None:
+    """Far too great, or not what it was: a finding, or a page that does not count, and never a store that is none."""
+    file = copied(damaged, tmp_path) / DATA_FILE
+    whole = file.read_bytes()
+    for place in range(page * PAGE, page * PAGE + META_BYTES, 4):
+        for byte, value in ((place + 1, whole[place + 1] ^ 255), (place + 3, whole[place + 3] ^ 127)):
+            file.write_bytes(whole[:byte] + bytes((value,)) + whole[byte + 1 :])
+            check_findings(file.parent)  # which fails for any other end of the command
 
 
 def said_by(data: Path, *command: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
 
-from docstore.errors import StoreDamaged
+from docstore.errors import StoreDamaged, StoreUnusable
 from docstore.settings import StorageSettings
 from docstore.storage.engine import page_layout
 from docstore.storage.engine.data_file import open_data_file
@@ -217,8 +217,17 @@ def file_findings(data_file: Path, settings: StorageSettings) -> Iterator[str]:
         if isinstance(metas, str):
             yield metas
             return
+        try:
+            environment = open_data_file(data_file, settings, read_only=True)
+        except StoreUnusable:
+            # A meta page may say what LMDB cannot open: a last page beyond all memory. Otherwise it is no damage.
+            found = list(_limited(_all_findings(file, max(metas, key=lambda one: one.txnid))))
+            if not found:
+                raise
+            yield from found
+            return
         # A transaction, so that no page of what is looked at is used anew meanwhile.
-        with open_data_file(data_file, settings, read_only=True) as environment:
+        with environment:
             meta = None
             while meta is None:
                 with environment.begin() as transaction:
