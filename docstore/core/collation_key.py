@@ -17,6 +17,7 @@ strings by bytes (``couch_ejson_compare`` is not asked then). Its keys have othe
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import inf, isinf
 from struct import Struct
 from typing import Final
@@ -45,11 +46,15 @@ _EXACT_INTEGERS = 1 << 53
 
 KeyOf = Callable[[JsonValue], bytes]
 
+REMEMBERED: Final = 4096
+"""So many keys of numbers, and of strings up to ``REMEMBERED_LENGTH``, are known from before: in a view they repeat."""
+REMEMBERED_LENGTH: Final = 32
+
 
 def order_key(value: JsonValue) -> bytes:
     """The key of a value in the order of views."""
     if isinstance(value, str):
-        return _STRING + sort_key(value)
+        return _short_string(value) if len(value) <= REMEMBERED_LENGTH else _STRING + sort_key(value)
     if value is None:
         return _NULL
     if value is True:
@@ -104,8 +109,17 @@ def _container(value: JsonValue, key_of: KeyOf, array: bytes, obj: bytes) -> byt
     return b"".join(parts)
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _short_string(value: str) -> bytes:
+    return _STRING + sort_key(value)
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _number(value: float) -> bytes:
-    """Bytes that sort as numbers do: the nearest double, and for integers that have none how far they are from it."""
+    """Bytes that sort as numbers do: the nearest double, and for integers that have none how far they are from it.
+
+    Numbers that are equal have one key, so it does not matter which of them was asked for first.
+    """
     if isinstance(value, int) and not -_EXACT_INTEGERS <= value <= _EXACT_INTEGERS:
         return _large_integer(value)
     return _sorting(value or 0.0) + _EXACT

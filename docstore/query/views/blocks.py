@@ -32,6 +32,9 @@ BLOCK_ROWS: Final = 32
 FAN_OUT: Final = 8
 LEVELS: Final = 6
 
+_MIX: Final = 0x9E3779B1
+_LEVEL_ONE: Final = (BLOCK_ROWS - 1) << 8
+"""The bits of a mixed hash that are none of a place that begins a block."""
 _BLOCK_BITS: Final = BLOCK_ROWS.bit_length() - 1
 _FAN_BITS: Final = FAN_OUT.bit_length() - 1
 START: Final = b""
@@ -54,7 +57,7 @@ def level_of(place: bytes) -> int:
     if not place:
         return LEVELS
     # The hash is multiplied, because that of places which end in the same way differs in few bits.
-    bits = (crc32(place) * 0x9E3779B1 & 0xFFFFFFFF) >> 8
+    bits = (crc32(place) * _MIX & 0xFFFFFFFF) >> 8
     if bits & (BLOCK_ROWS - 1):
         return 0
     bits >>= _BLOCK_BITS
@@ -68,6 +71,22 @@ def level_of(place: bytes) -> int:
 # --- Changing ---------------------------------------------------------------------------------------------------------
 
 
+def begin_blocks(txn: WriteIndex, slot: bytes, added: Sequence[bytes]) -> None:
+    """Follow new rows in an index that is being made: its blocks are dirty, or were computed without rows."""
+    rows = sorted(
+        (layout.block_prefix(slot, level) + place, b"")
+        for place in (START, *_beginning(added))
+        for level in range(1, level_of(place) + 1)
+    )
+    txn.putmulti(txn.tables.blocks, rows)
+    txn.putmulti(txn.tables.dirty, rows)
+
+
+def _beginning(places: Iterable[bytes]) -> list[bytes]:
+    """Those places that begin a block of any level, by a quicker look than ``level_of``."""
+    return [place for place in places if not crc32(place) * _MIX & _LEVEL_ONE]
+
+
 def change_blocks(txn: WriteIndex, slot: bytes, added: Sequence[bytes], removed: Sequence[bytes]) -> None:
     """Follow a change of rows; places are those in their keys. What only has another value is added as well."""
     gone = set(removed).difference(added)
@@ -76,7 +95,7 @@ def change_blocks(txn: WriteIndex, slot: bytes, added: Sequence[bytes], removed:
             key = layout.block_prefix(slot, level) + place
             txn.delete(txn.tables.blocks, key)
             txn.delete(txn.tables.dirty, key)
-    touched = sorted({*added, *removed})
+    touched = sorted({*added, *removed} if removed else added)
     if not touched:
         return
     dirty: list[bytes] = []
@@ -84,7 +103,7 @@ def change_blocks(txn: WriteIndex, slot: bytes, added: Sequence[bytes], removed:
     for level in range(1, LEVELS + 1):
         begins = _begins_around(txn, slot, level, begins)
         dirty += [layout.block_prefix(slot, level) + place for place in begins]
-    for place in added:
+    for place in _beginning(added):
         for level in range(1, level_of(place) + 1):
             dirty.append(layout.block_prefix(slot, level) + place)
     rows = [(key, b"") for key in sorted(set(dirty))]

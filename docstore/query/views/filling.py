@@ -14,7 +14,7 @@ from docstore.errors import DocstoreError, Unavailable
 from docstore.query.views import layout
 from docstore.query.views.blocks import LEVELS, DirtyBlock, dirty_blocks, scan_rows, store_blocks
 from docstore.query.views.index_file import IndexFile, ReadIndex
-from docstore.query.views.plan import Plan, Slot
+from docstore.query.views.plan import Plan, Reducer, Slot
 from docstore.query.views.reducing import Material, Workers, reduce_all, reduce_here
 
 log = logging.getLogger(__name__)
@@ -60,20 +60,29 @@ def _gather(file: IndexFile, slot: Slot, prefix: bytes, level: int) -> list[_Gat
 
 def _of_rows(txn: ReadIndex, slot: Slot, prefix: bytes, block: DirtyBlock) -> _Gathered:
     values = [value for _, value in scan_rows(txn, prefix, block.begin, block.end)]
-    count = sum(map(layout.row_count, values))
+    count = layout.count_all(values)
     if not count:
         return _Gathered(block.key, 0, [b""] * len(slot.reducers))
     materials: list[Material | bytes] = []
     rows = None
     for reducer in slot.reducers:
-        if reducer.built_in is not None and reducer.built_in.counts:
-            materials.append(b"%d" % count)
+        reduction = _of_values(reducer, values, count)
+        if reduction is not None:
+            materials.append(reduction)
             continue
         if rows is None:
             rows = [row for value in values for row in layout.reduced_rows(value)]
         material = Material([rows])
         materials.append(material if reducer.built_in is None else reduce_here(reducer, material))
     return _Gathered(block.key, count, materials)
+
+
+def _of_values(reducer: Reducer, values: list[bytes], count: int) -> bytes | None:
+    """The reduction of rows, if their number or what was emitted as their values is enough for it."""
+    function = reducer.built_in
+    if function is None:
+        return None
+    return b"%d" % count if function.counts else function.of_values(layout.value_texts(values))
 
 
 def _of_blocks(txn: ReadIndex, slot: Slot, prefix: bytes, block: DirtyBlock) -> _Gathered:

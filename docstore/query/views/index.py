@@ -65,6 +65,7 @@ class Index:
         self._tasks = tasks
         self._ahead = ahead
         self._shown = FeedEnd(-1, -1)
+        self._filled = False
         self._task: asyncio.Task[None] | None = None
         self._moved: asyncio.Future[None] | None = None
         self._dropped = False
@@ -90,7 +91,7 @@ class Index:
         Raises what the functions of the design document fail with, DatabaseNotFound, StorageFull, Unavailable.
         """
         end = feed_end(self.database.environment, self.database.number)
-        if self._task is None and _reaches(self._shown, end):
+        if self._task is None and _reaches(self._shown, end) and (self._filled or not whole):
             return
         self.waiting += not unasked
         try:
@@ -142,6 +143,7 @@ class Index:
     # --- The update
 
     async def _run(self) -> None:
+        self._filled = False  # until the end: an update that is cut short may leave blocks that are to be computed
         state: IndexState | None = await self._begin()
         end = feed_end(self.database.environment, self.database.number)
         while state is not None and not _is_at(state, end):
@@ -153,6 +155,7 @@ class Index:
             end = feed_end(self.database.environment, self.database.number) if built is None else end
         if state is not None:
             await fill_blocks(self.file, self._pool, self.plan, state.number)
+        self._filled = True
 
     def _show(self, state: IndexState) -> None:
         self._shown = FeedEnd(state.seq, state.purge_seq)

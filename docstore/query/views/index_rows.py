@@ -5,12 +5,13 @@ are marked, and the index's own sequence moves, all at once. It must not know ma
 by a worker (``mapping.py``).
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
 from docstore.database.reading.index_feed import FeedEnd
 from docstore.query.views import layout
-from docstore.query.views.blocks import change_blocks
+from docstore.query.views.blocks import begin_blocks, change_blocks
 from docstore.query.views.index_file import WriteIndex
 from docstore.query.views.layout import IndexState
 
@@ -60,22 +61,24 @@ class _Change(NamedTuple):
 def write_batch(txn: WriteIndex, state: IndexState, mapped: Mapped, end: FeedEnd, *, fresh: bool) -> IndexState:
     """Let the index show the documents of a batch as they are now, and go to ``end``; its new state.
 
-    ``fresh``: none of the documents can have rows yet.
+    ``fresh``: none of the documents can have rows yet, and no block was computed since the index was made.
     """
     state = layout.decode_state(layout.encode_state(state))
     number = layout.number_prefix(state.number)
     changes = [_Change([], []) for _ in state.counts]
     if not fresh:
         mapped = _remove_old(txn, state, mapped, changes)
-    items = [(number + key, value) for key, value in zip(mapped["keys"], mapped["values"], strict=True)]
-    txn.putmulti(txn.tables.rows, items)
+    txn.putmulti(txn.tables.rows, list(zip([number + key for key in mapped["keys"]], mapped["values"], strict=True)))
     _account_all(state, mapped, changes)
     for place, value in mapped["long"]:
         _put_long(txn, state, place, value, changes)
     _write_owners(txn, state, mapped)
     for slot, change in enumerate(changes):
-        if change.added or change.removed:
-            change_blocks(txn, layout.slot_prefix(state.number, slot), change.added, change.removed)
+        prefix = layout.slot_prefix(state.number, slot)
+        if fresh:
+            begin_blocks(txn, prefix, change.added)
+        elif change.added or change.removed:
+            change_blocks(txn, prefix, change.added, change.removed)
     state.seq, state.purge_seq = end
     write_state(txn, state)
     return state
@@ -87,16 +90,18 @@ def write_state(txn: WriteIndex, state: IndexState) -> None:
 
 
 def _account_all(state: IndexState, mapped: Mapped, changes: Sequence[_Change]) -> None:
-    """``_account`` for the new rows, most of which are single ones."""
+    """``_account`` for the new rows, which are sorted, and most of which are single ones."""
     cut = layout.SLOT_BYTES
+    keys, values = mapped["keys"], mapped["values"]
+    first = 0
     for slot, change in enumerate(changes):
-        prefix = layout.slot_bytes(slot)
-        change.added.extend(key[cut:] for key in mapped["keys"] if key.startswith(prefix))
-    for key, value in zip(mapped["keys"], mapped["values"], strict=True):
-        state.counts[key[0] << 8 | key[1]] += 1 if value[0] == 0 else layout.row_count(value)
-    texts = sum(map(len, mapped["values"]))
+        last = bisect_left(keys, layout.slot_bytes(slot + 1), first)
+        change.added.extend([key[cut:] for key in keys[first:last]])
+        state.counts[slot] += layout.count_all(values[first:last])
+        first = last
+    texts = sum(map(len, values))
     state.text_bytes += texts
-    state.rows_bytes += texts + sum(map(len, mapped["keys"]))
+    state.rows_bytes += texts + sum(map(len, keys))
 
 
 def _account(state: IndexState, slot: int, key: bytes, value: bytes, sign: int) -> None:

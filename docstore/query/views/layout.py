@@ -17,7 +17,7 @@ bytes: a place of ``LONG_FROM`` bytes or more is cut there, and a label of 8 byt
 (``storage/documents/long_ids.py``); the row carries the whole place then.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
@@ -57,6 +57,10 @@ _SINGLE, _SEVERAL, _LONG = 0, 1, 2
 _ID_AT: Final = len(b'{"id":')
 _BEFORE_KEY: Final = b',"key":'
 _BEFORE_VALUE: Final = b',"value":'
+_KEY_AT: Final = _ID_AT + len(_BEFORE_KEY)
+_BETWEEN: Final = len(_BEFORE_VALUE)
+_VALUE_AT: Final = 1 + _LENGTH.size
+_ROW_AT: Final = 1 + _OFFSETS.size
 
 
 class IndexState(msgspec.Struct, array_like=True):
@@ -162,11 +166,17 @@ def row_text(doc_id: bytes, key: bytes, value: bytes) -> tuple[bytes, int, int]:
     return text, key_at, key_at + len(key) + len(_BEFORE_VALUE)
 
 
+def pack_single(doc_id: bytes, key: bytes, value: bytes) -> bytes:
+    """The value in ``rows`` of one row; three JSON texts."""
+    key_at = _KEY_AT + len(doc_id)
+    offsets = _OFFSETS.pack(key_at, key_at + _BETWEEN + len(key))
+    return b'\x00%b{"id":%b,"key":%b,"value":%b' % (offsets, doc_id, key, value)
+
+
 def pack_row(doc_id: bytes, emitted: Sequence[tuple[bytes, bytes]], order: Sequence[JsonValue] | None = None) -> bytes:
     """The value in ``rows`` of (key, value) pairs under one key. Of several ``order`` has the values, to sort by."""
     if len(emitted) == 1:
-        text, key_at, value_at = row_text(doc_id, *emitted[0])
-        return b"\x00%b%b" % (_OFFSETS.pack(key_at, value_at), text)
+        return pack_single(doc_id, *emitted[0])
     ranks = [term_order(value) for value in order or ()]
     parts = [bytes((_SEVERAL,)), _LENGTH.pack(len(emitted))]
     for place in sorted(range(len(emitted)), key=ranks.__getitem__):
@@ -193,6 +203,22 @@ def row_count(value: bytes) -> int:
         return 1
     count: int = _LENGTH.unpack_from(value, at + 1)[0]
     return count
+
+
+def count_all(values: Sequence[bytes]) -> int:
+    """How many rows some values hold, most of which hold one."""
+    return len(values) + sum([row_count(value) - 1 for value in values if value[0] != _SINGLE])
+
+
+def value_texts(values: Iterable[bytes]) -> list[bytes]:
+    """What was emitted as values by the rows in some values, JSON."""
+    found: list[bytes] = []
+    for value in values:
+        if value[0] == _SINGLE:
+            found.append(value[_ROW_AT + _LENGTH.unpack_from(value, _VALUE_AT)[0] :])
+        else:
+            found += [row.value for row in row_texts(value)]
+    return found
 
 
 def text_size(value: bytes) -> int:

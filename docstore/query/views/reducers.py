@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 from docstore.core.collation_key import order_key
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.revision_hash import encode_term
-from docstore.errors import InvalidValue
+from docstore.errors import DocstoreError, InvalidValue
 from docstore.query.views import distinct
 from docstore.query.views.erlang_order import written
 
@@ -43,12 +43,17 @@ Finish = Callable[[bytes], bytes]
 
 
 class BuiltIn(NamedTuple):
-    """One built-in function. ``counts`` says that it needs to know of rows how many they are, and no more."""
+    """One built-in function.
+
+    ``counts``     it needs to know of rows how many they are, and no more
+    ``of_values``  the same reduction made of the texts of values alone; None where that is not enough
+    """
 
     reduce: Reduce
     rereduce: Rereduce
     finish: Finish
     counts: bool = False
+    of_values: Callable[[Sequence[bytes]], bytes | None] = lambda _: None
 
 
 def built_in(name: str) -> BuiltIn:
@@ -60,6 +65,14 @@ def built_in(name: str) -> BuiltIn:
         if name.startswith(prefix):
             return _ranking(int(name.removeprefix(prefix)), greatest=greatest)
     raise InvalidValue(f"`{name}` is not a supported reduce function.")
+
+
+def _decoded(texts: Sequence[bytes]) -> list[JsonValue]:
+    """Many texts read at once, which costs half as much as one by one."""
+    try:
+        return cast("list[JsonValue]", decode(b"[%b]" % b",".join(texts)))
+    except DocstoreError:  # one of them nests as deep as it may
+        return [decode(text) for text in texts]
 
 
 # --- _count -----------------------------------------------------------------------------------------------------------
@@ -81,6 +94,11 @@ class _SumRefused(Exception):
 
     def __init__(self, value: JsonValue) -> None:
         self.value = value
+
+
+def _sum_of_texts(texts: Sequence[bytes]) -> bytes | None:
+    text = encode(_sum_of(_decoded(texts)))
+    return text if len(text) <= OVERFLOW_FROM // 4 else None
 
 
 def _sum(rows: Sequence[ReducedRow]) -> bytes:
@@ -167,8 +185,12 @@ def _refused(cause: JsonValue) -> _SumRefused:
 # A reduction is what the reader sees, or the text of why there is none.
 
 
+def _stats_of_texts(texts: Sequence[bytes]) -> bytes:
+    return _stats_of(_decoded(texts))
+
+
 def _stats(rows: Sequence[ReducedRow]) -> bytes:
-    return _stats_of([decode(row.value) for row in rows])
+    return _stats_of_texts([row.value for row in rows])
 
 
 def _add_stats(reductions: Sequence[bytes]) -> bytes:
@@ -210,7 +232,7 @@ def _stats_of(values: Sequence[JsonValue], *, again: bool = False) -> bytes:
 def _stats_of_numbers(values: Sequence[float]) -> JsonValue:
     total: float = 0
     squares: float = 0
-    for value in values:
+    for value in values:  # one after the other, as CouchDB adds them: floats depend on it
         total += value
         squares += value * value
     return {"sum": total, "count": len(values), "min": min(values), "max": max(values), "sumsqr": squares}
@@ -304,9 +326,9 @@ def _last(rows: Sequence[ReducedRow]) -> bytes:
 
 
 _BY_PREFIX: Final = {
-    "_sum": BuiltIn(_sum, _add_sums, bytes),
+    "_sum": BuiltIn(_sum, _add_sums, bytes, of_values=_sum_of_texts),
     "_count": BuiltIn(_count, _add_counts, bytes, counts=True),
-    "_stats": BuiltIn(_stats, _add_stats, _finish_stats),
+    "_stats": BuiltIn(_stats, _add_stats, _finish_stats, of_values=_stats_of_texts),
     "_approx_count_distinct": BuiltIn(_distinct, distinct.union, _finish_distinct),
     "_first": BuiltIn(_first, lambda reductions: reductions[0], bytes),
     "_last": BuiltIn(_last, lambda reductions: reductions[-1], bytes),

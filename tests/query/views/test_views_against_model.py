@@ -2,20 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 from unittest.mock import patch
 from zlib import crc32
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from docstore.core.collation_key import order_key, raw_key
 from docstore.core.json_text import JsonValue
+from docstore.core.rev import Rev
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.database import Database
+from docstore.database.reading import index_feed
+from docstore.errors import Unavailable
 from docstore.node import Node
 from docstore.query.design.document import parse_design
 from docstore.query.views import blocks, layout, mapping
@@ -26,6 +31,7 @@ from docstore.query.views.plan import Plan, plan_of
 from docstore.query.views.view_query import ViewQuery
 from docstore.query.views.views import OpenedView
 from docstore.settings import FunctionSettings, StorageSettings
+from docstore.storage.documents.documents import get_record, get_tree
 from tests.database.helpers import all_docs, document, replicated
 from tests.database.helpers import settings as node_settings
 from tests.query.views.inline import MAPS, InlineWorkers, engine_for, source_of
@@ -55,29 +61,79 @@ KEYS: st.SearchStrategy[Any] = (
 BODIES = st.fixed_dictionaries(
     {"k": KEYS, "g": st.sampled_from(["g", "h", LONG]), "v": st.integers(-5, 5), "many": st.lists(KEYS, max_size=4)}
 )
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["put", "put", "put", "delete", "conflict", "purge"]), IDS, BODIES), max_size=12
-)
+OF_DOCUMENTS = ["put", "put", "put", "delete", "conflict", "conflict", "purge", "purge"]
+OF_THE_WHOLE = ["look", "look", "cut", "compact", "reopen", "restart"]
+STEPS = st.lists(st.tuples(st.sampled_from([*OF_DOCUMENTS, *OF_THE_WHOLE]), IDS, BODIES), max_size=25)
 Step = tuple[str, str, dict[str, Any]]
+
+
+class LosingWorkers(InlineWorkers):
+    """Workers that are lost after so many calls; None for never."""
+
+    left: int | None = None
+
+    def run(self, function: str, *arguments: Any, **how: Any) -> Awaitable[Any]:
+        if self.left is None:
+            return super().run(function, *arguments, **how)
+        self.left -= 1
+        return super().run(function, *arguments, **how) if self.left >= 0 else _lost()
+
+
+async def _lost() -> Any:
+    raise Unavailable("the worker is gone")
 
 
 class Place:
     """A database, its index, and what a recomputation gives."""
 
-    def __init__(self, database: Database, file: IndexFile) -> None:
-        self.database = database
-        self.file = file
-        self.workers = InlineWorkers()
-        self.index = self.new_index()
+    node: Node
+    database: Database
+    file: IndexFile
+    index: Index
 
-    def new_index(self) -> Index:
-        return Index(self.file, self.workers, self.database_tasks(), self.database, PLAN, ahead=2)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workers = LosingWorkers()
 
-    def database_tasks(self) -> Any:
-        return ActiveTasks(lambda: 0.0)
+    async def begin(self) -> None:
+        self.node = Node(node_settings(self.folder / "data"))
+        await self.node.start()
+        registry = self.node.registry
+        self.database = registry.open("db") if "db" in registry.names() else await registry.create("db")
+        self.open_index()
+
+    async def end(self) -> None:
+        await self.index.stop()
+        await self.file.close()
+        await self.node.stop()
+
+    def open_index(self) -> None:
+        self.file = IndexFile(self.folder, SMALL)
+        tasks = ActiveTasks(lambda: 0.0)
+        self.index = Index(self.file, self.workers, tasks, self.database, PLAN, ahead=2)
 
     async def apply(self, step: Step) -> None:
         kind, doc_id, body = step
+        if kind in OF_DOCUMENTS:
+            await self.change(kind, doc_id, body)
+        elif kind == "look":
+            await self.index.update(whole=body["v"] > 0)
+        elif kind == "cut":
+            self.workers.left = body["v"] % 4
+            with suppress(Unavailable):
+                await self.index.update(whole=True)
+            self.workers.left = None
+        elif kind == "compact":
+            await self.database.compact()
+        elif kind == "reopen":
+            await self.index.stop()
+            await self.file.close()
+            self.open_index()
+        elif kind == "restart":
+            await self.end()
+            await self.begin()
+
+    async def change(self, kind: str, doc_id: str, body: dict[str, Any]) -> None:
         head = self.database.head(doc_id)
         if kind == "put":
             on = None if head is None or head.deleted else head.winner
@@ -88,7 +144,13 @@ class Place:
             rev = f"2-{body['v'] % 7:032x}"
             await self.database.update_docs([replicated(doc_id, rev, f"1-{7:032x}", **body)], new_edits=False)
         elif kind == "purge" and head is not None:
-            await self.database.purge({doc_id: [head.winner]})
+            await self.database.purge({doc_id: self.leaves(doc_id) if body["v"] > 2 else [head.winner]})
+
+    def leaves(self, doc_id: str) -> list[Rev]:
+        with self.node.env.snapshot() as txn:
+            record = get_record(txn, self.database.number, doc_id)
+            assert record is not None
+            return list(get_tree(txn, self.database.number, record).leaves())
 
     async def rows(self, view: str, **query: Any) -> list[dict[str, Any]]:
         opened = OpenedView(self.index, PLAN.view(view), self.workers, PLAN)
@@ -164,24 +226,21 @@ async def check_reductions(place: Place) -> None:
     assert sum(row["value"]["count"] for row in stats) == len(pairs)
 
 
-async def run(steps: list[Step], looks: list[bool], *, reopen: bool) -> None:
-    with TemporaryDirectory() as folder, patch.object(mapping, "engine_for", engine_for):
-        async with Node(node_settings(Path(folder) / "data")) as node:
-            database = await node.registry.create("db")
-            place = Place(database, IndexFile(Path(folder), SMALL))
-            try:
-                for step, look in zip(steps, looks, strict=False):
-                    await place.apply(step)
-                    if look:
-                        await place.index.update(whole=True)
-                if reopen:
-                    await place.file.close()
-                    place.file = IndexFile(Path(folder), SMALL)
-                    place.index = place.new_index()
-                await check(place)
-                check_blocks(place.file, PLAN)
-            finally:
-                await place.file.close()
+async def run(steps: list[Step]) -> None:
+    with TemporaryDirectory() as folder, patch.object(mapping, "engine_for", engine_for), small_batches():
+        place = Place(Path(folder))
+        await place.begin()
+        try:
+            for step in steps:
+                await place.apply(step)
+            await check(place)
+            check_blocks(place.file, PLAN)
+        finally:
+            await place.end()
+
+
+def small_batches() -> Any:
+    return patch.object(index_feed.read_feed, "__kwdefaults__", {"documents": 2})
 
 
 def check_blocks(file: IndexFile, plan: Plan) -> None:
@@ -209,8 +268,21 @@ def _small_level(place: bytes) -> int:
     return next((level for level in range(blocks.LEVELS) if bits >> level & 1), blocks.LEVELS)
 
 
-@settings(max_examples=10, deadline=None)
-@given(STEPS, st.lists(st.booleans(), min_size=12, max_size=12), st.booleans())
-def test_a_view_equals_its_recomputation(steps: list[Step], looks: list[bool], reopen: bool) -> None:
-    with patch.object(blocks, "level_of", _small_level):
-        asyncio.run(run(steps, looks, reopen=reopen))
+PUT: Step = ("put", "a", {"k": 1, "g": "g", "v": 1, "many": [1, 2]})
+CUT: Step = ("cut", "a", {"v": 1})
+
+
+@settings(max_examples=15, deadline=None)
+@example([PUT, CUT])  # the rows are there, and the blocks are not
+@given(STEPS)
+def test_a_view_equals_its_recomputation(steps: list[Step]) -> None:
+    with patch.multiple(blocks, level_of=_small_level, _beginning=lambda places: list(filter(_small_level, places))):
+        asyncio.run(run(steps))
+
+
+@pytest.mark.long
+@settings(max_examples=1_500, deadline=None)
+@given(STEPS)
+def test_a_view_equals_its_recomputation_at_length(steps: list[Step]) -> None:
+    with patch.multiple(blocks, level_of=_small_level, _beginning=lambda places: list(filter(_small_level, places))):
+        asyncio.run(run(steps))
