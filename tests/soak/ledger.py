@@ -84,9 +84,11 @@ class Document:
 
 
 class Ledger:
-    """The documents of one database that one client alone writes."""
+    """The documents of one database that one client alone writes; ``version`` is that of its design document."""
 
     def __init__(self) -> None:
+        self.version = 0
+        self.design_rev: Rev | None = None
         self.docs: dict[str, Document] = {}
         self.local: dict[str, set[int | None]] = {}
         self.acknowledged = 0
@@ -106,6 +108,7 @@ class Ledger:
     def restore(self, kept: "Ledger") -> None:
         """Know what was known at a snapshot, and nothing that came after it."""
         self.docs, self.local = copy.deepcopy(kept.docs), copy.deepcopy(kept.local)
+        self.version, self.design_rev = kept.version, kept.design_rev
 
     def compare(self, found: Mapping[str, Mapping[Rev, Leaf]]) -> Iterable[str]:
         """All documents against all that a server has: complaints, a line each."""

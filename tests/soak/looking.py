@@ -13,6 +13,8 @@ from tests.soak.client import Client
 from tests.soak.ledger import Leaf, Rev
 
 FETCHED_AT_ONCE = 200
+DESIGNS = "_design/"
+"""Design documents have no ledger."""
 
 
 def leaf_of(doc: Mapping[str, Any]) -> Leaf:
@@ -35,8 +37,9 @@ async def document_leaves(client: Client, database: str, doc_id: str) -> dict[Re
 async def all_leaves(client: Client, database: str) -> dict[str, dict[Rev, Leaf]]:
     """All documents with all their leaves and what stands in them; read by the feed, then by ``_bulk_get``."""
     _, feed, _ = await client.ask("GET", f"/{database}/_changes?style=all_docs")
-    wanted = [{"id": row["id"], "rev": change["rev"]} for row in feed["results"] for change in row["changes"]]
-    found: dict[str, dict[Rev, Leaf]] = {row["id"]: {} for row in feed["results"]}
+    rows = [row for row in feed["results"] if not row["id"].startswith(DESIGNS)]
+    wanted = [{"id": row["id"], "rev": change["rev"]} for row in rows for change in row["changes"]]
+    found: dict[str, dict[Rev, Leaf]] = {row["id"]: {} for row in rows}
     for at in range(0, len(wanted), FETCHED_AT_ONCE):
         body = {"docs": wanted[at : at + FETCHED_AT_ONCE]}
         _, fetched, _ = await client.ask("POST", f"/{database}/_bulk_get?revs=true", body)
@@ -52,4 +55,4 @@ async def all_leaves(client: Client, database: str) -> dict[str, dict[Rev, Leaf]
 async def live_winners(client: Client, database: str) -> dict[str, Rev]:
     """What ``_all_docs`` lists."""
     _, listed, _ = await client.ask("GET", f"/{database}/_all_docs")
-    return {row["id"]: row["value"]["rev"] for row in listed["rows"]}
+    return {row["id"]: row["value"]["rev"] for row in listed["rows"] if not row["id"].startswith(DESIGNS)}

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from tests.soak.client import Client, FindingError, LostError, RefusedError
+from tests.soak.designs import look_at_copied_views, look_at_views
 from tests.soak.extras import Counters, Databases
 from tests.soak.feeds import Follower
 from tests.soak.looking import all_leaves, live_winners
@@ -98,6 +99,8 @@ class Soak:
         self._asker, self._copy_asker = self._client(self._main), self._client(self._copy)
         for name in (*(worker.name for worker in self._workers), "uploads", "counters"):
             await self._asker.ask("PUT", f"/{name}")
+        for worker in self._workers:
+            await worker.designs.redesign()
         await self._asker.ask("PUT", "/_replicator")
         for worker in self._workers:
             body = {
@@ -273,6 +276,8 @@ class Soak:
                 if said.get("value") not in values:
                     self._found(f"{worker.name}/_local/{doc_id}: {said}, expected one of {values}")
                 ledger.local[doc_id] = {said.get("value")}
+            if not self.findings and ledger.version:
+                self._found(await look_at_views(self._asker, worker.name, ledger))
             if not self.findings:  # what is not there cannot be told of
                 self._found(await follower.check(ledger))
         self.findings += await self._counters.check()
@@ -297,6 +302,8 @@ class Soak:
                     there = found.get(doc_id, {}).get(rev)
                     if there is not None and not there.same_content(worker.ledger.docs[doc_id].leaves[rev]):
                         self._found(f"the copy of {worker.name}/{doc_id} {rev} is {there}")
+            if not self.findings:
+                self._found(await look_at_copied_views(self._copy_asker, worker.name, found))
 
     def _found(self, finding: str | None) -> None:
         if finding is not None and len(self.findings) < MOST_FINDINGS:

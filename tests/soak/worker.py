@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.soak.client import Client, FindingError, LostError, RefusedError
+from tests.soak.designs import Designs
 from tests.soak.ledger import Change, Document, Leaf, Ledger, Rev, order
 from tests.soak.looking import document_leaves
 
@@ -35,6 +36,7 @@ class Worker:
         self.random = Random(seed)
         self.values = 0
         self._acknowledged = acknowledged
+        self.designs = Designs(self)
         self._writes: list[tuple[Write, int]] = [
             (self.edit, 30),
             (self.delete, 6),
@@ -47,6 +49,7 @@ class Worker:
             (self.attachment, 8),
             (self.look, 5),
             (self.compact, 1),
+            *self.designs.weights,
         ]
 
     async def write(self) -> None:
