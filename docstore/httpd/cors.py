@@ -69,15 +69,21 @@ class Policy:
                 ("Access-Control-Max-Age", self.max_age),
                 ("Access-Control-Allow-Methods", ", ".join(self.methods)),
                 ("Access-Control-Allow-Headers", headers),
-                VARY,
+                *self.varying,
             ),
         )
 
     def headers(self, origin: str, reply: Head) -> Sequence[Header]:
         """What a reply gets on top of its own headers, so that a script of this origin may read it."""
         if not self.accepts(origin):
-            return (VARY,)
-        return (*self._origin(origin), ("Access-Control-Expose-Headers", ", ".join(self._exposed(reply))), VARY)
+            return self.varying
+        exposed = ", ".join(self._exposed(reply))
+        return (*self._origin(origin), ("Access-Control-Expose-Headers", exposed), *self.varying)
+
+    @property
+    def varying(self) -> tuple[Header, ...]:
+        """What caches are told: that an answer is for some origins and not for others. Where all are meant, nothing."""
+        return () if ANY in self.origins else (VARY,)
 
     def _origin(self, origin: str) -> tuple[Header, ...]:
         allowed: Header = ("Access-Control-Allow-Origin", origin)
@@ -128,7 +134,8 @@ class Cors:
     def headers(self, headers: Mapping[str, str], reply: Head) -> Sequence[Header]:
         """What the reply to a request with ``headers`` gets on top of its own."""
         origin = headers.get(hdrs.ORIGIN)
-        return (VARY,) if origin is None else self._policy(headers).headers(origin, reply)
+        policy = self._policy(headers)
+        return policy.varying if origin is None else policy.headers(origin, reply)
 
     def _policy(self, headers: Mapping[str, str]) -> Policy:
         assert self._others is not None

@@ -63,6 +63,7 @@ async def test_all_pages(client, server):
     await let(server, origins="*")
     async with client.get("/", headers={"Origin": "http://any"}) as response:
         assert response.headers["Access-Control-Allow-Origin"] == "http://any"
+        assert "Vary" not in response.headers
         assert "Access-Control-Allow-Credentials" not in response.headers
 
 
