@@ -1,6 +1,6 @@
 """``/_node/{name}`` and what is below it: the name, counters, the process, the versions.
 
-Owns their shape. Follows ``chttpd_node`` of CouchDB; what only an Erlang system could tell is left out.
+Owns their shape; the counters are ``statistics.py``'s. Follows ``chttpd_node`` of CouchDB.
 """
 
 import asyncio
@@ -12,21 +12,19 @@ import time
 from importlib.metadata import version
 
 from docstore import __version__
+from docstore.core.collation import collation_version
 from docstore.core.json_text import JsonValue
 from docstore.errors import NotFound
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
+from docstore.httpd.server.statistics import statistics_of
 from docstore.node import Node
 
 LOCAL = "_local"
-UPLOAD_COUNTERS = {
-    "created": "number of resumable uploads begun",
-    "completed": "number of resumable uploads that became attachments",
-    "conflicts": "number of times that the revision of a resumable upload was not the latest",
-    "cancelled": "number of resumable uploads given up by clients",
-    "expired": "number of resumable uploads that expired",
-    "bytes": "number of bytes received by resumable uploads",
-}
+OF_ERLANG = ("run_queue", "run_queue_dirty_cpu", "ets_table_count", "reductions", "words_reclaimed")
+OF_ERLANG_MEMORY = ("atom", "atom_used", "processes", "processes_used", "binary", "code", "ets")
+"""What only an Erlang system could tell, for those who read it without asking whether it is there."""
+
 LIBRARIES = ("aiohttp", "lmdb", "msgspec", "uvloop")
 
 
@@ -43,7 +41,7 @@ async def name(request: Request) -> Reply:
 async def statistics(request: Request) -> Reply:
     """GET /_node/{name}/_stats and any path into it; null where it leads nowhere."""
     checked_name(request)
-    found: JsonValue = _statistics(request.node)
+    found: JsonValue = statistics_of(request.node)
     for segment in request.segments[3:]:
         found = found.get(segment) if isinstance(found, dict) else None
     return json_reply(found)
@@ -53,26 +51,41 @@ async def system(request: Request) -> Reply:
     """GET /_node/{name}/_system"""
     checked_name(request)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return json_reply(
-        {
-            "uptime": int(time.time() - request.node.started_at),
-            "memory": {"maximum_resident": usage.ru_maxrss * 1024},
-            "context_switches": usage.ru_nvcsw + usage.ru_nivcsw,
-            "garbage_collection_count": sum(generation["collections"] for generation in gc.get_stats()),
-            "io_input": usage.ru_inblock,
-            "io_output": usage.ru_oublock,
-            "process_count": threading.active_count(),
-            "task_count": len(asyncio.all_tasks()),
-            "message_queues": {},
-        }
-    )
+    memory: dict[str, JsonValue] = {"maximum_resident": usage.ru_maxrss * 1024, "other": usage.ru_maxrss * 1024}
+    pool = request.node.pool
+    members: dict[str, JsonValue] = {
+        "uptime": int(time.time() - request.node.started_at),
+        "memory": memory | dict.fromkeys(OF_ERLANG_MEMORY, 0),
+        "context_switches": usage.ru_nvcsw + usage.ru_nivcsw,
+        "garbage_collection_count": sum(generation["collections"] for generation in gc.get_stats()),
+        "io_input": usage.ru_inblock,
+        "io_output": usage.ru_oublock,
+        "os_proc_count": len(pool.pids),
+        "stale_proc_count": 0,
+        "process_count": threading.active_count(),
+        "process_limit": resource.getrlimit(resource.RLIMIT_NPROC)[0],
+        "task_count": len(asyncio.all_tasks()),
+        "message_queues": {"couch_file": {}, "couch_db_updater": {}},
+        "internal_replication_jobs": 0,
+        "distribution": {},
+        "distribution_events": {},
+    }
+    return json_reply(members | dict.fromkeys(OF_ERLANG, 0))
 
 
 async def versions(request: Request) -> Reply:
     """GET /_node/{name}/_versions"""
     checked_name(request)
     libraries: dict[str, JsonValue] = {library: version(library) for library in LIBRARIES}
-    return json_reply({"docstore": __version__, "python": platform.python_version(), "libraries": libraries})
+    return json_reply(
+        {
+            "docstore": __version__,
+            "python": platform.python_version(),
+            "javascript_engine": {"name": "quickjs", "version": version("quickjs-ng")},
+            "collation_driver": {"name": "libicu", "library_version": collation_version()},
+            "libraries": libraries,
+        }
+    )
 
 
 def checked_name(request: Request) -> str:
@@ -82,30 +95,3 @@ def checked_name(request: Request) -> str:
     if asked not in (LOCAL, own):
         raise NotFound(f"no such node: {asked}")
     return own
-
-
-def _statistics(node: Node) -> dict[str, JsonValue]:
-    counters = node.counters
-    methods: dict[str, JsonValue] = {
-        method: _counter(count, f"number of HTTP {method} requests")
-        for method, count in sorted(counters.requests_by_method.items())
-    }
-    statuses: dict[str, JsonValue] = {
-        str(status): _counter(count, f"number of HTTP {status} responses")
-        for status, count in sorted(counters.responses_by_status.items())
-    }
-    return {
-        "couchdb": {
-            "httpd": {"requests": _counter(counters.requests, "number of HTTP requests")},
-            "httpd_request_methods": methods,
-            "httpd_status_codes": statuses,
-            "open_databases": _counter(len(node.registry.names()), "number of open databases"),
-        },
-        "docstore": {
-            "uploads": {name: _counter(node.uploads.counts[name], text) for name, text in UPLOAD_COUNTERS.items()}
-        },
-    }
-
-
-def _counter(value: int, description: str) -> JsonValue:
-    return {"value": value, "type": "counter", "desc": description}

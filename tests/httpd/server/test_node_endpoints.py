@@ -51,3 +51,36 @@ async def test_the_process(client):
 async def test_versions(client):
     body = await get(client, "/_node/_local/_versions")
     assert set(body["libraries"]) == {"aiohttp", "lmdb", "msgspec", "uvloop"}
+
+
+async def test_what_did_not_occur_is_counted_too(client):
+    stats = (await get(client, "/_node/_local/_stats"))["couchdb"]
+    assert stats["httpd_request_methods"]["COPY"] == {
+        "value": 0,
+        "type": "counter",
+        "desc": "number of HTTP COPY requests",
+    }
+    assert stats["httpd_status_codes"]["503"]["desc"] == "number of HTTP 503 Service Unavailable responses"
+    assert stats["httpd_status_codes"]["413"]["value"] == 0
+
+
+async def test_what_a_monitor_of_couchdb_reads_of_the_process(client):
+    body = await get(client, "/_node/_local/_system")
+    assert {"uptime", "memory", "run_queue", "process_count", "os_proc_count", "message_queues"} <= body.keys()
+    assert {"other", "processes", "binary", "code"} <= body["memory"].keys()
+    assert body["message_queues"] == {"couch_file": {}, "couch_db_updater": {}}
+
+
+async def test_the_engines(client):
+    body = await get(client, "/_node/_local/_versions")
+    assert body["javascript_engine"]["name"] == "quickjs"
+    assert body["collation_driver"]["name"] == "libicu"
+
+
+@pytest.mark.parametrize(("mode", "told"), [("true", "maintenance_mode"), ("nolb", "nolb")])
+async def test_maintenance_mode(client, server, mode, told):
+    await server.node.config.set("couchdb", "maintenance_mode", mode)
+    assert await get(client, "/_up", 404) == {"status": told}
+    await get(client, "/_all_dbs")
+    await server.node.config.delete("couchdb", "maintenance_mode")
+    assert await get(client, "/_up") == {"status": "ok", "seeds": {}}
