@@ -20,14 +20,14 @@ from typing import Final
 _NEWLINES: Final = r"\n\x0b\x0c\r\x85"
 _LATIN = {
     "w": r"0-9A-Z_a-z\xaa\xb5\xba\xc0-\xd6\xd8-\xf6\xf8-\xff",
-    "s": r"\t-\r \x85\xa0",
+    "s": r"\t-\r ",
     "d": "0-9",
     "h": r"\t \xa0",
     "v": _NEWLINES,
 }
 _NOT_LATIN = {
     "w": r"\x00-/:-@\[-\^`{-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7",
-    "s": r"\x00-\x08\x0e-\x1f!-\x84\x86-\x9f\xa1-\xff",
+    "s": r"\x00-\x08\x0e-\x1f!-\xff",
     "d": r"\x00-/:-\xff",
     "h": r"\x00-\x08\n-\x1f!-\x9f\xa1-\xff",
     "v": r"\x00-\t\x0e-\x84\x86-\xff",
@@ -44,7 +44,9 @@ _UNICODE = {
 _VERBS: Final = re.compile(r"\(\*(UTF8|UTF|UCP)\)")
 _FLAGS: Final = re.compile(r"\(\?([a-zA-Z-]*)[):]")
 _HEX: Final = re.compile(r"\\x(?:\{([0-9a-fA-F]{1,8})\}|([0-9a-fA-F]{0,2}))")
-_COUNT: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
+_COUNT: Final = re.compile(r"\{([0-9]+)(?:,([0-9]*))?\}")
+_REFUSED: Final = re.compile(r"\\(?:[lLuU]|N\{|c[^\x00-\x7f])")
+_MAX_COUNT: Final = 65_535
 _POSIX: Final = re.compile(r"\[:\^?[a-z]+:\]")
 _QUOTED: Final = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
 _COMMENT: Final = re.compile(r"\(\?#[^)]*\)")
@@ -75,7 +77,10 @@ class Pattern:
 
 
 def read_pattern(pattern: str) -> Pattern:
-    """Write a pattern for the engines, which complain themselves about what is wrong with it."""
+    """Write a pattern for the engines, which complain themselves about most of what is wrong with it.
+
+    Raises ValueError for what PCRE refuses, and they would not.
+    """
     verbs: set[str] = set()
     while verb := _VERBS.match(pattern):
         verbs.add(verb[1])
@@ -118,8 +123,8 @@ class _Reader:
                 self._class()
             elif char == "$":
                 self._dollar()
-            elif char == "{" and not _COUNT.match(pattern, self._at):
-                self._both(r"\{", 1)
+            elif char == "{":
+                self._brace()
             elif comment := _COMMENT.match(pattern, self._at):
                 self._at = comment.end()
             elif named := _NAMED.match(pattern, self._at):
@@ -133,6 +138,15 @@ class _Reader:
         self.re2.append(text)
         self.backtracking.append(text)
         self._at += length
+
+    def _brace(self) -> None:
+        count = _COUNT.match(self._pattern, self._at)
+        if count is None:
+            self._both(r"\{", 1)
+        elif any(len(number) > 5 or int(number) > _MAX_COUNT for number in count.groups() if number):
+            raise ValueError
+        else:
+            self._both(count[0], len(count[0]))
 
     def _dollar(self) -> None:
         last = self._pattern[self._at + 1 : self._at + 2] in ("", "|") and self._depth == 0 and not self._multiline
@@ -153,7 +167,7 @@ class _Reader:
             self._both(group, 2)
         elif char == "R":
             self._both(rf"(?:\r\n|[{_NEWLINES}])", 2)
-        elif char == "N":
+        elif char == "N" and not self._pattern.startswith("{", self._at + 2):
             self._both(r"[^\n]", 2)
         elif char in ("b", "B"):
             self.ascii = True
@@ -172,6 +186,8 @@ class _Reader:
     def _character(self) -> None:
         """An escape that stands for one character, in a class or not."""
         char = self._pattern[self._at + 1 : self._at + 2]
+        if _REFUSED.match(self._pattern, self._at):
+            raise ValueError
         if found := _HEX.match(self._pattern, self._at):
             self._both(_literal(chr(min(int(found[1] or found[2] or "0", 16), 0x10FFFF))), len(found[0]))
         elif found := _OCTAL.match(self._pattern, self._at):
@@ -211,6 +227,8 @@ class _Reader:
             if posix := _POSIX.match(pattern, self._at):
                 self.ascii = True
                 self._both(posix[0], len(posix[0]))
+            elif pattern.startswith(("[.", "[="), self._at):
+                raise ValueError
             elif char == "\\":
                 self._escape_in_class()
             else:

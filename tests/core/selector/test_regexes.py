@@ -40,6 +40,7 @@ def matches(pattern: str, text: str) -> bool:
         (r"^\W$", "-", True),
         (r"^\s$", "\x0b", True),
         (r"^\S+$", "a b", False),
+        (r"^.\S$", "\u00a0", True),
         (r"^\d+$", "12", True),
         (r"^\D$", "1", False),
         (r"^a\hb$", "a\tb", True),
@@ -98,7 +99,7 @@ def test_a_pattern(pattern: str, text: str, holds: bool) -> None:
     assert matches(pattern, text) is holds
 
 
-@pytest.mark.parametrize("pattern", ["(", "[", "a**", "*", "(?P<n", "\\", r"(?<=a+)b(", "(?z)", r"\x{100}"])
+@pytest.mark.parametrize("pattern", ["(", "[", "a**", "*", "(?P<n", "\\", r"(?<=a+)b(", "(?z)", r"\x{100}", r"\u0041", "a{65536}", "[[.a.]]"])
 def test_no_pattern(pattern: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         Regex(pattern, 1)
