@@ -99,7 +99,9 @@ def test_a_pattern(pattern: str, text: str, holds: bool) -> None:
     assert matches(pattern, text) is holds
 
 
-@pytest.mark.parametrize("pattern", ["(", "[", "a**", "*", "(?P<n", "\\", r"(?<=a+)b(", "(?z)", r"\x{100}", r"\u0041", "a{65536}", "[[.a.]]"])
+@pytest.mark.parametrize(
+    "pattern", ["(", "[", "a**", "*", "(?P<n", "\\", r"(?<=a+)b(", "(?z)", r"\x{100}", r"\u0041", "a{65536}", "[[.a.]]"]
+)
 def test_no_pattern(pattern: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         Regex(pattern, 1)
