@@ -56,6 +56,15 @@ def check_partitioned_id(doc_id: str) -> str:
     return doc_id
 
 
+def check_placed(doc_id: str) -> None:
+    """Raises IllegalDocId for an id that names no partition though it should, of a document that is to be read.
+
+    An id of any document but a design document or a ``_local`` one should; ids with other faults are just not there.
+    """
+    if doc_id[:1] != "_" and COLON not in doc_id:
+        raise IllegalDocId(NO_PARTITION)
+
+
 def id_bounds(name: str) -> tuple[str, str]:
     """Texts before and after all ids of a partition; neither is an id of a partitioned database."""
     return name + COLON, name + BEHIND_COLON

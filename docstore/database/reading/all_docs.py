@@ -256,7 +256,20 @@ class _Listing:
             before = state.doc_count - live_before(txn, self._number, limits.start + "\x00")
         else:
             before = live_before(txn, self._number, limits.start)
-        return min(total, before + self._query.skip)
+        skipped = self._query.skip
+        if skipped and self._query.partition is not None:  # there CouchDB counts no further than the range goes
+            skipped = min(skipped, self._count_inside())
+        return min(total, before + skipped)
+
+    def _count_inside(self) -> int:
+        """The live documents of a range that has two ends."""
+        limits = self._range
+        if limits.empty or limits.start is None or limits.end is None:
+            return 0
+        after_start = limits.start + "\x00" * limits.descending
+        after_end = limits.end + "\x00" * (limits.inclusive_end != limits.descending)
+        low, high = (after_end, after_start) if limits.descending else (after_start, after_end)
+        return live_between(self._snapshot.current, self._number, low, high)
 
 
 def _range_of(query: AllDocsQuery) -> KeyRange:

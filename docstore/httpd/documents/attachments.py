@@ -14,6 +14,7 @@ from contextlib import aclosing
 
 from docstore.core.attachment import DEFAULT_CONTENT_TYPE, Attachment, Encoding, validate_name
 from docstore.core.document import validate_doc_id
+from docstore.core.partition import check_placed
 from docstore.database.attachments.blob_reader import OpenedAttachment
 from docstore.database.once import Once
 from docstore.database.results import EditResult
@@ -38,7 +39,10 @@ SANDBOX = ("Content-Security-Policy", "sandbox")
 async def get_attachment(request: Request) -> Reply | StreamReply:
     """``GET /{db}/{doc}/{name...}``: the bytes, or some of them."""
     query = document_query(request)
-    opened = request.database().open_attachment(request.doc_id, request.rest, query.options.rev)
+    database = request.database()
+    if database.partitioned:
+        check_placed(request.doc_id)
+    opened = database.open_attachment(request.doc_id, request.rest, query.options.rev)
     meta = opened.meta
     gzipped = accepts_gzip(request.headers.get("Accept-Encoding")) and meta.encoding is not None
     etag = meta.etag
@@ -102,6 +106,8 @@ async def delete_attachment(request: Request) -> Edit:
     database = request.database()
     name = validate_name(request.rest)
     rev, condition = chosen_parent(request, document_query(request).options.rev)
+    if database.partitioned:
+        check_placed(request.doc_id)
     return Edit(
         lambda once: through(once, database).delete_attachment(request.doc_id, rev, name, condition),
         request.doc_id,

@@ -13,6 +13,7 @@ from docstore.core.document import Document, parse_document
 from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
+from docstore.core.partition import check_partitioned_id
 from docstore.errors import BadRequest
 from docstore.httpd.params.documents import DocumentQuery, with_parent, with_rev
 from docstore.httpd.request import SMALL, Request
@@ -85,17 +86,23 @@ def _read_large(body: bytes, doc_id: str | None, new_id: str, limits: Limits) ->
     return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
 
 
-async def parse_documents(request: Request, rows: list[JsonValue], *, hashed: bool = True) -> list[Document]:
+async def parse_documents(
+    request: Request, rows: list[JsonValue], *, hashed: bool = True, partitioned: bool = False
+) -> list[Document]:
     """Every row as a document; those without an id get one. Raises what the first bad one raises.
 
-    ``hashed`` as in ``parse_document``.
+    ``hashed`` as in ``parse_document``; ``partitioned``: the ids that they have are those of a partitioned database.
     """
     limits = request.node.settings.limits
     body = await request.body()
     new_id = request.node.uuids.next
 
     def parsed() -> Iterator[Document]:
-        return (parse_document(row, limits=limits, new_id=new_id, hashed=hashed) for row in rows)
+        for row in rows:
+            document = parse_document(row, limits=limits, new_id=new_id, hashed=hashed)
+            if partitioned and isinstance(row, dict) and "_id" in row:
+                check_partitioned_id(document.id)
+            yield document
 
     if len(body) >= LARGE_DOCUMENT * len(rows) and is_for_a_thread(body, limits):
         nameless = sum(isinstance(row, dict) and "_id" not in row for row in rows)

@@ -8,6 +8,7 @@ from functools import partial
 
 from docstore.core.document import Document
 from docstore.core.json_text import JsonValue, encode
+from docstore.core.partition import check_partitioned_id
 from docstore.database.apply.reply_forms import AROUND_ROW, BulkForm
 from docstore.database.once import Once
 from docstore.database.results import EditResult
@@ -35,7 +36,12 @@ async def bulk_docs(request: Request) -> Reply | StreamReply | Change:
     database = request.database()
     request.require_json_type()
     request.require_body()
-    read = await read_in_pieces(request) or await _read_whole(request)
+    held = request.claim.held
+    read = await read_in_pieces(request)
+    if read is not None and database.partitioned and not await _all_placed(read.documents):
+        read = None  # which of them is the first bad one is told by the usual way
+        request.claim.keep(held)
+    read = read or await _read_whole(request, partitioned=database.partitioned)
     new_edits = read.members.get("new_edits", True) is not False
     documents = read.documents
     if read.members.get("all_or_nothing") is True and new_edits and documents:
@@ -59,7 +65,7 @@ async def bulk_docs(request: Request) -> Reply | StreamReply | Change:
     return Change(write, form, partial(rows_reply, request), partial(count_rows, request))
 
 
-async def _read_whole(request: Request) -> BulkBody:
+async def _read_whole(request: Request, *, partitioned: bool) -> BulkBody:
     """The body, read from its beginning. Raises BadRequest, TooLarge, and what ``parse_documents`` raises."""
     members = await request.json_object(require_json_type=True, made_of_it=1)
     rows = _rows(members)
@@ -72,10 +78,23 @@ async def _read_whole(request: Request) -> BulkBody:
         raise BadRequest("`new_edits` parameter must be a boolean.")
     if new_edits:
         check_kept_length(request, len(rows) * AROUND_ROW)
-    documents = await parse_documents(request, rows, hashed=new_edits)
+    documents = await parse_documents(request, rows, hashed=new_edits, partitioned=partitioned)
     del members["docs"]
     await _let_go(rows)
     return BulkBody(members, documents)
+
+
+async def _all_placed(documents: list[Document]) -> bool:
+    """Whether a partitioned database can have all of them."""
+    with Turns() as turns:
+        try:
+            for document in documents:
+                check_partitioned_id(document.id)
+                if turns.over():
+                    await turns.next()
+        except BadRequest:
+            return False
+    return True
 
 
 async def _let_go(rows: list[JsonValue]) -> None:

@@ -78,7 +78,7 @@ async def bulk_get(request: Request) -> Reply | StreamReply:
     wanted: list[Wanted] = []
     with Turns() as turns:
         for doc in docs:
-            row = _row(doc, limits)
+            row = _row(doc, database, limits)
             rows.append(row)
             if isinstance(row, Wanted):
                 wanted.append(row)
@@ -98,7 +98,7 @@ def _multipart_writer(accept: str | None) -> MultipartWriter | None:
     return next((MultipartWriter(one) for one in ("mixed", "related") if accepts(accept, f"multipart/{one}")), None)
 
 
-def _row(row: JsonValue, limits: Limits) -> Wanted | Refused:
+def _row(row: JsonValue, database: Database, limits: Limits) -> Wanted | Refused:
     if not isinstance(row, dict) or not row:
         return Refused(None, None, BadRequest("document must be a JSON object"))
     if "id" not in row:
@@ -107,7 +107,7 @@ def _row(row: JsonValue, limits: Limits) -> Wanted | Refused:
     if not isinstance(doc_id, str):
         raise BadRequest("Document id must be a string")
     try:
-        validate_doc_id(doc_id, limits)
+        database.check_id(validate_doc_id(doc_id, limits))
     except DocstoreError as error:
         return Refused(doc_id, None, error)
     revs: Revs = "all"

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
+from docstore.core.partition import check_partitioned_id, check_placed
 from docstore.database.database import Database
 from docstore.database.once import Once
 from docstore.database.results import EditResult
-from docstore.errors import BadRequest, NotImplementedHere, UnsupportedMediaType
+from docstore.errors import BadRequest, NotFound, NotImplementedHere, UnsupportedMediaType
 from docstore.httpd.documents.bodies import as_edit, document_of, read_document, read_members
 from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
@@ -36,10 +37,15 @@ NO_FORMS = "Forms with attachments are not supported."
 async def get_document(request: Request) -> Reply | StreamReply:
     """``GET /{db}/{doc}``: the winner, a revision, or several."""
     if not request.query_string:
-        opened = request.node.registry.open_doc(request.segments[0], request.doc_id)
+        try:
+            opened = request.node.registry.open_doc(request.segments[0], request.doc_id)
+        except NotFound:
+            _check_placed(request, request.database())
+            raise
         return document_reply(request, opened.json, rev_etag(opened.rev))
     database = request.database()
     query = document_query(request)
+    _check_placed(request, database)
     if query.open_revs is not None:
         return await open_revs_reply(request, query.open_revs, query.options)
     options = with_parts(request, query.options)
@@ -66,7 +72,10 @@ async def put_document(request: Request) -> Edit | Reply:
         refused = refusal(request, database, record, query.options.rev, members)
         if refused is not None:
             return refused
-    document = as_edit(request, await document_of(request, members, doc_id), query)
+    read = await document_of(request, members, doc_id)
+    if database.partitioned and isinstance(members, dict):
+        check_partitioned_id(str(members.get("_id", doc_id)))  # it counts for nothing, but is read by CouchDB too
+    document = as_edit(request, read, query)
     looked_at = at_hand and _is_no_conflict(database, document, record)
     return Edit(
         lambda once: through(once, database).update_doc(document, new_edits=query.new_edits, looked_at=looked_at),
@@ -124,6 +133,7 @@ async def create_document(request: Request) -> Edit:
 async def delete_document(request: Request) -> Edit:
     """``DELETE /{db}/{doc}``: a tombstone on the revision named."""
     database = request.database()
+    _check_placed(request, database)
     try:
         rev, condition = chosen_parent(request, document_query(request).options.rev)
     except BadRequest:
@@ -147,11 +157,17 @@ async def copy_document(request: Request) -> Edit:
     target, parent = copy_destination(request)
     validate_doc_id(target, request.node.settings.limits)
     database.check_id(target)
+    _check_placed(request, database)
     return Edit(
         lambda once: through(once, database).copy_doc(request.doc_id, rev, target, parent, condition),
         target,
         201,
     )
+
+
+def _check_placed(request: Request, database: Database) -> None:
+    if database.partitioned:
+        check_placed(request.doc_id)
 
 
 async def post_form(request: Request) -> Reply:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from docstore.core.answers import rev_json
 from docstore.core.json_text import encode
+from docstore.core.partition import check_placed
 from docstore.core.rev import Rev
 from docstore.database.reading.revisions import RevsDiff
 from docstore.httpd.params.documents import parse_many_revs
@@ -41,6 +42,8 @@ async def _compare(request: Request) -> dict[str, RevsDiff]:
     with Turns() as turns:
         for doc_id, revs in body.items():
             batch[doc_id] = await parse_many_revs(revs, turns)
+            if database.partitioned:
+                check_placed(doc_id)
             if len(batch) == DOCUMENTS_A_TURN or turns.over():
                 found |= await database.compare_revs(batch)
                 batch.clear()

@@ -9,6 +9,7 @@ from typing import Final, cast
 from docstore.core.conditions import content_etag
 from docstore.core.document import parse_document
 from docstore.core.json_text import JsonValue
+from docstore.core.partition import check_placed
 from docstore.database.database import Database
 from docstore.database.reading.documents import OpenedDoc, OpenOptions
 from docstore.errors import NotFound
@@ -81,6 +82,8 @@ def _doc_id(request: Request) -> str | None:
 async def _document(database: Database, doc_id: str | None) -> OpenedDoc | None:
     if doc_id is None:
         return None
+    if database.partitioned:
+        check_placed(doc_id)
     try:
         return await database.read_doc(doc_id, SHOWN)
     except NotFound:

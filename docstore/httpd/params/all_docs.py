@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from docstore.core.json_text import JsonValue, encode
-from docstore.core.partition import check_partition
+from docstore.core.partition import check_partition, check_placed
 from docstore.database.reading.all_docs import UNSET, AllDocsQuery, Namespace
 from docstore.errors import BadRequest, QueryParseError
 from docstore.httpd.params.values import erlang_text, parse_boolean, parse_json, parse_positive_integer
@@ -174,11 +174,16 @@ def _query(request: Request, values: Values, partitioned: bool) -> AllDocsQuery:
         start_key = end_key = UNSET
     if keys and (start_key is not UNSET or end_key is not UNSET):
         raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
+    namespace = NAMESPACES.get(request.segments[1], Namespace.ALL)
+    if partitioned and keys and namespace is Namespace.ALL:
+        for key in keys:
+            if isinstance(key, str):
+                check_placed(key)
     return AllDocsQuery(
         keys=None if keys is None else tuple(keys),
         start_key=values.get("start_key_docid", UNSET) if start_key is UNSET else start_key,
         end_key=values.get("end_key_docid", UNSET) if end_key is UNSET else end_key,
-        namespace=NAMESPACES.get(request.segments[1], Namespace.ALL),
+        namespace=namespace,
         **{name: values[name] for name in _FIELDS if name in values},
     )
 

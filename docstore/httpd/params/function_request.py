@@ -13,6 +13,7 @@ from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
+from docstore.httpd.wire.paths import path_of_absolute, split_path
 from docstore.query.design.gate import user_context
 
 NO_BODY: Final = "undefined"
@@ -28,13 +29,15 @@ async def function_request(request: Request, database: Database, doc_id: str | N
     form: dict[str, JsonValue] = {}
     if request.content_type == FORM and request.method in ("POST", "PUT"):
         form = dict(parse_qsl(body, keep_blank_values=True))
+    path, _, _ = request.raw.raw_path.partition("?")
+    asked: list[JsonValue] = list(split_path(path if path[:1] == "/" else path_of_absolute(path)))
     segments: list[JsonValue] = list(request.segments)
     shown: dict[str, JsonValue] = {
         "info": database.info().members(),
         "uuid": request.node.uuids.next(),
         "id": doc_id,
         "method": request.method,
-        "requested_path": segments,
+        "requested_path": asked,
         "path": segments,
         "raw_path": request.raw.raw_path,
         "query": {name: _value(value) if name in DECODED else value for name, value in request.query_list},

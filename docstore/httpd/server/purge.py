@@ -6,6 +6,7 @@ Owns the limits of one request and the replies' shapes (``chttpd_db:db_req``). C
 from collections.abc import Mapping, Sequence
 
 from docstore.core.json_text import JsonValue
+from docstore.core.partition import check_placed
 from docstore.core.rev import Rev
 from docstore.database.apply.reply_forms import PurgedForm
 from docstore.errors import BadRequest
@@ -25,6 +26,9 @@ async def purge(request: Request) -> Change:
     body = await request.json_object(require_json_type=True)
     with Turns() as turns:
         requests = {doc_id: await parse_many_revs(revs, turns) for doc_id, revs in body.items()}
+    if database.partitioned:
+        for doc_id in requests:
+            check_placed(doc_id)
     if len(requests) > MAX_DOCUMENTS:
         raise BadRequest("Exceeded maximum number of documents.")
     if sum(map(len, requests.values())) > MAX_REVISIONS:

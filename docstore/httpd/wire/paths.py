@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from docstore.errors import BadRequest, IllegalDocId
 
+PARTITION = "_partition"
+
 _UNESCAPED = re.compile("[A-Za-z0-9_.:-]*")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
@@ -35,17 +37,19 @@ def split_path(path: str) -> list[str]:
     if "" in segments:
         segments = [segment for segment in segments if segment]
     if "%" in path or "+" in path or not path.isascii():
-        return [_decode_segment(segment, position) for position, segment in enumerate(segments)]
+        return [_decode_segment(segments, position) for position in range(len(segments))]
     return segments
 
 
-def _decode_segment(segment: str, position: int) -> str:
+def _decode_segment(segments: list[str], position: int) -> str:
     try:
-        return _decode(segment)
+        return _decode(segments[position])
     except UnicodeError:
-        if position:
-            raise IllegalDocId("Document id must be valid UTF-8") from None
-        raise BadRequest("invalid_url_encoding") from None
+        if not position:
+            raise BadRequest("invalid_url_encoding") from None
+        if segments[1] == PARTITION and position == 2:
+            raise IllegalDocId("Partition must be valid UTF-8", error="illegal_partition") from None
+        raise IllegalDocId("Document id must be valid UTF-8") from None
 
 
 def _decode(text: str) -> str:

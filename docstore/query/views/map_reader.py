@@ -103,7 +103,10 @@ class _MapReader:
             before = self.total_rows - count_rows(txn, self._prefix, b"", high)
         else:
             before = count_rows(txn, self._prefix, b"", low) if low else 0
-        self.offset = min(self.total_rows, before + self._query.skip)
+        skipped = self._query.skip
+        if skipped and self._query.partition is not None:  # there CouchDB counts no further than the range goes
+            skipped = min(skipped, count_rows(txn, self._prefix, low, high))
+        self.offset = min(self.total_rows, before + skipped)
 
     def _bounds(self, txn: ReadIndex, places: PlaceRange) -> tuple[bytes, bytes]:
         return bound(txn, self._prefix, places.low), bound(txn, self._prefix, places.high)

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 import msgspec
 
 from docstore.core.json_text import JsonValue, decode, encode
-from docstore.errors import Conflict, DocstoreError
-from docstore.replication.errors import PeerBroken, PeerForbidden, PeerNotFound, PeerUnauthorized
+from docstore.errors import Conflict, DocstoreError, IllegalDocId
+from docstore.replication.errors import PeerBroken, PeerError, PeerForbidden, PeerNotFound, PeerUnauthorized
 from docstore.replication.patience import Sleep
 from docstore.replication.peer import (
     ChangesBatch,
@@ -101,9 +101,25 @@ class RemotePeer:
         if not revs:
             return {}
         body = Body.of_json(msgspec.json.encode(revs))
-        reply = await self._client.request(Ask("POST", "/_revs_diff", body))
+        try:
+            reply = await self._client.request(Ask("POST", "/_revs_diff", body))
+        except PeerError as error:
+            if error.error != IllegalDocId.error:
+                raise
+            return await self._divided_diff(revs)
         rows = read(read_diff, reply.body, self.name)
         return {doc_id: MissingRevs(tuple(row.missing), tuple(row.possible_ancestors)) for doc_id, row in rows.items()}
+
+    async def _divided_diff(self, revs: Mapping[str, Sequence[str]]) -> dict[str, MissingRevs]:
+        """By halves what is refused as a whole: one id is none that the database can have, so nothing of it is there.
+
+        It is told as missing, and refused when it is written.
+        """
+        if len(revs) == 1:
+            return {doc_id: MissingRevs(tuple(missing), ()) for doc_id, missing in revs.items()}
+        entries = list(revs.items())
+        middle = len(entries) // 2
+        return await self.revs_diff(dict(entries[:middle])) | await self.revs_diff(dict(entries[middle:]))
 
     def fetch(self, wanted: Sequence[Wanted]) -> AsyncGenerator[FetchedDoc | MissingDoc]:
         """The revisions, or the leaves that descend from them."""

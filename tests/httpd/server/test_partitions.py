@@ -47,6 +47,7 @@ WRITES = [
     ("PUT", "nopart", {}),
     ("PUT", "nopart?batch=ok", {}),
     ("PUT", "nopart?new_edits=false", {"_rev": "1-" + "a" * 32}),
+    ("PUT", "a:9", {"_id": "nopart"}),
     ("POST", "", {"_id": "nopart"}),
     ("POST", "", {}),
     ("POST", "?batch=ok", {}),
@@ -64,6 +65,69 @@ async def test_no_write_makes_a_document_outside_of_partitions(parts, method, pa
     assert (await parts.ask(method, f"/{path}", body)).error == NO_PARTITION
     after = (await parts.get("")).json
     assert (after["doc_count"], after["update_seq"]) == (before["doc_count"], before["update_seq"])
+
+
+READS = [
+    ("GET", "nopart", None),
+    ("GET", "nopart?revs=true", None),
+    ("GET", "nopart?open_revs=all", None),
+    ("GET", 'nopart?open_revs=["1-a"]', None),
+    ("GET", "nopart/att", None),
+    ("DELETE", "nopart", None),
+    ("DELETE", "nopart?rev=x", None),
+    ("DELETE", "nopart/att", None),
+    ("POST", "_revs_diff", {"a:1": ["1-a"], "nopart": []}),
+    ("POST", "_missing_revs", {"nopart": ["1-a"]}),
+    ("POST", "_purge", {"a:1": ["1-" + "a" * 32], "nopart": ["1-" + "a" * 32]}),
+    ("GET", '_all_docs?keys=["a:1","nopart"]', None),
+    ("POST", "_all_docs", {"keys": ["nopart", 5]}),
+    ("POST", "_all_docs/queries", {"queries": [{"limit": 1}, {"keys": ["a:1", "nopart"]}]}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), READS)
+async def test_no_read_asks_for_one(parts, method, path, body):
+    assert (await parts.ask(method, f"/{path}", body)).error == NO_PARTITION
+
+
+async def test_rows_of_bulk_get_that_ask_for_one(parts):
+    asked = [{"id": "nopart", "rev": "1-a"}, {"id": ":x"}, {"id": "a:1"}]
+    found = (await parts.post("_bulk_get", {"docs": asked})).json["results"]
+    told = [row["docs"][0].get("error") for row in found]
+    assert told[0] == {"id": "nopart", "rev": None, "error": "illegal_docid", "reason": NO_PARTITION[2]}
+    assert told[1] == {"id": ":x", "rev": None, "error": "illegal_partition", "reason": "Partition must not be empty"}
+    assert told[2] is None
+
+
+async def test_ids_that_are_odd_otherwise_are_just_not_there(parts):
+    for doc_id in (":x", "a:", "_x"):
+        assert (await parts.get(doc_id)).error == (404, "not_found", "missing")
+
+
+@pytest.mark.parametrize(
+    ("docs", "error", "reason"),
+    [
+        ([{}, {"_id": ":x"}], "illegal_partition", "Partition must not be empty"),
+        ([{"_id": "nopart"}, {"_id": "_bad"}], "illegal_docid", NO_PARTITION[2]),
+        (
+            [{"_id": "_bad"}, {"_id": "nopart"}],
+            "illegal_docid",
+            "Only reserved document ids may start with underscore.",
+        ),
+        ([{"_id": f"a:{n}", "text": "x" * 300} for n in range(900)] + [{"_id": ":x"}, {}], "illegal_partition", None),
+    ],
+)
+async def test_the_first_bad_document_is_told(parts, docs, error, reason):
+    answer = await parts.post("_bulk_docs", {"docs": docs, "all_or_nothing": True})
+    assert (answer.status, answer.json["error"]) == (400, error)
+    assert reason is None or answer.json["reason"] == reason
+    assert (await parts.get("")).json["doc_count"] == 7
+
+
+async def test_many_documents_at_once(parts):
+    docs = [{"_id": f"c:{n:04}", "text": "x" * 300} for n in range(1200)]
+    assert all(row["ok"] for row in (await parts.post("_bulk_docs", {"docs": docs})).json)
+    assert (await parts.get("_partition/c")).json["doc_count"] == 1200
 
 
 async def test_a_write_with_an_idempotency_key_is_refused_too(parts):
@@ -146,6 +210,27 @@ async def test_documents_of_a_partition(parts, query, expected):
         assert await ids(parts, f"_all_docs{query}{separator}partition=a") == [f"a:{n}" for n in expected]
 
 
+@pytest.mark.parametrize(
+    ("query", "offset"),
+    [
+        ("", 4),
+        ("?skip=2", 6),
+        ("?skip=9", 7),
+        ('?startkey="b:1"&skip=9', 7),
+        ('?endkey="b:1"&skip=9', 6),
+        ('?endkey="b:1"&inclusive_end=false&skip=9', 5),
+        ('?startkey="b:7"&skip=1', 7),
+        ("?descending=true", 0),
+        ("?descending=true&skip=9", 3),
+        ('?descending=true&endkey="b:1"&skip=9', 2),
+        ('?descending=true&endkey="b:1"&inclusive_end=false&skip=9', 1),
+        ("?limit=0&skip=2", 6),
+    ],
+)
+async def test_the_offset_counts_no_further_than_the_partition(parts, query, offset):
+    assert (await parts.get(f"_partition/b/_all_docs{query}")).json["offset"] == offset
+
+
 async def test_several_listings_of_a_partition(parts):
     queries = [{"limit": 1}, {"keys": ["a:1", "b:1"]}]
     answer = await parts.post("_partition/b/_all_docs/queries", {"queries": queries})
@@ -163,6 +248,7 @@ REFUSED = [
     ("GET", "_partition/a/_all_docs?partition=b", "bad_request", "Conflicting value for `partition` in query string"),
     ("GET", "_all_docs?partition=_a", "illegal_partition", "Partition must not start with an underscore"),
     ("GET", "_all_docs?partition=", "illegal_partition", "Partition must not be empty"),
+    ("GET", "_partition/%FF/_all_docs", "illegal_partition", "Partition must be valid UTF-8"),
 ]
 
 
@@ -221,6 +307,7 @@ async def test_views_of_a_partition(parts):
     assert [[row["id"] for row in one["rows"]] for one in found] == [["b:2", "b:0"], ["b:2"]]
     await parts.write("b:0:more", {"n": 0, "text": ""})
     assert await ids(parts, "_partition/b/_design/v/_view/map?key=0") == ["b:0", "b:0:more"]
+    assert (await parts.get("_partition/a/_design/v/_view/map?skip=9")).json["offset"] == 4
 
 
 async def test_partitioned_and_global_views_in_one_database(parts):
@@ -255,12 +342,12 @@ async def test_a_replication_makes_a_partitioned_database(parts, client):
     assert await ids(copy, "_partition/a/_all_docs") == [f"a:{n}" for n in range(4)]
 
 
-@pytest.mark.parametrize("source", ["plain", "{url}/plain"])
-async def test_what_belongs_to_no_partition_is_not_replicated(parts, client, server, source):
+@pytest.mark.parametrize(("source", "target"), [("plain", "db"), ("{url}/plain", "db"), ("plain", "{url}/db")])
+async def test_what_belongs_to_no_partition_is_not_replicated(parts, client, server, source, target):
     plain = await Database(client, "plain").create()
     await plain.post("_bulk_docs", {"docs": [{"_id": "nopart"}, {"_id": "c:1"}, {"_id": "_design/d"}]})
     await plain.put("nopart2", {"_attachments": {"a": {"data": "eA==", "content_type": "image/png"}}})
-    body = {"source": source.format(url=server.url), "target": "db"}
+    body = {"source": source.format(url=server.url), "target": target.format(url=server.url)}
     answer = await (await client.post("/_replicate", json=body)).json()
     assert answer["history"][0]["doc_write_failures"] == 2
     assert answer["history"][0]["docs_written"] == 2
