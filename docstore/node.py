@@ -179,7 +179,7 @@ class Node:
         await self.uploads.start()
         await self.remembered.start()
         self.registry.resume_sweeps()
-        await self.registry.unique.resume()
+        self.registry.unique.resume()
         self.query.start()
 
     async def make_system_databases(self) -> None:

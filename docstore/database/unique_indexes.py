@@ -20,7 +20,7 @@ from typing import NamedTuple, cast
 from docstore.core.unique.definition import Definition
 from docstore.core.unique.errors import duplicates_exist
 from docstore.core.unique.rule import rule_version
-from docstore.database.apply.unique import BeginUnique, BuildUnique, GiveUpUnique, RenewUnique, SweepUnique
+from docstore.database.apply.unique import BeginUnique, BuildUnique, GiveUpUnique, MendUnique, RenewUnique, SweepUnique
 from docstore.database.background import persist
 from docstore.errors import DatabaseNotFound, DocstoreError
 from docstore.storage.databases import get_state
@@ -49,6 +49,7 @@ class UniqueIndexes:
         self._writer = writer
         self._tasks: dict[int, Task[None]] = {}
         self._woken: set[int] = set()
+        self._due: dict[int, list[object]] = {}
         self._stopped = False
 
     def status(self, number: int) -> dict[tuple[str, str], UniqueStatus]:
@@ -110,26 +111,21 @@ class UniqueIndexes:
 
     # --- in the background
 
-    async def resume(self) -> None:
+    def resume(self) -> None:
         """Take up what the last process has left, and begin anew what it did not keep or made otherwise."""
         with self._environment.snapshot() as snapshot:
             found = list(all_indexes(snapshot))
             states = {number: snapshot.get(snapshot.tables.states, prefix(number)) for number, _ in found}
-            kept = {number: decode_state(value).unique for number, value in states.items() if value is not None}
-        obeyed: dict[int, list[UniqueIndex]] = {}
-        for number, index in found:
-            if number in kept and index.state is not UniqueState.GOING:
-                obeyed.setdefault(number, []).append(index)
-        for number, indexes in obeyed.items():
-            for index in indexes:
-                # An older docstore, which knows no unique indexes, writes a state that has none.
-                stale = kept[number] != len(indexes) or index.version not in ("", rule_version(index.definition))
-                if index.provisional:
-                    await self._writer.submit(GiveUpUnique(number, index.number))
-                elif stale:
-                    log.info("the unique index %s of %s is made anew", index.name, index.ddoc)
-                    await self._writer.submit(RenewUnique(number, index.number))
-        self.wake(number for number, index in found if number in kept and index.state is not UniqueState.ACTIVE)
+        for number, value in states.items():
+            if value is None:
+                continue
+            obeyed = [index for of, index in found if of == number and index.state is not UniqueState.GOING]
+            if decode_state(value).unique != len(obeyed):
+                log.info("the unique indexes of database %d are made anew: an older docstore has written it", number)
+                self._due[number] = [MendUnique(number)]
+            else:
+                self._due[number] = [command for index in obeyed if (command := _due(number, index)) is not None]
+        self.wake(self._due)
 
     def wake(self, numbers: Iterable[int]) -> None:
         """There is something to do in these databases."""
@@ -162,7 +158,11 @@ class UniqueIndexes:
             self._start(number)
 
     async def _work(self, number: int) -> None:
+        due = self._due.get(number, [])
         try:
+            while due:
+                await self._writer.submit(due[0])
+                del due[0]
             while (index := self._next(number)) is not None:
                 if index.state is UniqueState.GOING:
                     await self._writer.submit(SweepUnique(number, index.number))
@@ -179,6 +179,16 @@ class UniqueIndexes:
                 if index.state is UniqueState.GOING or (index.state is UniqueState.BUILDING and not index.provisional):
                     return index
         return None
+
+
+def _due(number: int, index: UniqueIndex) -> object:
+    """What becomes of an index that the last process has left, before it is built or removed; None: it stays."""
+    if index.provisional:
+        return GiveUpUnique(number, index.number)
+    if index.version in ("", rule_version(index.definition)):
+        return None
+    log.info("the unique index %s of %s is made anew: ICU's collation is another one", index.name, index.ddoc)
+    return RenewUnique(number, index.number)
 
 
 def _note_failure(given_up: "Future[object]") -> None:

@@ -53,6 +53,7 @@ EXAMPLES = [
     unique.GiveUpUnique(1, 2),
     unique.SweepUnique(1, 2),
     unique.RenewUnique(1, 2),
+    unique.MendUnique(1),
 ]
 
 

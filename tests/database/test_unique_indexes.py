@@ -436,7 +436,13 @@ async def test_what_an_older_docstore_did_not_keep_is_made_anew(tmp_path: Path) 
         transaction.transaction.commit()
         await put(db, "a", email="y")
         await put(db, "b", email="y")
-        assert storage_findings(node) == ["db: unique is 0, counted 1"]
+        await define(db, {"w": view("n")}, ddoc="_design/w")
+        transaction = node.env.begin_write()
+        state = get_state(transaction, db.number)
+        state.note_unique(0)
+        transaction.put(transaction.tables.states, prefix(db.number), rows.encode_state(state))
+        transaction.transaction.commit()
+        assert storage_findings(node) == ["db: unique is 0, counted 2"]
     async with Node(settings(tmp_path / "data")) as node:
         db = node.registry.open("db")
         await node.registry.unique.finish()

@@ -87,10 +87,12 @@ def _read(view: JsonValue) -> Definition | None:
     options = _member(view, "options")
     if _member(options, UNIQUE) is not True:
         return None
-    fields = _member(_member(view, "map"), "fields")
+    index = _member(view, "map")
+    fields = _member(index, "fields")
+    selector = _member(index, "partial_filter_selector")
     try:
         names: JsonValue = list(fields) if isinstance(fields, dict) else None
-        return definition_of(names, _member(_member(view, "map"), "partial_filter_selector"))
+        return definition_of(names, _member(index, "selector") if selector is None else selector)
     except DocstoreError:
         return None
 

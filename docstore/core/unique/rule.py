@@ -17,13 +17,14 @@ from typing import Final
 
 from docstore.core import json_text
 from docstore.core.collation import collation_version
+from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue
 from docstore.core.selector.normal_form import parse_field
 from docstore.core.selector.selector import Selector, compile_selector
 from docstore.core.steps import OutOfSteps, Steps
 from docstore.core.unique.definition import Definition
 from docstore.errors import DocstoreError
-from docstore.settings import UNIQUE_SELECTOR_STEPS
+from docstore.settings import KIB, UNIQUE_SELECTOR_STEPS
 
 KEY_BYTES: Final = 20
 VERSION: Final = 1
@@ -31,6 +32,9 @@ VERSION: Final = 1
 
 REMEMBERED: Final = 256
 """Rules that are kept compiled."""
+
+LONG: Final = 64 * KIB
+"""Bytes of a body beyond which it is read in slices, so that other threads get their turns."""
 
 _DOUBLE = Struct(">d")
 _DEEP: Final = 1 << 20
@@ -54,7 +58,8 @@ class Rule:
     def values(self, doc_id: str, text: bytes) -> list[JsonValue] | None:
         """The values of the fields, in the order of the definition; None as for ``key``."""
         try:
-            document = json_text.decode(text, max_depth=_DEEP)
+            read = decode_in_slices if len(text) > LONG else json_text.decode
+            document = read(text, max_depth=_DEEP)
         except DocstoreError:
             return None
         values: list[JsonValue] = []

@@ -14,8 +14,8 @@ from docstore.storage import rows
 from docstore.storage.databases import put_state
 from docstore.storage.documents.document_change import DocumentChange
 from docstore.storage.documents.documents import get_body, write_batch
+from docstore.storage.documents.unique_definitions import follow_design
 from docstore.storage.documents.unique_keys import UniqueKeys
-from docstore.storage.documents.unique_rows import agree
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import DatabaseState
 
@@ -80,7 +80,7 @@ def note_designs(txn: GroupTransaction, number: int, state: DatabaseState, chang
         body = None if record is None or record.deleted else get_body(txn, number, record.body_seq)
         wanted = {} if body is None else definitions_in(rows.body_text(body))
         if wanted or before:
-            begun |= agree(txn, number, state, change.id, wanted)
+            begun |= follow_design(txn, number, state, change.id, wanted)
     if begun:
         txn.unique_work.add(number)
     if begun or state.unique != before:

@@ -52,3 +52,10 @@ class RenewUnique:
 
     database: int
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class MendUnique:
+    """Make those of a database anew by its design documents, if an older docstore has not kept them. Result: None."""
+
+    database: int

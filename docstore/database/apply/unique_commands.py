@@ -3,11 +3,11 @@
 Owns the step from such a command to ``storage/documents/unique_building.py``. It must not know who waits for an index.
 """
 
-from docstore.database.apply.unique import BeginUnique, BuildUnique, GiveUpUnique, RenewUnique, SweepUnique
+from docstore.database.apply.unique import BeginUnique, BuildUnique, GiveUpUnique, MendUnique, RenewUnique, SweepUnique
 from docstore.errors import BadRequest
 from docstore.settings import MAX_UNIQUE_INDEXES
 from docstore.storage.databases import get_state, put_state
-from docstore.storage.documents import unique_building, unique_rows
+from docstore.storage.documents import unique_building, unique_definitions, unique_rows
 from docstore.storage.documents.unique_building import BuildStep
 from docstore.storage.documents.unique_rows import UniqueState
 from docstore.storage.engine.transactions import GroupTransaction
@@ -17,12 +17,7 @@ def begin(txn: GroupTransaction, command: BeginUnique) -> int:
     """Enter an index, or find it; its number. Raises DatabaseNotFound, BadRequest if there are too many."""
     number = command.database
     state = get_state(txn, number)
-    for index in unique_rows.obeyed_indexes(txn, number):
-        if (index.ddoc, index.name, index.definition) == (command.ddoc, command.name, command.definition):
-            return index.number
-    begun = unique_rows.begin_index(
-        txn, number, state, command.ddoc, command.name, command.definition, provisional=True
-    )
+    begun = unique_definitions.begin(txn, number, state, command.ddoc, command.name, command.definition)
     if begun is None:
         raise BadRequest(f"A database has at most {MAX_UNIQUE_INDEXES} unique indexes.")
     put_state(txn, number, state)
@@ -57,3 +52,11 @@ def renew(txn: GroupTransaction, command: RenewUnique) -> None:
     """Begin anew. Raises DatabaseNotFound."""
     unique_building.renew(txn, command.database, command.index)
     txn.unique_work.add(command.database)
+
+
+def mend(txn: GroupTransaction, command: MendUnique) -> None:
+    """Begin all anew that were not kept. Raises DatabaseNotFound."""
+    state = get_state(txn, command.database)
+    if unique_definitions.mend(txn, command.database, state):
+        put_state(txn, command.database, state)
+        txn.unique_work.add(command.database)

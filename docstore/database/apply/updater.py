@@ -100,6 +100,7 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     unique.GiveUpUnique: unique_commands.give_up,
     unique.SweepUnique: unique_commands.sweep,
     unique.RenewUnique: unique_commands.renew,
+    unique.MendUnique: unique_commands.mend,
     remembered.Refused: remembered_commands.refuse,
     remembered.ExpireReplies: remembered_commands.expire,
 }

@@ -149,11 +149,10 @@ def sweep(txn: WriteTransaction, db: int, number: int, *, limit: int = STEP_ROWS
 
 
 def renew(txn: WriteTransaction, db: int, number: int) -> None:
-    """Make an index anew, whose keys were made otherwise or not kept. Raises DatabaseNotFound."""
+    """Make an index anew, whose keys were made otherwise. Raises DatabaseNotFound."""
     state = databases.get_state(txn, db)
     index = unique_rows.find_index(txn, db, number)
-    if index is None or index.state is UniqueState.GOING:
-        return
-    unique_rows.end_index(txn, db, state, index)
-    unique_rows.begin_index(txn, db, state, index.ddoc, index.name, index.definition)
-    databases.put_state(txn, db, state)
+    if index is not None and index.state is not UniqueState.GOING:
+        unique_rows.end_index(txn, db, state, index)
+        unique_rows.enter_index(txn, db, state, index.ddoc, index.name, index.definition, provisional=index.provisional)
+        databases.put_state(txn, db, state)

@@ -10,7 +10,7 @@ Owns the rows of ``unique_indexes``. It must not know keys of documents (``uniqu
     ..  msgpack of [design document, name, fields, selector, what keys are made by]
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
@@ -19,7 +19,6 @@ from typing import Final
 import msgspec
 
 from docstore.core.unique.definition import Definition
-from docstore.settings import MAX_UNIQUE_INDEXES
 from docstore.storage import keys
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
@@ -135,7 +134,7 @@ def remove_index(txn: WriteTransaction, db: int, state: DatabaseState, number: i
         txn.delete(txn.tables.unique_indexes, key)
 
 
-def begin_index(
+def enter_index(
     txn: WriteTransaction,
     db: int,
     state: DatabaseState,
@@ -144,18 +143,16 @@ def begin_index(
     definition: Definition,
     *,
     provisional: bool = False,
-) -> UniqueIndex | None:
-    """Enter an index that writes obey from now on, and that is still to be built up to here; None: there are too many.
+) -> UniqueIndex:
+    """Enter an index that writes obey from now on, and that is still to be built up to here.
 
     The caller stores the ``state``.
     """
     indexes = list_indexes(txn, db)
-    if state.unique >= MAX_UNIQUE_INDEXES:
-        return None
     number = 1 + max((index.number for index in indexes), default=0)
     index = UniqueIndex(number, ddoc, name, definition, provisional=provisional, until=state.update_seq)
     put_index(txn, db, state, index)
-    count_indexes(txn, db, state)
+    _count_indexes(txn, db, state)
     return index
 
 
@@ -163,33 +160,9 @@ def end_index(txn: WriteTransaction, db: int, state: DatabaseState, index: Uniqu
     """Writes do not obey an index any more; its rows are still to be removed. The caller stores the ``state``."""
     index.state = UniqueState.GOING
     put_index(txn, db, state, index)
-    count_indexes(txn, db, state)
+    _count_indexes(txn, db, state)
 
 
-def count_indexes(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
+def _count_indexes(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
     """Note in the state how many indexes writes obey. The caller stores the ``state``."""
     state.note_unique(len(obeyed_indexes(txn, db)))
-
-
-def agree(txn: WriteTransaction, db: int, state: DatabaseState, ddoc: str, wanted: Mapping[str, Definition]) -> bool:
-    """Let the indexes be those that a design document, as it is now, has; whether anything is left to do.
-
-    A provisional one that it has is one of its own from now on; others wait for the next write of it. The caller
-    stores the ``state``.
-    """
-    left = dict(wanted)
-    begun = False
-    for index in obeyed_indexes(txn, db):
-        if index.ddoc != ddoc:
-            continue
-        if left.get(index.name) == index.definition:
-            del left[index.name]
-            if index.provisional:
-                index.provisional = False
-                put_index(txn, db, state, index)
-        elif not index.provisional:
-            end_index(txn, db, state, index)
-            begun = True
-    for name, definition in left.items():
-        begun |= begin_index(txn, db, state, ddoc, name, definition) is not None
-    return begun

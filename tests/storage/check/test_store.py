@@ -54,7 +54,7 @@ def damaged(tmp_path: Path) -> Store:
         local.put_local(txn, DB, state, LONG, 1, b"{}")
         local.put_local(txn, DB, state, LONG + "y", 1, b"{}")
         purges.add_purge(txn, DB, state, PurgeInfo("uuid", "z", (rev(1, "a"),)))
-        unique_rows.begin_index(txn, DB, state, "_design/u", "v", definition_of(["same"]))
+        unique_rows.enter_index(txn, DB, state, "_design/u", "v", definition_of(["same"]))
         databases.put_state(txn, DB, state)
     store.put(DB, "twice", "two times", body=b'{"same":1}')
     with store.write() as txn:

@@ -27,7 +27,7 @@ def indexed(tmp_path: Path) -> Store:
         store.put(db, name, body=b'{"n":%b}' % value if value else b"{}")
     with store.write() as txn:
         state = databases.get_state(txn, db)
-        unique_rows.begin_index(txn, db, state, "_design/u", "v", definition_of(["n"]))
+        unique_rows.enter_index(txn, db, state, "_design/u", "v", definition_of(["n"]))
         databases.put_state(txn, db, state)
         unique_building.build(txn, db, 1, "1")
     assert store.findings() == []
@@ -99,7 +99,7 @@ def test_damage_is_found(indexed: Store, damage: Callable[[GroupTransaction], No
 def test_of_an_index_that_is_built_documents_may_be_to_come(indexed: Store) -> None:
     with indexed.write() as txn:
         state = databases.get_state(txn, 1)
-        unique_rows.begin_index(txn, 1, state, "_design/u", "w", definition_of(["n"]))
+        unique_rows.enter_index(txn, 1, state, "_design/u", "w", definition_of(["n"]))
         databases.put_state(txn, 1, state)
     assert indexed.findings() == []
     with indexed.write() as txn:

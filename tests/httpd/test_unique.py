@@ -1,0 +1,142 @@
+"""Unique indexes over HTTP: every way to write obeys them, and what stands twice is listed."""
+
+import asyncio
+
+import pytest
+
+PROBLEMS = {"Accept": "application/problem+json"}
+DESIGN = {
+    "language": "query",
+    "views": {
+        "email": {
+            "map": {"fields": {"email": "asc"}},
+            "reduce": "_count",
+            "options": {"def": {"fields": ["email"]}, "unique": True},
+        }
+    },
+}
+TAKES = {"updates": {"take": "function (doc, req) { return [{_id: req.id, email: 'x'}, 'done']; }"}}
+
+
+@pytest.fixture
+async def people(server, db):
+    """A database whose documents have an ``email`` of their own; ``sue`` has x."""
+    await db.write("_design/people", DESIGN)
+    await db.write("_design/takes", TAKES)
+    await server.node.registry.unique.finish()
+    await db.write("sue", {"email": "x"})
+    return db
+
+
+async def test_the_refusal_in_words(people):
+    answer = await people.put("susan", {"email": "x"})
+    assert answer.status == 409
+    assert answer.json == {
+        "error": "conflict",
+        "reason": 'The document "sue" has the same value of "email", which is to be unique.',
+    }
+
+
+async def test_the_problem(people):
+    answer = await people.put("susan", {"email": "x"}, **PROBLEMS)
+    assert answer.status == 409
+    problem = answer.json
+    assert problem["type"] == "urn:docstore:problem:not-unique"
+    assert problem["doc_id"] == "susan"
+    assert problem["other_id"] == "sue"
+    assert problem["fields"] == ["email"]
+    assert problem["index"] == {"ddoc": "_design/people", "name": "email"}
+    assert [step["href"].rpartition("/db/")[2] for step in problem["suggested_actions"]] == [
+        "sue",
+        "_conflicts?kind=unique",
+    ]
+
+
+@pytest.mark.parametrize("lenient", [{}, {"Prefer": "handling=lenient"}])
+async def test_rows_of_a_bulk(people, lenient):
+    docs = [{"_id": "a", "email": "x"}, {"_id": "b", "email": "y"}, {"_id": "c", "email": "y"}]
+    answer = await people.post("_bulk_docs", {"docs": docs}, **PROBLEMS, **lenient)
+    rows = answer.json
+    assert [row.get("error") for row in rows] == ["conflict", None, "conflict"]
+    assert [row["problem"]["other_id"] for row in rows if "problem" in row] == ["sue", "b"]
+    assert rows[0]["problem"]["type"].endswith(":not-unique")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers"),
+    [
+        ("PUT", "a", {"email": "x"}, {}),
+        ("PUT", "a?batch=ok", {"email": "x"}, {}),
+        ("POST", "", {"_id": "a", "email": "x"}, {}),
+        ("POST", "", {"email": "x"}, {}),
+        ("PUT", "a", {"email": "x", "_attachments": {"f": {"content_type": "a/b", "data": "YQ=="}}}, {}),
+        ("PUT", "a", {"email": "x"}, {"Idempotency-Key": "k"}),
+        ("PUT", "a", {"email": "x"}, {"Prefer": "handling=lenient"}),
+        ("PUT", "a", {"email": "x"}, {"If-None-Match": "*"}),
+        ("COPY", "sue", None, {"Destination": "a"}),
+        ("POST", "_design/takes/_update/take/a", None, {}),
+        ("POST", "_bulk_docs", {"docs": [{"_id": "a", "email": "x"}]}, {}),
+        ("POST", "_bulk_docs", {"docs": [{"_id": "a", "email": "x"}]}, {"Idempotency-Key": "k"}),
+    ],
+)
+async def test_every_way_to_write_obeys(people, method, path, body, headers):
+    answer = await people.ask(method, f"/{path}" if path else "", body, **headers)
+    if path == "_bulk_docs":
+        assert [row["error"] for row in answer.json] == ["conflict"]
+    elif "batch=ok" not in path:
+        assert answer.status == 409, answer
+        assert "to be unique" in answer.json["reason"]
+    listed = await people.post("_all_docs", {"keys": ["a"]})
+    assert listed.json["rows"] == [{"key": "a", "error": "not_found"}]
+
+
+async def test_an_attachment_is_no_new_value(people):
+    rev = (await people.get("sue")).json["_rev"]
+    answer = await people.ask("PUT", f"/sue/f?rev={rev}", b"a", Content_Type="a/b")
+    assert answer.status == 201, answer
+
+
+async def test_replicated_ones_stand_and_are_listed(people):
+    await people.replicate({"_id": "susan", "_rev": "1-" + "a" * 32, "email": "x"})
+    answer = await people.get("_conflicts?kind=unique")
+    listed = answer.json
+    assert listed["rows"] == [
+        {"ddoc": "_design/people", "name": "email", "fields": ["email"], "values": ["x"], "ids": ["sue", "susan"]}
+    ]
+    assert listed["total_rows"] == 1
+    posted = await people.post("_conflicts", {"kind": "unique", "bookmark": listed["bookmark"]})
+    assert posted.json == {"total_rows": 1, "rows": [], "bookmark": listed["bookmark"]}
+    assert (await people.get("_conflicts?kind=unique&skip=1")).json["rows"] == []
+    assert (await people.get("_conflicts?kind=unique&limit=0")).json["rows"] == []
+    assert (await people.ask("HEAD", "/_conflicts?kind=unique")).status == 200
+    assert (await people.get("_conflicts")).json["total_rows"] == 0
+    metrics = (await people.client.get("/_node/_local/_prometheus")).text
+    assert "docstore_unique_duplicates 1.0" in await metrics()
+
+
+@pytest.mark.parametrize(
+    "query", ["kind=other", "kind=", "kind=unique&startkey=1", "kind=unique&bookmark=zz", "kind=unique&bookmark=00",
+              "kind=unique&limit=-1", "kind=unique&skip=x"],
+)  # fmt: skip
+async def test_what_the_listing_refuses(people, query):
+    answer = await people.get(f"_conflicts?{query}")
+    assert answer.status == 400, answer
+    assert answer.json["error"] == "query_parse_error"
+
+
+async def test_of_many_at_once_one_has_each_value(people):
+    answers = await asyncio.gather(
+        *(people.put(f"d{writer}-{value}", {"email": value}) for value in range(8) for writer in range(4))
+    )
+    assert [answer.status for answer in answers].count(201) == 8
+    docs = [[{"_id": f"b{writer}-{value}", "email": f"b{value}"} for value in range(50)] for writer in range(4)]
+    bulk = [people.post("_bulk_docs", {"docs": each}) for each in docs]
+    written = [row for answer in await asyncio.gather(*bulk) for row in answer.json if "ok" in row]
+    assert len(written) == 50
+
+
+async def test_refusals_are_counted_by_their_kind(people):
+    await people.put("a", {"email": "x"})
+    await people.post("_bulk_docs", {"docs": [{"_id": "a", "email": "x"}]})
+    stats = await people.client.get("/_node/_local/_prometheus")
+    assert 'docstore_conflicts_total{db="db",kind="not-unique"} 2.0' in await stats.text()
