@@ -146,6 +146,18 @@ class ViewSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FindSettings:
+    """Queries of Mango.
+
+    ``default_limit``  documents in a reply, where the query does not say
+    ``scan_warning``   a reply warns if more documents were looked at for each that it shows; 0 for never
+    """
+
+    default_limit: int = 25
+    scan_warning: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicatorSettings:
     """How many replications run at a time, and how long they are remembered.
 
@@ -234,3 +246,4 @@ class Settings:
     replicator: ReplicatorSettings = field(default_factory=ReplicatorSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     views: ViewSettings = field(default_factory=ViewSettings)
+    find: FindSettings = field(default_factory=FindSettings)

@@ -71,6 +71,8 @@ _COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
     "limits.max_uuids": ("uuids", "max_count", None),
     "functions.time": ("couchdb", "os_process_timeout", MILLISECONDS),
     "functions.reduce_limit": ("query_server_config", "reduce_limit", None),
+    "find.default_limit": ("mango", "default_limit", None),
+    "find.scan_warning": ("mango", "index_scan_warning_threshold", None),
     "replicator.interval": ("replicator", "interval", MILLISECONDS),
 }
 """The fields of Settings that go by CouchDB's names and units."""
@@ -81,6 +83,8 @@ _LIVE: Final = frozenset(
     {
         "changes_heartbeat",
         "changes_timeout",
+        "find.default_limit",
+        "find.scan_warning",
         "functions.list_rows",
         "limits.max_attachment_size",
         "limits.max_database_name",

@@ -9,6 +9,7 @@ an array, and then stands as a name in the result.
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Final
 
 from docstore.core.erlang_text import erlang_text
 from docstore.core.json_text import JsonValue
@@ -20,10 +21,13 @@ Projection = Callable[[dict[str, JsonValue]], JsonValue]
 _MAX_INDEX_DIGITS = 18
 
 
-class _Absent(Enum):
+class Absent(Enum):
     """What a path finds where nothing is; ``None`` is JSON's null."""
 
     ABSENT = 0
+
+
+ABSENT: Final = Absent.ABSENT
 
 
 def compile_projection(fields: list[JsonValue]) -> Projection:
@@ -39,22 +43,23 @@ def compile_projection(fields: list[JsonValue]) -> Projection:
     def project(document: dict[str, JsonValue]) -> JsonValue:
         part: dict[str, JsonValue] = {}
         for path in paths:
-            value = _get(document, path)
-            if not isinstance(value, _Absent):
+            value = find_value(document, path)
+            if not isinstance(value, Absent):
                 _set(part, path, value)
         return part
 
     return project
 
 
-def _get(value: JsonValue, path: tuple[str, ...]) -> "JsonValue | _Absent":
+def find_value(value: JsonValue, path: tuple[str, ...]) -> JsonValue | Absent:
+    """What stands at a field path."""
     for name in path:
         if isinstance(value, dict) and name in value:
             value = value[name]
         elif isinstance(value, list) and _is_index(name) and int(name) < len(value):
             value = value[int(name)]
         else:
-            return _Absent.ABSENT
+            return ABSENT
     return value
 
 

@@ -8,12 +8,13 @@ segment that no row of the server has is a database, a second that no row of a d
 
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
 from docstore.httpd.functions import lists, rewrites, shows
-from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, views
+from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, find, views
 from docstore.httpd.routing import Handler, Route, Router, open_route, route
 from docstore.httpd.server import (
     config,
     cors_settings,
     databases,
+    indexes,
     maintenance,
     node_endpoints,
     partitions,
@@ -136,9 +137,13 @@ ROUTES = (
     route("/{db}/_resolve", "POST", POST=resolve.resolve_many),
     route("/{db}/_purge", "POST", POST=purge.purge),
     route("/{db}/_purged_infos", "GET", GET=purge.purged_infos),
-    route("/{db}/_find", "POST", POST=refusals.no_queries),
-    route("/{db}/_explain", "POST", POST=refusals.no_queries),
-    route("/{db}/_index", "GET,POST", GET=refusals.no_queries, POST=refusals.no_queries),
+    route("/{db}/_find", "POST", POST=find.find),
+    route("/{db}/_explain", "POST", POST=find.explain),
+    route("/{db}/_index", "GET,POST", GET=indexes.list_indexes, POST=indexes.make_index),
+    route("/{db}/_index/_bulk_delete", "POST", POST=indexes.bulk_delete),
+    route("/{db}/_index/{ddoc}/{type}/{name}", "DELETE", DELETE=indexes.remove_index),
+    route("/{db}/_index/_design/{ddoc}/{type}/{name}", "DELETE", DELETE=indexes.remove_index),
+    refused("/{db}/_index/{path...}", indexes.nothing_there),
     # a partition
     refused("/{db}/_partition", partitions.no_partition),
     route("/{db}/_partition/{partition}", "GET", GET=partitions.info, POST=partitions.not_posted),

@@ -15,6 +15,7 @@ from docstore.query.design.functions import filter_by, find_function
 from docstore.query.design.gate import DesignGate, user_context
 from docstore.query.design.rules import RuleBook
 from docstore.query.javascript.calling import Function, Functions
+from docstore.query.mango.mango import Mango
 from docstore.query.views.views import Views
 from docstore.settings import Settings
 from docstore.storage.engine.environment import Environment
@@ -27,6 +28,7 @@ class Query:
 
     ``functions``  calls the functions in them
     ``views``      answers views
+    ``mango``      answers declarative queries
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Query:
         self.settings = settings
         self.functions = Functions(pool, settings.functions)
         self.views = Views(pool, tasks, settings, ahead=pool.processes + 2)
+        self.mango = Mango(self.views, settings)
         self._environment = environment
         self._rule_book = RuleBook()
 

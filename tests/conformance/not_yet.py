@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 NO_REV_CREATES = "on purpose: a revision of a document that is not there is a conflict, so nothing was created here"
 LOCAL_IS_KEPT = "on purpose: a local document whose revision is not 0-N is stored, as the answer says; CouchDB loses it"
-FIND = "needs Mango queries"
 USERS = "needs users: the database _users, and members of databases"
 
 
@@ -23,7 +22,6 @@ NOT_YET: dict[str, dict[int, str]] = {
     "json__underscore_fields": _steps([12], NO_REV_CREATES),
     "json__unicode_and_keys": _steps([11], NO_REV_CREATES),
     "local__new_edits_false": _steps([2, 23], LOCAL_IS_KEPT),
-    "part__find_and_views": _steps([2, 3, 4, 5, 6, 7, 8, 9], FIND),
     "security__object": _steps([12, 13], USERS),
     "view__builtin_reduces": _steps([30], "on purpose: a reduce that fails does not take other views with it"),
     "view__map_ranges": _steps([11], "on purpose: no reference to an entry of CouchDB's log"),

@@ -309,20 +309,6 @@ KNOWN: tuple[Known, ...] = (
         asked="/_local%2F[^ /]*/",
     ),
     Known(
-        "operators that are left out",
-        "| Mango queries and indexes (`_find`, `_index`, `_explain`) |",
-        "changes|method|path",
-        "status",
-        (
-            "POST /db/_changes?filter=_selector",
-            "changes",
-            "status",
-            "200",
-            "501 not_implemented: Invalid operator: $regex",
-        ),
-        ours="501 not_implemented: Invalid operator.*",
-    ),
-    Known(
         "a told history beside other edits",
         "| an edit whose `_revisions` lead over new generations down to a leaf, beside others",
         WRITES,

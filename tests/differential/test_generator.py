@@ -17,6 +17,8 @@ NOT_ASKED = {
     "/_node/{name}/_stats",
     "/_node/{name}/_stats/{path...}", "/_node/{name}/_prometheus", "/_node/{name}/_system", "/_node/{name}/_versions",
     "/_docstore/conflict_stats", "/{db}/_conflicts", "/{db}/_resolve", "/{db}/_find", "/{db}/_explain", "/{db}/_index",
+    "/{db}/_index/_bulk_delete", "/{db}/_index/{ddoc}/{type}/{name}", "/{db}/_index/_design/{ddoc}/{type}/{name}",
+    "/{db}/_index/{path...}",
     "/{db}/_uploads/{uuid}", "/{db}/{doc}/_tree", "/{db}/{doc}/_resolve", "/{db}/_design/{doc}/_tree",
     "/{db}/_design/{doc}/_resolve", "/{db}/_design%2F{doc}/_tree", "/{db}/_design%2F{doc}/_resolve", "/{db}/_local",
     "/{db}/_design/{doc}/_info", "/{db}/_design/{doc}/_view",

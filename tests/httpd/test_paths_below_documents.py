@@ -36,7 +36,10 @@ async def ask(client, method, path):
         ("GET", "/nope/_local", 404, "Database does not exist."),
         ("POST", "/db/_find", 415, "Content-Type must be application/json"),
         ("GET", "/db/_find", 405, "Only POST allowed"),
-        ("GET", "/db/_index", 501, "Mango queries are not supported."),
+        ("PUT", "/db/_index", 405, "Only GET,POST allowed"),
+        ("GET", "/db/_index/a", 404, "missing"),
+        ("GET", "/db/_index/a/json/b", 405, "Only DELETE allowed"),
+        ("DELETE", "/db/_index/_design/a/json/b", 404, "missing"),
         ("POST", "/_replicate", 415, "Content-Type must be application/json"),
     ],
 )

@@ -348,6 +348,16 @@ CATALOGUE: tuple[Nasty, ...] = (
     Nasty("_find", "POST", f"{DB}/_find", lambda s: text({"selector": {"n": list(range(s.rows))}})),
     Nasty("a partition", "GET", f"{PARTED}/_partition/p"),
     Nasty("documents of a partition", "GET", f"{PARTED}/_partition/p/_all_docs?include_docs=true"),
+    Nasty("_find of all", "POST", f"{DB}/_find", lambda s: text({"selector": {"tags": 1}, "limit": s.rows})),
+    Nasty("_find of everything", "POST", f"{DB}/_find", lambda s: text({"selector": {}, "limit": s.rows})),
+    Nasty(
+        "_explain",
+        "POST",
+        f"{DB}/_explain",
+        lambda s: text({"selector": {"$and": [{f"f{n}": {"$gt": n}} for n in range(s.keys)]}}),
+    ),
+    Nasty("_index", "POST", f"{DB}/_index", lambda s: text({"index": {"fields": [f"f{n}" for n in range(s.keys)]}})),
+    Nasty("_index/_bulk_delete", "POST", f"{DB}/_index/_bulk_delete", lambda s: text({"docids": ["x"] * s.keys})),
     Nasty(
         "an upload",
         "POST",
@@ -361,6 +371,9 @@ CATALOGUE: tuple[Nasty, ...] = (
 
 EXEMPT: dict[str, str] = {
     "root.welcome": "a constant",
+    "indexes.list_indexes": "indexes are counted in dozens; design documents are read in a thread",
+    "indexes.remove_index": "an edit of a design document, made in a thread",
+    "indexes.nothing_there": "a constant",
     "root.favicon": "a constant",
     "root.up": "a constant",
     "root.uuids": "at most max_uuids",

@@ -10,6 +10,7 @@ from docstore.core.json_text import JsonValue, encode
 from docstore.errors import Busy, Conflict, DocstoreError, MethodNotAllowed
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.query.errors import MethodRefused
+from docstore.query.mango.words import IndexNotSaved, InvalidListing
 from docstore.replication.options import RefusedReplication
 
 STATUS: dict[type[DocstoreError], int] = {
@@ -32,6 +33,8 @@ STATUS: dict[type[DocstoreError], int] = {
     errors.StorageFailed: 500,
     errors.StorageFull: 507,
     errors.Unavailable: 503,
+    IndexNotSaved: 500,
+    InvalidListing: 500,
     MethodRefused: 405,
     RefusedReplication: 500,
 }

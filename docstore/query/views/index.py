@@ -30,6 +30,9 @@ from docstore.workers.errors import WorkerLost, WorkerTimedOut
 log = logging.getLogger(__name__)
 
 WORKER_MAPS: Final = "docstore.query.views.mapping:map_documents"
+WORKER_INDEXES: Final = "docstore.query.mango.mapping:map_documents"
+"""The same for maps that are declared."""
+
 TASK: Final = "indexer"
 BATCHES_AHEAD: Final = 3
 """Batches that are being mapped or wait to be written."""
@@ -232,16 +235,19 @@ class Index:
 
     async def _map_documents(self, ids: list[str], texts: list[bytes]) -> Mapped:
         """What some documents emit. Those that are too much for a worker at once are mapped by halves."""
+        plan = self.plan
+        function, about = WORKER_INDEXES, [plan.definition]
+        if not plan.is_declared:
+            function, about = WORKER_MAPS, [plan.signature, plan.definition]
         answer: Awaitable[object] = self._pool.run(
-            WORKER_MAPS,
-            self.plan.signature,
-            self.plan.definition,
-            self.plan.crossing_limits,
-            self.plan.crossing_slots,
+            function,
+            *about,
+            plan.crossing_limits,
+            plan.crossing_slots,
             ids,
             texts,
             urgent=self.waiting > 0 and len(ids) < SMALL,
-            affinity=self.plan.signature,
+            affinity=plan.signature,
         )
         try:
             mapped = cast("Mapped", await answer)

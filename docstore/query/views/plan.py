@@ -10,7 +10,7 @@ from typing import NamedTuple
 from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.database.reading.index_feed import FeedOptions
 from docstore.errors import NotFound
-from docstore.query.design.document import Design, ViewDefinition, is_built_in
+from docstore.query.design.document import QUERY, Design, ViewDefinition, is_built_in
 from docstore.query.views.reducers import BuiltIn, built_in
 from docstore.settings import FunctionSettings
 
@@ -65,6 +65,11 @@ class Plan:
     partitioned: bool = False
 
     @property
+    def is_declared(self) -> bool:
+        """Whether its maps are no functions but fields to be indexed."""
+        return self.language == QUERY
+
+    @property
     def crossing_limits(self) -> dict[str, int | float | bool]:
         """The limits of functions as workers are told of them."""
         return asdict(self.limits)
@@ -113,7 +118,7 @@ def plan_of(design: Design, limits: FunctionSettings, *, partitioned: bool = Fal
     )
     feed = FeedOptions(
         local_seq=design.options.get("local_seq") is True,
-        include_design=design.options.get("include_design") is True,
+        include_design=design.options.get("include_design") is True and design.language != QUERY,
     )
     return Plan(
         design.id, design.signature, design.language, design.definition, slots, views, feed, limits, partitioned

@@ -1,0 +1,29 @@
+"""Reading a few members of a JSON object, and passing over the others.
+
+Owns that reading. Most of what a query or an index reads of a document it does not want, and what is not wanted is
+passed over several times as fast as it is made into values. It is for texts that ``json_text.encode`` wrote: they have
+no repeated member, and no number that is spelled otherwise than it is printed, so there is no second, exact reading.
+It must not know documents.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeAlias, TypedDict, cast
+
+import msgspec
+
+from docstore.core.json_text import JsonValue, parse_float
+
+ReadMembers: TypeAlias = Callable[[bytes], dict[str, JsonValue]]
+"""From the text of an object to those of its members that are wanted and there."""
+
+REMEMBERED = 512
+"""Sets of names that are remembered: to make a reader takes longer than to read a document."""
+
+
+@lru_cache(REMEMBERED)
+def reader_of(names: frozenset[str]) -> ReadMembers:
+    """What reads the members of these names."""
+    members = cast("Any", TypedDict)("Members", dict.fromkeys(names, Any), total=False)
+    decoder: msgspec.json.Decoder[dict[str, JsonValue]] = msgspec.json.Decoder(members, float_hook=parse_float)
+    return decoder.decode

@@ -1,0 +1,1 @@
+"""Mango: declarative queries, and the indexes that answer them without JavaScript."""

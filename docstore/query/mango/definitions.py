@@ -1,0 +1,110 @@
+"""The indexes of a database: what design documents of the language ``query`` define, and the one of ids.
+
+Owns the shape of an index's definition, in design documents and in ``_index``. It must not know how one is chosen or
+read. A view is an index if it says so as ``_index`` writes it: ``map`` with ``fields``, and ``options``; any other view
+of such a design document is none, as in CouchDB. Follows ``mango_idx.erl`` and ``mango_idx_view.erl``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from docstore.core.json_text import JsonValue
+from docstore.query.design.document import QUERY
+from docstore.query.mango.ranges import ID
+
+JSON: Final = "json"
+SPECIAL: Final = "special"
+ALL_DOCS: Final = "_all_docs"
+
+
+@dataclass(frozen=True, slots=True)
+class MangoIndex:
+    """One index.
+
+    ``ddoc``      the design document's id, None for the index of ids
+    ``columns``   the fields in their order, each with its direction, which is only shown: rows can be read both ways
+    ``partial``   the selector of the documents that are in it, None for all that have the fields
+    ``shown``     its definition as clients are shown it
+    """
+
+    ddoc: str | None
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    partial: JsonValue
+    partitioned: bool
+    shown: JsonValue
+
+    @property
+    def kind(self) -> str:
+        """Its type."""
+        return SPECIAL if self.ddoc is None else JSON
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields alone."""
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """By which indexes are listed: that of ids first."""
+        return self.ddoc or "", self.name
+
+    def listed(self) -> dict[str, JsonValue]:
+        """What ``_index`` and ``_explain`` say of it."""
+        shown: dict[str, JsonValue] = {"ddoc": self.ddoc, "name": self.name, "type": self.kind}
+        if self.ddoc is not None:
+            shown["partitioned"] = self.partitioned
+        return shown | {"def": self.shown}
+
+
+BY_ID: Final = MangoIndex(None, ALL_DOCS, ((ID, "asc"),), None, partitioned=False, shown={"fields": [{ID: "asc"}]})
+"""The index that every database has."""
+
+
+def indexes_of(design: Mapping[str, JsonValue], *, partitioned: bool) -> list[MangoIndex]:
+    """The indexes that a design document defines. ``partitioned``: what is usual in its database."""
+    views, options = design.get("views"), design.get("options")
+    if design.get("language") != QUERY or not isinstance(views, dict):
+        return []
+    if isinstance(options, dict) and isinstance(options.get("partitioned"), bool):
+        partitioned = options["partitioned"] is True
+    return [
+        found
+        for name, view in views.items()
+        if (found := _index_of(str(design["_id"]), name, view, partitioned=partitioned)) is not None
+    ]
+
+
+def _index_of(ddoc: str, name: str, view: JsonValue, *, partitioned: bool) -> MangoIndex | None:
+    if not isinstance(view, dict) or not isinstance(view.get("options"), dict):
+        return None
+    columns = columns_of(view.get("map"))
+    if columns is None:
+        return None
+    definition = view["map"]
+    assert isinstance(definition, dict)
+    shown: dict[str, JsonValue] = {}
+    for member, value in definition.items():
+        if member == "fields":
+            shown[member] = [{field: direction} for field, direction in columns]
+        elif member != "partial_filter_selector" or value != {}:
+            shown[member] = value
+    return MangoIndex(ddoc, name, columns, partial_of(definition), partitioned, shown)
+
+
+def columns_of(definition: JsonValue) -> tuple[tuple[str, str], ...] | None:
+    """The fields of a ``map`` with their directions; None if it is no index's."""
+    fields = definition.get("fields") if isinstance(definition, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    columns = tuple((name, direction) for name, direction in fields.items() if isinstance(direction, str))
+    return columns if len(columns) == len(fields) else None
+
+
+def partial_of(definition: Mapping[str, JsonValue]) -> JsonValue:
+    """The selector of the documents that a ``map`` takes, None for all; older ones call it ``selector``."""
+    partial = definition.get("partial_filter_selector")
+    if partial is None:
+        partial = definition.get("selector")
+    return None if partial == {} else partial

@@ -1,0 +1,171 @@
+"""What ``_explain`` says: the choice, its reasons, and how the index would be read.
+
+Owns that text. It must not know how indexes are read. Follows ``mango_cursor:explain`` and
+``mango_cursor:extract_candidate_indexes``.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from docstore.core.json_text import JsonValue
+from docstore.query.mango.definitions import SPECIAL, MangoIndex
+from docstore.query.mango.options import FindOptions, shown_options
+from docstore.query.mango.planner import Choice, Key, Trace
+from docstore.query.mango.ranges import ID, Bound, End, end_key, fields_of, indexable_fields, start_key
+
+MAX: Final = "<MAX>"
+
+
+def explain(database: str, choice: Choice, options: FindOptions, *, partitioned: bool) -> dict[str, JsonValue]:
+    """The reply of ``_explain``."""
+    index = choice.index
+    said: dict[str, JsonValue] = {
+        "dbname": database,
+        "index": None if index is None else index.listed(),
+        "partitioned": partitioned,
+        "selector": options.normal,
+        "opts": shown_options(options),
+        "limit": options.limit,
+        "skip": options.skip,
+        "fields": list(options.fields or ()),
+        "index_candidates": _candidates(choice, options),
+        "selector_hints": [_hints(options.normal)],
+    }
+    if index is not None:
+        covering = covers(index, required_fields(options))
+        said["mrargs"] = _view_query(choice, options, covering=covering)
+        said["covering"] = covering
+    return said
+
+
+def required_fields(options: FindOptions) -> set[str] | None:
+    """The fields that a query shows or tests; None for whole documents."""
+    if options.fields is None:
+        return None
+    return {str(field) for field in options.fields} | fields_of(options.normal)
+
+
+def covers(index: MangoIndex, fields: Iterable[str] | None) -> bool:
+    """Whether an index has all that is asked for, so that no document needs to be opened."""
+    if fields is None or index.kind == SPECIAL:
+        return False
+    return {ID, *index.fields}.issuperset(fields)
+
+
+def _hints(selector: JsonValue) -> dict[str, JsonValue]:
+    indexable = {field.partition(":")[0] for field in indexable_fields(selector)}
+    others = fields_of(selector) - indexable
+    return {"type": "json", "indexable_fields": [*sorted(indexable)], "unindexable_fields": [*sorted(others)]}
+
+
+# --- How the index would be read --------------------------------------------------------------------------------------
+
+
+def _view_query(choice: Choice, options: FindOptions, *, covering: bool) -> dict[str, JsonValue]:
+    first, last = _keys(choice)
+    if options.descending:
+        first, last = last, first
+    stale = options.stale == "ok"
+    return {
+        "include_docs": options.r == 1 and not covering,
+        "view_type": "map",
+        "reduce": False,
+        "partition": options.partition or None,
+        "start_key": first,
+        "end_key": last,
+        "direction": "rev" if options.descending else "fwd",
+        "stable": options.stable or stale,
+        "update": options.update and not stale,
+        "conflicts": True if options.conflicts else "undefined",
+    }
+
+
+def _keys(choice: Choice) -> tuple[JsonValue, JsonValue]:
+    if choice.nothing or choice.index is None:
+        return None, None
+    ranges = list(choice.ranges)
+    if choice.index.kind != SPECIAL:
+        return start_key(ranges), [_shown(one) for one in end_key(ranges)]
+    low, high = ranges[0].low, ranges[0].high
+    return "" if isinstance(low, End) else low, _shown(high)
+
+
+def _shown(bound: Bound) -> JsonValue:
+    return MAX if isinstance(bound, End) else bound
+
+
+# --- Why no other index -----------------------------------------------------------------------------------------------
+
+
+class _Analysis:
+    """What is said of an index that was not chosen. Stages add to it."""
+
+    def __init__(self) -> None:
+        self.usable = True
+        self.reasons: list[str] = []
+        self.ranking = 0
+
+    def add(self, *reasons: str, usable: bool = True, ranking: int = 0) -> None:
+        self.usable = self.usable and usable
+        self.reasons += reasons
+        self.ranking += ranking
+
+
+def _candidates(choice: Choice, options: FindOptions) -> list[JsonValue]:
+    """All indexes but the one that was chosen, the last by name first."""
+    analyses = {index.order: _Analysis() for index in choice.trace.existing}
+    for stage in _stages(choice.trace):
+        for key in stage.indexes:
+            analyses[key].add(*stage.reasons, usable=stage.usable, ranking=stage.ranking)
+    for key, reasons in choice.trace.reasons.items():
+        analyses[key].add(*reasons)
+    width = 0 if choice.index is None else len(choice.index.columns)
+    for place, (index, _, distance) in enumerate(choice.trace.ranked):
+        reason = "alphabetically_comes_after"
+        if distance > 0:
+            reason = "less_overlap"
+        elif len(index.columns) > width:
+            reason = "too_many_fields"
+        analyses[index.order].add(reason, ranking=place)
+    others = [index for index in choice.trace.existing if choice.index is None or index.order != choice.index.order]
+    return [
+        _candidate(index, analyses[index.order], options)
+        for index in sorted(others, key=lambda index: index.order, reverse=True)
+    ]
+
+
+def _candidate(index: MangoIndex, analysis: _Analysis, options: FindOptions) -> dict[str, JsonValue]:
+    fields = None if options.fields is None else list(map(str, options.fields))
+    return {
+        "index": index.listed(),
+        "analysis": {
+            "usable": analysis.usable,
+            "reasons": [{"name": analysis.reasons[0]}] if analysis.reasons else [],
+            "ranking": analysis.ranking,
+            "covering": None if index.kind == SPECIAL else covers(index, fields),
+        },
+    }
+
+
+class _Stage(NamedTuple):
+    indexes: frozenset[Key]
+    reasons: tuple[str, ...]
+    usable: bool
+    ranking: int
+
+
+def _stages(trace: Trace) -> list[_Stage]:
+    """Where indexes dropped out; those that came further rank higher."""
+    existing = frozenset(index.order for index in trace.existing)
+    ranking = max(1, len(trace.ranked))
+    stages: list[_Stage] = []
+    for indexes, reasons, usable in (
+        (trace.filtered - trace.of_type, ("unfavored_type",), True),
+        (trace.usable - trace.filtered, ("excluded_by_user",), True),
+        (trace.within_scope - trace.usable, (), False),
+        (trace.whole - trace.within_scope, ("scope_mismatch",), False),
+        (existing - trace.whole, ("is_partial",), False),
+    ):
+        stages.append(_Stage(indexes, reasons, usable, ranking))
+        ranking += bool(indexes)
+    return stages[::-1]

@@ -1,0 +1,219 @@
+"""Where the rows of a query come from: an index, or the documents in the order of their ids.
+
+Owns the bounds that ranges mean in each of them, and the reading of rows in pieces, each on a snapshot of its own, so
+that whoever reads may take his time between. It must not know selectors nor what is shown. Pieces may be read by
+different threads, one after the other.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final, NamedTuple, Protocol
+
+from docstore.core.collation_key import AFTER, array_prefix
+from docstore.core.document import quote_id
+from docstore.core.json_text import JsonValue, decode
+from docstore.core.partition import id_bounds
+from docstore.database.database import Database
+from docstore.database.reading.winners import IdRange, Winner, scan_winners
+from docstore.query.mango.bookmarks import Place, PlaceRead
+from docstore.query.mango.ranges import HIGHEST_CHARACTER, ID, End, Range
+from docstore.query.views import layout
+from docstore.query.views.blocks import bound, scan_rows, scan_rows_back
+from docstore.query.views.index import Index
+from docstore.query.views.map_reader import same_index
+
+LAST_CHARACTER: Final = "\U0010ffff"
+"""The greatest in the order of bytes, which ids have."""
+
+EVERYTHING: Final = 1 << 62
+
+
+class FoundRow(NamedTuple):
+    """A row: its place; and its document, where it was at hand."""
+
+    place: Place
+    winner: Winner | None = None
+
+
+class Source(Protocol):
+    """Rows in the order in which they are wanted.
+
+    ``done``  whether there are no more;  ``seq``  the update sequence that the rows show: documents that changed behind
+    it may not be what their rows say
+    """
+
+    done: bool
+    seq: int
+
+    def next_rows(self, count: int) -> list[FoundRow]:
+        """Some more rows, ``count`` at most. Raises NotFound if the index is gone, DatabaseNotFound, Unavailable."""
+        ...
+
+
+class IndexSource:
+    """The rows of an index."""
+
+    def __init__(
+        self,
+        index: Index,
+        slot: int,
+        fields: Sequence[str],
+        ranges: Sequence[Range],
+        behind: PlaceRead | None,
+        *,
+        partition: str,
+        descending: bool,
+    ) -> None:
+        """``partition`` is empty for an index that is not partitioned."""
+        self.done = False
+        self.seq = 0
+        self._index = index
+        self._slot = slot
+        self._descending = descending
+        self._key_of = index.plan.slots[slot].key_of
+        self._number: int | None = None
+        before = layout.partition_bytes(partition) if partition else b""
+        low, high = self._bounds(fields, ranges)
+        self._low, self._high = before + low, before + high
+        if behind is not None:
+            self._go_behind(before + self._key_of(behind.key) + layout.id_bytes(behind.doc_id))
+
+    def _bounds(self, fields: Sequence[str], ranges: Sequence[Range]) -> tuple[bytes, bytes]:
+        """The places that the ranges mean: equalities, and one range behind them."""
+        singles: list[JsonValue] = []
+        for field, range_ in zip(fields, ranges, strict=False):
+            if range_.single and not isinstance(range_.low, End):
+                singles.append(range_.low)
+                continue
+            prefix = array_prefix(singles, self._key_of)
+            if field == ID:  # selectors compare ids otherwise than the index does
+                return prefix, prefix + AFTER
+            low, high = prefix, prefix + AFTER
+            if not isinstance(range_.low, End):
+                low = prefix + self._key_of(range_.low) + (b"" if range_.with_low else AFTER)
+            if not isinstance(range_.high, End):
+                high = prefix + self._key_of(range_.high) + (AFTER if range_.with_high else b"")
+            return low, high
+        prefix = array_prefix(singles, self._key_of)
+        return prefix, prefix + AFTER
+
+    def _go_behind(self, place: bytes) -> None:
+        if self._descending:
+            self._high = min(self._high, place)
+        else:  # no place begins another, so this is between it and the next
+            self._low = max(self._low, place + b"\x00")
+
+    def next_rows(self, count: int) -> list[FoundRow]:
+        """See ``Source``."""
+        scan = scan_rows_back if self._descending else scan_rows
+        with self._index.file.read() as txn:
+            state = self._index.state(txn)
+            self._number = same_index(self._number, state)
+            if state is None or self._low >= self._high:
+                self.done = True
+                return []
+            self.seq = state.seq
+            prefix = layout.slot_prefix(state.number, self._slot)
+            low, high = bound(txn, prefix, self._low), bound(txn, prefix, self._high)
+            found = list(islice(scan(txn, prefix, low, high), count))
+        self.done = len(found) < count
+        if found:
+            self._go_behind(layout.whole_place(*found[-1]))
+        return [FoundRow(Place(row.key, row.doc_id)) for _, value in found for row in layout.row_texts(value)]
+
+
+class IdSource:
+    """The documents of a database by id, without design documents."""
+
+    def __init__(
+        self,
+        database: Database,
+        range_: Range,
+        behind: PlaceRead | None,
+        *,
+        partition: str,
+        descending: bool,
+        conflicted: bool,
+    ) -> None:
+        """``partition`` is empty for the whole database; ``conflicted``: documents in conflict alone."""
+        self.done = False
+        self.seq = EVERYTHING
+        self._database = database
+        self._descending = descending
+        self._conflicted = conflicted
+        self._ids = _ids_of(range_)
+        if self._ids is not None and partition:
+            self._ids = _within(self._ids, *(bound.encode() for bound in id_bounds(partition)))
+        if self._ids is None:
+            self.done = True
+        elif behind is not None:
+            self._go_behind(behind.doc_id.encode())
+
+    def _go_behind(self, doc_id: bytes) -> None:
+        ids = self._ids
+        assert ids is not None
+        if self._descending:
+            if ids.end is None or doc_id <= ids.end:
+                self._ids = ids._replace(end=doc_id, with_end=False)
+        elif ids.start is None or doc_id >= ids.start:
+            self._ids = ids._replace(start=doc_id, with_start=False)
+
+    def next_rows(self, count: int) -> list[FoundRow]:
+        """See ``Source``."""
+        database = self._database
+        if self._ids is None:
+            return []
+        with database.environment.snapshot() as txn:
+            scan = scan_winners(
+                txn, database.number, self._ids, descending=self._descending, conflicted=self._conflicted
+            )
+            found = list(islice(scan, count))
+        self.done = len(found) < count
+        if not found:
+            return []
+        self._go_behind(found[-1].doc_id)
+        return [FoundRow(NOWHERE, winner) for winner in found]
+
+
+NOWHERE: Final = Place(b"", b"")
+"""The place of a row that has its document at hand: ``place_of`` makes it, if it is wanted."""
+
+
+def place_of(row: FoundRow) -> Place:
+    """The place of a row."""
+    if row.winner is None or row.place is not NOWHERE:
+        return row.place
+    quoted = quote_id(row.winner.doc_id.decode())
+    return Place(quoted, quoted)
+
+
+def id_of(row: FoundRow) -> bytes:
+    """The document's id, UTF-8."""
+    if row.winner is not None:
+        return row.winner.doc_id
+    quoted = row.place.doc_id
+    return quoted[1:-1] if b"\\" not in quoted else str(decode(quoted)).encode()
+
+
+def _ids_of(range_: Range) -> IdRange | None:
+    """The ids that a range means; None if there are none. What is no text is before all ids."""
+    start = with_start = end = with_end = None
+    if isinstance(range_.low, str):
+        start, with_start = range_.low.encode(), range_.with_low
+    if isinstance(range_.high, str):
+        last = range_.high
+        if last.endswith(HIGHEST_CHARACTER):
+            last = last[:-1] + LAST_CHARACTER
+        end, with_end = last.encode(), range_.with_high
+    elif not isinstance(range_.high, End):
+        return None
+    return IdRange(start, with_start is not False, end, with_end is not False)
+
+
+def _within(ids: IdRange, start: bytes, end: bytes) -> IdRange:
+    """The part of a range between two texts that are no ids."""
+    if ids.start is None or ids.start < start:
+        ids = ids._replace(start=start, with_start=True)
+    if ids.end is None or ids.end > end:
+        ids = ids._replace(end=end, with_end=False)
+    return ids
