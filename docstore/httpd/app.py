@@ -6,6 +6,7 @@ GET, also where the Allow list does not name it, as in CouchDB. ``routing.py`` s
 segment that no row of the server has is a database, a second that no row of a database has is a document.
 """
 
+from docstore.httpd.description import endpoint as description
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
 from docstore.httpd.functions import lists, rewrites, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, find, views
@@ -109,6 +110,7 @@ ROUTES = (
         GET=cors_settings.cors_settings,
         PUT=cors_settings.set_cors_settings,
     ),
+    open_route("/_docstore/openapi.json", "GET,HEAD", GET=description.openapi),
     route("/_docstore/conflict_stats", "GET,HEAD", GET=telemetry.conflict_stats),
     # a database
     route(

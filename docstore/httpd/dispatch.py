@@ -11,8 +11,10 @@ import time
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
+from docstore.core.json_text import encode
 from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
 from docstore.httpd.cors import Preflight
+from docstore.httpd.description.openapi import description
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.params.header_text import check_header_text
 from docstore.httpd.problems.refusing import refused
@@ -43,6 +45,7 @@ class Dispatcher:
     def __init__(self, service: Service, router: Router) -> None:
         self.service = service
         self.router = router
+        service.describe = lambda: encode(description(router.routes))
         self._guard = Guard() if service.node.settings.admin is None else None
 
     async def handle(self, raw: BaseRequest) -> Reply | StreamReply:

@@ -7,7 +7,7 @@ waits for. It must not know what a request is.
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from docstore.errors import DocstoreError
 from docstore.httpd.auth import Authenticator
@@ -23,7 +23,7 @@ class Service:
     """What the requests of one server share.
 
     ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
-    at work.
+    at work. ``describe`` makes the text of the API's description, ``description`` is it once somebody has asked.
     """
 
     def __init__(self, node: Node) -> None:
@@ -32,6 +32,8 @@ class Service:
         self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
         self.cors = Cors(node.config)
         self.conflict_log = ConflictLog(node.settings.conflict_lines)
+        self.describe: Callable[[], bytes] = bytes
+        self.description = b""
         self.closing = False
         self.running = 0
         self._drained = asyncio.Event()

@@ -1,0 +1,116 @@
+"""Requests drawn from the description of the API, and near to it: every one is answered, and none breaks the server.
+
+A 5xx is only what is told on purpose. A database with a document, a design document and an attachment is there, and
+half of the paths name it, so that not every request ends at a missing database.
+"""
+
+import contextlib
+import itertools
+from collections import Counter
+from typing import Any
+
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
+
+from docstore.testing import TestNode, run_node_in_thread
+from tests.storage_findings import storage_findings
+
+SHORT, LONG = 40, 20_000
+EVERY = 40
+"""Of how many operations the short run takes one: to prepare one takes half a second."""
+THERE = {
+    "db": "db",
+    "doc": "doc",
+    "view": "view",
+    "path": "attachment",
+    "partition": "p",
+    "name": "_local",
+    "section": "couchdb",
+    "key": "uuid",
+}
+ON_PURPOSE = {
+    ("not_implemented", 501),
+    ("db_not_found", 500),  # of POST /_replicate, as in CouchDB; so is the next
+    ("error", 500),
+    ("service unavailable", 503),  # of searches
+    ("required index service unavailable", 503),
+    ("render_error", 500),
+    ("compilation_error", 500),
+}
+OF_STATUS = {501: "not_implemented", 503: "service unavailable"}
+"""The error of a reply without a body."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with run_node_in_thread(changes_timeout=0.02) as server:
+        session = requests.Session()
+
+        def put(path: str, **body: Any) -> None:
+            assert session.put(f"{server.url}/{path}", **body).status_code == 201
+
+        put("db")
+        put("db/doc", json={"n": 1})
+        put("db/_design/doc", json={"views": {"view": {"map": "function(doc) { emit(doc._id, doc.n); }"}}})
+        put("db/other/attachment", data=b"bytes", headers={"Content-Type": "text/plain"})
+        yield server
+        assert storage_findings(server.node) == []
+
+
+def known_paths(draw: st.DrawFn, path: dict[str, str]) -> dict[str, str]:
+    """Half of the names are those that are there."""
+    return {name: THERE[name] if name in THERE and draw(st.booleans()) else value for name, value in path.items()}
+
+
+@st.composite
+def cases(draw: st.DrawFn, operation: Any, mode: schemathesis.GenerationMode) -> Any:
+    case = draw(operation.as_strategy(generation_mode=mode))
+    case.path_parameters = known_paths(draw, case.path_parameters or {})
+    return case
+
+
+def run(server: TestNode, count: int, *, every: int = 1) -> Counter[int]:
+    """That many requests, the same number to each operation, or to one of so many."""
+    described = requests.get(f"{server.url}/_docstore/openapi.json", timeout=60).json()
+    schema = schemathesis.openapi.from_dict(described)
+    operations = [result.ok() for result in schema.get_all_operations()][::every]
+    statuses: Counter[int] = Counter()
+    each = max(2, count // (2 * len(operations)))
+    modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+    for operation, mode in itertools.product(operations, modes):
+        if (operation.method.lower(), operation.path) == ("delete", "/{db}"):
+            continue  # what is there stays
+
+        @hypothesis.settings(
+            max_examples=each,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        )
+        @hypothesis.given(case=cases(operation, mode))
+        def ask(case: Any) -> None:
+            reply = case.call(base_url=server.url, timeout=60)
+            statuses[reply.status_code] += 1
+            if reply.status_code >= 500:
+                error = OF_STATUS.get(reply.status_code, "") if case.method == "HEAD" else reply.json()["error"]
+                assert (error, reply.status_code) in ON_PURPOSE, (case.as_curl_command(), reply.text)
+
+        with contextlib.suppress(hypothesis.errors.Unsatisfiable):  # nothing is wrong where nothing can be
+            ask()
+    return statuses
+
+
+def test_a_few(server):
+    assert run(server, SHORT, every=EVERY).total() >= SHORT // 2
+
+
+@pytest.mark.long
+def test_many(server):
+    statuses = run(server, LONG)
+    assert statuses.total() >= LONG * 0.9
