@@ -108,6 +108,15 @@ _LIVE: Final = frozenset(
 
 _OTHERS: Final[tuple[Setting, ...]] = (
     Setting("chttpd", "enable_cors", BOOLEAN, "false"),
+    Setting("ssl", "enable", BOOLEAN, "false", live=False),
+    Setting("ssl", "port", PORT, "6984", live=False),
+    Setting("ssl", "bind_address", TEXT, None, live=False),
+    Setting("ssl", "cert_file", TEXT, None, live=False),
+    Setting("ssl", "key_file", TEXT, None, live=False),
+    Setting("ssl", "password", TEXT, None, live=False),
+    Setting("ssl", "cacert_file", TEXT, None, live=False),
+    Setting("ssl", "verify_ssl_certificates", BOOLEAN, "false", live=False),
+    Setting("ssl", "fail_if_no_peer_cert", BOOLEAN, "false", live=False),
     Setting("cors", "origins", LIST, None),
     Setting("cors", "credentials", BOOLEAN, "false"),
     Setting("cors", "headers", LIST, None),

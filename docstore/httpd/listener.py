@@ -13,6 +13,7 @@ from docstore.httpd.guard import is_loopback
 from docstore.httpd.problems.refusing import refused_unread
 from docstore.httpd.routing import Router
 from docstore.httpd.service import Service
+from docstore.httpd.tls import Tls
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.server import HttpServer
 from docstore.httpd.writing import batch
@@ -26,20 +27,26 @@ class NotLoopback(ValueError):
 
 
 class Listener:
-    """A listening server. ``url`` is its address without a slash at the end; ``port`` the real one if 0 was asked."""
+    """A listening server. ``url`` is its address without a slash at the end; ``port`` the real one if 0 was asked.
 
-    def __init__(self, service: Service, server: HttpServer, sockets: asyncio.Server, url: str, port: int) -> None:
+    ``tls_url`` is the address with TLS, if the settings ask for it.
+    """
+
+    def __init__(self, service: Service, server: HttpServer, sockets: asyncio.Server, url: str) -> None:
         self.url = url
-        self.port = port
+        self.port = _port_of(sockets)
+        self.tls_url: str | None = None
         self._service = service
         self._server = server
-        self._sockets = sockets
+        self._sockets = [sockets]
+        self._tls: Tls | None = None
 
     @classmethod
     async def start(cls, node: Node, host: str, port: int) -> Self:
         """Serve a started node on ``host`` and ``port`` (0: a free one).
 
-        Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had.
+        Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had,
+        InvalidSetting if the settings of TLS cannot be.
         """
         return await cls.listen(Service(node), ROUTER, host, port)
 
@@ -50,12 +57,32 @@ class Listener:
         if node.settings.admin is None and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         server = HttpServer(Dispatcher(service, router).handle, refused_unread, node.settings.limits)
+        tls = Tls(node.config) if Tls.is_wanted(node.config) else None
         sockets = await asyncio.get_running_loop().create_server(server, host, port, backlog=BACKLOG)
-        bound = sockets.sockets[0].getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{bound}"
-        node.replications.start(url)
-        return cls(service, server, sockets, url, bound)
+        listener = cls(service, server, sockets, _url("http", host, sockets))
+        try:
+            if tls is not None:
+                await listener._listen_for_tls(tls, tls.host or host)
+        except BaseException:
+            sockets.close()
+            raise
+        node.replications.start(listener.url)
+        return listener
+
+    async def _listen_for_tls(self, tls: Tls, host: str) -> None:
+        if self._service.node.settings.admin is None and not is_loopback(host):
+            raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
+        sockets = await asyncio.get_running_loop().create_server(
+            self._server, host, tls.port, backlog=BACKLOG, ssl=tls.context
+        )
+        self._tls = tls
+        self._sockets.append(sockets)
+        self.tls_url = _url("https", host, sockets)
+
+    def reload(self) -> None:
+        """Read the certificate again. Raises InvalidSetting; then the old one is shown on."""
+        if self._tls is not None:
+            self._tls.reload()
 
     async def stop(self) -> None:
         """Take no more connections, end feeds at once, let running requests finish for ``shutdown_grace`` seconds.
@@ -64,7 +91,8 @@ class Listener:
         """
         service = self._service
         await service.node.replications.stop()
-        self._sockets.close()
+        for sockets in self._sockets:
+            sockets.close()
         grace = service.node.settings.shutdown_grace
         service.close()
         self._wind_down()
@@ -83,3 +111,13 @@ class Listener:
         for connection in self._server.connections:
             if isinstance(connection, Connection):
                 connection.wind_down()
+
+
+def _port_of(sockets: asyncio.Server) -> int:
+    port: int = sockets.sockets[0].getsockname()[1]
+    return port
+
+
+def _url(scheme: str, host: str, sockets: asyncio.Server) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{_port_of(sockets)}"

@@ -18,6 +18,7 @@ import uvloop
 from docstore import __version__
 from docstore.cli.options import config_option, words_of
 from docstore.config.configuration import DATA, Configuration
+from docstore.config.errors import InvalidSetting
 from docstore.config.kinds import HIGHEST_PORT, SECONDS
 from docstore.config.sources import read_environment
 from docstore.config.table import DEFAULT_DATA, DEFAULTS
@@ -25,6 +26,8 @@ from docstore.httpd.guard import is_loopback
 from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Admin, Durability
+
+logger = logging.getLogger(__name__)
 
 PASSWORD_VARIABLE = "DOCSTORE_ADMIN_PASSWORD"
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -140,7 +143,7 @@ def _administrator(name: str | None) -> Admin | None:
 async def _serve(configuration: Configuration) -> None:
     """Serve until a signal comes; then finish what is running, and close the store."""
     settings = configuration.settings()
-    stop = asyncio.Event()
+    stop, hung_up = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -150,11 +153,30 @@ async def _serve(configuration: Configuration) -> None:
             node.env.announce(listener.url)
             await node.make_system_databases()
             click.echo(f"docstore {__version__} serves {settings.data} at {listener.url}/")
+            if listener.tls_url is not None:
+                click.echo(f"and at {listener.tls_url}/")
+            loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+            reloading = loop.create_task(_reload_when(hung_up, configuration, listener))
             # What is loaded by now stays: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()
             gc.set_threshold(*COLLECTOR_THRESHOLDS)
             await stop.wait()
+            reloading.cancel()
             click.echo("docstore stops")
         finally:
             await listener.stop()
+
+
+async def _reload_when(hung_up: asyncio.Event, configuration: Configuration, listener: Listener) -> None:
+    """After each SIGHUP: read the files of settings and certificates again; what cannot be used changes nothing."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        try:
+            await configuration.reload()
+            listener.reload()
+        except InvalidSetting as error:
+            logger.error("settings are not read again: %s", error.reason)
+        else:
+            logger.info("settings and certificates are read again")

@@ -91,6 +91,8 @@ class Connection(RequestHandler):
         A feed tells what there is and ends, instead of waiting: a client that sends no more has mostly left (CouchDB
         goes on until it looks after half a minute). A body that ends too early is broken.
         """
+        if self.transport is not None and self.transport.get_extra_info("sslcontext") is not None:
+            return None  # over TLS there is no half of a connection
         # asyncio keeps the connection if this is true; aiohttp's annotation knows only the other case
         return cast(None, self._keeps_for_answers())
 

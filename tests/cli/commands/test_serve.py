@@ -154,3 +154,27 @@ def test_idempotency_lifetime(tmp_path: Path, arguments: tuple[str, ...], made: 
         assert status == 200
         assert isinstance(info, dict)
         assert info["doc_count"] == made
+
+
+def test_the_first_start_makes_the_system_databases(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        assert request(f"{server.url}/_all_dbs")[1] == ["_global_changes", "_replicator", "_users"]
+        request(f"{server.url}/_users", "DELETE")
+    with serving(tmp_path, "--set", "docstore/system_databases=") as server:
+        assert request(f"{server.url}/_all_dbs")[1] == ["_global_changes", "_replicator"]
+
+
+def test_a_sighup_reads_the_file_again(tmp_path: Path) -> None:
+    file = tmp_path / "docstore.toml"
+    file.write_text("[some]\nthing = 1\n[uuids]\nmax_count = 2\n")
+    with serving(tmp_path / "data", "--config", str(file)) as server:
+        setting = f"{server.url}/_node/_local/_config/some/thing"
+        assert request(setting) == (200, "1")
+        assert request(f"{server.url}/_uuids?count=3")[0] == 400
+        file.write_text("[some]\nthing = 2\n[uuids]\nmax_count = 3\n")
+        server.process.send_signal(signal.SIGHUP)
+        for _ in range(1_000):
+            if request(setting) == (200, "2"):
+                break
+        assert request(f"{server.url}/_uuids?count=3")[0] == 200
+        assert server.stop() == 0
