@@ -4,6 +4,7 @@ Owns names and defaults. It reads neither the environment nor files nor argument
 hands a ``Settings`` down. Sizes are bytes, times are seconds.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -120,8 +121,13 @@ class FunctionSettings:
     ``stack``   of its calls in calls
     ``result``  JSON text that a call gives: a document's rows, a reduction, a reply
     ``log``     text that a call may log; the rest is left out
-    ``list_rows``  rows of a view, as JSON text, that a list function gets
+    ``list_rows``  rows of a view, as JSON text, that a list function is given at once
+    ``list_patience``  a client that takes nothing of a list for so long is left
     ``reduce_limit``  whether reductions have to shrink
+    ``batch``   JSON text of the rows of documents that are mapped at once; what comes to more is mapped by halves
+    ``line``    bytes of a line that a query server answers with
+    ``servers`` query servers that one worker process keeps
+    ``server_memory``  address space of a query server, 0 for any
     """
 
     time: float = 5.0
@@ -129,8 +135,13 @@ class FunctionSettings:
     stack: int = 2 * MIB
     result: int = 16 * MIB
     log: int = 16 * KIB
-    list_rows: int = 32 * MIB
+    list_rows: int = 256 * KIB
+    list_patience: float = 60.0
     reduce_limit: bool = True
+    batch: int = 64 * MIB
+    line: int = 64 * MIB
+    servers: int = 8
+    server_memory: int = 4 * GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +203,8 @@ class WorkerSettings:
     ``max_result``  bytes of a job's result
     ``max_memory``  address space of a process, 0 for any
     ``keep_memory``  bytes; a process that still has more memory after a job is replaced
+    ``reserved``    processes beside these for work in several steps, each a list function over a view
+    ``reserved_patience``  who has waited for one of them for so long is refused
     """
 
     processes: int = 0
@@ -205,6 +218,8 @@ class WorkerSettings:
     max_result: int = 256 * MIB
     max_memory: int = 4 * GIB
     keep_memory: int = 512 * MIB
+    reserved: int = 16
+    reserved_patience: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +236,7 @@ class Settings:
 
     ``system_databases``  that ``docstore serve`` makes where they are missing
     ``conflict_lines``  refused edits that are logged one by one in a second; the others of it are told in one line
+    ``query_servers``   language -> the words of the command that runs its functions (docs/query_servers.md)
     """
 
     data: Path
@@ -238,6 +254,7 @@ class Settings:
     shutdown_grace: float = 10.0
     conflict_lines: int = 10
     system_databases: tuple[str, ...] = ("_users", "_replicator", "_global_changes")
+    query_servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     revs_limit: int = 1_000
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)

@@ -77,7 +77,8 @@ _COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
 }
 """The fields of Settings that go by CouchDB's names and units."""
 
-_NOT_SET_BY_WORDS: Final = frozenset({"admin"})
+_NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers"})
+"""What the command line alone says; a command that is run is nothing for whoever may set settings over HTTP."""
 
 _LIVE: Final = frozenset(
     {
@@ -85,6 +86,7 @@ _LIVE: Final = frozenset(
         "changes_timeout",
         "find.default_limit",
         "find.scan_warning",
+        "functions.list_patience",
         "functions.list_rows",
         "limits.max_attachment_size",
         "limits.max_database_name",

@@ -10,6 +10,7 @@
       NotFound                         404
         InvalidPath                         show_error, list_error, update_error, rewrite_error
       FunctionFailed                   500  as the function says
+      TooMuchAtOnce                    500  too_much_at_once
 
 Owns these classes. What a function throws by a word that has a status of its own (``not_found``) is the error of
 ``docstore.errors`` that has it.
@@ -49,3 +50,10 @@ class InvalidPath(NotFound):
 
     error = "rewrite_error"
     default_reason = "Invalid path."
+
+
+class TooMuchAtOnce(DocstoreError):
+    """Documents that emit more than may be handed over at once (``batch``); there are several, so there is a way."""
+
+    error = "too_much_at_once"
+    default_reason = "These documents emit too much to be mapped at once."

@@ -4,6 +4,7 @@ Owns the parts of ``query/`` of one node, and which of them knows which. It must
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.active_tasks import ActiveTasks
@@ -13,8 +14,10 @@ from docstore.database.registry import Registry
 from docstore.database.write_gate import Gate
 from docstore.query.design.functions import filter_by, find_function
 from docstore.query.design.gate import DesignGate, user_context
+from docstore.query.design.languages import Languages
 from docstore.query.design.rules import RuleBook
 from docstore.query.javascript.calling import Function, Functions
+from docstore.query.lists.running import Lists
 from docstore.query.mango.mango import Mango
 from docstore.query.views.views import Views
 from docstore.settings import Settings
@@ -22,11 +25,14 @@ from docstore.storage.engine.environment import Environment
 from docstore.storage.rows import DatabaseRow
 from docstore.workers.pool import Pool
 
+VIEW_FILTER: Final = "_view"
+
 
 class Query:
     """What design documents do, for one node.
 
     ``functions``  calls the functions in them
+    ``lists``      runs list functions
     ``views``      answers views
     ``mango``      answers declarative queries
     """
@@ -41,8 +47,10 @@ class Query:
     ) -> None:
         self.registry = registry
         self.settings = settings
-        self.functions = Functions(pool, settings.functions)
-        self.views = Views(pool, tasks, settings, ahead=pool.processes + 2)
+        languages = Languages(settings.query_servers)
+        self.functions = Functions(pool, settings.functions, languages)
+        self.lists = Lists(pool.reserve, settings.functions, languages)
+        self.views = Views(pool, tasks, settings, languages, ahead=pool.processes + 2)
         self.mango = Mango(self.views, settings)
         self._environment = environment
         self._rule_book = RuleBook()
@@ -60,8 +68,10 @@ class Query:
         return filter_by(self.functions, function, request)
 
     def named_filter(self, database: Database, name: str, params: Mapping[str, JsonValue]) -> Select:
-        """The filter ``ddoc/name`` for a replication, which has parameters and no request. Raises NotFound."""
-        design, _, function = name.partition("/")
+        """The filter ``ddoc/name``, or ``_view``, for a replication, which has parameters and no request.
+
+        Raises NotFound.
+        """
         shown: dict[str, JsonValue] = {
             "method": "GET",
             "query": dict(params),
@@ -69,7 +79,13 @@ class Query:
             "userCtx": user_context(database.name, None),
             "secObj": database.security(),
         }
-        return self.filter(self.function(database, design, "filters", function), encode(shown).decode())
+        if name == VIEW_FILTER:
+            design, _, view = str(params.get("view")).partition("/")
+            function = self.function(database, design, "views", view, "map")
+        else:
+            design, _, named = name.partition("/")
+            function = self.function(database, design, "filters", named)
+        return self.filter(function, encode(shown).decode())
 
     def start(self) -> None:
         """Go on with what the last stop cut short."""

@@ -4,8 +4,8 @@ Owns how a worker lives and ends. It must not know what it computes. It is a fre
 server's: no store, no loop, no file but its socket and its lifeline.
 
 The lifeline is a pipe of which the server, and nobody else, has the other end. When the server ends, however it ends,
-the system sends SIGIO to whoever holds this end, and that ends a process, whatever it computes; an endless loop in C is
-no exception. A worker that waits sees its socket end.
+the system sends SIGIO to the worker and to the processes that it has started, and that ends a process, whatever it
+computes; an endless loop in C is no exception. A worker that waits sees its socket end.
 """
 
 import fcntl
@@ -56,9 +56,9 @@ def _memory_kept() -> int:
 
 
 def _end_with(lifeline: int) -> None:
-    """Let the system end this process when the other end of the pipe is closed."""
+    """Let the system end this process, and those of its group, when the other end of the pipe is closed."""
     signal.signal(signal.SIGIO, signal.SIG_DFL)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     if select.select([lifeline], [], [], 0)[0]:  # it was closed before
         os._exit(0)

@@ -23,6 +23,7 @@ from docstore.workers.jobs import DONE, answer_here
 from docstore.workers.messages import Plain, pack, size_of, unpack_error
 from docstore.workers.process import WorkerProcess, spawn
 from docstore.workers.queues import Job, Queues
+from docstore.workers.reserve import Reserve
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Pool:
     ``counts``   jobs by outcome (done, failed, timed_out, lost), ``retried``; processes ``started``, ``killed``,
                  ``replaced`` for the memory they keep, ``ended`` by themselves, ``refused`` by the system
     ``waited``   seconds that jobs have waited, all together
+    ``reserve``  processes beside these, for work in several steps
     """
 
     def __init__(self, settings: WorkerSettings, *, package: str = "docstore") -> None:
@@ -49,6 +51,7 @@ class Pool:
         self.counts: Counter[str] = Counter()
         self.waited = 0.0
         self._helper = Helper()
+        self.reserve = Reserve(settings, package, self._helper, self.processes)
         self._starting: set[WorkerProcess] = set()
         self._spawning: set[asyncio.Task[None]] = set()
         self._idle: list[WorkerProcess] = []
@@ -114,6 +117,7 @@ class Pool:
             await asyncio.wait(waiting, timeout=STOP_PATIENCE)
         if self._reaping:  # of those that were being started
             await asyncio.wait(self._reaping, timeout=STOP_PATIENCE)
+        await self.reserve.stop(STOP_PATIENCE)
         self._helper.end()
 
     @property
@@ -141,7 +145,7 @@ class Pool:
     @property
     def pids(self) -> list[int]:
         """The processes that there are."""
-        return [worker.pid for worker in (*self._starting, *self._idle, *self._busy)]
+        return [worker.pid for worker in (*self._starting, *self._idle, *self._busy)] + self.reserve.pids
 
     # --- Whose turn it is
 

@@ -8,7 +8,9 @@ import asyncio
 import gc
 import logging
 import os
+import shlex
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from docstore.cli.options import config_option, words_of
 from docstore.config.configuration import DATA, Configuration
 from docstore.config.errors import InvalidSetting
 from docstore.config.kinds import HIGHEST_PORT, SECONDS
-from docstore.config.sources import read_environment
+from docstore.config.sources import PREFIX, read_environment
 from docstore.config.table import DEFAULT_DATA, DEFAULTS
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.listener import Listener
@@ -88,6 +90,14 @@ up to 75."""
     metavar="NAME",
     help=f"Demand a login, of this one administrator. The password is read from {PASSWORD_VARIABLE}.",
 )
+@click.option(
+    "--query-server",
+    "query_servers",
+    multiple=True,
+    metavar="LANGUAGE=COMMAND",
+    callback=lambda _context, _option, values: _query_servers(values),
+    help="The program that runs the functions of design documents in a language (docs/query_servers.md).",
+)
 def serve(
     config: Path | None,
     host: str | None,
@@ -99,6 +109,7 @@ def serve(
     others: tuple[str, ...],
     log_level: str,
     admin: str | None,
+    query_servers: dict[str, tuple[str, ...]],
 ) -> None:
     """Run a server.
 
@@ -116,8 +127,10 @@ def serve(
     }
     said = {name: str(value) for name, value in options.items() if value is not None} | words_of(others)
     administrator = _administrator(admin)
-    base = replace(DEFAULTS, admin=administrator)
+    base = replace(DEFAULTS, admin=administrator, query_servers=query_servers)
     configuration = Configuration.load(config, read_environment(os.environ), said, base)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]  # no program that is started from here needs to know secrets
     settings = configuration.settings()
     if administrator is None and not is_loopback(settings.host):
         raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
@@ -128,6 +141,21 @@ def serve(
 
 def _seconds(hours: float | None) -> str | None:
     return None if hours is None else SECONDS.word(hours * SECONDS_PER_HOUR)
+
+
+def _query_servers(values: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``LANGUAGE=COMMAND``, the command in the words of a shell."""
+    commands: dict[str, tuple[str, ...]] = {}
+    for value in values:
+        language, _, command = value.partition("=")
+        try:
+            words = tuple(shlex.split(command))
+        except ValueError as error:
+            raise click.BadParameter(f"{value}: {error}") from None
+        if not language or not words:
+            raise click.BadParameter(f"{value} is not LANGUAGE=COMMAND")
+        commands[language] = words
+    return commands
 
 
 def _administrator(name: str | None) -> Admin | None:

@@ -1,28 +1,41 @@
-"""``_list``: the rows of a view through a function.
+"""``_list``: the rows of a view through a function, both ways as a stream.
 
-Owns what the function is given and what becomes of its answer. All rows cross to the function at once, since it may
-ask for them in the middle of its work; what they may come to is bounded (``list_rows``). It must not know how views are
-read. Follows ``chttpd_show:handle_view_list_req``.
+Owns what the function is given, in which portions, and what becomes of what it sends. It must not know how views are
+read, nor where functions run. What was sent before the function asks for a row may still change the head of the reply.
+A client that takes nothing for long is left, since a process is held for it. Follows
+``chttpd_show:handle_view_list_req`` and ``couch_mrview_show:list_cb``.
 """
 
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from docstore.core.json_text import JsonValue, encode
-from docstore.errors import TooLarge
 from docstore.httpd.functions.answers import function_reply
 from docstore.httpd.params.function_request import function_request
 from docstore.httpd.params.views import view_query_of_get, view_query_of_post
 from docstore.httpd.replies import JSON, Reply
 from docstore.httpd.request import Request
+from docstore.httpd.wire.streaming import StreamReply
 from docstore.query.design.document import design_id
 from docstore.query.errors import InvalidPath
+from docstore.query.javascript.calling import Function
+from docstore.query.lists.step import END, TURN, Step
+from docstore.query.views.map_reader import ViewSlice
 
 NAME: Final = 4
-TOO_MANY: Final = "The rows of the view are more than a list function may get (list_rows: {} bytes)."
 
 
-async def render_list(request: Request) -> Reply:
+class _Portion(NamedTuple):
+    """Rows that cross at once; ``last``: there are no more."""
+
+    head: dict[str, JsonValue]
+    rows: list[bytes]
+    last: bool
+
+
+async def render_list(request: Request) -> Reply | StreamReply:
     """``/{db}/_design/{ddoc}/_list/{name}/{view}``, or ``.../{name}/{other ddoc}/{view}``."""
     database = request.database()
     name, *rest = request.segments[NAME:]
@@ -36,26 +49,20 @@ async def render_list(request: Request) -> Reply:
         query = view_query_of_get(request)
     view = design.view(rest[-1])
     view.check(query)
-    limit = request.node.settings.functions.list_rows
-    head: dict[str, JsonValue] = {}
-    rows: list[bytes] = []
-    size = 0
-    async with aclosing(view.read(query)) as slices:
-        async for part in slices:
-            if not rows and part.total_rows is not None:
-                head = {"total_rows": part.total_rows, "offset": part.offset or 0}
-            for row in part.rows:
-                text = row if isinstance(row, bytes) else b"".join(piece for piece in row if isinstance(piece, bytes))
-                rows.append(text)
-                size += len(text)
-            if size > limit:
-                raise TooLarge(TOO_MANY.format(limit))
     asked = await function_request(request, database)
-    texts = (encode(head).decode(), asked, f"[{b','.join(rows).decode()}]")
-    answer = cast("dict[str, JsonValue]", await request.node.query.functions.render(function, "list", *texts))
-    start = cast("dict[str, JsonValue]", answer["start"])
-    body = cast("str", answer["body"])
-    return function_reply(_with_body(start, body))
+
+    def head_of(part: ViewSlice) -> dict[str, JsonValue]:
+        counts: dict[str, JsonValue] = {}
+        if part.total_rows is not None:
+            counts = {"total_rows": part.total_rows, "offset": part.offset or 0}
+        return counts | {"update_seq": database.update_seq_text(part.seq)} if query.update_seq else counts
+
+    steps = _steps(request, function, view.read(query), head_of, asked)
+    try:
+        return await _reply(request, steps)
+    except BaseException:
+        await steps.aclose()
+        raise
 
 
 async def no_list(request: Request) -> Reply:
@@ -65,10 +72,105 @@ async def no_list(request: Request) -> Reply:
     raise InvalidPath(error="list_error")
 
 
-def _with_body(start: dict[str, JsonValue], body: str) -> dict[str, JsonValue]:
+async def _reply(request: Request, steps: AsyncGenerator[Step]) -> Reply | StreamReply:
+    """The reply begins with the first text that is sent."""
+    start: JsonValue = {}
+    async for step in steps:
+        if step.start is not None:
+            start = step.start
+        if step.wants == END:
+            await steps.aclose()
+            return function_reply(_with_body(start, step.text))
+        if step.text:
+            head = function_reply(_with_body(start, ""))
+            return StreamReply(
+                _texts(request, step.text, steps),
+                status=head.status,
+                content_type=head.content_type or JSON,
+                headers=head.headers,
+                cache_control=head.cache_control,
+            )
+    return function_reply(_with_body(start, ""))
+
+
+async def _texts(request: Request, first: str, steps: AsyncGenerator[Step]) -> AsyncGenerator[bytes]:
+    """What the function sends. Whoever takes nothing for ``list_patience`` is left."""
+    loop, patience = asyncio.get_running_loop(), request.node.settings.functions.list_patience
+    async with aclosing(steps):
+        text = first
+        while True:
+            if text:
+                timer = loop.call_later(patience, _leave, request)
+                try:
+                    yield text.encode("utf-8", "replace")
+                finally:
+                    timer.cancel()
+            step = await anext(steps, None)
+            if step is None:
+                return
+            text = step.text
+
+
+def _leave(request: Request) -> None:
+    if request.raw.transport is not None:
+        request.raw.transport.abort()
+
+
+async def _steps(
+    request: Request,
+    function: Function,
+    slices: AsyncGenerator[ViewSlice],
+    head_of: Callable[[ViewSlice], dict[str, JsonValue]],
+    asked: str,
+) -> AsyncGenerator[Step]:
+    """The steps of the function's call, up to its end."""
+    limit = request.node.settings.functions.list_rows
+    async with (
+        aclosing(_portions(slices, head_of, limit)) as portions,
+        request.node.query.lists.run(function) as listing,
+    ):
+        begun = False
+        async for portion in portions:
+            if begun:
+                step = await listing.go_on(portion.rows, last=portion.last)
+            else:
+                head = encode(portion.head).decode()
+                step = await listing.begin(head, asked, portion.rows, last=portion.last)
+                begun = True
+            yield step
+            while step.wants == TURN:
+                step = await listing.go_on([], last=portion.last)
+                yield step
+            if step.wants == END:
+                return
+
+
+async def _portions(
+    slices: AsyncGenerator[ViewSlice], head_of: Callable[[ViewSlice], dict[str, JsonValue]], limit: int
+) -> AsyncGenerator[_Portion]:
+    """The rows in portions of so many bytes; one is held back, so that the last one is known as that."""
+    head: dict[str, JsonValue] | None = None
+    rows: list[bytes] = []
+    size = 0
+    async with aclosing(slices):
+        async for part in slices:
+            if head is None:
+                head = head_of(part)
+            for row in part.rows:
+                if size >= limit:
+                    yield _Portion(head, rows, last=False)
+                    rows, size = [], 0
+                text = row if isinstance(row, bytes) else b"".join(piece for piece in row if isinstance(piece, bytes))
+                rows.append(text)
+                size += len(text)
+    yield _Portion(head or {}, rows, last=True)
+
+
+def _with_body(start: JsonValue, body: str) -> dict[str, JsonValue]:
     """What the function began its reply with, and what it sent; a list is JSON unless it says what it is."""
-    headers = cast("dict[str, JsonValue]", start.get("headers") or {})
+    said = start if isinstance(start, dict) else {}
+    headers = cast("dict[str, JsonValue]", said.get("headers") or {})
     if not any(name.lower() == "content-type" for name in headers):
         headers = headers | {"Content-Type": JSON}
-    code = {"code": start["code"]} if "code" in start else {}
+    code = {"code": said["code"]} if "code" in said else {}
     return {**code, "headers": headers, "body": body}

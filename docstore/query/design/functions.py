@@ -6,6 +6,7 @@ Follows ``couch_util:get_nested_json_value``: what is not there is not found, by
 
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
 from docstore.core.json_text import JsonValue, decode
 from docstore.database.database import Database
@@ -20,12 +21,13 @@ def find_function(database: Database, design: str, path: Sequence[str]) -> Funct
     """A function of a design document. Raises NotFound, DocumentDeleted."""
     doc_id = design_id(design)
     text = database.open_doc(doc_id).json
-    value: JsonValue = decode(text)
+    members = decode(text)
+    value = members
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
         if value is None:
             raise NotFound(f"missing json key: {name}")
-    return function_of(f"{database.name}/{doc_id}", text, tuple(path))
+    return function_of(database.name, doc_id, cast("dict[str, JsonValue]", members), text, tuple(path))
 
 
 def filter_by(functions: Functions, function: Function, request: str) -> Select:

@@ -18,7 +18,7 @@ from docstore.database.reading.edits_seen import SeenEdit, see_edits
 from docstore.database.write_gate import Verdict
 from docstore.database.write_hooks import Actor
 from docstore.errors import Conflict, DocstoreError, Forbidden, Unauthorized
-from docstore.query.design.document import ENGINES, parse_design
+from docstore.query.design.document import parse_design
 from docstore.query.design.rules import RuleBook, Rules, has_designs, read_rules
 from docstore.query.errors import FunctionFailed, InvalidDesignDoc, StateConflict
 from docstore.query.javascript.calling import Functions
@@ -117,7 +117,7 @@ class DesignGate:
             design = parse_design(cast("dict[str, JsonValue]", members) | {"_id": edit.id})
             if design.options.get("partitioned") is True and not self._partitioned:
                 raise InvalidDesignDoc(PARTITIONED)
-            if design.language in ENGINES and design.views:
+            if design.views:
                 await self._functions.check_views(design)
         except DocstoreError as error:
             return error

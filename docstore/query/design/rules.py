@@ -7,14 +7,15 @@ may have anything in that member: what is no text is no rule.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from docstore.core.document import DESIGN_PREFIX
-from docstore.core.json_text import decode
+from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.rev import parse_rev
 from docstore.database.reading.all_docs import DESIGN_END
 from docstore.database.reading.document_text import stub_text
-from docstore.query.design.document import VALIDATE
+from docstore.query.design.document import JAVASCRIPT, VALIDATE
 from docstore.query.javascript.calling import Function
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import get_body
@@ -72,10 +73,15 @@ def read_rules(txn: ReadTransaction, number: int, name: str) -> Rules:
         text = stub_text(doc_id, parse_rev(rev), False, value)
         members = decode(text)
         if isinstance(members, dict) and isinstance(members.get(VALIDATE), str):
-            functions.append(function_of(f"{name}/{doc_id}", text, (VALIDATE,)))
+            functions.append(function_of(name, doc_id, members, text, (VALIDATE,)))
     return Rules(state.design_seq, tuple(functions))
 
 
-def function_of(where: str, text: bytes, path: tuple[str, ...]) -> Function:
-    """A function of the design document of this text."""
-    return Function(where, hashlib.md5(text, usedforsecurity=False).hexdigest(), text.decode(), path)
+def function_of(
+    database: str, doc_id: str, members: Mapping[str, JsonValue], text: bytes, path: tuple[str, ...]
+) -> Function:
+    """A function of the design document of these members and this text."""
+    language = members.get("language", JAVASCRIPT)
+    digest = hashlib.md5(text, usedforsecurity=False).hexdigest()
+    named = language if isinstance(language, str) else encode(language).decode()
+    return Function(database, doc_id, named, digest, text.decode(), path)

@@ -7,10 +7,12 @@ must not know what comes of an answer. What a function logs goes to the logger `
 import logging
 from collections.abc import Sequence
 from dataclasses import astuple
+from itertools import groupby
 from typing import Final, NamedTuple, cast
 
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.query.design.document import Design
+from docstore.query.design.languages import Languages
 from docstore.query.errors import FunctionFailed
 from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT
 from docstore.settings import MIB, FunctionSettings
@@ -21,6 +23,7 @@ from docstore.workers.pool import Pool
 log = logging.getLogger("docstore.functions")
 
 CALLS: Final = "docstore.query.javascript.calls:"
+SERVER_CALLS: Final = "docstore.query.servers.calls:"
 GRACE: Final = 5.0
 """Seconds beyond a function's own limit after which its process is ended; that counts the processor's time."""
 
@@ -32,37 +35,65 @@ LOST: Final = "The process that ran the function ended."
 
 
 class Function(NamedTuple):
-    """A function of a design document; ``digest`` stands for its text, ``where`` is for the log."""
+    """A function of a design document; ``digest`` stands for its text."""
 
-    where: str
+    database: str
+    doc_id: str
+    language: str
     digest: str
     text: str
     path: tuple[str, ...]
 
+    @property
+    def where(self) -> str:
+        """Its name in the log."""
+        return f"{self.database}/{self.doc_id}/{'/'.join(self.path)}"
+
 
 class Functions:
-    """Calls functions. Raises FunctionFailed for what takes too long or kills its process, WorkersBusy."""
+    """Calls functions. Raises FunctionFailed for what takes too long, kills its process or is of an unknown language;
+    WorkersBusy.
+    """
 
-    def __init__(self, pool: Pool, limits: FunctionSettings) -> None:
+    def __init__(self, pool: Pool, limits: FunctionSettings, languages: Languages) -> None:
         self._pool = pool
         self.limits = limits
+        self._languages = languages
         self._plain = cast("list[Plain]", list(astuple(limits)))
 
     async def check_views(self, design: Design) -> None:
         """Compile the views' functions. Raises CompilationFailed, NotFound for an empty source."""
+        if not self._languages.speaks(design.language):
+            return
         views: list[Plain] = [[view.name, cast("str", view.map), view.reduce] for view in design.views.values()]
-        await self._run("check_views", 1 + 2 * len(views), None, views, encode(dict(design.lib)).decode())
+        lib = encode(dict(design.lib)).decode()
+        await self._run(self._languages.command(design.language), "check_views", 1 + 2 * len(views), None, views, lib)
 
     async def validate(
         self, rules: Sequence[Function], items: Sequence[bytes], user: str, security: str
     ) -> list[list[JsonValue] | None]:
         """What the rules say of each document: None, ``["thrown", value]`` or ``["failed", word, reason]``."""
-        crossing: list[Plain] = [[rule.digest, rule.text] for rule in rules]
+        verdicts: list[list[JsonValue] | None] = [None] * len(items)
+        for language, some in groupby(rules, key=lambda rule: rule.language):
+            open_ = [place for place, verdict in enumerate(verdicts) if verdict is None]
+            if not open_:
+                break
+            found = await self._validate(language, list(some), [items[place] for place in open_], user, security)
+            for place, verdict in zip(open_, found, strict=True):
+                verdicts[place] = verdict
+        return verdicts
+
+    async def _validate(
+        self, language: str, rules: Sequence[Function], items: Sequence[bytes], user: str, security: str
+    ) -> list[list[JsonValue] | None]:
+        """The same of rules in one language."""
         verdicts: list[list[JsonValue] | None] = []
         for portion in portions(items):
             try:
+                command = self._languages.command(language)
+                crossing: list[Plain] = [crossing_design(rule, command) for rule in rules]
                 answer, lines = await self._run(
-                    "validate", 4, rules[0].digest, crossing, list[Plain](portion), user, security
+                    command, "validate", 4, rules[0].digest, crossing, list[Plain](portion), user, security
                 )
             except FunctionFailed as error:  # the process was ended: none of these is let through
                 verdicts += [["failed", error.error, error.reason]] * len(portion)
@@ -75,28 +106,29 @@ class Functions:
         """Which documents a filter lets through, or a map function emits something for. Raises what it throws."""
         passes: list[bool] = []
         for portion in portions(documents):
-            answer, lines = await self._run(
-                "select", 4, function.digest, function.digest, function.text, list[Plain](function.path),
-                list[Plain](portion), request,
-            )  # fmt: skip
-            self._log(function.where, lines)
-            passes += cast("list[bool]", answer)
+            passes += cast("list[bool]", await self._call(function, "select", 4, list[Plain](portion), request))
         return passes
 
     async def render(self, function: Function, call: str, *arguments: str) -> JsonValue:
         """The answer of a show, an update or a rewrite function. Raises what it throws."""
-        answer, lines = await self._run(
-            "render", 1, function.digest, function.digest, function.text, list[Plain](function.path), call,
-            list[Plain](arguments),
-        )  # fmt: skip
-        self._log(function.where, lines)
-        return decode(cast("bytes", answer))
+        return decode(cast("bytes", await self._call(function, "render", 1, call, list[Plain](arguments))))
 
-    async def _run(self, job: str, calls: int, affinity: str | None, *arguments: Plain) -> list[Plain]:
+    async def _call(self, function: Function, job: str, calls: int, *arguments: Plain) -> Plain:
+        command = self._languages.command(function.language)
+        crossing = crossing_design(function, command)
+        path = list[Plain](function.path)
+        answer, lines = await self._run(command, job, calls, function.digest, crossing, path, *arguments)
+        self._log(function.where, lines)
+        return answer
+
+    async def _run(
+        self, command: tuple[str, ...] | None, job: str, calls: int, affinity: str | None, *arguments: Plain
+    ) -> list[Plain]:
         """``calls`` is how many times the limit may be used up until it shows that there is no hope."""
         limit = 2 * self.limits.time * calls + GRACE
+        name, crossing = (CALLS, arguments) if command is None else (SERVER_CALLS, (command, *arguments))
         try:
-            answer = await self._pool.run(CALLS + job, *arguments, self._plain, timeout=limit, affinity=affinity)
+            answer = await self._pool.run(name + job, *crossing, self._plain, timeout=limit, affinity=affinity)
         except WorkerTimedOut:
             raise FunctionFailed(TIMED_OUT, error=OS_PROCESS) from None
         except WorkerLost:
@@ -109,6 +141,12 @@ class Functions:
     def _log(self, where: str, lines: Plain) -> None:
         for line in cast("list[str]", lines):
             log.info("%s: %s", where, line)
+
+
+def crossing_design(function: Function, command: tuple[str, ...] | None) -> list[Plain]:
+    """A design document as workers are told of it; query servers are each of one database."""
+    told: list[Plain] = [function.digest, function.text]
+    return told if command is None else [function.database, *told]
 
 
 def portions(items: Sequence[bytes]) -> list[list[bytes]]:

@@ -11,15 +11,14 @@ from typing import Any, Final, TypeAlias, cast
 
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import DocstoreError, NotFound
-from docstore.query.design.document import ENGINES, JAVASCRIPT, VALIDATE, is_built_in
-from docstore.query.errors import CompilationFailed, FunctionFailed
+from docstore.query.design.document import VALIDATE, is_built_in
+from docstore.query.errors import CompilationFailed
 from docstore.query.javascript.sandbox import Sandbox, repaired
 from docstore.settings import FunctionSettings
 from docstore.workers.messages import Plain
 
 MAX_SANDBOXES: Final = 64
 DESIGN: Final = "design.js"
-UNKNOWN_LANGUAGE: Final = "unknown_query_language"
 
 Path: TypeAlias = Sequence[str]
 Verdict: TypeAlias = list[JsonValue] | None
@@ -34,15 +33,11 @@ def limits_of(plain: Sequence[JsonValue]) -> FunctionSettings:
 
 
 def sandbox_of(digest: str, design: str, path: Path, limits: FunctionSettings) -> Sandbox:
-    """The engine of a function. Raises NotFound where there is none, FunctionFailed where it is no JavaScript."""
+    """The engine of a function. Raises NotFound where there is none, FunctionFailed where it does not compile."""
     key = (digest, tuple(path))
     sandbox = _kept.get(key)
     if sandbox is None:
-        members = decode(design.encode())
-        language = members.get("language", JAVASCRIPT) if isinstance(members, dict) else JAVASCRIPT
-        if language not in ENGINES:
-            raise FunctionFailed(str(language), error=UNKNOWN_LANGUAGE)
-        source = source_of(members, path)
+        source = source_of(decode(design.encode()), path)
         sandbox = Sandbox(DESIGN, (path[0], source, design), limits)
         _kept[key] = sandbox
         if len(_kept) > MAX_SANDBOXES:
@@ -103,10 +98,13 @@ def _verdict(answer: str | DocstoreError) -> Verdict:
 
 
 def select(
-    digest: str, design: str, path: list[str], documents: list[bytes], request: str, limits: list[JsonValue]
+    design: list[str], path: list[str], documents: list[bytes], request: str, limits: list[JsonValue]
 ) -> list[JsonValue]:
-    """Which documents a filter lets through, or a map function emits something for. ``[booleans, log lines]``."""
-    sandbox = sandbox_of(digest, design, path, limits_of(limits))
+    """Which documents a filter lets through, or a map function emits something for. ``[booleans, log lines]``.
+
+    ``design``  ``[digest, design document]``
+    """
+    sandbox = sandbox_of(design[0], design[1], path, limits_of(limits))
     passes: list[JsonValue] = []
     for answer in sandbox.over(documents, "filter", request):
         if isinstance(answer, DocstoreError):
@@ -115,11 +113,9 @@ def select(
     return [passes, cast("JsonValue", sandbox.take_log())]
 
 
-def render(
-    digest: str, design: str, path: list[str], call: str, arguments: list[str], limits: list[JsonValue]
-) -> list[Plain]:
+def render(design: list[str], path: list[str], call: str, arguments: list[str], limits: list[JsonValue]) -> list[Plain]:
     """One call of a show, an update or a rewrite function. ``[answer, log lines]``; the answer is JSON text."""
-    sandbox = sandbox_of(digest, design, path, limits_of(limits))
+    sandbox = sandbox_of(design[0], design[1], path, limits_of(limits))
     try:
         return [repaired(sandbox.ask(call, *arguments)), list[Plain](sandbox.take_log())]
     except DocstoreError:

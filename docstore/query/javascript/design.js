@@ -95,13 +95,20 @@
 
   // --- Replies --------------------------------------------------------------------------------------------------------
 
-  let chunks = [], startResponse = {}, gotRow = false;
+  let chunks = [], startResponse = {}, starts = false, size = 0, rowSize = 0;
 
-  function start(response) { startResponse = response || {}; }
-  function send(chunk) { chunks.push(chunk.toString()); }
+  function start(response) { startResponse = response || {}; starts = true; }
+
+  function send(chunk) {
+    const piece = kit.text(chunk.toString());
+    rowSize += piece.length;
+    if (rowSize > kit.limits.result) throw kit.exhausted("result");
+    size += piece.length;
+    chunks[chunks.length] = piece;
+  }
 
   function reset() {
-    chunks = []; startResponse = {}; gotRow = false;
+    chunks = []; startResponse = {}; starts = false; size = 0; rowSize = 0;
     providers = []; providedType = null;
   }
 
@@ -187,35 +194,57 @@
     });
   }
 
-  // --- Lists: what is sent before the first row is asked for may still name headers -------------------------------------
+  // --- Lists ----------------------------------------------------------------------------------------------------------
 
-  let rows = [], nextRow = 0, response = null, sent = [];
+  // The function asks for rows in the middle of its work, and Python gives it some at a time. With each exchange goes what
+  // was sent since the last one; what is sent before the first row is asked for may still name headers.
+  const TURN_MS = 200, PORTION = 256 * 1024;
+  let listing = false, began = false, over = false, last = false, rows = [], nextRow = 0, since = 0;
 
-  function flush() {
-    if (!gotRow) { gotRow = true; response = withType(startResponse || {}); }
-    for (const chunk of chunks) sent.push(chunk);
-    chunks = [];
+  function told(wants) {
+    if (!began) { began = true; starts = true; startResponse = withType(startResponse || {}); }
+    const text = stringify([wants, starts ? startResponse : null, chunks.join("")]);
+    chunks = []; size = 0; starts = false; startResponse = {};
+    return text;
+  }
+
+  function exchange(wants) {
+    const given = kit.exchange(kit.takeLog() + "\x1d" + told(wants));
+    since = kit.now();
+    if (wants !== "rows") return;
+    last = given[0] === "1";
+    rows = parse(given.slice(1)); nextRow = 0;
   }
 
   function getRow() {
-    flush();
-    return nextRow < rows.length ? rows[nextRow++] : null;
+    if (!listing || over) return null;
+    rowSize = 0;
+    const waits = size > PORTION || kit.now() - since > TURN_MS;
+    if (waits && nextRow < rows.length) exchange("turn");
+    while (nextRow >= rows.length && !last) exchange("rows");
+    if (nextRow >= rows.length) { over = true; return null; }
+    const row = rows[nextRow];
+    rows[nextRow++] = undefined;
+    return row;
   }
 
-  function list(headText, reqText, rowsText) {
-    return answered(() => {
-      const head = parse(headText), req = parse(reqText);
-      try {
-        reset();
-        rows = parse(rowsText); nextRow = 0; response = null; sent = [];
-        let tail = fun.call(ddoc, head, req);
-        if (providers.length) tail = runProvides(req);
-        flush();
-        if (tail !== undefined) sent.push(String(tail));
-        return {start: response, body: sent.join("")};
-      } catch (e) { throw renderFailure(e); }
-      finally { rows = []; sent = []; }
-    });
+  function runList(head, req) {
+    try {
+      reset();
+      listing = true; since = kit.now();
+      let tail = fun.call(ddoc, head, req);
+      if (providers.length) tail = runProvides(req);
+      if (!began) getRow();
+      if (tail !== undefined) send(tail === null ? "null" : tail);
+      return told("end");
+    } catch (e) { throw renderFailure(e); }
+  }
+
+  function list(headText, reqText) {
+    let answer;
+    try { answer = runList(parse(headText), parse(reqText)); }
+    catch (e) { answer = kit.failureText(kit.uncaught(e)); }
+    return kit.takeLog() + "\x1d" + answer;
   }
 
   // --- Over many documents --------------------------------------------------------------------------------------------

@@ -6,16 +6,15 @@ made when they are first needed. What the functions log is kept until somebody t
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Final, cast
 
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.errors import DocstoreError
+from docstore.query.errors import TooMuchAtOnce
 from docstore.query.javascript.changing import may_change
 from docstore.query.javascript.sandbox import Sandbox, repaired
 from docstore.settings import KIB, FunctionSettings
 
-MAX_ENGINES: Final = 16
 VIEWS: Final = "views.js"
 
 REDUCE_SMALL: Final = 4 * KIB
@@ -31,12 +30,13 @@ Row = tuple[bytes, bytes]
 class Engine:
     """The functions of one definition. Of one thread only.
 
-    ``definition``  ``Design.definition``: JSON with ``language``, ``lib``, ``maps`` and ``reduces``
+    ``definition``  ``Design.definition``: JSON with ``lib``, ``maps`` and ``reduces``
     """
 
     def __init__(self, definition: str, limits: FunctionSettings) -> None:
         members = cast("Mapping[str, JsonValue]", decode(definition.encode()))
         self._limits = limits
+        self._left = 0
         self._lib = encode(members.get("lib") or {}).decode()
         self._map_sources = cast("list[str]", members.get("maps") or [])
         self._reduce_sources = cast("list[str | None]", members.get("reduces") or [])
@@ -48,7 +48,9 @@ class Engine:
 
         Raises FunctionFailed for a function that does not compile, that takes more than it
         may, emits what is no JSON, or throws ``["fatal", word, reason]``. Then the documents have no rows at all.
+        TooMuchAtOnce where the rows of several documents come to more than ``batch``.
         """
+        self._left = self._limits.batch
         columns = [self._map_one(index, documents) for index in range(len(self._map_sources))]
         return [list(rows) for rows in zip(*columns, strict=True)] if columns else [[] for _ in documents]
 
@@ -57,6 +59,9 @@ class Engine:
         for answer in self._map_sandbox(index).over(documents):
             if isinstance(answer, DocstoreError):
                 raise answer
+            self._left -= len(answer)
+            if self._left < 0 and len(documents) > 1:
+                raise TooMuchAtOnce
             rows.append(_rows_of(answer))
         return rows
 
@@ -120,9 +125,3 @@ def _line_length(keys: str | None, values: str, count: int, source: str) -> int:
     if keys is None:
         return len('["rereduce",[""],]') + len(values) + escapes
     return len('["reduce",[""],]') + len(keys) + len(values) + 2 * count - 1 + escapes
-
-
-@lru_cache(maxsize=MAX_ENGINES)
-def engine_for(signature: str, definition: str, limits: FunctionSettings = DEFAULT_LIMITS) -> Engine:
-    """The engine of a view group, kept by its signature."""
-    return Engine(definition, limits)

@@ -11,6 +11,8 @@
   const parse = JSON.parse, stringify = JSON.stringify, freeze = Object.freeze, isFrozen = Object.isFrozen;
   const ownKeys = Reflect.ownKeys, evaluate = world.eval, RealInternalError = InternalError;
   const RealRangeError = RangeError, RealSyntaxError = SyntaxError, text = String, isRealArray = Array.isArray;
+  const join = Array.prototype.join;  // what Python cannot take is a text that is still in pieces
+  const exchange = world.exchange;  // of a list function: gives Python a text, and gets one
 
   // What CouchDB's sandbox has of the language. Everything else would work here and nowhere else.
   const KEPT = new Set(("Object Function Error EvalError RangeError ReferenceError SyntaxError TypeError URIError " +
@@ -30,8 +32,15 @@
 
   function exhausted(what) { return new Failure("os_process_error", what); }
 
+  // Where there is no memory for its error the engine throws null. So null is that, unless the source throws what could be.
+  const THROWS_ANYTHING = /\bthrow\b(?!\s*\(?\s*(?:new\b|[{['"`]))/;
+  let throwsAnything = false;
+
+  function looksAt(source) { throwsAnything = throwsAnything || THROWS_ANYTHING.test(source); }
+
   function resourceFailure(e) {
     if (e instanceof Failure) return e;
+    if (e === null && !throwsAnything) return exhausted("memory");
     if (e instanceof RealInternalError) return exhausted(e.message === "out of memory" ? "memory" : text(e.message));
     if (e instanceof RealRangeError && e.message === TOO_DEEP) return exhausted("stack");
     return null;
@@ -149,6 +158,7 @@
 
   function compile(source) {
     if (!source) throw new Failure("not_found", "missing function");
+    looksAt(source);
     let found;
     try { found = evaluateScript(source); }
     catch (e) {
@@ -189,6 +199,7 @@
       if (cache.has(place.id)) return cache.get(place.id).exports;
       const module = {id: place.id, current: place.current, parent: place.parent, exports: {}};
       cache.set(place.id, module);
+      looksAt(place.current);
       try {
         const body = evaluate("(function (module, exports, require) { " + place.current + "\n })");
         body.call(world, module, module.exports, other => requireFrom(text(other), place));
@@ -256,12 +267,12 @@
   const kit = {
     limits, parse, stringify, text, world, Failure, described, told, note, provide, compile, makeRequire, deepFreeze,
     evaluate, resourceFailure, namedFailure, uncaught, exhausted, sum, isArray, emitRow, emitMark, isRealArray,
-    start, go, taken, once,
+    start, go, taken, once, takeLog, failureText, now,
+    exchange: told => exchange(join.call([told], "")),
     takeRows() { const taken = rows; rows = []; return taken; },
     takeMark() { const taken = emitted; emitted = false; return taken; },
   };
-  // Python calls one function, by the name of the call. What it cannot take is a text that is still in pieces: so joined.
-  const join = Array.prototype.join;
+  // Python calls one function, by the name of the call.
   kit.calls = table => (name, ...values) => join.call([table[name](...values)], "");
   // The calls of a script, or the text of the error that it ended with.
   return (script, ...values) => {

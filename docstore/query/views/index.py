@@ -17,6 +17,8 @@ from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
 from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end, read_feed
 from docstore.errors import NotFound
+from docstore.query.design.languages import UNKNOWN_LANGUAGE
+from docstore.query.errors import FunctionFailed, TooMuchAtOnce
 from docstore.query.views import layout
 from docstore.query.views.blocks import new_slot
 from docstore.query.views.filling import fill_blocks
@@ -146,6 +148,8 @@ class Index:
     # --- The update
 
     async def _run(self) -> None:
+        if not self.plan.spoken:
+            raise FunctionFailed(self.plan.language, error=UNKNOWN_LANGUAGE)
         self._filled = False  # until the end: an update that is cut short may leave blocks that are to be computed
         state: IndexState | None = await self._begin()
         end = feed_end(self.database.environment, self.database.number)
@@ -251,7 +255,7 @@ class Index:
         )
         try:
             mapped = cast("Mapped", await answer)
-        except (WorkerTimedOut, WorkerLost):
+        except (WorkerTimedOut, WorkerLost, TooMuchAtOnce):
             half = len(ids) // 2
             if not half:
                 raise

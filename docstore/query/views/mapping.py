@@ -13,7 +13,7 @@ from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.partition import partition_of
 from docstore.errors import DocstoreError, InvalidJson
-from docstore.query.javascript.engine import engine_for
+from docstore.query.servers.choice import engine_for
 from docstore.query.views import layout
 from docstore.query.views.index_rows import Mapped
 from docstore.settings import FunctionSettings

@@ -11,6 +11,8 @@ from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.database.reading.index_feed import FeedOptions
 from docstore.errors import NotFound
 from docstore.query.design.document import QUERY, Design, ViewDefinition, is_built_in
+from docstore.query.design.languages import Languages
+from docstore.query.servers.choice import with_server
 from docstore.query.views.reducers import BuiltIn, built_in
 from docstore.settings import FunctionSettings
 
@@ -49,9 +51,10 @@ class PlannedView(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The index of a design document's views. ``definition`` is what workers are told.
+    """The index of a design document's views.
 
-    ``partitioned``: its rows lie by partitions, and it is asked of one at a time.
+    ``definition`` is what workers are told; ``spoken``: somebody runs functions in the language; ``partitioned``: its
+    rows lie by partitions, and it is asked of one at a time.
     """
 
     design_id: str
@@ -62,6 +65,7 @@ class Plan:
     views: dict[str, PlannedView]
     feed: FeedOptions
     limits: FunctionSettings
+    spoken: bool
     partitioned: bool = False
 
     @property
@@ -92,7 +96,7 @@ class Plan:
         return found
 
 
-def plan_of(design: Design, limits: FunctionSettings, *, partitioned: bool = False) -> Plan:
+def plan_of(design: Design, limits: FunctionSettings, languages: Languages, *, partitioned: bool = False) -> Plan:
     """The plan of a design document, whose functions have these limits, in a database that may be partitioned.
 
     There a design document is too, unless its options say that it is not.
@@ -120,8 +124,12 @@ def plan_of(design: Design, limits: FunctionSettings, *, partitioned: bool = Fal
         local_seq=design.options.get("local_seq") is True,
         include_design=design.options.get("include_design") is True and design.language != QUERY,
     )
+    spoken = design.language == QUERY or languages.speaks(design.language)
+    definition = design.definition
+    if spoken and design.language != QUERY:
+        definition = with_server(definition, languages.command(design.language))
     return Plan(
-        design.id, design.signature, design.language, design.definition, slots, views, feed, limits, partitioned
+        design.id, design.signature, design.language, definition, slots, views, feed, limits, spoken, partitioned
     )
 
 

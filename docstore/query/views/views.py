@@ -24,6 +24,7 @@ from docstore.database.reading.at_once import in_thread
 from docstore.database.reading.index_feed import design_texts, feed_end
 from docstore.errors import DocstoreError, Unavailable
 from docstore.query.design.document import Design, parse_design
+from docstore.query.design.languages import Languages
 from docstore.query.views import layout
 from docstore.query.views.index import Index
 from docstore.query.views.index_file import INDEX_FILE, IndexFile, WriteIndex
@@ -43,7 +44,9 @@ MAX_PLANS: Final = 1_000
 class Views:
     """All views of a node. Used on its event loop."""
 
-    def __init__(self, workers: Workers, tasks: ActiveTasks, settings: Settings, *, ahead: int) -> None:
+    def __init__(
+        self, workers: Workers, tasks: ActiveTasks, settings: Settings, languages: Languages, *, ahead: int
+    ) -> None:
         """``ahead``: batches that are mapped at the same time."""
         self._file: IndexFile | None = None
         self._storage = settings.storage
@@ -52,6 +55,7 @@ class Views:
         self._tasks = tasks
         self._settings = settings.views
         self._limits = settings.functions
+        self._languages = languages
         self._ahead = ahead
         self._indexes: dict[tuple[int, str], Index] = {}
         self._plans: dict[tuple[int, str, str], Plan] = {}
@@ -119,7 +123,7 @@ class Views:
         plan = self._plans.get(key)
         if plan is None:
             design = parse_design(cast("dict[str, JsonValue]", decode(opened.json)))
-            plan = self._plans[key] = plan_of(design, self._limits, partitioned=database.partitioned)
+            plan = self._plans[key] = plan_of(design, self._limits, self._languages, partitioned=database.partitioned)
             if len(self._plans) > MAX_PLANS:
                 del self._plans[next(iter(self._plans))]
         return OpenedDesign(plan, self.index(database, plan), self._workers)

@@ -17,6 +17,7 @@ from docstore.database.active_tasks import ActiveTasks
 from docstore.database.database import Database
 from docstore.node import Node
 from docstore.query.design.document import parse_design
+from docstore.query.design.languages import Languages
 from docstore.query.views import blocks, mapping
 from docstore.query.views.index import Index
 from docstore.query.views.index_file import IndexFile
@@ -36,10 +37,13 @@ VIEWS: dict[str, JsonValue] = {
     "count": {"map": source_of("many"), "reduce": "_count"},
     "js": {"map": source_of("pair"), "reduce": "the sum"},
 }
-PARTITIONED = plan_of(parse_design({"_id": "_design/p", "views": VIEWS}), FunctionSettings(), partitioned=True)
+PARTITIONED = plan_of(
+    parse_design({"_id": "_design/p", "views": VIEWS}), FunctionSettings(), Languages({}), partitioned=True
+)
 GLOBAL = plan_of(
     parse_design({"_id": "_design/g", "views": VIEWS, "options": {"partitioned": False}}),
     FunctionSettings(),
+    Languages({}),
     partitioned=True,
 )
 

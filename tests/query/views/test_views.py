@@ -13,6 +13,7 @@ from docstore.database.database import Database
 from docstore.database.reading import index_feed
 from docstore.errors import NotFound, Unavailable
 from docstore.node import Node
+from docstore.query.design.languages import Languages
 from docstore.query.views.index_file import IndexFile
 from docstore.query.views.view_query import Update, ViewQuery
 from docstore.query.views.views import Views, _sweep_some
@@ -57,7 +58,7 @@ async def db(node: Node) -> Database:
 
 def views_of(node: Node, workers: InlineWorkers, tmp_path: Path, **how: Any) -> Views:
     settings = Settings(data=tmp_path, storage=StorageSettings(map_size=1 << 26), views=ViewSettings(**how))
-    return Views(workers, ActiveTasks(lambda: 0.0), settings, ahead=2)
+    return Views(workers, ActiveTasks(lambda: 0.0), settings, Languages({}), ahead=2)
 
 
 async def rows(views: Views, db: Database, name: str = "k", **query: Any) -> list[Any]:

@@ -23,6 +23,7 @@ from docstore.database.reading import index_feed
 from docstore.errors import Unavailable
 from docstore.node import Node
 from docstore.query.design.document import parse_design
+from docstore.query.design.languages import Languages
 from docstore.query.views import blocks, layout, mapping
 from docstore.query.views.erlang_order import term_order
 from docstore.query.views.index import Index
@@ -47,7 +48,7 @@ DESIGN: dict[str, JsonValue] = {
         "js": {"map": source_of("pair"), "reduce": "the sum"},
     },
 }
-PLAN = plan_of(parse_design(DESIGN), FunctionSettings())
+PLAN = plan_of(parse_design(DESIGN), FunctionSettings(), Languages({}))
 
 SMALL = StorageSettings(map_size=1 << 26, map_size_smallest=1 << 24)
 

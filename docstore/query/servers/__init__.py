@@ -1,0 +1,1 @@
+"""Query servers: programs that run the functions of other languages."""
