@@ -32,3 +32,7 @@ class Languages:
     def speaks(self, language: str) -> bool:
         """Whether anybody runs functions in a language."""
         return language in ENGINES or language.lower() in self._commands
+
+
+OWN_ENGINE: Final = Languages({})
+"""JavaScript alone."""

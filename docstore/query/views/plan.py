@@ -11,7 +11,7 @@ from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.database.reading.index_feed import FeedOptions
 from docstore.errors import NotFound
 from docstore.query.design.document import QUERY, Design, ViewDefinition, is_built_in
-from docstore.query.design.languages import Languages
+from docstore.query.design.languages import OWN_ENGINE, Languages
 from docstore.query.servers.choice import with_server
 from docstore.query.views.reducers import BuiltIn, built_in
 from docstore.settings import FunctionSettings
@@ -96,7 +96,9 @@ class Plan:
         return found
 
 
-def plan_of(design: Design, limits: FunctionSettings, languages: Languages, *, partitioned: bool = False) -> Plan:
+def plan_of(
+    design: Design, limits: FunctionSettings, languages: Languages = OWN_ENGINE, *, partitioned: bool = False
+) -> Plan:
     """The plan of a design document, whose functions have these limits, in a database that may be partitioned.
 
     There a design document is too, unless its options say that it is not.
