@@ -60,6 +60,7 @@ class Request:
     __slots__ = (
         "_body",
         "_query",
+        "_query_list",
         "answer_again",
         "body_digest",
         "body_time",
@@ -97,6 +98,7 @@ class Request:
         self.id = b""
         self.is_lenient_success = False
         self._query: dict[str, str] | None = None
+        self._query_list: list[tuple[str, str]] | None = None
         self.claimed: Claim | None = None
         self._body: bytes | None = None
 
@@ -115,7 +117,9 @@ class Request:
     @property
     def query_list(self) -> list[tuple[str, str]]:
         """Decoded query parameters in their order, repeated ones included."""
-        return decode_query(self.query_string)
+        if self._query_list is None:
+            self._query_list = decode_query(self.query_string)
+        return self._query_list
 
     @property
     def query(self) -> dict[str, str]:
@@ -188,7 +192,7 @@ class Request:
     async def answer_as(self, method: str, target: str, body: bytes | None) -> "Reply | StreamReply":
         """The reply to another request that takes the place of this one: its path and query, perhaps its body."""
         path, _, self.query_string = target.partition("?")
-        self.method, self.segments, self._query = method, split_path(path), None
+        self.method, self.segments, self._query, self._query_list = method, split_path(path), None, None
         self.doc_id = self.rest = ""
         if body is not None:
             self._body = body

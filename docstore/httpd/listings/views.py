@@ -5,6 +5,7 @@ Owns the text around the rows. Follows ``chttpd_view`` and ``couch_mrview_http:v
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import cast
 
 from docstore.core.json_text import encode
 from docstore.database.database import Database
@@ -31,7 +32,7 @@ async def get_view(request: Request) -> Reply | StreamReply:
     view.check(query)
     if request.method == "HEAD":
         return Reply()
-    return await chunked_reply(_alone(view, query))
+    return await chunked_reply(_listing(view, query, b"\n"))
 
 
 async def post_view(request: Request) -> Reply | StreamReply:
@@ -41,7 +42,7 @@ async def post_view(request: Request) -> Reply | StreamReply:
     query = view_query_of_post(request, body)
     view = design.view(request.segments[4])
     view.check(query)
-    return await chunked_reply(_alone(view, query))
+    return await chunked_reply(_listing(view, query, b"\n"))
 
 
 async def post_queries(request: Request) -> Reply | StreamReply:
@@ -83,13 +84,6 @@ async def _open(request: Request) -> OpenedView:
     return design.view(request.segments[4])
 
 
-async def _alone(view: OpenedView, query: ViewQuery) -> AsyncGenerator[bytes]:
-    async with aclosing(_listing(view, query)) as chunks:
-        async for chunk in chunks:
-            yield chunk
-    yield b"\n"
-
-
 async def _together(view: OpenedView, queries: Sequence[ViewQuery]) -> AsyncGenerator[bytes]:
     yield b'{"results":['
     before = b"\r\n"
@@ -102,22 +96,23 @@ async def _together(view: OpenedView, queries: Sequence[ViewQuery]) -> AsyncGene
     yield b"\r\n]}\n"
 
 
-async def _listing(view: OpenedView, query: ViewQuery) -> AsyncGenerator[bytes]:
-    """One query's rows as a JSON object."""
-    before = b""
-    begun = False
+async def _listing(view: OpenedView, query: ViewQuery, after: bytes = b"") -> AsyncGenerator[bytes]:
+    """One query's rows as a JSON object, and what comes behind it."""
+    before: bytes | None = None
     async with aclosing(view.read(query)) as slices:
         async for part in slices:
-            if not begun:
-                yield _head(view, part, with_update_seq=query.update_seq)
-                begun = True
-            if part.rows:
-                pieces = join_pieces([before, *join_rows(SEPARATOR, part.rows)])
-                async with aclosing(stream_text(pieces)) as text:
+            if before is None:
+                before = _head(view, part, with_update_seq=query.update_seq)
+            elif not part.rows:
+                continue
+            [first, *rest] = join_pieces([before, *join_rows(SEPARATOR, part.rows)])
+            before = SEPARATOR if part.rows or before is SEPARATOR else b""
+            yield cast("bytes", first)  # there is text before the bytes of any attachment
+            if rest:
+                async with aclosing(stream_text(rest)) as text:
                     async for piece in text:
                         yield piece
-                before = SEPARATOR
-    yield b"\r\n]}"
+    yield b"\r\n]}" + after
 
 
 def _head(view: OpenedView, part: ViewSlice, *, with_update_seq: bool) -> bytes:

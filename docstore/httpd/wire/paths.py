@@ -53,6 +53,8 @@ def _decode_segment(segments: list[str], position: int) -> str:
 
 
 def _decode(text: str) -> str:
+    if "%" not in text and "+" not in text and text.isascii():
+        return text
     # aiohttp hands bytes beyond ASCII over as surrogate escapes
     return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogateescape")).decode()
 

@@ -17,7 +17,10 @@ makes every block around it dirty: its value is empty until somebody computes it
 by what is below.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
@@ -214,6 +217,16 @@ def scan_rows(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iterator[
                 yield key[cut:], value
 
 
+def rows_together(txn: ReadIndex, slot: bytes, low: bytes, high: bytes, at_most: int) -> list[tuple[bytes, bytes]]:
+    """The first rows of a range of places, with their keys and not their places: cheaper than one by one."""
+    last = slot + high
+    with txn.cursor(txn.tables.rows) as cursor:
+        found = list(islice(cursor.iternext(), at_most)) if cursor.set_range(slot + low) else []
+    if found and found[-1][0] >= last:
+        del found[bisect_left(found, last, key=itemgetter(0)) :]
+    return found
+
+
 def scan_rows_back(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The same, the last row first."""
     cut = len(slot)
@@ -234,7 +247,18 @@ def count_rows(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> int:
         if isinstance(piece, bytes):
             count += layout.block_count(piece)
         else:
-            count += sum(layout.row_count(value) for _, value in scan_rows(txn, slot, *piece))
+            count += _count_one_by_one(txn, slot + piece.low, slot + piece.high)
+    return count
+
+
+def _count_one_by_one(txn: ReadIndex, first: bytes, last: bytes) -> int:
+    count = 0
+    with txn.cursor(txn.tables.rows) as cursor:
+        if cursor.set_range(first):
+            for key, value in cursor.iternext():
+                if key >= last:
+                    break
+                count += layout.row_count(value) if value[0] else 1
     return count
 
 

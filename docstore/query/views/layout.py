@@ -267,6 +267,11 @@ def row_texts(value: bytes) -> list[RowText]:
     return rows
 
 
+def single_text(value: bytes) -> bytes | None:
+    """The whole text of the row in a value; None if there are several, or its place is beside it."""
+    return value[_ROW_AT:] + b"}" if value[0] == _SINGLE else None
+
+
 def reduced_rows(value: bytes) -> Iterator[ReducedRow]:
     """The rows of a value as reduce functions see them."""
     if value[0] == _SINGLE:

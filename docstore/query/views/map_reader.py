@@ -6,7 +6,7 @@ Follows ``couch_mrview:map_fold``.
 """
 
 from collections.abc import AsyncGenerator, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from docstore.core.collation_key import AFTER
 from docstore.core.json_text import decode
@@ -17,7 +17,7 @@ from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import InvalidRev, NotFound
 from docstore.query.views import layout
-from docstore.query.views.blocks import bound, count_rows, scan_rows, scan_rows_back
+from docstore.query.views.blocks import bound, count_rows, rows_together, scan_rows, scan_rows_back
 from docstore.query.views.index import GONE, Index
 from docstore.query.views.index_file import ReadIndex
 from docstore.query.views.layout import IndexState, RowText
@@ -48,10 +48,9 @@ async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[
                 await snapshot.turn()
                 continue
             snapshot.lend()
-            if query.include_docs:
-                shown = [await _with_document(index.database, row, query) for row in rows]
-            else:
-                shown = [row.text + b"}" for row in rows]
+            shown: list[Row] = [
+                row if isinstance(row, bytes) else await _with_document(index.database, row, query) for row in rows
+            ]
             yield ViewSlice(reader.total_rows, reader.offset, reader.seq, shown)
             if done:
                 return
@@ -78,8 +77,8 @@ class _MapReader:
         self._begun = False
         self._last: tuple[bytes, bytes] | None = None
 
-    def next_rows(self) -> list[RowText]:
-        """The rows of the next slice."""
+    def next_rows(self) -> list[bytes] | list[RowText]:
+        """The rows of the next slice; of a query with documents what these are to stand beside."""
         txn = ReadIndex(self._snapshot.current)
         state = self._index.state(txn)
         self._number = same_index(self._number, state)
@@ -92,7 +91,8 @@ class _MapReader:
             self.seq = state.seq
             self.total_rows = state.counts[self._slot_number]
             self._range = next(self._ranges, None)
-        rows = self._gather(txn)
+        rows: list[bytes] | list[RowText] = []
+        self._gather(txn, rows)
         if self.done and self.offset is None:
             self._tell_offset(txn, *(self._last or (b"", AFTER)))
         return rows
@@ -111,36 +111,73 @@ class _MapReader:
     def _bounds(self, txn: ReadIndex, places: PlaceRange) -> tuple[bytes, bytes]:
         return bound(txn, self._prefix, places.low), bound(txn, self._prefix, places.high)
 
-    def _gather(self, txn: ReadIndex) -> list[RowText]:
-        rows: list[RowText] = []
+    def _gather(self, txn: ReadIndex, rows: list[bytes] | list[RowText]) -> None:
         size, clock = 0, SliceClock()
+        take = self._take_texts if self._query.include_docs else self._take
+        simple = not self._query.include_docs and not self._query.descending
         scan = scan_rows_back if self._query.descending else scan_rows
         while self._range is not None and (self._left != 0 or self.offset is None):
             low, high = self._last = self._bounds(txn, self._range)
+            if low < high and simple and not self._skip:
+                count = self._gather_together(txn, rows, low, high)
+                if count:
+                    size += count
+                    if self._left == 0 or size > SLICE_BYTES or clock.over:
+                        self.done = self._left == 0
+                        return
+                    continue
             if low < high:
                 for seen, (place, value) in enumerate(scan(txn, self._prefix, low, high), 1):
                     if self.offset is None:
                         self._tell_offset(txn, low, high)
-                    size += self._take(value, rows)
+                    size += take(value, rows)
                     full = size > SLICE_BYTES or (seen % CHUNK_ROWS == 0 and (clock.over or self._query.include_docs))
                     if self._left == 0 or full:
                         whole = layout.whole_place(place, value)
                         self._range = self._behind(self._range, whole)
                         self.done = self._left == 0
-                        return rows
+                        return
             self._range = next(self._ranges, None)
             if clock.over:
                 break
         self.done = self._range is None or self._left == 0
-        return rows
+
+    def _gather_together(self, txn: ReadIndex, rows: list[Any], low: bytes, high: bytes) -> int:
+        """Some rows of the present range, which goes on behind them; how many bytes. 0 if they need a closer look."""
+        wanted = CHUNK_ROWS if self._left is None else min(CHUNK_ROWS, self._left)
+        found = rows_together(txn, self._prefix, low, high, wanted)
+        texts = [text for _, value in found if (text := layout.single_text(value)) is not None]
+        if not found or len(texts) < len(found) or self._range is None:
+            return 0
+        if self.offset is None:
+            self._tell_offset(txn, low, high)
+        if self._left is not None:
+            self._left -= len(texts)
+        rows += texts
+        self._range = self._behind(self._range, found[-1][0][len(self._prefix) :])
+        return sum(map(len, texts))
 
     def _behind(self, places: PlaceRange, place: bytes) -> PlaceRange:
         """What is left of a range when this place was the last."""
         # No place begins another, so this is between it and the next.
         return places._replace(high=place) if self._query.descending else places._replace(low=place + b"\x00")
 
-    def _take(self, value: bytes, rows: list[RowText]) -> int:
+    def _take(self, value: bytes, rows: list[Any]) -> int:
         """Take what the query wants of a value's rows; how many bytes that is."""
+        if not self._skip and self._left != 0:
+            text = layout.single_text(value)
+            if text is not None:  # as nearly always
+                if self._left is not None:
+                    self._left -= 1
+                rows.append(text)
+                return len(text)
+        found: list[RowText] = []
+        size = self._take_texts(value, found)
+        rows += [row.text + b"}" for row in found]
+        return size
+
+    def _take_texts(self, value: bytes, rows: list[Any]) -> int:
+        """The same, in parts."""
         size = 0
         for row in layout.row_texts(value):
             if self._skip:

@@ -16,6 +16,7 @@ from typing import Final, cast
 from docstore.core.collation import collation_version
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.json_text import JsonValue, decode
+from docstore.core.rev import Rev
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.administration import GONE
 from docstore.database.background import Work, persist
@@ -58,7 +59,7 @@ class Views:
         self._languages = languages
         self._ahead = ahead
         self._indexes: dict[tuple[int, str], Index] = {}
-        self._plans: dict[tuple[int, str, str], Plan] = {}
+        self._plans: dict[tuple[int, str, Rev | None], Plan] = {}
         self._sweep: asyncio.Task[None] | None = None
         self._sweep_again = False
         self._written: set[int] = set()
@@ -118,10 +119,12 @@ class Views:
 
     async def design(self, database: Database, name: str) -> "OpenedDesign":
         """The views of a design document. Raises NotFound, InvalidDesignDoc."""
-        opened = database.open_doc(DESIGN_PREFIX + name)
-        key = (database.number, name, str(opened.rev))
+        head = database.head(DESIGN_PREFIX + name)
+        key = (database.number, name, None if head is None or head.deleted else head.winner)
         plan = self._plans.get(key)
         if plan is None:
+            opened = database.open_doc(DESIGN_PREFIX + name)
+            key = (database.number, name, opened.rev)
             design = parse_design(cast("dict[str, JsonValue]", decode(opened.json)))
             plan = self._plans[key] = plan_of(design, self._limits, self._languages, partitioned=database.partitioned)
             if len(self._plans) > MAX_PLANS:
