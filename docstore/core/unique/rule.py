@@ -41,8 +41,20 @@ _DEEP: Final = 1 << 20
 """Documents were held to their depth when they were written."""
 
 
+def read_document(doc_id: str, text: bytes) -> JsonValue:
+    """A document as rules look at it, from the text of its body; None for one that cannot be read."""
+    try:
+        read = decode_in_slices if len(text) > LONG else json_text.decode
+        document = read(text, max_depth=_DEEP)
+    except DocstoreError:
+        return None
+    if isinstance(document, dict):
+        document["_id"] = doc_id
+    return document
+
+
 class Rule:
-    """A definition, ready to be asked."""
+    """A definition, ready to be asked about documents as ``read_document`` gives them."""
 
     __slots__ = ("_paths", "_selector")
 
@@ -50,30 +62,24 @@ class Rule:
         self._paths = paths
         self._selector = selector
 
-    def key(self, doc_id: str, text: bytes) -> bytes | None:
-        """The key of a revision with this body, ``KEY_BYTES`` long; None if it has none."""
-        values = self.values(doc_id, text)
+    def key(self, document: JsonValue) -> bytes | None:
+        """The key of a revision, ``KEY_BYTES`` long; None if it has none."""
+        values = self.values(document)
         return None if values is None else key_of(values)
 
-    def values(self, doc_id: str, text: bytes) -> list[JsonValue] | None:
+    def values(self, document: JsonValue) -> list[JsonValue] | None:
         """The values of the fields, in the order of the definition; None as for ``key``."""
-        try:
-            read = decode_in_slices if len(text) > LONG else json_text.decode
-            document = read(text, max_depth=_DEEP)
-        except DocstoreError:
-            return None
         values: list[JsonValue] = []
         for path in self._paths:
             found, value = _at(document, path)
             if not found:
                 return None
             values.append(value)
-        return values if self._selects(doc_id, document) else None
+        return values if self._selects(document) else None
 
-    def _selects(self, doc_id: str, document: JsonValue) -> bool:
-        if self._selector is None or not isinstance(document, dict):
+    def _selects(self, document: JsonValue) -> bool:
+        if self._selector is None:
             return True
-        document["_id"] = doc_id
         try:
             return self._selector(document, Steps(UNIQUE_SELECTOR_STEPS))
         except OutOfSteps:

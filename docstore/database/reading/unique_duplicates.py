@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from docstore.core.json_text import JsonValue, encode
-from docstore.core.unique.rule import rule_of
+from docstore.core.unique.rule import read_document, rule_of
 from docstore.database.database import Database
 from docstore.database.slices import SLICE_BYTES
 from docstore.storage import keys, rows
@@ -101,7 +101,8 @@ def _row(txn: ReadTransaction, number: int, index: UniqueIndex, key: bytes) -> b
         "fields": list(index.definition.fields),
     }
     body = get_body(txn, number, seq)
-    values = None if body is None else rule_of(index.definition).values(ids[0], rows.body_text(body))
+    document = None if body is None else read_document(ids[0], rows.body_text(body))
+    values = rule_of(index.definition).values(document)
     if values is not None and len(encode(values)) <= VALUES_TOLD:
         row["values"] = values
     row["ids"] = list(ids)

@@ -7,7 +7,7 @@ number is kept for a document. Of an index that is being built, documents that i
 from collections.abc import Iterator
 
 from docstore.core.document import DESIGN_PREFIX
-from docstore.core.unique.rule import Rule, rule_of
+from docstore.core.unique.rule import Rule, read_document, rule_of
 from docstore.storage import keys, rows
 from docstore.storage.documents import documents, unique_rows
 from docstore.storage.documents.document_change import DocumentChange
@@ -49,8 +49,9 @@ def _check_document(
         return
     leaves = DocumentChange(db, doc_id, record).leaves_before()
     for body_seq, body in documents.get_bodies(txn, db, [seq for seq, leaf in leaves.items() if leaf.live]).items():
+        document = read_document(doc_id, rows.body_text(body))
         for index, rule in rules:
-            key = rule.key(doc_id, rows.body_text(body))
+            key = rule.key(document)
             if key is None:
                 continue
             stored = txn.get(txn.tables.unique_keys, pack_unique_key(db, index.number, key, body_seq))

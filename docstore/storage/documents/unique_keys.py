@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from docstore.core.document import DESIGN_PREFIX
-from docstore.core.unique.rule import rule_of
+from docstore.core.unique.rule import read_document, rule_of
 from docstore.storage import keys, rows
 from docstore.storage.documents import unique_rows
 from docstore.storage.documents.document_change import DocumentChange, Leaf
@@ -194,8 +194,8 @@ class UniqueKeys:
         return body
 
     def _keys_in(self, doc_id: str, body: bytes) -> tuple[HeldKey, ...]:
-        text = rows.body_text(body)
-        found = ((number, rule.key(doc_id, text)) for number, rule in self._rules)
+        document = read_document(doc_id, rows.body_text(body))
+        found = ((number, rule.key(document)) for number, rule in self._rules)
         return tuple(HeldKey(number, key) for number, key in found if key is not None)
 
     def _group(self, held: HeldKey) -> "_Group":

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.unique.definition import Definition, definition_of
-from docstore.core.unique.rule import key_of, rule_of
+from docstore.core.unique.rule import key_of, read_document, rule_of
 
 json_values = st.recursive(
     st.none()
@@ -55,7 +55,7 @@ def test_strings_do_not_collate_and_objects_have_no_order() -> None:
 
 
 def key(definition: Definition, **members: JsonValue) -> bytes | None:
-    return rule_of(definition).key("a", encode(members))
+    return rule_of(definition).key(read_document("a", encode(members)))
 
 
 def test_a_document_that_lacks_a_field_has_no_key() -> None:
