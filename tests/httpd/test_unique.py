@@ -140,3 +140,123 @@ async def test_refusals_are_counted_by_their_kind(people):
     await people.post("_bulk_docs", {"docs": [{"_id": "a", "email": "x"}]})
     stats = await people.client.get("/_node/_local/_prometheus")
     assert 'docstore_conflicts_total{db="db",kind="not-unique"} 2.0' in await stats.text()
+
+
+# --- _index
+
+
+async def finished(server):
+    await server.node.registry.unique.finish()
+
+
+async def test_an_index_is_made_listed_used_and_removed(server, db):
+    for n in range(3):
+        await db.write(f"d{n}", {"email": n, "on": True})
+    index = {"fields": ["email"], "partial_filter_selector": {"on": True}}
+    made = await db.post("_index", {"index": index, "ddoc": "people", "name": "email", "unique": True})
+    assert made.status == 200
+    assert made.json == {"result": "created", "id": "_design/people", "name": "email"}
+    again = await db.post("_index", {"index": index, "ddoc": "people", "name": "email", "unique": True})
+    assert again.json["result"] == "exists"
+    [_, listed] = (await db.get("_index")).json["indexes"]
+    assert listed == {
+        "ddoc": "_design/people",
+        "name": "email",
+        "type": "json",
+        "partitioned": False,
+        "unique": True,
+        "def": {"fields": [{"email": "asc"}], "partial_filter_selector": {"on": {"$eq": True}}},
+        "state": "active",
+    }
+    assert (await db.put("x", {"email": 1, "on": True})).status == 409
+    assert (await db.put("x", {"email": 1})).status == 201
+    found = await db.post("_find", {"selector": {"email": 1, "on": True}, "use_index": "people"})
+    assert [doc["_id"] for doc in found.json["docs"]] == ["d1"]
+    assert (await db.delete("_index/people/json/email")).json == {"ok": True}
+    assert (await db.put("x2", {"email": 1, "on": True})).status == 201
+    assert len((await db.get("_index")).json["indexes"]) == 1
+    await finished(server)
+
+
+async def test_an_index_over_duplicates_is_refused_and_lists_some(server, db):
+    await db.write("a", {"email": "x"})
+    await db.write("b", {"email": "x"})
+    asked = {"index": {"fields": ["email"]}, "unique": True}
+    answer = await db.post("_index", asked)
+    assert answer.error == (
+        409, "conflict", 'Documents have the same value of "email", so it cannot be unique: "a", "b".'
+    )  # fmt: skip
+    problem = (await db.post("_index", asked, **PROBLEMS)).json
+    assert problem["type"] == "urn:docstore:problem:duplicates-exist"
+    assert problem["duplicates"] == [["a", "b"]]
+    assert (await db.get("_index")).json["total_rows"] == 1
+    assert (await db.get("_design_docs")).json["rows"] == []
+    await db.write("c", {"email": "x"})
+    await finished(server)
+
+
+async def test_names_of_unique_indexes_are_their_own(db):
+    index = {"fields": ["email"]}
+    made = [(await db.post("_index", {"index": index, "unique": unique})).json for unique in (False, True)]
+    assert [one["result"] for one in made] == ["created", "created"]
+    assert made[0]["id"] != made[1]["id"]
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"unique": 1}, "invalid_boolean"),
+        ({"unique": True, "type": "text"}, "required index service unavailable"),
+        ({"unique": True, "index": {"fields": ["_id"]}}, "bad_request"),
+        ({"unique": True, "index": {"fields": []}}, "bad_request"),
+        ({"unique": True, "index": {"fields": "email"}}, "invalid_sort_json"),
+        (
+            {"unique": True, "index": {"fields": ["a"], "partial_filter_selector": {"b": {"$regex": "x"}}}},
+            "bad_request",
+        ),
+        (
+            {"unique": True, "index": {"fields": ["a"], "partial_filter_selector": {"b": {"$no": 1}}}},
+            "invalid_operator",
+        ),
+        ({"unique": True, "index": {"fields": [f"f{n}" for n in range(17)]}}, "bad_request"),
+    ],
+)
+async def test_an_index_that_cannot_be(server, db, more, error):
+    answer = await db.post("_index", {"index": {"fields": ["email"]}, "ddoc": "u"} | more)
+    assert 400 <= answer.status < 504, answer
+    assert answer.json["error"] == error
+    assert (await db.get("_design_docs")).json["rows"] == []
+    assert server.node.registry.unique.status(server.node.registry.open("db").number) == {}
+
+
+async def test_one_that_is_not_enforced_says_so(db):
+    views = {"v": {"map": {"fields": {"_id": "asc"}}, "reduce": "_count", "options": {"def": {}, "unique": True}}}
+    await db.write("_design/u", {"language": "query", "views": views})
+    [_, listed] = (await db.get("_index")).json["indexes"]
+    assert listed["state"] == "not enforced"
+
+
+async def test_a_request_that_replaces_an_index_leaves_one(server, db):
+    await db.write("a", {"email": "x", "name": "y"})
+    for fields in (["email"], ["name"]):
+        answer = await db.post("_index", {"index": {"fields": fields}, "ddoc": "u", "name": "v", "unique": True})
+        assert answer.status == 200, answer
+    await db.write("b", {"email": "x"})
+    assert (await db.put("c", {"name": "y"})).status == 409
+    await finished(server)
+    assert len((await db.get("_index")).json["indexes"]) == 2
+
+
+async def test_many_ask_for_one_index_and_others_write(server, db):
+    docs = [{"_id": f"d{n}", "email": n} for n in range(1_000)]
+    await db.post("_bulk_docs", {"docs": docs})
+    asked = {"index": {"fields": ["email"]}, "ddoc": "u", "name": "v", "unique": True}
+    asking = [db.post("_index", asked) for _ in range(4)]
+    writing = [db.put(f"w{n}", {"email": f"w{n % 5}"}) for n in range(20)]
+    answers = await asyncio.gather(*asking, *writing)
+    assert {answer.status for answer in answers[:4]} <= {200, 409}
+    if all(answer.status == 200 for answer in answers[:4]):
+        assert (await db.put("late", {"email": 5})).status == 409
+        listed = (await db.get("_conflicts?kind=unique")).json
+        assert listed["rows"] == []
+    await finished(server)

@@ -6,6 +6,7 @@ Owns the replies. Follows ``mango_httpd:handle_index_req``.
 import re
 
 from docstore.core.json_text import JsonValue
+from docstore.database.unique_indexes import UniqueStatus
 from docstore.errors import NotFound
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
@@ -24,8 +25,19 @@ async def list_indexes(request: Request) -> Reply:
     indexes = await request.node.query.mango.indexes(database)
     first = skip or 0
     last = len(indexes) if limit is None else first + limit
-    shown: list[JsonValue] = [index.listed() for index in indexes[first:last]]
+    status = request.node.registry.unique.status(database.number)
+    shown: list[JsonValue] = [
+        index.listed() | ({"state": _state(status.get((index.ddoc or "", index.name)))} if index.unique else {})
+        for index in indexes[first:last]
+    ]
     return json_reply({"total_rows": len(indexes), "indexes": shown})
+
+
+def _state(status: UniqueStatus | None) -> str:
+    """How far a unique index is."""
+    if status is None:
+        return "not enforced"
+    return "active" if status.built else "building"
 
 
 def _number(request: Request, name: str) -> int | None:
@@ -41,7 +53,8 @@ async def make_index(request: Request) -> Reply:
     """``POST /{db}/_index``"""
     database = request.database()
     new = read_new_index(await request.json_object(require_json_type=True))
-    return json_reply(await request.node.query.mango.make_index(database, new, request.node.settings.limits))
+    node = request.node
+    return json_reply(await node.query.mango.make_index(database, new, node.settings.limits, node.registry.unique))
 
 
 async def remove_index(request: Request) -> Reply:

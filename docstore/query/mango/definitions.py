@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from docstore.core.json_text import JsonValue
+from docstore.core.unique.definition import UNIQUE
 from docstore.query.design.document import QUERY
 from docstore.query.mango.ranges import ID
 
@@ -26,6 +27,7 @@ class MangoIndex:
     ``columns``   the fields in their order, each with its direction, which is only shown: rows can be read both ways
     ``partial``   the selector of the documents that are in it, None for all that have the fields
     ``shown``     its definition as clients are shown it
+    ``unique``    whether it says that no two documents may have the same in it
     """
 
     ddoc: str | None
@@ -34,6 +36,7 @@ class MangoIndex:
     partial: JsonValue
     partitioned: bool
     shown: JsonValue
+    unique: bool = False
 
     @property
     def kind(self) -> str:
@@ -55,6 +58,8 @@ class MangoIndex:
         shown: dict[str, JsonValue] = {"ddoc": self.ddoc, "name": self.name, "type": self.kind}
         if self.ddoc is not None:
             shown["partitioned"] = self.partitioned
+        if self.unique:
+            shown["unique"] = True
         return shown | {"def": self.shown}
 
 
@@ -77,7 +82,8 @@ def indexes_of(design: Mapping[str, JsonValue], *, partitioned: bool) -> list[Ma
 
 
 def _index_of(ddoc: str, name: str, view: JsonValue, *, partitioned: bool) -> MangoIndex | None:
-    if not isinstance(view, dict) or not isinstance(view.get("options"), dict):
+    options = view.get("options") if isinstance(view, dict) else None
+    if not isinstance(view, dict) or not isinstance(options, dict):
         return None
     columns = columns_of(view.get("map"))
     if columns is None:
@@ -90,7 +96,8 @@ def _index_of(ddoc: str, name: str, view: JsonValue, *, partitioned: bool) -> Ma
             shown[member] = [{field: direction} for field, direction in columns]
         elif member != "partial_filter_selector" or value != {}:
             shown[member] = value
-    return MangoIndex(ddoc, name, columns, partial_of(definition), partitioned, shown)
+    unique = options.get(UNIQUE) is True
+    return MangoIndex(ddoc, name, columns, partial_of(definition), partitioned, shown, unique)
 
 
 def columns_of(definition: JsonValue) -> tuple[tuple[str, str], ...] | None:

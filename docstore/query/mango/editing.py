@@ -15,10 +15,12 @@ from docstore.core.document import Document, parse_document
 from docstore.core.erlang_text import erlang_text
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.revision_hash import encode_term
+from docstore.core.unique.definition import UNIQUE, definition_of
 from docstore.database.database import Database
+from docstore.database.unique_indexes import UniqueIndexes
 from docstore.errors import BadRequest, Conflict, NotFound
 from docstore.query.design.document import QUERY, design_id
-from docstore.query.mango.definitions import JSON, MangoIndex
+from docstore.query.mango.definitions import JSON, MangoIndex, partial_of
 from docstore.query.mango.options import NewIndex, read_definition
 from docstore.query.mango.words import IndexNotSaved, NoIndexService, refused
 from docstore.settings import Limits
@@ -41,9 +43,23 @@ class _Edit(NamedTuple):
     document: Document | None
 
 
-async def make_index(database: Database, new: NewIndex, limits: Limits) -> dict[str, JsonValue]:
-    """Define an index; the reply of ``_index``. Raises BadRequest in CouchDB's words, NoIndexService, IndexNotSaved."""
+async def make_index(database: Database, new: NewIndex, limits: Limits, unique: UniqueIndexes) -> dict[str, JsonValue]:
+    """Define an index; the reply of ``_index``. Raises BadRequest in CouchDB's words, NoIndexService, IndexNotSaved.
+
+    Of a unique one the design document is written last, once it is known that no two documents are alike, and that none
+    will be; raises DuplicatesExist.
+    """
     check_type(new.kind)
+    if not new.unique:
+        return await _define(database, new, limits)
+    await to_thread(_with_index, database, new, limits)  # raises what can be known before
+    index = read_definition(new.raw)
+    definition = definition_of(list(cast("dict[str, JsonValue]", index["fields"])), partial_of(index))
+    async with unique.making(database.number, ddoc_of(new), name_of(new), definition):
+        return await _define(database, new, limits)
+
+
+async def _define(database: Database, new: NewIndex, limits: Limits) -> dict[str, JsonValue]:
     for _ in range(MAX_ROUNDS):
         edit = await to_thread(_with_index, database, new, limits)
         if edit.document is None or await _save(database, edit.document):
@@ -68,7 +84,8 @@ def _with_index(database: Database, new: NewIndex, limits: Limits) -> _Edit:
     ddoc, name = ddoc_of(new), name_of(new)
     design = _open(database, ddoc)
     before = encode(design)
-    view: JsonValue = {"map": definition, "reduce": "_count", "options": {"def": new.raw}}
+    options: dict[str, JsonValue] = {"def": new.raw} | ({UNIQUE: True} if new.unique else {})
+    view: JsonValue = {"map": definition, "reduce": "_count", "options": options}
     views = design.get("views")
     design["views"] = (views if isinstance(views, dict) else {}) | {name: view}
     _set_partitioned(design, ddoc, new.partitioned)
@@ -151,7 +168,8 @@ def name_of(new: NewIndex) -> str:
 def hashed_name(new: NewIndex) -> str:
     """The name that CouchDB makes: the SHA-1 of what was asked for, as an Erlang term.
 
-    The term is ``{Definition, Options}``; options stand in the order of their names, those not given as atoms.
+    The term is ``{Definition, Options}``; options stand in the order of their names, those not given as atoms. That of
+    a unique index is not one of CouchDB's.
     """
     definition = encode_term(new.raw)
     options = (
@@ -160,6 +178,7 @@ def hashed_name(new: NewIndex) -> str:
         ("name", _atom("auto_name") if new.name is None else encode_term(new.name)),
         ("partitioned", _atom("db_default") if new.partitioned is None else encode_term(new.partitioned)),
         ("type", encode_term(new.kind)),
+        *((("unique", encode_term(True)),) if new.unique else ()),
         ("w", encode_term(new.w)),
     )
     pairs = b"".join(b"h\x02%b%b" % (_atom(name), value) for name, value in options)

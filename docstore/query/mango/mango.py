@@ -16,6 +16,7 @@ from docstore.core.json_text import JsonValue, decode
 from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
 from docstore.database.reading.index_feed import design_texts
+from docstore.database.unique_indexes import UniqueIndexes
 from docstore.errors import DocstoreError, NotFound, QueryParseError
 from docstore.query.design.document import QUERY, Design, design_id, parse_design
 from docstore.query.mango import editing
@@ -82,9 +83,11 @@ class Mango:
         """The indexes of a database, that of ids first. Raises DatabaseNotFound."""
         return (await self._definitions(database)).indexes
 
-    async def make_index(self, database: Database, new: NewIndex, limits: Limits) -> dict[str, JsonValue]:
+    async def make_index(
+        self, database: Database, new: NewIndex, limits: Limits, unique: UniqueIndexes
+    ) -> dict[str, JsonValue]:
         """Define one; the reply. Raises as ``editing.make_index``."""
-        return await editing.make_index(database, new, limits)
+        return await editing.make_index(database, new, limits, unique)
 
     async def remove_index(self, database: Database, ddoc: str, kind: str, name: str, limits: Limits) -> None:
         """Remove one. Raises NotFound, IndexNotSaved."""

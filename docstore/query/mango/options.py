@@ -2,7 +2,7 @@
 
 Owns the members of these bodies, what each may be, and in which order they are looked at: the first fault is the one
 that is told. It must not know databases, indexes or HTTP. Follows ``mango_opts.erl``, ``mango_sort.erl`` and
-``mango_fields.erl``; ``conflicts_only`` is docstore's own.
+``mango_fields.erl``; ``conflicts_only`` and ``unique`` are docstore's own.
 """
 
 from collections.abc import Callable, Mapping
@@ -86,6 +86,7 @@ class NewIndex:
 
     ``raw``  the definition as it came, for ``read_definition``
     ``partitioned``  None for what is usual in the database
+    ``unique``  whether no two documents may have the same in it
     """
 
     raw: JsonValue
@@ -94,6 +95,7 @@ class NewIndex:
     ddoc: str | None
     w: int
     partitioned: bool | None
+    unique: bool = False
 
 
 def read_find(body: Mapping[str, JsonValue], *, default_limit: int, large: bool = False) -> FindOptions:
@@ -136,6 +138,7 @@ def read_new_index(body: Mapping[str, JsonValue]) -> NewIndex:
         ddoc=members.optional("ddoc", _name, None),
         w=members.optional("w", _positive, 2),
         partitioned=members.optional("partitioned", _partitioned, None),
+        unique=members.optional("unique", _boolean, False),
     )
     members.end()
     return index
