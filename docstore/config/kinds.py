@@ -5,6 +5,7 @@ Follows ``config:get_integer``, ``get_boolean`` and ``get_float`` of CouchDB, bu
 its kind is refused, where CouchDB goes on with the default.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 _INTEGER: Final = re.compile(r"[0-9]{1,18}")
 _FLOAT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?")
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 MILLISECONDS_PER_SECOND: Final = 1_000
 
 
@@ -82,6 +84,17 @@ def split_list(word: str) -> tuple[str, ...]:
     return tuple(member for part in word.split(",") if (member := part.strip()))
 
 
+def parse_networks(word: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Addresses and networks, with commas. Raises ValueError."""
+    return tuple(ipaddress.ip_network(member) for member in split_list(word))
+
+
+def _parse_prefix(word: str) -> str:
+    if word and not _PREFIX.fullmatch(word):
+        raise ValueError
+    return word
+
+
 def _list_word(value: Iterable[str]) -> str:
     return ", ".join(value)
 
@@ -101,6 +114,10 @@ BOOLEAN: Final = Kind("true or false", _parse_boolean, lambda value: "true" if v
 TEXT: Final = Kind("text", _parse_text, str)
 OPTIONAL: Final = Kind("text", _parse_optional, lambda value: value or "")
 PATH: Final = Kind("the path of a folder", _parse_path, str)
+NETWORKS: Final = Kind(
+    "a list of addresses and networks, such as 10.0.0.0/8", parse_networks, lambda value: _list_word(map(str, value))
+)
+PREFIX: Final = Kind("the beginning of a path, such as /couch", _parse_prefix, str)
 LIST: Final = Kind("a list, with commas", split_list, _list_word)
 
 

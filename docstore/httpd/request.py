@@ -130,19 +130,16 @@ class Request:
 
     @property
     def base_url(self) -> str:
-        """``scheme://host`` as the client wrote the host, without a slash at the end; a proxy's word counts.
-
-        As ``chttpd:absolute_uri``: X-Forwarded-Host before Host, X-Forwarded-Ssl and X-Forwarded-Proto for the scheme.
-        """
-        headers = self.raw.headers
-        host = headers.get("X-Forwarded-Host") or headers.get(hdrs.HOST) or self._own_address()
-        forwarded_https = headers.get("X-Forwarded-Ssl") == "on" or headers.get("X-Forwarded-Proto") == "https"
-        return f"{'https' if forwarded_https or self.raw.secure else 'http'}://{host}"
+        """``scheme://host`` as the client wrote the host, without a slash at the end; a proxy's word counts."""
+        raw = self.raw
+        return self.service.proxies.base_url(
+            raw.headers, raw.remote, secure=raw.secure, own=self._own_address, target=raw.raw_path
+        )
 
     @property
     def remote(self) -> str | None:
-        """The peer's address."""
-        return self.raw.remote
+        """The address of who asks; a proxy's word counts."""
+        return self.service.proxies.remote(self.raw.headers, self.raw.remote)
 
     @property
     def content_type(self) -> str:

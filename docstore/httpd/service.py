@@ -13,6 +13,7 @@ from docstore.errors import DocstoreError
 from docstore.httpd.auth import Authenticator
 from docstore.httpd.cors import Cors
 from docstore.httpd.problems.conflict_log import ConflictLog
+from docstore.httpd.proxies import Proxies
 from docstore.httpd.wire.memory import Memory
 from docstore.node import Node
 
@@ -31,6 +32,7 @@ class Service:
         self.memory = Memory(node.settings.limits)
         self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
         self.cors = Cors(node.config)
+        self.proxies = Proxies(node.config)
         self.conflict_log = ConflictLog(node.settings.conflict_lines)
         self.describe: Callable[[], bytes] = bytes
         self.description = b""
@@ -63,6 +65,7 @@ class Service:
     async def stop(self) -> None:
         """Cancel what was spawned, and write what is left to be logged."""
         self.cors.close()
+        self.proxies.close()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
