@@ -22,7 +22,7 @@ from docstore.errors import BadRequest
 from docstore.query.mango.definitions import columns_of, partial_of
 from docstore.query.mango.ranges import fields_of
 from docstore.query.views import layout
-from docstore.query.views.index_rows import Mapped
+from docstore.query.views.mapped import Mapped
 from docstore.settings import Limits
 
 MAX_STEPS: Final = Limits().max_filter_steps

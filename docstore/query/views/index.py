@@ -23,8 +23,9 @@ from docstore.query.views import layout
 from docstore.query.views.blocks import new_slot
 from docstore.query.views.filling import fill_blocks
 from docstore.query.views.index_file import IndexFile, ReadIndex, WriteIndex
-from docstore.query.views.index_rows import Mapped, joined, write_batch, write_state
+from docstore.query.views.index_rows import write_batch, write_state
 from docstore.query.views.layout import IndexState
+from docstore.query.views.mapped import Mapped, joined
 from docstore.query.views.plan import Plan
 from docstore.query.views.reducing import Workers, tell_log
 from docstore.workers.errors import WorkerLost, WorkerTimedOut

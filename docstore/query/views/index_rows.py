@@ -7,48 +7,14 @@ by a worker (``mapping.py``).
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from docstore.database.reading.index_feed import FeedEnd
 from docstore.query.views import layout
 from docstore.query.views.blocks import begin_blocks, change_blocks
 from docstore.query.views.index_file import WriteIndex
 from docstore.query.views.layout import IndexState
-
-
-class Mapped(TypedDict):
-    """What some documents emit. Places have their slot in front.
-
-    ``ids``  of all documents of the batch;  ``places``  per document the places of its rows, packed; empty for none
-    ``keys``, ``values``  the rows, sorted by key; the keys without the index's number
-    ``long``  (place, value) of the rows whose place does not fit into a key
-    ``log``  what the functions logged
-    """
-
-    ids: list[str]
-    places: list[bytes]
-    keys: list[bytes]
-    values: list[bytes]
-    long: list[tuple[bytes, bytes]]
-    log: list[str]
-
-
-def joined(first: Mapped, second: Mapped) -> Mapped:
-    """What different documents emit, together."""
-    rows = sorted(
-        [
-            *zip(first["keys"], first["values"], strict=True),
-            *zip(second["keys"], second["values"], strict=True),
-        ]
-    )
-    return Mapped(
-        ids=first["ids"] + second["ids"],
-        places=first["places"] + second["places"],
-        keys=[key for key, _ in rows],
-        values=[value for _, value in rows],
-        long=[*first["long"], *second["long"]],
-        log=first["log"] + second["log"],
-    )
+from docstore.query.views.mapped import Mapped
 
 
 class _Change(NamedTuple):

@@ -15,7 +15,7 @@ from docstore.core.partition import partition_of
 from docstore.errors import DocstoreError, InvalidJson
 from docstore.query.servers.choice import engine_for
 from docstore.query.views import layout
-from docstore.query.views.index_rows import Mapped
+from docstore.query.views.mapped import Mapped
 from docstore.settings import FunctionSettings
 
 KEYS_AT_ONCE: Final = 400
