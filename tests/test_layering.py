@@ -67,6 +67,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "documents": {"attachments"},
         "engine": {"attachments"},  # whose rows are entered in a table that an older store lacks, when it is opened
         "check": {"engine", "attachments", "documents"},
+        "repair": {"check", "engine", "attachments", "documents"},
     },
     "docstore.database": {"apply": set()},
     "docstore.replication": {"remote": set(), "local": set(), "jobs": {"remote"}, "backup": set()},

@@ -107,3 +107,36 @@ def test_compact_refuses_a_folder_that_a_server_has(command: Callable[..., Said]
         assert server.url in said.err
         assert said.err.count("\n") == 1
         urllib.request.urlopen(server.url).close()
+
+
+def test_repair_makes_anew_what_follows_from_documents(command: Callable[..., Said], tmp_path: Path) -> None:
+    load(command, tmp_path)
+    with lmdb.open(str(tmp_path / "docs.mdb"), subdir=False, max_dbs=64) as environment:
+        for name in (b"doc_counts", b"seq_counts"):
+            table = environment.open_db(name, create=False)
+            with environment.begin(write=True) as transaction:
+                transaction.drop(table, delete=False)
+    assert command("check", "--data", tmp_path).status == 1
+    said = command("check", "--repair", "--data", tmp_path)
+    assert said.status == 0
+    assert all(line.startswith("repaired: elements: ") for line in said.out.splitlines())
+    assert "clean" in said.err
+    said = command("check", "--repair", "--data", tmp_path)
+    assert (said.status, said.out) == (0, "")
+
+
+def test_repair_is_not_done_below_a_running_server(command: Callable[..., Said], tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        said = command("check", "--repair", "--data", tmp_path)
+        assert said.status == 1
+        assert server.url in said.err
+
+
+def test_repair_leaves_a_file_with_damaged_pages_alone(command: Callable[..., Said], tmp_path: Path) -> None:
+    load(command, tmp_path)
+    data = tmp_path / "docs.mdb"
+    with data.open("r+b") as file:
+        file.truncate(data.stat().st_size // 2)
+    before = data.read_bytes()
+    assert command("check", "--repair", "--data", tmp_path).status == 1
+    assert data.read_bytes() == before
