@@ -29,6 +29,8 @@ COMMANDS = {
     "backup": "docstore.cli.commands.backup",
     "restore": "docstore.cli.commands.restore",
     "views": "docstore.cli.commands.views",
+    "find": "docstore.cli.commands.find",
+    "index": "docstore.cli.commands.index",
     "check": "docstore.cli.commands.check",
     "compact": "docstore.cli.commands.compact",
     "lab": "docstore.cli.commands.lab",

@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from docstore.cli.options import target_data_option
+from docstore.cli.tables import print_table
 from docstore.cli.targets.inspection import ConflictedDocument
 from docstore.cli.targets.opening import open_inspection
 from docstore.cli.targets.places import NameTarget, UrlTarget, parse_target
-from docstore.core.drawing.tree_view import printable
 from docstore.core.json_text import JsonValue, encode
 
 TABLE_LIMIT: Final = 100
-WIDEST: Final = 10_000
 
 
 @click.command()
@@ -68,15 +64,8 @@ async def _print_lines(where: UrlTarget | NameTarget, limit: int | None) -> None
 
 
 def _print_table(documents: list[ConflictedDocument]) -> None:
-    """The table; where it does not go to a terminal, as wide as it needs to be."""
-    table = Table("document", "live leaves", "winner", "other leaves", show_lines=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    for document in documents:
-        others = "\n".join(printable(rev) for rev in document.conflicts)
-        count = str(len(document.conflicts) + 1)
-        table.add_row(*map(Text, (printable(document.id), count, printable(document.winner), others)))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(Console(width=WIDEST).measure(table).maximum, console.width)
-    console.print(table)
+    rows = [
+        (document.id, str(len(document.conflicts) + 1), document.winner, tuple(document.conflicts))
+        for document in documents
+    ]
+    print_table(("document", "live leaves", "winner", "other leaves"), rows)
