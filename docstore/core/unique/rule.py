@@ -13,12 +13,16 @@ round the rule by being slow.
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Final
+from typing import Final, cast
+
+from msgspec import DecodeError
 
 from docstore.core import json_text
 from docstore.core.collation import collation_version
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue
+from docstore.core.needed_members import reader_of
+from docstore.core.projection import Absent, find_value
 from docstore.core.selector.normal_form import parse_field
 from docstore.core.selector.selector import Selector, compile_selector
 from docstore.core.steps import OutOfSteps, Steps
@@ -41,12 +45,17 @@ _DEEP: Final = 1 << 20
 """Documents were held to their depth when they were written."""
 
 
-def read_document(doc_id: str, text: bytes) -> JsonValue:
-    """A document as rules look at it, from the text of its body; None for one that cannot be read."""
+def read_document(doc_id: str, text: bytes, names: frozenset[str]) -> JsonValue:
+    """A document as rules look at it, from the text of its body: with the members of these names, or with all.
+
+    ``names`` are those of all rules that will be asked. None for a document that cannot be read.
+    """
     try:
-        read = decode_in_slices if len(text) > LONG else json_text.decode
-        document = read(text, max_depth=_DEEP)
-    except DocstoreError:
+        if len(text) > LONG:
+            document = decode_in_slices(text, max_depth=_DEEP)
+        else:
+            document = cast("JsonValue", reader_of(names)(text))
+    except (DocstoreError, DecodeError, RecursionError):
         return None
     if isinstance(document, dict):
         document["_id"] = doc_id
@@ -54,13 +63,14 @@ def read_document(doc_id: str, text: bytes) -> JsonValue:
 
 
 class Rule:
-    """A definition, ready to be asked about documents as ``read_document`` gives them."""
+    """A definition, ready to be asked about documents as ``read_document`` gives them. ``names``: what it looks at."""
 
-    __slots__ = ("_paths", "_selector")
+    __slots__ = ("_paths", "_selector", "names")
 
     def __init__(self, paths: tuple[tuple[str, ...], ...], selector: Selector | None) -> None:
         self._paths = paths
         self._selector = selector
+        self.names = frozenset(path[0] for path in paths) | _names(None if selector is None else selector.normalised)
 
     def key(self, document: JsonValue) -> bytes | None:
         """The key of a revision, ``KEY_BYTES`` long; None if it has none."""
@@ -71,8 +81,8 @@ class Rule:
         """The values of the fields, in the order of the definition; None as for ``key``."""
         values: list[JsonValue] = []
         for path in self._paths:
-            found, value = _at(document, path)
-            if not found:
+            value = find_value(document, path)
+            if isinstance(value, Absent):
                 return None
             values.append(value)
         return values if self._selects(document) else None
@@ -141,15 +151,18 @@ def _number(value: int | float) -> bytes:
     return b"i%x;" % value
 
 
-def _at(value: JsonValue, path: tuple[str, ...]) -> tuple[bool, JsonValue]:
-    """What stands at a field path, as selectors see it: (whether there is anything, what)."""
-    for name in path:
-        if isinstance(value, dict):
-            if name not in value:
-                return False, None
-            value = value[name]
-        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return False, None
-    return True, value
+def _names(normal: JsonValue) -> set[str]:
+    """The members that a normal selector looks at."""
+    names: set[str] = set()
+    pending = [normal]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending += part
+        elif isinstance(part, dict):
+            for name, argument in part.items():
+                if name.startswith("$"):
+                    pending.append(argument)
+                else:
+                    names.add(parse_field(name)[0])
+    return names

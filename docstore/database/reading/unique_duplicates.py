@@ -101,8 +101,8 @@ def _row(txn: ReadTransaction, number: int, index: UniqueIndex, key: bytes) -> b
         "fields": list(index.definition.fields),
     }
     body = get_body(txn, number, seq)
-    document = None if body is None else read_document(ids[0], rows.body_text(body))
-    values = rule_of(index.definition).values(document)
+    rule = rule_of(index.definition)
+    values = None if body is None else rule.values(read_document(ids[0], rows.body_text(body), rule.names))
     if values is not None and len(encode(values)) <= VALUES_TOLD:
         row["values"] = values
     row["ids"] = list(ids)

@@ -49,7 +49,7 @@ def _check_document(
         return
     leaves = DocumentChange(db, doc_id, record).leaves_before()
     for body_seq, body in documents.get_bodies(txn, db, [seq for seq, leaf in leaves.items() if leaf.live]).items():
-        document = read_document(doc_id, rows.body_text(body))
+        document = read_document(doc_id, rows.body_text(body), frozenset().union(*(rule.names for _, rule in rules)))
         for index, rule in rules:
             key = rule.key(document)
             if key is None:

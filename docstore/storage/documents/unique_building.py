@@ -20,7 +20,7 @@ from docstore.storage.documents.unique_rows import UniqueIndex, UniqueState
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
 
-STEP_DOCUMENTS: Final = 256
+STEP_DOCUMENTS: Final = 128
 STEP_BYTES: Final = 1024 * 1024
 STEP_ROWS: Final = 2_048
 ENOUGH_DUPLICATES: Final = 10

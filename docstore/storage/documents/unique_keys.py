@@ -59,6 +59,7 @@ class UniqueKeys:
         self._txn = txn
         self._db = db
         self._rules = [(number, rule_of(index.definition)) for number, index in self.indexes.items()]
+        self._names = frozenset().union(*(rule.names for _, rule in self._rules))
         self._cursor: lmdb.Cursor[bytes] | None = None
         self._groups: dict[HeldKey, _Group] = {}
         self._seen: dict[str, dict[int, Leaf]] = {}
@@ -194,7 +195,7 @@ class UniqueKeys:
         return body
 
     def _keys_in(self, doc_id: str, body: bytes) -> tuple[HeldKey, ...]:
-        document = read_document(doc_id, rows.body_text(body))
+        document = read_document(doc_id, rows.body_text(body), self._names)
         found = ((number, rule.key(document)) for number, rule in self._rules)
         return tuple(HeldKey(number, key) for number, key in found if key is not None)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.core.unique.definition import Definition, definition_of
-from docstore.core.unique.rule import key_of, read_document, rule_of
+from docstore.core.unique.rule import LONG, key_of, read_document, rule_of
 
 json_values = st.recursive(
     st.none()
@@ -55,7 +55,8 @@ def test_strings_do_not_collate_and_objects_have_no_order() -> None:
 
 
 def key(definition: Definition, **members: JsonValue) -> bytes | None:
-    return rule_of(definition).key(read_document("a", encode(members)))
+    rule = rule_of(definition)
+    return rule.key(read_document("a", encode(members), rule.names))
 
 
 def test_a_document_that_lacks_a_field_has_no_key() -> None:
@@ -88,3 +89,25 @@ def test_a_document_that_takes_the_selector_too_long_has_a_key() -> None:
 
 def test_a_selector_that_is_refused_nowadays_matches_everything() -> None:
     assert key(Definition(("email",), b'{"email":{"$gone":1}}'), email="a") is not None
+
+
+@given(json_values, st.dictionaries(st.sampled_from(["email", "active", "other", "list"]), json_values))
+def test_what_is_read_of_a_document_is_enough(value: JsonValue, others: dict[str, JsonValue]) -> None:
+    """A document that is passed over in part has the key that it has when it is long, and read in whole."""
+    rule = rule_of(
+        definition_of(["email"], {"$or": [{"active": True}, {"$not": {"list.0": 1}}, {"$nor": [{"_id": "b"}]}]})
+    )
+    text = encode(others | {"email": value})
+    long = encode(others | {"email": value, "filler": "x" * LONG})
+    assert rule.key(read_document("a", text, rule.names)) == rule.key(read_document("a", long, rule.names))
+
+
+def test_a_field_may_be_a_number_that_is_longer_than_any() -> None:
+    digits = "9" * 5_000
+    assert key(definition_of([f"a.{digits}"]), a=[1]) is None
+    assert key(definition_of([f"a.{digits}"]), a={digits: 1}) is not None
+
+
+def test_a_body_that_is_no_json_has_no_key() -> None:
+    rule = rule_of(definition_of(["email"]))
+    assert rule.key(read_document("a", b'{"email":', rule.names)) is None
