@@ -4,6 +4,11 @@ import asyncio
 
 import pytest
 
+from docstore.replication.backup.backup import restore, save
+from docstore.replication.backup.file import BackupWriter, verify
+from docstore.replication.local.peer import LocalPeer
+from tests.httpd.asking import Database
+
 PROBLEMS = {"Accept": "application/problem+json"}
 DESIGN = {
     "language": "query",
@@ -260,3 +265,37 @@ async def test_many_ask_for_one_index_and_others_write(server, db):
         listed = (await db.get("_conflicts?kind=unique")).json
         assert listed["rows"] == []
     await finished(server)
+
+
+# --- elsewhere
+
+
+async def test_an_index_replicates_with_its_design_document(server, people):
+    await people.replicate({"_id": "susan", "_rev": "1-" + "a" * 32, "email": "x"})
+    async with people.client.post(
+        "/_replicate", json={"source": f"{server.url}/db", "target": f"{server.url}/copy", "create_target": True}
+    ) as reply:
+        assert (await reply.json())["ok"]
+    await finished(server)
+    copy = Database(people.client, "copy")
+    listed = (await copy.get("_conflicts?kind=unique")).json
+    assert [row["ids"] for row in listed["rows"]] == [["sue", "susan"]]
+    assert (await copy.put("new", {"email": "x"})).status == 409
+
+
+async def test_an_index_comes_back_with_a_backup(server, people, tmp_path):
+    registry = server.node.registry
+    source = LocalPeer(registry, "db")
+    with BackupWriter.create(tmp_path / "file", "db") as writer:
+        await save(source, writer, lambda saved: None)
+    await source.close()
+    await registry.create("restored")
+    target = LocalPeer(registry, "restored")
+    failures: list[object] = []
+    await restore(tmp_path / "file", verify(tmp_path / "file"), target, lambda restored: None, failures.append)
+    assert failures == []
+    await target.close()
+    await finished(server)
+    restored = Database(people.client, "restored")
+    assert (await restored.put("new", {"email": "x"})).status == 409
+    assert (await restored.get("_index")).json["indexes"][1]["state"] == "active"
