@@ -15,6 +15,7 @@ import pytest
 
 from docstore import __version__
 from docstore.cli.main import COMMANDS
+from docstore.config.table import TABLE
 from docstore.testing import run_node_in_thread
 from tests.cli.running import PROGRAM
 
@@ -84,7 +85,8 @@ def test_every_document_is_in_the_list_of_documents() -> None:
 def test_files_that_are_named_exist() -> None:
     for document in DOCUMENTS:
         for path in re.findall(r"`((?:docstore|tests|docs|bench)/[\w./-]+)`", document.read_text()):
-            assert (ROOT / path).exists() or (ROOT / "docstore" / path).exists(), f"{document.name} names {path}"
+            is_there = (ROOT / path).exists() or (ROOT / "docstore" / path).exists()
+            assert is_there or tuple(path.split("/")) in TABLE, f"{document.name} names {path}"
 
 
 def test_the_changelog_tells_of_this_version() -> None:
@@ -106,3 +108,14 @@ def test_the_glossary_is_in_order() -> None:
     entries = re.findall(r"^\*\*(.+?)\*\*", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     assert entries == sorted(entries, key=str.casefold)
     assert len(entries) > 20
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "deploy" / "docstore.service").read_text()
+    program = re.search(r"^ExecStart=(\S+) (.*)$", text, re.MULTILINE)
+    assert program is not None
+    unit = tmp_path / "docstore.service"
+    unit.write_text(text.replace(program[1], str(PROGRAM)))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
