@@ -83,6 +83,11 @@ class Limits:
     ``max_small_memory``  a request that takes no more than this never waits
     ``max_memory_wait``   how long the others do before they are refused
     ``max_regex_time``    seconds that a ``$regex`` of a kind which may try endlessly has for a string
+    ``max_connections``   at a time, or as many fewer as the system grants files
+    ``max_idle_time``     of a connection without a request
+    ``max_header_time``   from the first byte of a request to the end of its headers
+    ``max_body_wait``     in which ``min_body_rate`` bytes a second have to come of a body that is waited for
+    ``max_answer_wait``   in which a client has to read something of an answer that waits for it
     ``max_settings``   changed while the server runs, and ``max_settings_bytes`` of their names and words
     """
 
@@ -108,6 +113,12 @@ class Limits:
     parse_off_loop_from: int = 256 * KIB
     max_filter_steps: int = 10_000_000
     max_regex_time: float = 0.1
+    max_connections: int = 10_000
+    max_idle_time: float = 300.0
+    max_header_time: float = 30.0
+    max_body_wait: float = 60.0
+    min_body_rate: int = 100
+    max_answer_wait: float = 120.0
     max_settings: int = 1_000
     max_settings_bytes: int = 1 * MIB
 

@@ -15,6 +15,7 @@ from docstore.httpd.routing import Router
 from docstore.httpd.service import Service
 from docstore.httpd.tls import Tls
 from docstore.httpd.wire.connection import Connection
+from docstore.httpd.wire.patience import Patience
 from docstore.httpd.wire.server import HttpServer
 from docstore.httpd.writing import batch
 from docstore.node import Node
@@ -58,7 +59,7 @@ class Listener:
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         server = HttpServer(Dispatcher(service, router).handle, refused_unread, node.settings.limits)
         tls = Tls(node.config) if Tls.is_wanted(node.config) else None
-        sockets = await asyncio.get_running_loop().create_server(server, host, port, backlog=BACKLOG)
+        sockets = await asyncio.get_running_loop().create_server(server.connect, host, port, backlog=BACKLOG)
         listener = cls(service, server, sockets, _url("http", host, sockets))
         try:
             if tls is not None:
@@ -67,13 +68,14 @@ class Listener:
             sockets.close()
             raise
         node.replications.start(listener.url)
+        service.spawn(Patience(lambda: server.connections, node.settings.limits).watch())
         return listener
 
     async def _listen_for_tls(self, tls: Tls, host: str) -> None:
         if self._service.node.settings.admin is None and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         sockets = await asyncio.get_running_loop().create_server(
-            self._server, host, tls.port, backlog=BACKLOG, ssl=tls.context
+            self._server.connect, host, tls.port, backlog=BACKLOG, ssl=tls.context
         )
         self._tls = tls
         self._sockets.append(sockets)

@@ -5,9 +5,11 @@ server does: it starts a ``Node`` and a ``Listener`` and stops them in the oppos
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
+import resource
 import shlex
 import signal
 from collections.abc import Sequence
@@ -135,6 +137,7 @@ def serve(
     if administrator is None and not is_loopback(settings.host):
         raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
     logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)
+    _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(configuration))
 
@@ -194,6 +197,14 @@ async def _serve(configuration: Configuration) -> None:
             click.echo("docstore stops")
         finally:
             await listener.stop()
+
+
+def _raise_file_limit() -> None:
+    """Let each client have a file descriptor, as far as the system grants it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _reload_when(hung_up: asyncio.Event, configuration: Configuration, listener: Listener) -> None:

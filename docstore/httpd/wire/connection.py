@@ -40,10 +40,19 @@ class Connection(RequestHandler):
     """A client connection.
 
     ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
-    requests that somebody has begun to answer.
+    requests that somebody has begun to answer. ``has_begun_headers``: bytes have come that are no request yet.
     """
 
-    __slots__ = ("_last_body", "_targets", "_transport_paused", "begun", "feed", "half_closed", "refuse")
+    __slots__ = (
+        "_last_body",
+        "_targets",
+        "_transport_paused",
+        "begun",
+        "feed",
+        "half_closed",
+        "has_begun_headers",
+        "refuse",
+    )
 
     def __init__(self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse) -> None:
         super().__init__(
@@ -52,11 +61,13 @@ class Connection(RequestHandler):
             max_line_size=limits.max_url,
             max_field_size=limits.max_header,
             auto_decompress=False,
+            keepalive_timeout=limits.max_idle_time,
             access_log=cast(logging.Logger, None),
         )
         self.feed: StreamReply | None = None
         self.begun = 0
         self.half_closed = False
+        self.has_begun_headers = False
         self.refuse = refuse
         self._last_body: StreamReader | None = None
         self._transport_paused = False
@@ -68,6 +79,9 @@ class Connection(RequestHandler):
         messages = self._messages
         if messages:
             self._last_body = messages[-1][1]
+            self.has_begun_headers = False
+        elif data and not self._request_in_progress:
+            self.has_begun_headers = True
 
     def _pause_transport_reading(self) -> None:
         self._transport_paused = True
@@ -113,6 +127,34 @@ class Connection(RequestHandler):
     def serves_the_last(self) -> bool:
         """Whether the request under way is the last one, since the client sends no more."""
         return self.half_closed and self.begun >= self._request_count
+
+    @property
+    def body_waited_for(self) -> int | None:
+        """How many bytes have come of the body that a handler waits for; None if none does."""
+        request = self._current_request
+        if request is None:
+            return None
+        body = request.content
+        # aiohttp's own mark of somebody who reads; should it ever be gone, nobody is too slow
+        if body.is_eof() or getattr(body, "_waiter", None) is None:
+            return None
+        return body.total_bytes
+
+    @property
+    def unread_bytes(self) -> int:
+        """How many bytes wait for the client to read."""
+        transport = self.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
+
+    def give_up(self) -> None:
+        """The client takes too long: the connection ends, for whoever serves it as if the client had left."""
+        logger.info("the client of a connection takes too long")
+        request = self._current_request
+        if request is not None and not request.content.is_eof():
+            request.content.set_exception(ConnectionResetError("the client takes too long"))
+            self._lingering_time = 0.0
+        if self.transport is not None:
+            self.transport.abort()
 
     def wind_down(self) -> None:
         """The server stops: a feed ends now, properly, and so does a connection without a request to answer.
