@@ -61,6 +61,8 @@ def rev_json(rev: Rev) -> bytes:
 
 def written_json(doc_id: str, rev: Rev) -> bytes:
     """What an edit that went through is answered with, alone or as a row of ``_bulk_docs``."""
+    if len(rev.id) == HASH_BYTES:
+        return b'{"ok":true,"id":%b,"rev":"%d-%b"}' % (quote_id(doc_id), rev.generation, rev.id.hex().encode())
     return b'{"ok":true,"id":%b,"rev":%b}' % (quote_id(doc_id), rev_json(rev))
 
 
