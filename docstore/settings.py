@@ -132,6 +132,7 @@ class FunctionSettings:
     ``stack``   of its calls in calls
     ``result``  JSON text that a call gives: a document's rows, a reduction, a reply
     ``log``     text that a call may log; the rest is left out
+    ``log_lines``  lines of one function in the server's log in a second; the others are counted
     ``list_rows``  rows of a view, as JSON text, that a list function is given at once
     ``list_patience``  a client that takes nothing of a list for so long is left
     ``reduce_limit``  whether reductions have to shrink
@@ -153,6 +154,7 @@ class FunctionSettings:
     line: int = 64 * MIB
     servers: int = 8
     server_memory: int = 4 * GIB
+    log_lines: int = 10
 
 
 @dataclass(frozen=True, slots=True)

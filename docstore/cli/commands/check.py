@@ -11,6 +11,7 @@ import click
 
 from docstore.cli.options import existing_data_option
 from docstore.errors import StoreDamaged, StoreUnusable
+from docstore.query.views.index_check import index_findings
 from docstore.settings import StorageSettings
 from docstore.storage.check.store import check as findings_of
 from docstore.storage.engine.data_file import DATA_FILE
@@ -26,7 +27,7 @@ EXIT_FINDINGS = 1
 @click.option("--skip-hashing", is_flag=True, help="Do not read the bytes of attachments, only count them.")
 @click.option("--repair", is_flag=True, help="First make anew what follows from other rows; no server may be running.")
 def check(data: Path, skip_hashing: bool, repair: bool) -> int:
-    """Look for anything wrong in the data folder; a server may be running on it.
+    """Look for anything wrong in the data folder, indexes of views too; a server may be running on it.
 
     The bytes of all attachments are read and compared with their digests, unless that is skipped.
 
@@ -80,3 +81,4 @@ def _findings(data: Path, settings: StorageSettings, *, hashing: bool) -> Iterat
             yield from findings_of(snapshot, hashing=hashing)
     except StoreDamaged as error:
         yield error.reason
+    yield from index_findings(data, settings)

@@ -1,10 +1,10 @@
 """Functions of design documents, called from the server: in a worker process, with a wall clock.
 
 Owns the way there and back: what crosses, how long it may take, the words of what went wrong there, and the log. It
-must not know what comes of an answer. What a function logs goes to the logger ``docstore.functions``.
+must not know what comes of an answer. What a function logs, and that it fails, goes to the logger
+``docstore.functions``.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import astuple
 from itertools import groupby
@@ -14,13 +14,12 @@ from docstore.core.json_text import JsonValue, decode, encode
 from docstore.query.design.document import Design
 from docstore.query.design.languages import Languages
 from docstore.query.errors import FunctionFailed
-from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT
+from docstore.query.function_log import function_log, log
+from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT, error_of
 from docstore.settings import MIB, FunctionSettings
 from docstore.workers.errors import WorkerFailed, WorkerLost, WorkerTimedOut
 from docstore.workers.messages import Plain
 from docstore.workers.pool import Pool
-
-log = logging.getLogger("docstore.functions")
 
 CALLS: Final = "docstore.query.javascript.calls:"
 SERVER_CALLS: Final = "docstore.query.servers.calls:"
@@ -96,10 +95,15 @@ class Functions:
                     command, "validate", 4, rules[0].digest, crossing, list[Plain](portion), user, security
                 )
             except FunctionFailed as error:  # the process was ended: none of these is let through
+                function_log.tell_failure(rules[0].where, error, self.limits)
                 verdicts += [["failed", error.error, error.reason]] * len(portion)
                 continue
-            self._log(", ".join(rule.where for rule in rules), lines)
-            verdicts += cast("list[list[JsonValue] | None]", answer)
+            where = ", ".join(rule.where for rule in rules)
+            self._log(where, lines)
+            for verdict in cast("list[list[JsonValue] | None]", answer):
+                if verdict is not None and verdict[0] == "failed":
+                    function_log.tell_failure(where, error_of(*verdict[1:]), self.limits)
+                verdicts.append(verdict)
         return verdicts
 
     async def select(self, function: Function, documents: Sequence[bytes], request: str) -> list[bool]:
@@ -117,7 +121,11 @@ class Functions:
         command = self._languages.command(function.language)
         crossing = crossing_design(function, command)
         path = list[Plain](function.path)
-        answer, lines = await self._run(command, job, calls, function.digest, crossing, path, *arguments)
+        try:
+            answer, lines = await self._run(command, job, calls, function.digest, crossing, path, *arguments)
+        except FunctionFailed as error:
+            function_log.tell_failure(function.where, error, self.limits)
+            raise
         self._log(function.where, lines)
         return answer
 
@@ -139,8 +147,7 @@ class Functions:
         return cast("list[Plain]", answer)
 
     def _log(self, where: str, lines: Plain) -> None:
-        for line in cast("list[str]", lines):
-            log.info("%s: %s", where, line)
+        function_log.tell(where, cast("list[str]", lines), self.limits)
 
 
 def crossing_design(function: Function, command: tuple[str, ...] | None) -> list[Plain]:

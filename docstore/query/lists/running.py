@@ -13,7 +13,8 @@ from docstore.core.json_text import decode
 from docstore.errors import DocstoreError
 from docstore.query.design.languages import Languages
 from docstore.query.errors import FunctionFailed
-from docstore.query.javascript.calling import GRACE, LOST, Function, crossing_design, log
+from docstore.query.function_log import function_log, log
+from docstore.query.javascript.calling import GRACE, LOST, Function, crossing_design
 from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT
 from docstore.query.lists.step import END, Step
 from docstore.settings import FunctionSettings
@@ -66,6 +67,13 @@ class Listing:
 
     async def _run(self, job: str, *arguments: Plain) -> Step:
         try:
+            return await self._step(job, *arguments)
+        except FunctionFailed as error:
+            function_log.tell_failure(self._function.where, error, self._limits)
+            raise
+
+    async def _step(self, job: str, *arguments: Plain) -> Step:
+        try:
             answer = await self._held.run(JOBS + job, *arguments, timeout=2 * self._limits.time + GRACE)
         except WorkerTimedOut:
             raise FunctionFailed(TIMED_OUT, error=OS_PROCESS) from None
@@ -79,8 +87,7 @@ class Listing:
                 self._held.finished()
             raise
         wants, start, text, lines = cast("tuple[str, bytes | None, str, list[str]]", answer)
-        for line in lines:
-            log.info("%s: %s", self._function.where, line)
+        function_log.tell(self._function.where, lines, self._limits)
         if wants == END:
             self._held.finished()
         return Step(wants, None if start is None else decode(start), text)

@@ -6,18 +6,16 @@ is left dirty.
 """
 
 import asyncio
-import logging
 from functools import partial
 from typing import NamedTuple
 
 from docstore.errors import DocstoreError, Unavailable
+from docstore.query.function_log import function_log
 from docstore.query.views import layout
 from docstore.query.views.blocks import LEVELS, DirtyBlock, dirty_blocks, scan_rows, store_blocks
 from docstore.query.views.index_file import IndexFile, ReadIndex
 from docstore.query.views.plan import Plan, Reducer, Slot
 from docstore.query.views.reducing import Material, Workers, reduce_all, reduce_here
-
-log = logging.getLogger(__name__)
 
 BLOCKS_AT_ONCE = 100
 
@@ -41,7 +39,7 @@ async def fill_blocks(file: IndexFile, pool: Workers, plan: Plan, number: int) -
         except Unavailable:
             raise
         except DocstoreError as error:
-            log.warning("a reduce function of %s fails: %s", plan.design_id, error.reason)
+            function_log.tell_failure(f"{plan.design_id}, reduce", error, plan.limits)
 
 
 async def _fill_slot(file: IndexFile, pool: Workers, plan: Plan, slot: Slot, prefix: bytes) -> None:

@@ -19,6 +19,7 @@ from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end, r
 from docstore.errors import NotFound
 from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed, TooMuchAtOnce
+from docstore.query.function_log import function_log
 from docstore.query.views import layout
 from docstore.query.views.blocks import new_slot
 from docstore.query.views.filling import fill_blocks
@@ -134,8 +135,9 @@ class Index:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._task = None
-        if not task.cancelled():
-            task.exception()  # whoever waits is told; if nobody does, the next one that asks is
+        error = None if task.cancelled() else task.exception()  # whoever waits is told; otherwise who asks next
+        if isinstance(error, FunctionFailed):
+            function_log.tell_failure(f"{self.database.name}/{self.plan.design_id}, map", error, self.plan.limits)
 
     async def _step(self, task: "asyncio.Task[None]") -> None:
         """Wait until the index has moved on. Raises what the update ended with."""

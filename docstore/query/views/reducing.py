@@ -4,14 +4,12 @@ Owns how rows and reductions become one reduction: at once by the built-in funct
 JavaScript. It must not know where rows and blocks are kept.
 """
 
-import logging
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
+from docstore.query.function_log import function_log
 from docstore.query.views.plan import Plan, Reducer
 from docstore.query.views.reducers import ReducedRow
-
-log = logging.getLogger(__name__)
 
 WORKER_REDUCES = "docstore.query.views.mapping:reduce_javascript"
 JOBS_AT_ONCE = 200
@@ -79,8 +77,7 @@ async def reduce_all(
 
 def tell_log(plan: Plan, lines: Sequence[str]) -> None:
     """What functions logged goes to the server's log, under the name of their design document."""
-    for line in lines:
-        log.info("%s: %s", plan.design_id, line)
+    function_log.tell(plan.design_id, lines, plan.limits)
 
 
 def finish(reducer: Reducer, reduction: bytes) -> bytes:

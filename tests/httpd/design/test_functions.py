@@ -282,6 +282,18 @@ async def test_a_replication_by_a_filter(docs):
     assert [row["id"] for row in (await copy.get("_all_docs")).json["rows"]] == ["b", "c"]
 
 
+async def test_a_replication_by_a_view(docs):
+    await docs.write("_design/f", FILTERS)
+    copy = await Database(docs.client, "copy").create()
+    asked = {"source": "db", "target": "copy", "filter": "_view", "query_params": {"view": "f/two"}}
+    async with docs.client.post("/_replicate", json=asked) as answer:
+        assert answer.status == 200, await answer.text()
+    assert [row["id"] for row in (await copy.get("_all_docs")).json["rows"]] == ["b", "c"]
+    asked["query_params"] = {"view": "f/none"}
+    async with docs.client.post("/_replicate", json=asked) as answer:
+        assert (await answer.json())["reason"] == "no filter _view in db: missing json key: none"
+
+
 async def test_a_language_that_nobody_speaks_here(db):
     await db.write("_design/p", {"language": "python", "shows": {"f": "lambda doc, req: 'x'"}})
     assert (await db.get("_design/p/_show/f")).error == (500, "unknown_query_language", "python")
