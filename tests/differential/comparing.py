@@ -23,7 +23,7 @@ OWN = {
     "instance_start_time", "sizes", "file", "external", "active", "uuid", "uuids", "disk_format_version", "vendor",
     "git_sha", "features", "fragmentation", "seeds", "expires", "started_on", "updated_on", "pid", "changes_since",
     "all_nodes", "cluster_nodes", "feature_flags", "authentication_db", "compact_running", "session_id",
-    "replication_id",
+    "replication_id", "execution_time_ms",
     "_local_id", "start_time", "end_time", "start_last_seq", "recorded_seq", "end_last_seq", "through_seq",
 }  # fmt: skip
 TAGS_OF_CONTENT = re.compile(r'"(?:\d+-.+|[A-Za-z0-9+/]{22}==)"')
@@ -33,6 +33,7 @@ NUMBERED = re.compile(r"\[\d+\]")
 NAMED_STUB = re.compile(r"stub in \S.* for \S.*")
 INSIDE_A_DOCUMENT = re.compile(r"\.ok\..*|(?<=multipart\[\])\..*")
 BROKEN = (-1, -2)
+NO_BOOKMARK = "nil"
 STATUSES = {-1: "no answer", -2: "hung up"}
 KINDS = ("json", "lines", "events", "multipart", "text", "binary", "empty")
 
@@ -131,6 +132,8 @@ class _Comparison:
             places = self._known.purges if name == "purge_seq" else self._known.places
             if wrong := places.pair(one, other):
                 yield self.difference(f"{where} (sequence)", f"{one!s:.12}: {wrong}", f"{other!s:.12}")
+        elif name == "bookmark" and where == "json.bookmark" and NO_BOOKMARK not in (one, other):
+            self._known.bookmarks.append((str(one), str(other)))
         elif isinstance(one, dict) and isinstance(other, dict):
             yield from self._objects(where, one, other)
         elif isinstance(one, list) and isinstance(other, list):

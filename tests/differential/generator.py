@@ -10,6 +10,7 @@ from tests.differential import (
     drawing_attachments,
     drawing_changes,
     drawing_documents,
+    drawing_find,
     drawing_listings,
     drawing_many,
     drawing_server,
@@ -60,14 +61,23 @@ VIEWS: Mapping[Drawer, float] = {
     drawing_views.view: 8,
     drawing_views.views: 1,
 }
-MOODS: tuple[tuple[float, float, float, float, float, float], ...] = (
-    # writes, reads, attachments, others, views; share of steps that are spoiled
-    (1, 1, 1, 1, 0, 0.06),
-    (2, 1, 0.3, 0.2, 0, 0.0),
-    (1, 1, 6, 0.2, 0, 0.02),
-    (1, 2, 0.5, 0.5, 0, 0.15),
-    (0.5, 1, 1, 5, 0, 0.1),
-    (1, 0.2, 0, 0.1, 3, 0.05),
+FIND: Mapping[Drawer, float] = {
+    drawing_find.make_index: 3,
+    drawing_find.find: 10,
+    drawing_find.explain: 3,
+    drawing_find.list_indexes: 1,
+    drawing_find.delete_index: 0.7,
+}
+MOODS: tuple[tuple[float, float, float, float, float, float, float], ...] = (
+    # writes, reads, attachments, others, views, find; share of steps that are spoiled
+    (1, 1, 1, 1, 0, 0, 0.06),
+    (2, 1, 0.3, 0.2, 0, 0, 0.0),
+    (1, 1, 6, 0.2, 0, 0, 0.02),
+    (1, 2, 0.5, 0.5, 0, 0, 0.15),
+    (0.5, 1, 1, 5, 0, 0, 0.1),
+    (1, 0.2, 0, 0.1, 3, 0, 0.05),
+    (1, 0.1, 0, 0.1, 0.1, 3, 0.03),
+    (1, 0.1, 0, 0, 0, 3, 0.0),
 )
 PARTITIONED = 0.25
 """The share of sequences that are for a partitioned database."""
@@ -76,10 +86,10 @@ PARTITIONED = 0.25
 def draw_sequence(seed: int, number: int) -> Sequence:
     """The sequence of this number; the same for the same seed, on any machine."""
     draw = Draw(f"{seed}/{number}")
-    writes, reads, attachments, others, views, spoiled = draw.choice(MOODS)
+    writes, reads, attachments, others, views, find, spoiled = draw.choice(MOODS)
     weights: dict[Drawer, float] = {}
-    tables = ((WRITES, writes), (READS, reads), (ATTACHMENTS, attachments), (OTHERS, others), (VIEWS, views))
-    for table, factor in tables:
+    factors = (writes, reads, attachments, others, views, find)
+    for table, factor in zip((WRITES, READS, ATTACHMENTS, OTHERS, VIEWS, FIND), factors, strict=True):
         weights |= {drawer: weight * factor for drawer, weight in table.items()}
     drawers = list(weights)
     steps = [drawing_server.revs_limit(draw)] if draw.chance(0.2) else []

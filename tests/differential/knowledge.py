@@ -13,6 +13,7 @@ Owns the values of symbols:
     ${roots:G:x,y}
     ${seq:N}                 the N-th newest update sequence seen, in the words of the server that is asked
     ${id:N}                  the N-th newest id that the server made up
+    ${bookmark:N}            the N-th newest bookmark seen, in the words of the server that is asked
 
 The hash of a revision made elsewhere is one of its parent's and its word. So no two histories disagree about who a
 revision's parent is, which would be nothing that a client can do without forging.
@@ -45,6 +46,7 @@ class Knowledge:
         self.places = Places()
         self.purges = Places()
         self.ids: list[tuple[str, str]] = []
+        self.bookmarks: list[tuple[str, str]] = []
         self._revs: dict[str, list[str]] = defaultdict(list)
 
     def symbols(self, side: int) -> "Symbols":
@@ -121,6 +123,10 @@ class Symbols:
             return known.places.newest(int(arguments[0]), self._side)
         if name == "id":
             return known.ids[-1 - int(arguments[0]) % len(known.ids)][self._side] if known.ids else "nobody"
+        if name == "bookmark":
+            return (
+                known.bookmarks[-1 - int(arguments[0]) % len(known.bookmarks)][self._side] if known.bookmarks else None
+            )
         if name in {"root", "roots"}:
             start, path = foreign_path(int(arguments[0]) - 1, "", arguments[1].split(","))
             return {"start": start, "ids": path[:-1]} if name == "roots" else f"{start}-{path[0]}"

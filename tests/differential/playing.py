@@ -35,6 +35,9 @@ READING = {
     "info",
     "view",
     "partition",
+    "find",
+    "explain",
+    "index.list",
 }
 LONGEST_WAIT_FOR_COMPACTION = 300
 PAUSE_SECONDS = 0.02
