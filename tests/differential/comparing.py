@@ -132,8 +132,8 @@ class _Comparison:
             places = self._known.purges if name == "purge_seq" else self._known.places
             if wrong := places.pair(one, other):
                 yield self.difference(f"{where} (sequence)", f"{one!s:.12}: {wrong}", f"{other!s:.12}")
-        elif name == "bookmark" and where == "json.bookmark" and NO_BOOKMARK not in (one, other):
-            self._known.bookmarks.append((str(one), str(other)))
+        elif name == "bookmark" and NO_BOOKMARK not in (one, other) and ABSENT not in (one, other):
+            self._known.bookmarks.append((str(one), str(other)))  # each server has its own words for a place
         elif isinstance(one, dict) and isinstance(other, dict):
             yield from self._objects(where, one, other)
         elif isinstance(one, list) and isinstance(other, list):

@@ -93,7 +93,6 @@ def server(draw: Draw) -> Step:
             Step("server", "DELETE", "/_session"),
             Step("server", "GET", "/_membership"),
             Step("server", "GET", "/_cluster_setup"),
-            Step("server", "GET", "/_db_updates"),
             Step("server", "GET", "/_nope"),
             Step("server", "GET", "/_utils2/x"),
             Step("server", "GET", "/${db}", (), (("Authorization", ""),)),

@@ -68,7 +68,7 @@ CONFLICT = "409 conflict: Document update conflict."
 MISTAKES = (
     r"(4\d\d )?.*(Invalid|needs `_rev`|nvalid attachment|missing|deleted|conflict|Malformed|does not exist|must be"
     r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8|unknown|Supported"
-    r"|Bad special|bad_request|doc_validation).*|40[04]"
+    r"|query_parse_error|Only GET|Bad special|bad_request|doc_validation).*|40[04]"
 )
 ROW = r"json\[\d+\]\."
 
@@ -500,5 +500,35 @@ KNOWN: tuple[Known, ...] = (
         ),
         theirs=r"\[\]",
         asked="(?=.*partition)(?=.*keys)(?=.*group)",
+    ),
+    Known(
+        "references to a log",
+        "| a range of a view that can match no row | the 400 has a `ref`",
+        ".*",
+        r"json\.ref",
+        ("GET /db/_design/v/_view/one?startkey=2&endkey=1", "view", "json.ref", 72864418, "<absent>"),
+        theirs=r"\d+",
+        ours="<absent>",
+    ),
+    Known(
+        "what a query examined",
+        "| `total_keys_examined`",
+        "find",
+        r"json\.execution_stats\.total_(keys|docs)_examined",
+        ("POST /db/_find", "find", "json.execution_stats.total_keys_examined", 2, 1),
+    ),
+    Known(
+        "a partition named twice",
+        "| a partition that the body of `_find` names below `_partition` |",
+        "find|explain",
+        "status",
+        (
+            'POST /db/_partition/p/_find\n{"selector":{},"partition":"p"}',
+            "find",
+            "status",
+            "500 unknown_error: Unknown Error: mango_httpd :: {bad_partition,<<112>>}",
+            "200",
+        ),
+        theirs="500 .*bad_partition.*",
     ),
 )

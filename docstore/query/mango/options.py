@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
-from docstore.core.json_text import JsonValue, encode
-from docstore.core.partition import check_partition
+from docstore.core.json_text import JsonValue
+from docstore.core.partition import IllegalPartition, check_partition
 from docstore.core.projection import Projection, compile_projection
 from docstore.core.selector.selector import Selector, compile_selector
 from docstore.query.mango.words import invalid_bookmark, not_of_kind, pretty_text, refused
@@ -337,6 +337,6 @@ def _list_of(value: JsonValue) -> list[JsonValue]:
 
 
 def _partition(value: JsonValue) -> str:
-    if value == "":
-        return ""
-    return check_partition(value if isinstance(value, str) else encode(value).decode())
+    if not isinstance(value, str):
+        raise IllegalPartition("Partition must be a string")
+    return check_partition(value) if value else ""
