@@ -531,4 +531,27 @@ KNOWN: tuple[Known, ...] = (
         ),
         theirs="500 .*bad_partition.*",
     ),
+    Known(
+        "mistakes in selectors",
+        "| a mistake in a selector that shows when a document is looked at",
+        "find|explain|index.make|changes",
+        "status",
+        (
+            'POST /db/_find\n{"selector":{"$or":[{"v":{"$mod":[0,1]}}]}}',
+            "find",
+            "status",
+            "200",
+            "400 bad_arg: Bad argument for operator $mod: [0,1]",
+        ),
+        theirs="200",
+        ours="400 (bad_arg|invalid_field_name).*",
+    ),
+    Known(
+        "a page behind what does not match",
+        "| a bookmark of `_find` whose row is gone, or does not match any more |",
+        "find",
+        r"json\.(docs|bookmark|warning|execution_stats).*",
+        ('POST /db/_find\n{"selector":{"_id":{"$ne":"ka"}},"bookmark":"x"}', "find", "json.docs", [], [{"_id": "kc"}]),
+        asked='"bookmark":"[^"]',
+    ),
 )

@@ -100,14 +100,18 @@ class _Remembered(dict[bytes, bytes]):
 
 
 class _Map:
-    """One index: the paths of its fields, and which documents are in it."""
+    """One index: the paths of its fields, and which documents are in it.
+
+    ``names`` of the members that it reads, ``""`` among them for all.
+    """
 
     def __init__(self, paths: list[tuple[str, ...]], partial: JsonValue) -> None:
         self.paths = paths
         self.partial: Selector | None = None if partial is None else compile_selector(partial)
         self.names = {path[0] for path in paths}
         if self.partial is not None:
-            self.names |= {parse_field(field)[0] for field in fields_of(self.partial.normalised)}
+            tested = fields_of(self.partial.normalised)
+            self.names |= {parse_field(field)[0] if field else "" for field in tested}
 
     def values(self, document: dict[str, JsonValue]) -> list[JsonValue] | None:
         """The values of the fields; None for a document that is not in the index."""
@@ -146,4 +150,9 @@ def _map_of(definition: JsonValue) -> _Map | None:
 @lru_cache(REMEMBERED_DEFINITIONS)
 def _reader_of(definition: str) -> ReadMembers:
     """What reads the members that any of them needs."""
-    return reader_of(frozenset().union(*(one.names for one in _maps_of(definition) if one is not None)))
+    names = frozenset().union(*(one.names for one in _maps_of(definition) if one is not None))
+    return reader_of(names) if "" not in names else _read_all
+
+
+def _read_all(text: bytes) -> dict[str, JsonValue]:
+    return cast("dict[str, JsonValue]", decode(text))

@@ -33,14 +33,14 @@ class Documents:
     """What a query makes of documents that are read."""
 
     def __init__(self, options: FindOptions, tested: set[str]) -> None:
-        """``tested``: the field paths that the selector looks at."""
+        """``tested``: the field paths that the selector looks at, ``""`` for the document as a whole."""
         self._matches = options.selector.matches
         self._project = options.project if options.fields is not None else None
         self._conflicts = options.conflicts
-        names = {parse_field(field)[0] for field in tested}
+        names = {parse_field(field)[0] for field in tested if field}
         shown = {parse_field(str(field))[0] for field in options.fields or ()}
-        self._tests = _reader(names)
-        self._shows = _reader(names | shown)
+        self._tests = None if "" in tested else _reader(names)
+        self._shows = None if "" in tested else _reader(names | shown)
 
     def show(
         self, txn: ReadTransaction, db: int, winner: Winner, body: bytes, steps: Steps, *, settled: bool
