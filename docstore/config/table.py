@@ -110,8 +110,16 @@ _LIVE: Final = frozenset(
 )
 """The fields of Settings that are looked up at each use in ``Node.settings``, so that a change holds at once."""
 
+LOG_LEVELS: Final = (
+    "debug", "info", "notice", "warning", "warn", "error", "err", "critical", "crit", "alert", "emergency", "emerg",
+    "none",
+)  # fmt: skip
+
 _OTHERS: Final[tuple[Setting, ...]] = (
     Setting("chttpd", "enable_cors", BOOLEAN, "false"),
+    Setting("log", "level", one_of(*LOG_LEVELS), "info"),
+    Setting("log", "format", one_of("text", "json"), "text", live=False),
+    Setting("log", "requests", BOOLEAN, "false"),
     Setting("ssl", "enable", BOOLEAN, "false", live=False),
     Setting("ssl", "port", PORT, "6984", live=False),
     Setting("ssl", "bind_address", TEXT, None, live=False),

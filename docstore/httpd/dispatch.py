@@ -93,7 +93,7 @@ class Dispatcher:
         ):
             reply.keep_alive = False
         service.node.counters.count_request(request.method, reply.status)
-        if access_logger.isEnabledFor(logging.DEBUG):
+        if access_logger.isEnabledFor(logging.INFO):
             _log(request, reply, started)
         return reply
 
@@ -182,14 +182,15 @@ async def _begin(reply: StreamReply, raw: BaseRequest, method: str, *, closing: 
 
 
 def _log(request: Request, reply: Reply | StreamReply, started: float) -> None:
-    """One line of ``name=value`` pairs; the time is that until the reply's first byte."""
-    access_logger.debug(
-        "method=%s path=%s status=%d ms=%.1f id=%s user=%s remote=%s",
-        request.method,
-        request.raw.raw_path,
-        reply.status,
-        (time.monotonic() - started) * 1000,
-        request.id.decode(),
-        request.user.name or "-",
-        request.remote or "-",
-    )
+    """One line of ``name=value`` pairs, and the same for formats with members; the time is until the first byte."""
+    told = {
+        "method": request.method,
+        "path": request.raw.raw_path,
+        "status": reply.status,
+        "ms": round((time.monotonic() - started) * 1000, 1),
+        "id": request.id.decode(),
+        "user": request.user.name or "-",
+        "remote": request.remote or "-",
+    }
+    line = " ".join(f"{name}={value}" for name, value in told.items())
+    access_logger.info("%s", line, extra={"request": told})

@@ -20,6 +20,7 @@ import click
 import uvloop
 
 from docstore import __version__
+from docstore.cli.logs import logging_as
 from docstore.cli.options import config_option, words_of
 from docstore.config.configuration import DATA, Configuration
 from docstore.config.errors import InvalidSetting
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 PASSWORD_VARIABLE = "DOCSTORE_ADMIN_PASSWORD"
 LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_FORMATS = ("text", "json")
 SECONDS_PER_HOUR = 3_600
 COLLECTOR_THRESHOLDS = (10_000, 5, 200)
 """A bulk request holds thousands of small objects for a moment. With Python's own thresholds (700, 10, 10) the garbage
@@ -82,11 +83,10 @@ up to 75."""
 )
 @click.option(
     "--log-level",
-    default="info",
-    show_default=True,
     type=click.Choice(LOG_LEVELS),
-    help="The least important messages to write to standard error.",
+    help="The least important messages to write to standard error.  [default: info]",
 )
+@click.option("--log-format", type=click.Choice(LOG_FORMATS), help="How a line is written.  [default: text]")
 @click.option(
     "--admin",
     metavar="NAME",
@@ -109,7 +109,8 @@ def serve(
     upload_lifetime: float | None,
     idempotency_lifetime: float | None,
     others: tuple[str, ...],
-    log_level: str,
+    log_level: str | None,
+    log_format: str | None,
     admin: str | None,
     query_servers: dict[str, tuple[str, ...]],
 ) -> None:
@@ -126,6 +127,8 @@ def serve(
         ("storage", "durability"): durability,
         ("docstore", "upload_lifetime"): _seconds(upload_lifetime),
         ("docstore", "idempotency_lifetime"): _seconds(idempotency_lifetime),
+        ("log", "level"): log_level,
+        ("log", "format"): log_format,
     }
     said = {name: str(value) for name, value in options.items() if value is not None} | words_of(others)
     administrator = _administrator(admin)
@@ -136,9 +139,8 @@ def serve(
     settings = configuration.settings()
     if administrator is None and not is_loopback(settings.host):
         raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
-    logging.basicConfig(level=log_level.upper(), format=LOG_FORMAT)
     _raise_file_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with logging_as(configuration), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(configuration))
 
 
