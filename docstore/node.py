@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
 
+from docstore.accounts.accounts import Accounts
 from docstore.config.configuration import Configuration
 from docstore.config.table import TABLE, with_words
 from docstore.core.json_text import JsonValue
@@ -42,11 +43,13 @@ from docstore.database.notifier import Notifier
 from docstore.database.once import RememberedReplies
 from docstore.database.reading.selected_changes import Select
 from docstore.database.registry import Registry
+from docstore.database.rule_gate import RuleGate
 from docstore.database.uuids import UuidGenerator
 from docstore.database.write_gate import Gate
+from docstore.database.write_hooks import WriteHook
 from docstore.query.service import Query
 from docstore.replication.jobs.clock import SystemClock
-from docstore.replication.jobs.documents import replicator_hook
+from docstore.replication.jobs.documents import is_replicator, owner_rule, replicator_hook
 from docstore.replication.jobs.replications import Replications
 from docstore.settings import Settings
 from docstore.storage.check.damage import told_as_damage
@@ -89,6 +92,7 @@ class Node:
     env: Environment
     writer: Writer
     registry: Registry
+    accounts: Accounts
     query: Query
     global_changes: GlobalChanges
     uploads: Uploads
@@ -135,10 +139,13 @@ class Node:
             settings,
             clock=_microseconds,
             new_uuid=lambda: uuid4().hex,
-            write_hooks=replicator_hook,
+            write_hooks=self._write_hook,
             gates=self._gate,
             design_filter=self._design_filter,
         )
+        self.accounts = Accounts(self.registry, self.config, settings, time.time)
+        self.registry.is_system = self._is_system
+        self.registry.creates_public = lambda: self.accounts.policy.public_databases
         self.global_changes = GlobalChanges(self.registry, self.config)
         self.query = Query(self.registry, settings, self.pool, self.active_tasks, self.env)
         self.uploads = Uploads(
@@ -198,6 +205,7 @@ class Node:
         await self.uploads.stop()
         await self.global_changes.stop()
         await self.registry.stop()
+        await self.accounts.stop()
         await self.query.stop()
         await self.pool.stop()
         await self.writer.close()
@@ -219,12 +227,23 @@ class Node:
         self.uploads.max_size = self.settings.limits.max_attachment_size
 
     def _gate(self, name: str, row: DatabaseRow) -> Gate:
-        return self.query.gate(name, row)
+        gate: Gate = self.query.gate(name, row)
+        if is_replicator(name):
+            return RuleGate(gate, row.number, self.env, owner_rule)
+        return self.accounts.gate(name, row.number, gate, self.env)
+
+    def _write_hook(self, name: str) -> WriteHook | None:
+        return self.accounts.write_hook(name) or replicator_hook(name)
+
+    def _is_system(self, name: str) -> bool:
+        """Whether the server itself relies on what is in the database of this name."""
+        return name == self.accounts.policy.users or is_replicator(name)
 
     def _design_filter(self, database: Database, name: str, params: Mapping[str, JsonValue]) -> Select:
         return self.query.named_filter(database, name, params)
 
     def _committed(self, summary: CommitSummary) -> None:
+        self.accounts.committed(summary.changed)  # before whoever waits for the commit asks again
         self.registry.committed(summary)
         self.query.committed(summary.changed)
         self.global_changes.committed(summary.changed)

@@ -236,8 +236,20 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """What logging in may take.
+
+    ``hash_threads``  threads that hash passwords; 0 for as many as there are cores less one, and at least one
+    ``max_waiting_hashes``  passwords that wait for a thread; what comes beyond is refused
+    """
+
+    hash_threads: int = 0
+    max_waiting_hashes: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Admin:
-    """The one administrator of a server that is not open on loopback."""
+    """An administrator that a server is started with, besides those of its configuration."""
 
     name: str
     password: str = field(repr=False)
@@ -277,3 +289,4 @@ class Settings:
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     views: ViewSettings = field(default_factory=ViewSettings)
     find: FindSettings = field(default_factory=FindSettings)
+    accounts: AccountSettings = field(default_factory=AccountSettings)

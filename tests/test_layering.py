@@ -23,6 +23,7 @@ LAYERS = (
     ("docstore.core",),
     ("docstore.storage", "docstore.workers"),
     ("docstore.database",),
+    ("docstore.accounts",),
     ("docstore.query",),
     ("docstore.replication",),
     ("docstore.node",),
@@ -37,6 +38,7 @@ OUTSIDE = {
     "docstore.storage": {"lmdb", "msgpack", "msgspec"},
     "docstore.workers": {"msgpack"},
     "docstore.database": {"msgspec"},
+    "docstore.accounts": {"jwt"},
     "docstore.query": {"quickjs", "lmdb", "msgspec"},
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
     "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
@@ -105,6 +107,7 @@ CIRCLES = {
     "docstore.lab.scenario -> docstore.lab.runner": "the step Call is given the running Lab, whatever it does with it",
 }
 LATE_IMPORTS = {
+    "docstore.accounts.accounts": "PyJWT and cryptography are loaded when the first token comes",
     "docstore.cli.targets.opening": "a command loads either what works on a folder or what works on a URL",
     "docstore.httpd.server.telemetry": "prometheus_client is loaded when metrics are first asked for",
     "docstore.pytest_plugin": "pytest loads plugins in every run; a server's parts only if a test wants one",

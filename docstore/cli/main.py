@@ -21,6 +21,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "serve": "docstore.cli.commands.serve",
     "config": "docstore.cli.commands.config",
+    "admin": "docstore.cli.commands.admin",
     "load": "docstore.cli.commands.load",
     "conflicts": "docstore.cli.commands.conflicts",
     "tree": "docstore.cli.commands.tree",

@@ -110,7 +110,7 @@ class DeleteLocal:
 
 @dataclass(frozen=True, slots=True)
 class CreateDatabase:
-    """Enter a name. Result: its ``DatabaseRow``."""
+    """Enter a name. Result: its ``DatabaseRow``. ``security``: its security object, empty for the usual one."""
 
     name: str
     uuid: str
@@ -119,6 +119,7 @@ class CreateDatabase:
     revs_limit: int
     purged_infos_limit: int
     partitioned: bool = False
+    security: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from docstore.database.notifier import Notifier
 from docstore.database.once import Once
 from docstore.database.reading import bulk_reading, properties, revisions
 from docstore.database.reading import documents as reading
+from docstore.database.reading.access_rules import AccessRules
 from docstore.database.reading.at_once import list_of
 from docstore.database.reading.bulk_reading import Found, RevsRequest
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions, Revs
@@ -96,6 +97,7 @@ class Database:
         self._gate = gate
         self._actor: Actor | None = None
         self._snapshot = environment.snapshot
+        self.access_rules = AccessRules(environment, row.number).read
         self._writer: Writer | Once = writer
         self._attachments = Attachments(row.number, environment, writer, blobs)
         self._compactor = Compactor(row.number, name, writer, active_tasks)
@@ -221,8 +223,8 @@ class Database:
         if is_local(document.id):
             rev = await write_local(self._writer, self.number, document, new_edits=new_edits)
             return EditResult(document.id, rev, None)
-        if self._actor is not None and new_edits:
-            [document] = await settle(self.write_hook, self._actor, [document])
+        if self._actor is not None and self.write_hook is not None:
+            [document] = await settle(self.write_hook, self._actor, [document], new_edits=new_edits)
         try:
             if new_edits and not looked_at:
                 self.check_parent(document.id, document.rev, document.condition, operation, path=document.path)
@@ -247,8 +249,8 @@ class Database:
             bound = self.environment.settings.keyed_command_max_work
             mixed = await write_mixed(self, self.number, documents, self._writer, bound, new_edits=new_edits)
             return [result_of(document, answer, new_edits) for document, answer in zip(documents, mixed, strict=True)]
-        if self._actor is not None and new_edits:
-            documents = await settle(self.write_hook, self._actor, documents)
+        if self._actor is not None and self.write_hook is not None:
+            documents = await settle(self.write_hook, self._actor, documents, new_edits=new_edits)
         plain = [document for document in documents if not is_local(document.id)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)

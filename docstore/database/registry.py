@@ -57,6 +57,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)
 
 
 ALL_NAMES: Final = RangeQuery()
+PUBLIC: Final = b"{}"
+"""A security object that lets everybody in."""
 
 
 class Event(StrEnum):
@@ -72,6 +74,8 @@ class Registry:
 
     ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits. ``on_created`` is told of new databases,
     ``on_event`` of the names of those that were made or deleted.
+    ``is_system`` says of a name whether the server itself relies on what is in the database, ``creates_public`` whether
+    other new ones are everybody's.
     """
 
     def __init__(
@@ -102,6 +106,8 @@ class Registry:
         self._write_hooks = write_hooks
         self._gates = gates
         self.design_filter = design_filter
+        self.creates_public: Callable[[], bool] = bool
+        self.is_system: Callable[[str], bool] = SYSTEM_NAMES.__contains__
         self._handles: dict[bytes, Database] = {}
         self._rows: dict[int, bytes] = {}
         self._sweeps: dict[int, Task[None]] = {}
@@ -130,7 +136,11 @@ class Registry:
 
     def replica(self, name: str) -> Replica:
         """The stored revisions of a database, for replication. Raises DatabaseNotFound."""
-        return Replica(self.open(name), self._writer)
+        return self.replica_of(self.open(name))
+
+    def replica_of(self, database: Database) -> Replica:
+        """The same, on behalf of whoever the handle is for."""
+        return Replica(database, self._writer)
 
     @property
     def limits(self) -> Limits:
@@ -216,6 +226,7 @@ class Registry:
             self._settings.revs_limit,
             self._settings.purged_infos_limit,
             partitioned,
+            PUBLIC if self.creates_public() and not self.is_system(name) else b"",
         )
         row = cast("DatabaseRow", await (once or self._writer).submit(command))
         database = self._new_handle(name, encode_database(row))

@@ -1,16 +1,18 @@
 """THE route table: every path and method that docstore answers, on one screen.
 
-Owns nothing but the table. A row is a path, CouchDB's Allow list for it (its order differs from endpoint to endpoint)
-and a handler per method: ``async def handler(request: Request) -> Reply | StreamReply``. A HEAD goes to the handler of
-GET, also where the Allow list does not name it, as in CouchDB. ``routing.py`` says what the patterns mean; a first
-segment that no row of the server has is a database, a second that no row of a database has is a document.
+Owns nothing but the table. A row is a path, CouchDB's Allow list for it (its order differs from endpoint to
+endpoint), perhaps who may, and a handler per method: ``async def handler(request: Request) -> Reply | StreamReply``. A
+HEAD goes to the handler of GET, also where the Allow list does not name it, as in CouchDB. ``routing.py`` says what the
+patterns mean; a first segment that no row of the server has is a database, a second that no row of a database has is a
+document.
 """
 
+from docstore.core.security.access import Access
 from docstore.httpd.description import endpoint as description
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
 from docstore.httpd.functions import lists, rewrites, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, find, views
-from docstore.httpd.routing import Handler, Route, Router, open_route, route
+from docstore.httpd.routing import Handler, Route, Router, in_system, open_route, route
 from docstore.httpd.server import (
     config,
     cors_settings,
@@ -33,10 +35,25 @@ DOCUMENT = "DELETE,GET,HEAD,POST,PUT,COPY"
 ATTACHMENT = "DELETE,GET,HEAD,PUT"
 METHODS = ("GET", "PUT", "POST", "DELETE", "COPY")
 
+# Who may. Without a word it is a server admin, or in a database a member: ``routing.py``.
+NAMED = Access.NAMED
+METRICS = Access.METRICS
+LISTER = Access.LISTER
+ANYBODY = Access.ANYBODY
+ADMIN = Access.SERVER_ADMIN
+MEMBER = Access.MEMBER
+DATABASE_ADMIN = Access.DATABASE_ADMIN
+MAINTAINER = Access.MAINTAINER
+ADMIN_SETS = {"PUT": ADMIN}
+DATABASE_ADMIN_SETS = {"PUT": DATABASE_ADMIN}
+DESIGNER = Access.DESIGNER
+DESIGNER_WRITES = {"PUT": DESIGNER, "POST": DESIGNER, "DELETE": DESIGNER}
+"""What of a design document COPY writes is another document, whose id says who may."""
 
-def refused(pattern: str, handler: Handler) -> Route:
+
+def refused(pattern: str, handler: Handler, may: Access | None = None) -> Route:
     """A row that gives one answer to every method."""
-    return route(pattern, ",".join(METHODS), **dict.fromkeys(METHODS, handler))
+    return route(pattern, ",".join(METHODS), may, **dict.fromkeys(METHODS, handler))
 
 
 OF_DOCUMENT: dict[str, Handler] = {
@@ -76,13 +93,13 @@ ROUTES = (
     open_route("/_up", "GET,HEAD", GET=root.up),
     open_route("/_uuids", "GET", GET=root.uuids),
     open_route("/_session", "GET,HEAD,POST,DELETE", GET=session.show, POST=session.login, DELETE=session.logout),
-    route("/_all_dbs", "GET,HEAD", GET=root.all_dbs),
-    route("/_dbs_info", "GET,HEAD,POST", GET=root.dbs_info, POST=root.dbs_info_by_name),
+    route("/_all_dbs", "GET,HEAD", LISTER, GET=root.all_dbs),
+    route("/_dbs_info", "GET,HEAD,POST", LISTER, GET=root.dbs_info, POST=root.dbs_info_by_name),
     route("/_db_updates", "GET", GET=db_updates.get_db_updates),
     route("/_membership", "GET", GET=root.membership),
     route("/_active_tasks", "GET,HEAD", GET=root.active_tasks),
     route("/_cluster_setup", "GET,POST", GET=root.cluster_setup),
-    route("/_replicate", "POST", POST=replicate.replicate),
+    route("/_replicate", "POST", NAMED, POST=replicate.replicate),
     route("/_scheduler/jobs", "GET,HEAD", GET=scheduler.jobs),
     route("/_scheduler/jobs/{id}", "GET,HEAD", GET=scheduler.job),
     route("/_scheduler/docs", "GET,HEAD", GET=scheduler.docs),
@@ -99,10 +116,10 @@ ROUTES = (
         PUT=config.set_value,
         DELETE=config.delete_value,
     ),
-    route("/_node/{name}/_stats", "GET", GET=node_endpoints.statistics),
-    route("/_node/{name}/_stats/{path...}", "GET", GET=node_endpoints.statistics),
-    route("/_node/{name}/_prometheus", "GET", GET=telemetry.prometheus),
-    route("/_node/{name}/_system", "GET", GET=node_endpoints.system),
+    route("/_node/{name}/_stats", "GET", METRICS, GET=node_endpoints.statistics),
+    route("/_node/{name}/_stats/{path...}", "GET", METRICS, GET=node_endpoints.statistics),
+    route("/_node/{name}/_prometheus", "GET", METRICS, GET=telemetry.prometheus),
+    route("/_node/{name}/_system", "GET", METRICS, GET=node_endpoints.system),
     route("/_node/{name}/_versions", "GET", GET=node_endpoints.versions),
     route(
         "/_api/v2/user/config/cors",
@@ -113,83 +130,100 @@ ROUTES = (
     open_route("/_docstore/openapi.json", "GET,HEAD", GET=description.openapi),
     route("/_docstore/conflict_stats", "GET,HEAD", GET=telemetry.conflict_stats),
     # a database
-    route(
-        "/{db}",
-        "DELETE,GET,HEAD,POST",
-        PUT=databases.create,
-        GET=databases.info,
-        POST=documents.create_document,
-        DELETE=databases.delete,
+    in_system(
+        route(
+            "/{db}",
+            "DELETE,GET,HEAD,POST",
+            {"PUT": ADMIN, "DELETE": ADMIN},
+            PUT=databases.create,
+            GET=databases.info,
+            POST=documents.create_document,
+            DELETE=databases.delete,
+        )
     ),
-    route("/{db}/_security", "PUT,GET", PUT=databases.set_security, GET=databases.security),
-    route("/{db}/_revs_limit", "PUT,GET", PUT=databases.set_revs_limit, GET=databases.revs_limit),
-    route(
-        "/{db}/_purged_infos_limit", "GET,PUT", PUT=databases.set_purged_infos_limit, GET=databases.purged_infos_limit
+    in_system(
+        route(
+            "/{db}/_security",
+            "PUT,GET",
+            DATABASE_ADMIN_SETS,
+            PUT=databases.set_security,
+            GET=databases.security,
+        )
     ),
-    route("/{db}/_compact", "POST", POST=maintenance.compact),
-    route("/{db}/_compact/{name}", "POST", POST=maintenance.compact_design),
-    route("/{db}/_view_cleanup", "POST", POST=maintenance.view_cleanup),
-    route("/{db}/_ensure_full_commit", "POST", POST=maintenance.ensure_full_commit),
-    route("/{db}/_changes", "GET,POST,HEAD", GET=changes.get_changes, POST=changes.post_changes),
-    route("/{db}/_bulk_docs", "POST", POST=bulk.bulk_docs),
-    route("/{db}/_bulk_get", "POST", POST=bulk_get.bulk_get),
-    route("/{db}/_revs_diff", "POST", POST=revs.revs_diff),
-    route("/{db}/_missing_revs", "POST", POST=revs.missing_revs),
-    route("/{db}/_conflicts", "GET,HEAD,POST", GET=conflicts.get_conflicts, POST=conflicts.post_conflicts),
+    route("/{db}/_revs_limit", "PUT,GET", DATABASE_ADMIN_SETS, PUT=databases.set_revs_limit, GET=databases.revs_limit),
+    route(
+        "/{db}/_purged_infos_limit",
+        "GET,PUT",
+        ADMIN,
+        PUT=databases.set_purged_infos_limit,
+        GET=databases.purged_infos_limit,
+    ),
+    route("/{db}/_compact", "POST", MAINTAINER, POST=maintenance.compact),
+    route("/{db}/_compact/{name}", "POST", MAINTAINER, POST=maintenance.compact_design),
+    route("/{db}/_view_cleanup", "POST", MAINTAINER, POST=maintenance.view_cleanup),
+    in_system(route("/{db}/_ensure_full_commit", "POST", MEMBER, POST=maintenance.ensure_full_commit)),
+    route("/{db}/_changes", "GET,POST,HEAD", MEMBER, GET=changes.get_changes, POST=changes.post_changes),
+    in_system(route("/{db}/_bulk_docs", "POST", POST=bulk.bulk_docs)),
+    route("/{db}/_bulk_get", "POST", MEMBER, POST=bulk_get.bulk_get),
+    route("/{db}/_revs_diff", "POST", MEMBER, POST=revs.revs_diff),
+    route("/{db}/_missing_revs", "POST", MEMBER, POST=revs.missing_revs),
+    route("/{db}/_conflicts", "GET,HEAD,POST", MEMBER, GET=conflicts.get_conflicts, POST=conflicts.post_conflicts),
     route("/{db}/_resolve", "POST", POST=resolve.resolve_many),
-    route("/{db}/_purge", "POST", POST=purge.purge),
+    route("/{db}/_purge", "POST", ADMIN, POST=purge.purge),
     route("/{db}/_purged_infos", "GET", GET=purge.purged_infos),
-    route("/{db}/_find", "POST", POST=find.find),
-    route("/{db}/_explain", "POST", POST=find.explain),
-    route("/{db}/_index", "GET,POST", GET=indexes.list_indexes, POST=indexes.make_index),
-    route("/{db}/_index/_bulk_delete", "POST", POST=indexes.bulk_delete),
-    route("/{db}/_index/{ddoc}/{type}/{name}", "DELETE", DELETE=indexes.remove_index),
-    route("/{db}/_index/_design/{ddoc}/{type}/{name}", "DELETE", DELETE=indexes.remove_index),
-    refused("/{db}/_index/{path...}", indexes.nothing_there),
+    route("/{db}/_find", "POST", MEMBER, POST=find.find),
+    route("/{db}/_explain", "POST", MEMBER, POST=find.explain),
+    route("/{db}/_index", "GET,POST", {"POST": DESIGNER}, GET=indexes.list_indexes, POST=indexes.make_index),
+    route("/{db}/_index/_bulk_delete", "POST", DESIGNER, POST=indexes.bulk_delete),
+    route("/{db}/_index/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
+    route("/{db}/_index/_design/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
+    refused("/{db}/_index/{path...}", indexes.nothing_there, MEMBER),
     # a partition
-    refused("/{db}/_partition", partitions.no_partition),
-    route("/{db}/_partition/{partition}", "GET", GET=partitions.info, POST=partitions.not_posted),
-    refused("/{db}/_partition/{partition}/{path...}", partitions.inside),
+    refused("/{db}/_partition", partitions.no_partition, MEMBER),
+    route("/{db}/_partition/{partition}", "GET", MEMBER, GET=partitions.info, POST=partitions.not_posted),
+    refused("/{db}/_partition/{partition}/{path...}", partitions.inside, MEMBER),
     # documents by id
-    route("/{db}/_all_docs", "GET,HEAD,POST", **OF_LISTING),
-    route("/{db}/_all_docs/queries", "POST", POST=all_docs.post_queries),
-    route("/{db}/_design_docs", "GET,HEAD,POST", **OF_LISTING),
-    route("/{db}/_design_docs/queries", "POST", POST=all_docs.post_queries),
-    route("/{db}/_local_docs", "GET,HEAD,POST", **OF_LISTING),
-    route("/{db}/_local_docs/queries", "POST", POST=all_docs.post_queries),
+    route("/{db}/_all_docs", "GET,HEAD,POST", MEMBER, **OF_LISTING),
+    route("/{db}/_all_docs/queries", "POST", MEMBER, POST=all_docs.post_queries),
+    route("/{db}/_design_docs", "GET,HEAD,POST", MEMBER, **OF_LISTING),
+    route("/{db}/_design_docs/queries", "POST", MEMBER, POST=all_docs.post_queries),
+    route("/{db}/_local_docs", "GET,HEAD,POST", MEMBER, **OF_LISTING),
+    route("/{db}/_local_docs/queries", "POST", MEMBER, POST=all_docs.post_queries),
     route("/{db}/_uploads/{uuid}", "DELETE,GET,HEAD,OPTIONS,PATCH,POST", **OF_UPLOAD),
     # a document
     refused("/{db}/_local", refusals.no_local_id),
     route("/{db}/_local/{doc}", DOCUMENT, **OF_LOCAL),
     refused("/{db}/_local/{doc}/{path...}", refusals.no_local_attachment),
     route("/{db}/_local%2F{doc}", DOCUMENT, **OF_LOCAL),
-    route("/{db}/_design/{doc}", DOCUMENT, **OF_DOCUMENT),
+    in_system(route("/{db}/_design/{doc}", DOCUMENT, DESIGNER_WRITES, **OF_DOCUMENT)),
     route("/{db}/_design/{doc}/_info", "GET", GET=views.info),
-    refused("/{db}/_design/{doc}/_view", views.no_view_name),
-    route("/{db}/_design/{doc}/_view/{view}", "GET,POST,HEAD", GET=views.get_view, POST=views.post_view),
-    route("/{db}/_design/{doc}/_view/{view}/queries", "POST", POST=views.post_queries),
-    refused("/{db}/_design/{doc}/_view/{view}/{path...}", refusals.view_method),
-    refused("/{db}/_design/{doc}/_search/{path...}", refusals.no_search),
-    refused("/{db}/_design/{doc}/_nouveau/{path...}", refusals.no_nouveau),
-    refused("/{db}/_design/{doc}/_rewrite", rewrites.rewrite),
-    refused("/{db}/_design/{doc}/_rewrite/{path...}", rewrites.rewrite),
-    refused("/{db}/_design/{doc}/_show", shows.no_show),
-    refused("/{db}/_design/{doc}/_show/{path...}", shows.show),
+    refused("/{db}/_design/{doc}/_view", views.no_view_name, MEMBER),
+    route("/{db}/_design/{doc}/_view/{view}", "GET,POST,HEAD", MEMBER, GET=views.get_view, POST=views.post_view),
+    route("/{db}/_design/{doc}/_view/{view}/queries", "POST", MEMBER, POST=views.post_queries),
+    refused("/{db}/_design/{doc}/_view/{view}/{path...}", refusals.view_method, MEMBER),
+    refused("/{db}/_design/{doc}/_search/{path...}", refusals.no_search, MEMBER),
+    refused("/{db}/_design/{doc}/_nouveau/{path...}", refusals.no_nouveau, MEMBER),
+    refused("/{db}/_design/{doc}/_rewrite", rewrites.rewrite, MEMBER),
+    refused("/{db}/_design/{doc}/_rewrite/{path...}", rewrites.rewrite, MEMBER),
+    refused("/{db}/_design/{doc}/_show", shows.no_show, MEMBER),
+    refused("/{db}/_design/{doc}/_show/{path...}", shows.show, MEMBER),
     refused("/{db}/_design/{doc}/_update", shows.no_update),
     refused("/{db}/_design/{doc}/_update/{path...}", shows.update),
-    refused("/{db}/_design/{doc}/_list", lists.no_list),
-    refused("/{db}/_design/{doc}/_list/{path...}", lists.render_list),
+    refused("/{db}/_design/{doc}/_list", lists.no_list, MEMBER),
+    refused("/{db}/_design/{doc}/_list/{path...}", lists.render_list, MEMBER),
     route("/{db}/_design/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
-    route("/{db}/_design/{doc}/_resolve", "POST", POST=resolve.resolve_document),
-    route("/{db}/_design/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),
-    route("/{db}/_design%2F{doc}", DOCUMENT, **OF_DOCUMENT | {"GET": refusals.design_path}),
+    route("/{db}/_design/{doc}/_resolve", "POST", DESIGNER, POST=resolve.resolve_document),
+    route("/{db}/_design/{doc}/{path...}", ATTACHMENT, DESIGNER_WRITES, **OF_ATTACHMENT),
+    in_system(route("/{db}/_design%2F{doc}", DOCUMENT, DESIGNER_WRITES, **OF_DOCUMENT | {"GET": refusals.design_path})),
     route("/{db}/_design%2F{doc}/_tree", "GET,HEAD", GET=refusals.design_path),
-    route("/{db}/_design%2F{doc}/_resolve", "POST", POST=resolve.resolve_document),
-    route("/{db}/_design%2F{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT | {"GET": refusals.design_path}),
-    route("/{db}/{doc}", DOCUMENT, **OF_DOCUMENT),
+    route("/{db}/_design%2F{doc}/_resolve", "POST", DESIGNER, POST=resolve.resolve_document),
+    route(
+        "/{db}/_design%2F{doc}/{path...}", ATTACHMENT, DESIGNER_WRITES, **OF_ATTACHMENT | {"GET": refusals.design_path}
+    ),
+    in_system(route("/{db}/{doc}", DOCUMENT, **OF_DOCUMENT)),
     route("/{db}/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
     route("/{db}/{doc}/_resolve", "POST", POST=resolve.resolve_document),
-    route("/{db}/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT),
+    in_system(route("/{db}/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT)),
 )
 
 ONCE: frozenset[Handler] = frozenset(

@@ -1,51 +1,34 @@
-"""Who asks: Basic credentials and the AuthSession cookie of the one administrator.
+"""Who asks: the ways in which a request says so, tried in the configured order.
 
-Owns UserContext, the comparison of secrets and the making of cookies. It must not know what a user may do; the routing
-asks for a user, nothing finer. Follows ``couch_httpd_auth`` of CouchDB. A server without an administrator answers on
-loopback alone (``guard.py``); there everyone is administrator and credentials are not looked at.
-
-The key of the cookies is made anew at every start, so a restart ends all sessions, and clients log in again as they do
-when a session has run out.
+Owns the reading of headers (Basic credentials, the AuthSession cookie, a proxy's word, a bearer token) and the making
+of cookies. It must not know what a user may do. Whether a password is right is ``docstore.accounts``' matter. Follows
+``chttpd_auth`` and ``couch_httpd_auth`` of CouchDB. A server without administrators answers on loopback alone
+(``guard.py``); there everyone is administrator and credentials are not looked at.
 """
 
 import base64
-import hashlib
 import hmac
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import formatdate
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
+from aiohttp import hdrs
+
+from docstore.accounts.accounts import Accounts
+from docstore.core.security import sessions
+from docstore.core.security.access import LOGIN_NEEDED
+from docstore.core.security.policy import Policy
+from docstore.core.security.sessions import ALGORITHMS, RENEW_BELOW
+from docstore.core.security.tokens import check_token, name_of, read_token, required_claims, roles_of, split_roles
+from docstore.core.security.user import NOBODY, UserContext
 from docstore.errors import BadRequest, Unauthorized
-from docstore.settings import Admin, Settings
 
-COOKIE = "AuthSession"
-WRONG_LOGIN = "Name or password is incorrect."
-MALFORMED_COOKIE = "Malformed AuthSession cookie. Please clear your cookies."
-BAD_BASE64 = "Authorization header has invalid base64 value"
-ADMIN_ROLES = ("_admin",)
-ATTRIBUTES = "Path=/; HttpOnly; SameSite=Lax"
-"""A page of another site can link here, but its forms and scripts do not come with the cookie."""
-RENEW_BELOW = 0.9
-"""A cookie with less than this share of its lifetime left is renewed with the next reply (``couch_httpd_auth``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class UserContext:
-    """Who asks: ``name`` None is nobody in particular. ``handler`` says how they were recognised; None: not at all."""
-
-    name: str | None
-    roles: tuple[str, ...] = ()
-    handler: str | None = None
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether this user may administer the server."""
-        return "_admin" in self.roles
-
-
-NOBODY = UserContext(None)
-EVERYONE_IS_ADMIN = UserContext(None, ADMIN_ROLES, "default")
+BAD_BASE64: Final = "Authorization header has invalid base64 value"
+BASIC: Final = "Basic "
+BEARER: Final = "Bearer "
+LOGGED_OUT: Final = ("_", "_")
+"""The name and the password with which browsers are made to forget theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,115 +39,127 @@ class Authenticated:
     renewal: str | None = None
 
 
+NOT_AT_ALL: Final = Authenticated(NOBODY)
+
+Handler = Callable[[Mapping[str, str], str | None], Awaitable[Authenticated | None]]
+
+
 class Authenticator:
-    """Recognises the one administrator. ``clock`` gives seconds since 1970, ``key`` signs the cookies."""
+    """Recognises the users of one server. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, settings: Settings, key: bytes, clock: Callable[[], float] = time.time) -> None:
-        self._admin = settings.admin
-        self._lifetime = int(settings.cookie_lifetime)
-        self._key = key
+    def __init__(self, accounts: Accounts, clock: Callable[[], float] = time.time) -> None:
+        self._accounts = accounts
         self._clock = clock
-        self._basic = _basic_header(settings.admin)
+        self._handlers: dict[str, Handler] = {
+            "cookie": self._by_cookie,
+            "default": self._by_basic,
+            "proxy": self._by_proxy,
+            "jwt": self._by_token,
+        }
 
-    @property
-    def open(self) -> bool:
-        """Whether everyone is administrator."""
-        return self._admin is None
+    async def authenticate(
+        self, headers: Mapping[str, str], address: str | None, method: str, segments: Sequence[str]
+    ) -> Authenticated:
+        """Who sent these headers from this address.
 
-    def authenticate(self, headers: Mapping[str, str]) -> Authenticated:
-        """Who sent these headers. Raises Unauthorized for wrong Basic credentials, BadRequest for unreadable ones."""
-        if self._admin is None:
-            return _OPEN
-        cookie = _cookie_value(headers.get("Cookie"))
-        if cookie:
-            session = self._read_cookie(cookie)
-            if session is not None:
-                return session
-        basic = headers.get("Authorization")
-        if basic is None or not basic.startswith("Basic "):
-            return _NOBODY
-        return self._read_basic(basic, self._admin)
+        Raises Unauthorized for wrong credentials and, if a login is needed, for none; BadRequest for unreadable ones,
+        Forbidden for a locked account, Busy.
+        """
+        policy = self._accounts.policy
+        if hdrs.AUTHORIZATION in headers or hdrs.COOKIE in headers or "proxy" in policy.handlers:
+            for name in policy.handlers:
+                found = await self._handlers[name](headers, address)
+                if found is not None:
+                    return found
+        if policy.login_needed and not _needs_no_login(method, segments, policy):
+            raise Unauthorized(LOGIN_NEEDED)
+        return NOT_AT_ALL
 
-    def login(self, name: str, password: str) -> UserContext:
-        """The user of a name and password. Raises Unauthorized."""
-        if self._admin is None:
-            return UserContext(name, ADMIN_ROLES)
-        if not _matches(self._admin, name, password):
-            raise Unauthorized(WRONG_LOGIN)
-        return UserContext(self._admin.name, ADMIN_ROLES)
+    async def login(self, name: str, password: str, token: str | None, address: str | None) -> UserContext:
+        """The user of a name and password. Raises Unauthorized, Forbidden for a locked account, Busy."""
+        return (await self._accounts.logins.check(name, password, address, token=token)).user
 
-    def session_cookie(self, name: str) -> str:
+    async def session_cookie(self, name: str, *, secure: bool) -> str:
         """The Set-Cookie value of a new session."""
-        now = int(self._clock())
-        signed = f"{name}:{now:X}".encode()
-        value = base64.urlsafe_b64encode(signed + b":" + self._sign(signed)).rstrip(b"=").decode()
-        expires = formatdate(now + self._lifetime, usegmt=True)
-        return f"{COOKIE}={value}; Version=1; Expires={expires}; Max-Age={self._lifetime}; {ATTRIBUTES}"
+        await self._accounts.keep_secret()
+        account = self._accounts.directory.known(name) or await self._accounts.directory.find(name)
+        return self._cookie(name, "" if account is None else account.salt, secure=secure)
 
-    def _read_basic(self, header: str, admin: Admin) -> Authenticated:
-        if hmac.compare_digest(_digest(header), self._basic):
-            return Authenticated(UserContext(admin.name, ADMIN_ROLES, "default"))
+    def ended_session(self, *, secure: bool) -> str:
+        """The Set-Cookie value that takes a session away."""
+        return sessions.set_cookie("", 0, self._accounts.policy.cookies, secure=secure)
+
+    def _cookie(self, name: str, salt: str, *, secure: bool) -> str:
+        now = int(self._clock())
+        rules = self._accounts.policy.cookies
+        value = sessions.make_session(name, now, self._accounts.secret, salt, rules.algorithms[0])
+        return sessions.set_cookie(value, now, rules, secure=secure)
+
+    # --- the ways
+
+    async def _by_cookie(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+        cookie = sessions.cookie_value(headers.get(hdrs.COOKIE))
+        if not cookie:
+            return None
+        session = sessions.read_session(cookie)
+        accounts = self._accounts
+        rules = accounts.policy.cookies
+        left = sessions.seconds_left(session, self._clock(), rules.lifetime)
+        account = accounts.directory.known(session.name) or await accounts.directory.find(session.name)
+        if account is None or account.conflicted or left <= 0:
+            return None
+        if not sessions.is_signed(session, accounts.secret, account.salt, rules.algorithms):
+            return None
+        renewal = None
+        if left < rules.lifetime * RENEW_BELOW:
+            renewal = self._cookie(session.name, account.salt, secure=_is_secure(headers))
+        return Authenticated(replace(account.user, handler="cookie"), renewal)
+
+    async def _by_basic(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+        header = headers.get(hdrs.AUTHORIZATION, "")
+        if not header.startswith(BASIC):
+            return None
         try:
             name, colon, password = base64.b64decode(header[6:].strip(), validate=True).decode().partition(":")
         except ValueError:  # no base64, or no text in it
             raise BadRequest(BAD_BASE64) from None
-        if not colon:
-            return _NOBODY
-        if not _matches(admin, name, password):
-            raise Unauthorized(WRONG_LOGIN)
-        return Authenticated(UserContext(admin.name, ADMIN_ROLES, "default"))
-
-    def _read_cookie(self, cookie: str) -> Authenticated | None:
-        """The user of a cookie; None if it has run out or was not signed here. Raises BadRequest if it is malformed."""
-        try:
-            padded = cookie + "=" * (-len(cookie) % 4)
-            name, begun, signature = base64.urlsafe_b64decode(padded).split(b":", 2)
-        except ValueError:
-            raise BadRequest(MALFORMED_COOKIE) from None
-        if not hmac.compare_digest(signature, self._sign(name + b":" + begun)):
+        if not colon or (name, password) == LOGGED_OUT:
             return None
-        left = int(begun, 16) + self._lifetime - self._clock()
-        if left <= 0:
+        account = await self._accounts.logins.check(name, password, address, basic=True)
+        return Authenticated(account.by_password)
+
+    async def _by_proxy(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+        policy = self._accounts.policy
+        name = headers.get(policy.proxy.name)
+        if name is None:
             return None
-        user = UserContext(name.decode(), ADMIN_ROLES, "cookie")
-        return Authenticated(user, self.session_cookie(name.decode()) if left < self._lifetime * RENEW_BELOW else None)
+        if policy.proxy.needs_token:
+            told = headers.get(policy.proxy.token, "").encode("utf-8", "surrogateescape")
+            secret, text = self._accounts.secret.encode(), name.encode("utf-8", "surrogateescape")
+            made = [hmac.digest(secret, text, ALGORITHMS[one]).hex().encode() for one in policy.cookies.algorithms]
+            same = [hmac.compare_digest(one, told) for one in made]
+            if not any(same):
+                return None
+        return Authenticated(UserContext(name, split_roles(headers.get(policy.proxy.roles)), "proxy"))
 
-    def _sign(self, text: bytes) -> bytes:
-        return hmac.digest(self._key, text, "sha256")
-
-
-_OPEN = Authenticated(EVERYONE_IS_ADMIN)
-_NOBODY = Authenticated(NOBODY)
-
-ENDED_SESSION = f"{COOKIE}=; Version=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; {ATTRIBUTES}"
-"""The Set-Cookie value that takes a session away."""
-
-
-def _basic_header(admin: Admin | None) -> bytes:
-    """The digest of the Authorization header that the administrator's clients send, so that theirs is not decoded.
-
-    A digest, because a comparison of texts of different lengths ends at once, and so tells the length.
-    """
-    if admin is None:
-        return b""
-    return _digest("Basic " + base64.b64encode(f"{admin.name}:{admin.password}".encode()).decode())
+    async def _by_token(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+        header = headers.get(hdrs.AUTHORIZATION, "")
+        if not header.startswith(BEARER):
+            return None
+        rules = self._accounts.policy.tokens
+        token = read_token(header[7:].strip())
+        check_token(token, required_claims(rules.required), self._clock())
+        self._accounts.verify_token(token)
+        roles = roles_of(token, rules.roles_path, rules.roles_claim)
+        return Authenticated(UserContext(name_of(token), roles, "jwt"))
 
 
-def _matches(admin: Admin, name: str, password: str) -> bool:
-    """Compared as digests, both always, so that the time tells neither length nor which of the two was wrong."""
-    same_name = hmac.compare_digest(_digest(name), _digest(admin.name))
-    same_password = hmac.compare_digest(_digest(password), _digest(admin.password))
-    return same_name and same_password
+def _needs_no_login(method: str, segments: Sequence[str], policy: Policy) -> bool:
+    """A login itself, and if so set the question whether the server is up."""
+    path = list(segments)
+    return (method == "POST" and path == ["_session"]) or (path == ["_up"] and not policy.login_needed_for_up)
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
-
-
-def _cookie_value(header: str | None) -> str:
-    """The AuthSession cookie out of a Cookie header, ``""`` if it is not there."""
-    for pair in (header or "").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == COOKIE:
-            return value.strip('"')
-    return ""
+def _is_secure(headers: Mapping[str, str]) -> bool:
+    """Whether a proxy says that the client speaks TLS with it."""
+    return headers.get("X-Forwarded-Proto") == "https" or headers.get("X-Forwarded-Ssl") == "on"

@@ -12,7 +12,9 @@ from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.core.json_text import encode
-from docstore.errors import DocstoreError, MethodNotAllowed, Unauthorized, Unavailable
+from docstore.core.security.user import EVERYONE_IS_ADMIN
+from docstore.errors import DocstoreError, MethodNotAllowed, Unavailable
+from docstore.httpd.authorizing import authorize
 from docstore.httpd.cors import Preflight
 from docstore.httpd.description.openapi import description
 from docstore.httpd.guard import SAFE_METHODS, Guard
@@ -36,7 +38,6 @@ access_logger = logging.getLogger("docstore.httpd.access")
 METHOD_OVERRIDE = "X-HTTP-Method-Override"
 OVERRIDES = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE", "COPY"})
 UNEXPECTED = "An unexpected error; the server's log has it under this request's X-Couch-Request-ID."
-NOT_ADMIN = "You are not a server admin."
 
 
 class Dispatcher:
@@ -46,7 +47,8 @@ class Dispatcher:
         self.service = service
         self.router = router
         service.describe = lambda: encode(description(router.routes))
-        self._guard = Guard() if service.node.settings.admin is None else None
+        self._guard = Guard()
+        self._accounts = service.node.accounts
 
     async def handle(self, raw: BaseRequest) -> Reply | StreamReply:
         """The reply to a request. Raises nothing but what ends the connection."""
@@ -101,7 +103,8 @@ class Dispatcher:
         raw = request.raw
         headers = raw.headers
         cors = self.service.cors
-        if self._guard is not None:
+        is_open = self._accounts.open
+        if is_open:
             self._guard.check(request.method, headers, trusted=cors.enabled and cors.lets_through(headers))
         target = raw.raw_path
         if "#" in target:
@@ -118,14 +121,19 @@ class Dispatcher:
             check_body_headers(raw)
         if request.method not in SAFE_METHODS:
             check_header_text(headers)
-        authenticated = self.service.authenticator.authenticate(headers)
-        request.user = authenticated.user
+        renewal = None
+        if is_open:
+            request.user = EVERYONE_IS_ADMIN
+        else:
+            authenticator = self.service.authenticator
+            authenticated = await authenticator.authenticate(headers, request.remote, request.method, request.segments)
+            request.user, renewal = authenticated.user, authenticated.renewal
         request.answer_again = self._answer_path
         reply = await self._answer_path(request)
         if isinstance(reply, StreamReply):
             await _begin(reply, raw, request.method, closing=self.service.closing)
-        if authenticated.renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
-            reply.headers = (*reply.headers, (hdrs.SET_COOKIE, authenticated.renewal))
+        if renewal is not None and not any(name == hdrs.SET_COOKIE for name, _ in reply.headers):
+            reply.headers = (*reply.headers, (hdrs.SET_COOKIE, renewal))
         return reply
 
     async def _answer_path(self, request: Request) -> Reply | StreamReply:
@@ -135,8 +143,7 @@ class Dispatcher:
         request.doc_id = route.doc_id(segments)
         if route.has_rest:
             request.rest = route.rest(segments)
-        if not route.open and not request.user.is_admin:
-            raise Unauthorized(_refusal(route, request.method))
+        authorize(request, route)
         handler = route.handlers.get(request.method) or _other_handler(route, request)
         if HEADER in request.raw.headers and handler in self.router.once:
             return await answer_once(request, handler)
@@ -162,12 +169,6 @@ def _other_handler(route: Route, request: Request) -> Handler:
         if route.below_database:
             request.database()
         raise
-
-
-def _refusal(route: Route, method: str) -> str:
-    """What CouchDB tells somebody who is nobody."""
-    of_server = not route.below_database or (len(route.segments) == 1 and method in ("PUT", "DELETE"))
-    return NOT_ADMIN if of_server else Unauthorized.default_reason
 
 
 async def _begin(reply: StreamReply, raw: BaseRequest, method: str, *, closing: bool) -> None:

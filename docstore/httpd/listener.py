@@ -55,7 +55,7 @@ class Listener:
     async def listen(cls, service: Service, router: Router, host: str, port: int) -> Self:
         """Open the sockets of a server with this route table; as ``start``."""
         node = service.node
-        if node.settings.admin is None and not is_loopback(host):
+        if node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         server = HttpServer(Dispatcher(service, router).handle, refused_unread, node.settings.limits)
         tls = Tls(node.config) if Tls.is_wanted(node.config) else None

@@ -6,17 +6,18 @@ Owns access to path, query, headers and body. It must not know what any endpoint
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.core.json_text import JsonValue
+from docstore.core.security.user import EVERYONE_IS_ADMIN, NOBODY, UserContext
 from docstore.database.database import Database
 from docstore.database.once import Ticket
 from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, UnsupportedMediaType
-from docstore.httpd.auth import NOBODY, UserContext
 from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
 from docstore.httpd.wire.body_digest import BodyDigest
@@ -36,6 +37,18 @@ SMALL = 4 * KIB
 """Bytes of a body up to which nobody counts what is made of it."""
 
 
+class Veil(Enum):
+    """What is hidden in documents that are read, from those who administer neither server nor database."""
+
+    USERS = "user documents of others, but for their public fields"
+    REPLICATIONS = "credentials in replications of others"
+
+
+NO_ACTOR = Actor(None, is_admin=False)
+EVERYONE = Actor(None, True, EVERYONE_IS_ADMIN.roles)
+"""Who acts on a server without administrators."""
+
+
 class Request:
     """What a handler gets.
 
@@ -49,6 +62,9 @@ class Request:
     ``rewrites``  how often it was taken for another one
     ``answer_again``  what answers it once its method and path are others
     ``user``      who asks
+    ``actor``     who writes: the user with their rights in the request's database
+    ``may_read``  whether who asks may know what stands in the documents of the request's database
+    ``veil``      what of it they may not, None for nothing
     ``body_time`` milliseconds spent waiting for the body
     ``ticket``    of a request with an idempotency key, else None: its one write goes through it
     ``body_digest``  what is made of its body meanwhile
@@ -61,6 +77,7 @@ class Request:
         "_body",
         "_query",
         "_query_list",
+        "actor",
         "answer_again",
         "body_digest",
         "body_time",
@@ -68,6 +85,7 @@ class Request:
         "doc_id",
         "id",
         "is_lenient_success",
+        "may_read",
         "method",
         "node",
         "query_string",
@@ -78,6 +96,7 @@ class Request:
         "service",
         "ticket",
         "user",
+        "veil",
     )
 
     def __init__(self, service: Service, raw: BaseRequest, method: str, segments: list[str], query_string: str) -> None:
@@ -92,6 +111,9 @@ class Request:
         self.rewrites = 0
         self.answer_again: Callable[[Request], Awaitable[Reply | StreamReply]] | None = None
         self.user: UserContext = NOBODY
+        self.actor: Actor = NO_ACTOR
+        self.may_read = False
+        self.veil: Veil | None = None
         self.body_time = 0
         self.ticket: Ticket | None = None
         self.body_digest: BodyDigest | None = None
@@ -157,7 +179,7 @@ class Request:
         database = self.node.registry.open(self.segments[0])
         if self.method in ("GET", "HEAD"):
             return database
-        return database.acting_for(Actor(self.user.name, self.user.is_admin))
+        return database.acting_for(self.actor)
 
     def require_json_type(self) -> None:
         """Raises UnsupportedMediaType unless the Content-Type is ``application/json``, letter for letter.
@@ -191,6 +213,7 @@ class Request:
         path, _, self.query_string = target.partition("?")
         self.method, self.segments, self._query, self._query_list = method, split_path(path), None, None
         self.doc_id = self.rest = ""
+        self.actor, self.may_read, self.veil = NO_ACTOR, False, None
         if body is not None:
             self._body = body
         if self.answer_again is None:

@@ -10,8 +10,9 @@ A literal behind ``{doc}`` goes before an attachment of that name.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from docstore.core.security.access import Access
 from docstore.errors import MethodNotAllowed, NotFound
 from docstore.httpd.request import Request
 from docstore.httpd.writing.writes import Answer
@@ -22,19 +23,23 @@ DATABASE = "{db}"
 DOCUMENT = "{doc}"
 REST = "{path...}"
 ENCODED_SLASH = "%2F"
+READING = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row of the table.
 
-    ``allow`` is CouchDB's list for the Allow header. ``open`` rows need no user.
+    ``allow`` is CouchDB's list for the Allow header. ``may`` says who may use it; without it server admins may what is
+    the server's, and of a database members read and write. ``in_system`` rows are there, in the databases of users and
+    of replications, for those too who do not administer them.
     """
 
     pattern: str
     allow: str
     handlers: Mapping[str, Handler]
-    open: bool = False
+    may: Access | Mapping[str, Access] | None = None
+    in_system: bool = False
     segments: tuple[str, ...] = field(init=False)
     has_rest: bool = field(init=False)
     id_position: int = field(init=False)
@@ -52,6 +57,23 @@ class Route:
     def below_database(self) -> bool:
         """Whether the first segment names a database."""
         return self.segments[:1] == (DATABASE,)
+
+    @property
+    def names_document(self) -> bool:
+        """Whether it is a document as a whole."""
+        return bool(self.id_position) and self.id_position == len(self.segments) - 1 and not self.has_rest
+
+    def access(self, method: str) -> Access:
+        """What a request with this method needs."""
+        may = self.may
+        if isinstance(may, Access):
+            return may
+        found = None if may is None else may.get(method)
+        if found is not None:
+            return found
+        if not self.below_database:
+            return Access.SERVER_ADMIN
+        return Access.MEMBER if method in READING else Access.WRITER
 
     def handler(self, method: str) -> Handler:
         """The handler of a method; a HEAD goes to that of GET. Raises MethodNotAllowed."""
@@ -79,14 +101,19 @@ class Route:
         return all(ours[0] == "{" or ours == theirs for ours, theirs in pairs)
 
 
-def route(pattern: str, allow: str, **handlers: Handler) -> Route:
-    """A row that needs a user, if the server knows users."""
-    return Route(pattern, allow, handlers)
+def route(pattern: str, allow: str, may: Access | Mapping[str, Access] | None = None, /, **handlers: Handler) -> Route:
+    """A row."""
+    return Route(pattern, allow, handlers, may)
+
+
+def in_system(row: Route) -> Route:
+    """A row that is there in the databases of users and replications too, for those who do not administer them."""
+    return replace(row, in_system=True)
 
 
 def open_route(pattern: str, allow: str, **handlers: Handler) -> Route:
     """A row that answers anybody."""
-    return Route(pattern, allow, handlers, open=True)
+    return Route(pattern, allow, handlers, Access.ANYBODY)
 
 
 class Router:

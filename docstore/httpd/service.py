@@ -6,7 +6,6 @@ waits for. It must not know what a request is.
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine
 
 from docstore.errors import DocstoreError
@@ -30,7 +29,7 @@ class Service:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.memory = Memory(node.settings.limits)
-        self.authenticator = Authenticator(node.settings, secrets.token_bytes(32))
+        self.authenticator = Authenticator(node.accounts)
         self.cors = Cors(node.config)
         self.proxies = Proxies(node.config)
         self.conflict_log = ConflictLog(node.settings.conflict_lines)

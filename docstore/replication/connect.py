@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from docstore.core.json_text import JsonValue
 from docstore.core.replication_id import base_id, chosen_by_filter, chosen_by_selector, extension
+from docstore.core.security.user import UserContext
 from docstore.database.registry import Registry
 from docstore.errors import NotFound
 from docstore.replication.endpoint import Endpoint
@@ -30,10 +31,13 @@ def connect(
     options: ReplicationOptions,
     registry: Registry | None = None,
     *,
+    user: UserContext | None = None,
     tls: TlsOptions | None = None,
     rate: RateController | None = None,
 ) -> Peer:
     """The peer at this endpoint; nothing is asked of it yet, and it is the caller's to close.
+
+    What is done to a database of this process is done on behalf of ``user``, None for the server itself.
 
     ``rate`` is shared by the peers of one job that talk to the same server. Raises RefusedReplication for a name where
     there is no ``registry``.
@@ -41,7 +45,7 @@ def connect(
     if endpoint.is_name:
         if registry is None:
             raise RefusedReplication("local_endpoints_not_supported")
-        return LocalPeer(registry, endpoint.url)
+        return LocalPeer(registry, endpoint.url, user=user)
     return RemotePeer(endpoint.url, remote_options(endpoint, options, tls), rate=rate)
 
 

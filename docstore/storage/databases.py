@@ -23,6 +23,7 @@ def create_database(
     revs_limit: int,
     purged_infos_limit: int,
     partitioned: bool = False,
+    security: bytes = b"",
 ) -> DatabaseRow:
     """Enter a name with a new number. ``uuid``: 32 hex digits; ``now``: microseconds since 1970.
 
@@ -37,6 +38,8 @@ def create_database(
     state = DatabaseState(revs_limit=revs_limit, purged_infos_limit=purged_infos_limit)
     state.grow(keys.PREFIX_BYTES + rows.STATE_BYTES)
     set_property(txn, number, state, keys.PROPERTY_NAME, key)
+    if security:
+        set_property(txn, number, state, keys.PROPERTY_SECURITY, security)
     put_state(txn, number, state)
     return row
 

@@ -15,7 +15,7 @@ from tests.storage_findings import storage_findings
 
 SCENARIOS = {scenario.name: scenario for scenario in load_scenarios()}
 ADMIN = Admin("admin", "pass")  # as in the recordings; one of them sends it in a body
-REPLICATOR = {"method": "PUT", "path": "/_replicator"}
+SYSTEM = ("/_replicator", "/_users")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNode]:
     data: Path = tmp_path_factory.mktemp("conformance")
     with run_node_in_thread(data=data, admin=ADMIN) as server:
         host = server.url.removeprefix("http://")
-        assert send(host, f"{ADMIN.name}:{ADMIN.password}", REPLICATOR, {}).status == HTTPStatus.CREATED
+        for path in SYSTEM:
+            step = {"method": "PUT", "path": path}
+            assert send(host, f"{ADMIN.name}:{ADMIN.password}", step, {}).status == HTTPStatus.CREATED
         yield server
         assert storage_findings(server.node) == []
 

@@ -11,6 +11,7 @@ from docstore.node import Node
 from tests.database.helpers import document, replicated, settings
 
 SUE = Actor("sue", False)
+ROOT = Actor("root", True, ("_admin",))
 
 
 def hook(edit, actor):
@@ -50,10 +51,28 @@ async def test_a_refusal_refuses_all_and_writes_nothing(db):
 
 
 async def test_replicated_revisions_and_the_server_itself_pass_as_they_are(db):
-    await db.acting_for(SUE).update_docs([replicated("a", "1-a", v="bad")], new_edits=False)
+    await db.acting_for(ROOT).update_docs([replicated("a", "1-a", v="bad")], new_edits=False)
     assert db.open_doc("a").rev == parse_rev("1-" + "a" * 32)
     await db.update_doc(document("b", v="bad"))
     assert seen(db, "b") is None
+
+
+async def test_replicated_revisions_are_not_taken_from_others(db):
+    with pytest.raises(Forbidden, match="made elsewhere"):
+        await db.acting_for(SUE).update_docs([replicated("a", "1-a")], new_edits=False)
+    with pytest.raises(Forbidden, match="made elsewhere"):
+        await db.acting_for(SUE).update_doc(replicated("a", "1-a"), new_edits=False)
+    assert db.info().doc_count == 0
+
+
+async def test_a_slow_hook_has_all_documents_at_once(db, monkeypatch):
+    class Slow:
+        async def settle(self, documents, actor):
+            return [hook(one, actor) for one in documents]
+
+    slow = Slow()
+    documents = [document("a"), document("b")]
+    assert [decode(one.body)["seen"] for one in await settle(slow, SUE, documents)] == ["sue", "sue"]
 
 
 async def test_the_refusal_comes_before_the_conflict(db):

@@ -11,7 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from docstore.accounts.accounts import Accounts
 from docstore.config.configuration import Configuration
+from docstore.core.properties import DEFAULT_SECURITY
+from docstore.core.security.access import Access
+from docstore.core.security.database_security import read_security
 from docstore.database.conflicts.statistics import ConflictStats
 from docstore.errors import DatabaseNotFound
 from docstore.httpd.listener import Listener
@@ -28,6 +32,9 @@ class NoDatabases:
     """A registry with one database, ``db``, that can do nothing."""
 
     write_hook = None
+
+    def access_rules(self):
+        return read_security(DEFAULT_SECURITY)
 
     def open(self, name):
         if name != "db":
@@ -64,7 +71,8 @@ class StandIn:
 
     settings: Settings
     config: Configuration
-    registry: NoDatabases = field(default_factory=NoDatabases)
+    registry: NoDatabases
+    accounts: Accounts
     counters: Counted = field(default_factory=Counted)
     replications: NoReplications = field(default_factory=NoReplications)
     conflict_stats: ConflictStats = field(default_factory=lambda: ConflictStats(time.monotonic))
@@ -73,7 +81,8 @@ class StandIn:
 def stand_in(**settings) -> StandIn:
     limits = settings.pop("limits", {})
     complete = replace(Settings(data=Path("nowhere"), shutdown_grace=5.0, **settings), limits=Limits(**limits))
-    return StandIn(complete, Configuration(complete))
+    config, registry = Configuration(complete), NoDatabases()
+    return StandIn(complete, config, registry, Accounts(registry, config, complete, time.time))
 
 
 async def no_handler(request: Request) -> Reply:
@@ -86,7 +95,13 @@ def router(**rows: Handler) -> Router:
     return Router(
         [
             open_route("/", "GET,HEAD", GET=no_handler),
-            route("/{db}", "DELETE,GET,HEAD,POST", GET=no_handler, PUT=no_handler),
+            route(
+                "/{db}",
+                "DELETE,GET,HEAD,POST",
+                dict.fromkeys(("PUT", "DELETE"), Access.SERVER_ADMIN),
+                GET=no_handler,
+                PUT=no_handler,
+            ),
             route("/{db}/{doc}", "DELETE,GET,HEAD,POST,PUT,COPY", GET=no_handler),
             route("/{db}/{doc}/{path...}", "GET", GET=no_handler),
             *(route(f"/_{name}", ",".join(methods), **dict.fromkeys(methods, row)) for name, row in rows.items()),

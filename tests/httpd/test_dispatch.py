@@ -116,12 +116,16 @@ async def test_with_an_administrator_any_name_is_answered():
         ("GET", "/db", "You are not authorized to access this db."),
         ("GET", "/db/doc", "You are not authorized to access this db."),
         ("OPTIONS", "/db", "You are not authorized to access this db."),
-        ("GET", "/nope/doc", "You are not authorized to access this db."),
     ],
 )
 async def test_with_an_administrator_nobody_else_gets_in(method, path, reason):
     async with serving(router(x=no_handler), node=stand_in(admin=ADMIN)) as server:
         assert error_of(await server.get(path, method=method)) == (401, "unauthorized", reason)
+
+
+async def test_a_database_that_there_is_not_is_told_to_anybody():
+    async with serving(router(x=no_handler), node=stand_in(admin=ADMIN)) as server:
+        assert error_of(await server.get("/nope/doc")) == (404, "not_found", "Database does not exist.")
 
 
 async def test_with_an_administrator():
@@ -135,7 +139,7 @@ async def test_with_an_administrator():
 async def test_a_session_is_renewed_with_any_reply():
     async with serving(node=stand_in(admin=ADMIN)) as server:
         authenticator = server.service.authenticator
-        old = authenticator.session_cookie("admin").split(";")[0]
+        old = (await authenticator.session_cookie("admin", secure=False)).split(";")[0]
         now = authenticator._clock()
         authenticator._clock = lambda: now + 300
         answer = await server.get("/db", f"Cookie: {old}")

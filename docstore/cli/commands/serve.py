@@ -90,7 +90,7 @@ up to 75."""
 @click.option(
     "--admin",
     metavar="NAME",
-    help=f"Demand a login, of this one administrator. The password is read from {PASSWORD_VARIABLE}.",
+    help=f"An admin, besides those that docstore admin has set. The password is read from {PASSWORD_VARIABLE}.",
 )
 @click.option(
     "--query-server",
@@ -117,8 +117,8 @@ def serve(
     """Run a server.
 
     Settings come from the file of --config, from what was set while it ran, from variables DOCSTORE_SECTION__KEY, and
-    from options; the later ones count. Without --admin everyone is the administrator, and the server answers on
-    loopback only. It stops on SIGTERM and SIGINT, after the requests that are running.
+    from options; the later ones count. Without any admin everyone is one, and the server answers on loopback
+    only. It stops on SIGTERM and SIGINT, after the requests that are running.
     """
     options = {
         ("chttpd", "bind_address"): host,
@@ -137,7 +137,7 @@ def serve(
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]  # no program that is started from here needs to know secrets
     settings = configuration.settings()
-    if administrator is None and not is_loopback(settings.host):
+    if administrator is None and not configuration.section("admins") and not is_loopback(settings.host):
         raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
     _raise_file_limit()
     with logging_as(configuration), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -39,6 +39,7 @@ def create(txn: GroupTransaction, command: CreateDatabase) -> DatabaseRow:
         revs_limit=command.revs_limit,
         purged_infos_limit=command.purged_infos_limit,
         partitioned=command.partitioned,
+        security=command.security,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from docstore import __version__
 from docstore.core.json_text import JsonValue
+from docstore.core.security.access import Access
 from docstore.httpd.description.bodies import BYTES, JSON_BODIES, plain
 from docstore.httpd.description.parameters import Parameter, taken
 from docstore.httpd.description.summaries import EVERY_METHOD, SUMMARIES
@@ -113,7 +114,7 @@ def _operation(route: Route, method: str, handler: Handler) -> dict[str, JsonVal
             "5XX": {"$ref": "#/components/responses/Error"},
         },
     }
-    if route.open:
+    if route.access(asked) is Access.ANYBODY:
         operation["security"] = NO_USER
     parameters = [_parameter(one) for one in taken(asked, route.pattern)]
     if method == "COPY":

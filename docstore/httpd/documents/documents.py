@@ -20,11 +20,12 @@ from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
 from docstore.httpd.documents.replies import document_reply
+from docstore.httpd.documents.veiled import veiled_reply
 from docstore.httpd.params.conditions import chosen_parent, is_create_only
 from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
 from docstore.httpd.replies import Reply
-from docstore.httpd.request import Request
+from docstore.httpd.request import EVERYONE, Request
 from docstore.httpd.wire.multipart import RELATED
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing.writes import Edit, through
@@ -36,6 +37,8 @@ NO_FORMS = "Forms with attachments are not supported."
 
 async def get_document(request: Request) -> Reply | StreamReply:
     """``GET /{db}/{doc}``: the winner, a revision, or several."""
+    if request.veil is not None:
+        return veiled_reply(request)
     if not request.query_string:
         try:
             opened = request.node.registry.open_doc(request.segments[0], request.doc_id)
@@ -59,7 +62,7 @@ async def get_document(request: Request) -> Reply | StreamReply:
 async def put_document(request: Request) -> Edit | Reply:
     """``PUT /{db}/{doc}``: an edit, or with ``new_edits=false`` a revision made elsewhere."""
     database, record = request.node.registry.open_with_record(request.segments[0], request.doc_id)
-    if database.write_hook is not None:
+    if database.write_hook is not None or request.actor is not EVERYONE:
         database = request.database()
     query = document_query(request)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)

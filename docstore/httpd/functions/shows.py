@@ -55,7 +55,7 @@ async def update(request: Request) -> Reply:
         return function_reply(reply)
     function_reply(reply)  # an answer that is none changes nothing
     document = parse_document(changed, limits=request.node.settings.limits, new_id=request.node.uuids.next)
-    written = await database.update_doc(document)
+    written = await database.acting_for(request.actor).update_doc(document)
     headers = (("X-Couch-Update-NewRev", str(written.rev)), ("X-Couch-Id", encode_segment(document.id)))
     return function_reply(reply, status=201, headers=headers)
 

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.database import Database
-from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
@@ -46,7 +45,7 @@ async def function_request(request: Request, database: Database, doc_id: str | N
         "peer": request.remote,
         "form": form,
         "cookie": {},
-        "userCtx": user_context(database.name, Actor(request.user.name, request.user.is_admin)),
+        "userCtx": user_context(database.name, request.actor),
         "secObj": database.security(),
     }
     return encode(shown).decode()

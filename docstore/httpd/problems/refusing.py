@@ -107,7 +107,7 @@ def count_conflict(
 
 def may_read(request: Request) -> bool:
     """Whether who asks may know what stands in the documents of the request's database."""
-    return request.user.is_admin
+    return request.may_read
 
 
 async def _report(request: Request, error: DocstoreError) -> ConflictReport | None:

@@ -10,7 +10,7 @@ from docstore.core.conditions import content_etag
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.apply.reply_forms import ConstantForm
 from docstore.database.registry import DEFAULT_SHARDS
-from docstore.errors import BadRequest
+from docstore.errors import BadRequest, Forbidden
 from docstore.httpd.params.conditions import is_conditional, is_unchanged, write_condition
 from docstore.httpd.replies import Reply, json_reply, location, not_modified, raw_json_reply
 from docstore.httpd.request import Request
@@ -20,6 +20,7 @@ from docstore.storage.remembered_rows import StoredReply
 OK: dict[str, JsonValue] = {"ok": True}
 OK_TEXT = json_reply(OK).body
 _POSITIVE = re.compile("0*[1-9][0-9]{0,8}")
+USERS_SECURITY = "You can't edit the security object of the user database."
 ENGINES = ("couch",)
 """Names of storage engines that may be asked for; whatever is, there is one."""
 
@@ -70,6 +71,9 @@ async def security(request: Request) -> Reply:
 async def set_security(request: Request) -> Reply:
     """PUT /{db}/_security. A conditional one is told the new ETag."""
     database = request.database()
+    policy = request.node.accounts.policy
+    if database.name == policy.users and not policy.users_security_editable:
+        raise Forbidden(USERS_SECURITY)
     condition = write_condition(request)
     value = await request.json()
     await database.set_security(value, condition)

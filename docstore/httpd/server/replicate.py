@@ -25,11 +25,11 @@ async def replicate(request: Request) -> Reply:
     asked = await asyncio.to_thread(parse_replicate, body) if large else parse_replicate(body)
     replications = request.node.replications
     if isinstance(asked, CancelRequest):
-        cancelled = await replications.cancel(asked)
+        cancelled = await replications.cancel(asked, request.user)
         if cancelled is None:
             raise NotFound
         return json_reply({"ok": True, "_local_id": cancelled})
-    job = await replications.job_for(asked, request.user.name)
+    job = await replications.job_for(asked, request.user)
     if asked.continuous:
         return json_reply({"ok": True, "_local_id": (await replications.begin(job)).id}, 202)
     try:

@@ -6,16 +6,16 @@ Owns the login form and the shape of the session object. Follows ``couch_httpd_a
 import re
 
 from docstore.core.json_text import JsonValue
-from docstore.errors import BadRequest, Unauthorized, UnsupportedMediaType
-from docstore.httpd.auth import ENDED_SESSION
+from docstore.errors import BadRequest, Forbidden, Unauthorized, UnsupportedMediaType
 from docstore.httpd.problems.refusing import refused
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import decode_query
 
-HANDLERS: list[JsonValue] = ["cookie", "default"]
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+NO_NAME = "request body must contain a username"
+TWO_NAMES = "request body contains different usernames"
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
 """A path of this server: what begins with two slashes, or what a browser takes for one, names another."""
 
@@ -25,33 +25,55 @@ async def show(request: Request) -> Reply:
     user = request.user
     if user.name is None and request.query.get("basic") == "true" and not user.is_admin:
         raise Unauthorized("Please login.")
-    info: dict[str, JsonValue] = {"authentication_handlers": HANDLERS}
+    info: dict[str, JsonValue] = {"authentication_handlers": list(request.node.accounts.policy.handlers)}
     if user.handler is not None:
         info["authenticated"] = user.handler
+    database = request.node.config.get("chttpd_auth", "authentication_db")
+    if database is not None:
+        info["authentication_db"] = database
     return json_reply({"ok": True, "userCtx": {"name": user.name, "roles": list(user.roles)}, "info": info})
 
 
 async def login(request: Request) -> Reply:
-    """POST /_session with a form or JSON: ``name`` (or ``username``) and ``password``.
+    """POST /_session with a form or JSON: ``name`` (or ``username``), ``password`` and perhaps ``token``.
 
-    ``?next=/path`` answers 302 to that path of this server, ``?fail=/path`` the same after a wrong login.
+    ``?next=/path`` answers 302 to that path of this server, ``?fail=/path`` the same after a wrong login. Where there
+    is no administrator any name may log in, and is told again in the cookie.
     """
     form = await _form(request)
-    name = form.get("name") or form.get("username")
-    if not name:
-        raise BadRequest("request body must contain a username")
+    name = _name(form)
     _check_name(name, request.node.settings.limits.max_user_name)
     authenticator = request.service.authenticator
-    try:
-        user = authenticator.login(name, form.get("password", ""))
-    except Unauthorized as error:
-        return _with_cookie(request, await refused(request, error), "fail", ENDED_SESSION)
-    reply = json_reply({"ok": True, "name": user.name, "roles": list(user.roles)})
-    return _with_cookie(request, reply, "next", authenticator.session_cookie(name))
+    secure = _is_secure(request)
+    roles = request.user.roles
+    if not request.node.accounts.open:
+        try:
+            user = await authenticator.login(name, form.get("password", ""), form.get("token"), request.remote)
+        except (Unauthorized, Forbidden) as error:
+            ended = authenticator.ended_session(secure=secure)
+            return _with_cookie(request, await refused(request, error), "fail", ended)
+        roles = user.roles
+    reply = json_reply({"ok": True, "name": name, "roles": list(roles)})
+    return _with_cookie(request, reply, "next", await authenticator.session_cookie(name, secure=secure))
+
+
+async def logout(request: Request) -> Reply:
+    """DELETE /_session."""
+    ended = request.service.authenticator.ended_session(secure=_is_secure(request))
+    return _with_cookie(request, json_reply({"ok": True}), "next", ended)
+
+
+def _name(form: dict[str, str]) -> str:
+    name, username = form.get("name"), form.get("username")
+    if name and username and name != username:
+        raise BadRequest(TWO_NAMES)
+    if not (name or username):
+        raise BadRequest(NO_NAME)
+    return name or username or ""
 
 
 def _check_name(name: str, limit: int) -> None:
-    """Where everyone is administrator any name may log in, and is told again in the cookie. Raises BadRequest."""
+    """The name goes into a cookie. Raises BadRequest for one that cannot."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -60,9 +82,8 @@ def _check_name(name: str, limit: int) -> None:
         raise BadRequest("The name is too long.")
 
 
-async def logout(request: Request) -> Reply:
-    """DELETE /_session."""
-    return _with_cookie(request, json_reply({"ok": True}), "next", ENDED_SESSION)
+def _is_secure(request: Request) -> bool:
+    return request.base_url.startswith("https:")
 
 
 def _with_cookie(request: Request, reply: Reply, redirect: str, cookie: str) -> Reply:

@@ -13,6 +13,8 @@ from typing import Final, cast
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.edit import Edit
 from docstore.core.json_text import JsonValue, decode, encode
+from docstore.core.security.access import not_database_admin
+from docstore.core.security.user import NOBODY, SERVER, UserContext
 from docstore.database.reading import properties
 from docstore.database.reading.edits_seen import SeenEdit, see_edits
 from docstore.database.write_gate import Verdict
@@ -28,7 +30,6 @@ from docstore.storage.engine.environment import Environment
 from docstore.storage.rows import DatabaseRow
 
 PARTITIONED: Final = "partitioned option cannot be true in a non-partitioned database."
-ADMIN: Final[list[JsonValue]] = ["_admin"]
 
 
 class DesignGate:
@@ -61,7 +62,7 @@ class DesignGate:
         checked: list[Edit | DocstoreError] = []
         for edit in judged:
             if isinstance(edit, Edit) and edit.id.startswith(DESIGN_PREFIX) and not edit.passed_over:
-                checked.append(await self._check_design(edit))
+                checked.append(await self._check_design(edit) if _may_design(actor) else _no_designer(actor))
             else:
                 checked.append(edit)
         return Verdict(checked, rules.design_seq)
@@ -126,8 +127,15 @@ class DesignGate:
 
 def user_context(database: str, actor: Actor | None) -> dict[str, JsonValue]:
     """``userCtx`` as functions see it. What the server does by itself is done by an administrator without a name."""
-    is_admin = actor is None or actor.is_admin
-    return {"db": database, "name": None if actor is None else actor.name, "roles": ADMIN if is_admin else []}
+    return (SERVER if actor is None else UserContext(actor.name, actor.roles)).members(database)
+
+
+def _may_design(actor: Actor | None) -> bool:
+    return actor is None or actor.is_admin or actor.may_design
+
+
+def _no_designer(actor: Actor | None) -> DocstoreError:
+    return not_database_admin(NOBODY if actor is None else UserContext(actor.name))
 
 
 def _refusal(verdict: list[JsonValue]) -> DocstoreError:

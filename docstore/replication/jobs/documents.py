@@ -5,9 +5,11 @@ Owns these rules; values in, values out. It starts no replication. Follows ``cou
 pending, crashing) are not written into documents, unless the settings say so; ``completed`` and ``failed`` are.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from docstore.core.document import DESIGN_PREFIX, Document
+from docstore.core.edit import Edit
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.revision_hash import encode_term
 from docstore.database.write_hooks import Actor, WriteHook
@@ -25,6 +27,9 @@ REASON: Final = "_replication_state_reason"
 ID: Final = "_replication_id"
 STATS: Final = "_replication_stats"
 START_TIME: Final = "start_time"
+
+SECRETS: Final = ("headers", "auth", "proxy")
+"""Members of an end that may hold credentials."""
 
 OTHERS_DOCUMENT: Final = "Can't update replication documents from other users."
 
@@ -64,6 +69,14 @@ def check_edit(document: Document, actor: Actor) -> Document:
     if owned is members:
         return document
     return document._replace(body=encode(owned), term=encode_term(owned), foreseen=None)
+
+
+def owner_rule(
+    edit: Edit, members: Mapping[str, JsonValue], before: Mapping[str, JsonValue] | None, actor: Actor
+) -> None:
+    """Whose document may be changed, or deleted; see ``rule_gate.Rule``. Raises Forbidden for that of somebody else."""
+    if before is not None and not actor.is_admin and (actor.name is None or before.get(OWNER) != actor.name):
+        raise Forbidden(OTHERS_DOCUMENT)
 
 
 def _owned(members: Members, actor: Actor) -> Members:
@@ -159,6 +172,20 @@ def described(database: str, members: Members) -> Members:
         START_TIME: start_time,
         "last_updated": time,
     }
+
+
+def without_credentials(members: Members) -> Members:
+    """The document as others than its owner see it: its ends without user, password, headers and other secrets."""
+    return members | {name: _stripped(members[name]) for name in ("source", "target") if name in members}
+
+
+def _stripped(endpoint: JsonValue) -> JsonValue:
+    if isinstance(endpoint, str):
+        return _public(endpoint)
+    if not isinstance(endpoint, dict):
+        return None
+    kept = {name: value for name, value in endpoint.items() if name not in SECRETS}
+    return kept | {"url": _public(kept["url"])} if "url" in kept else kept
 
 
 def _public(endpoint: JsonValue) -> JsonValue:

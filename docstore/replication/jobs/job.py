@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from docstore.core.job_history import Event, EventKind, History, consecutive_crashes, last_started
 from docstore.core.job_schedule import Standing
 from docstore.core.json_text import JsonValue
+from docstore.core.security.user import UserContext
 from docstore.errors import DocstoreError
 from docstore.replication.options import Endpoint, ReplicationOptions
 from docstore.replication.replicator import Progress, Summary
@@ -52,6 +53,8 @@ class Job:
     """A job of the scheduler.
 
     ``base_id`` and ``extension`` are the replication id; checkpoints go by the base alone. ``user`` asked for it.
+    ``rights``   of a request: who asked, with the roles that they had; None of a document, which names no database of
+                 this server
     ``ready``    it is not started before this time
     ``run``      the number of the present run, None if it does not run
     ``stopping`` the present run was asked to end
@@ -65,6 +68,7 @@ class Job:
     start_time: float
     origin: Origin = TRANSIENT
     user: str | None = None
+    rights: UserContext | None = None
     history: History = ()
     ready: float = 0.0
     progress: Progress | None = None

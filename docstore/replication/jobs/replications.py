@@ -14,10 +14,12 @@ from typing import Final
 from uuid import uuid4
 
 from docstore.core.json_text import JsonValue
+from docstore.core.security.access import NOT_ADMIN
+from docstore.core.security.user import UserContext
 from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
 from docstore.database.registry import Registry
-from docstore.errors import DatabaseNotFound, DocstoreError
+from docstore.errors import DatabaseNotFound, DocstoreError, Unauthorized
 from docstore.replication.connect import connect, replication_id
 from docstore.replication.errors import PeerBusy
 from docstore.replication.jobs.clock import Clock
@@ -129,15 +131,19 @@ class Replications:
 
     # --- requests
 
-    async def job_for(self, options: ReplicationOptions, user: str | None) -> Job:
+    async def job_for(self, options: ReplicationOptions, user: UserContext) -> Job:
         """The job for a request, which is yet to be begun; the job of a document, if it does the same.
 
-        Raises FilterFetchError, and what the source raises, if the options have no id.
+        Raises FilterFetchError, and what the source raises, if the options have no id; Unauthorized if somebody else
+        does the same.
         """
-        base_id, extension = await self._identify(options)
-        job = Job(base_id, extension, options, self._clock.now(), user=user)
+        base_id, extension = await self._identify(options, user)
+        job = Job(base_id, extension, options, self._clock.now(), user=user.name, rights=user)
         present = self._scheduler.job(job.id)
-        return job if present is None or present.transient or present.leaving else present
+        if present is None or present.leaving:
+            return job
+        _check_owner(present, user)
+        return job if present.transient else present
 
     async def perform(self, job: Job) -> Summary:
         """Replicate and wait for the end. Raises what the replication fails with, JobCancelled, Unavailable."""
@@ -147,15 +153,16 @@ class Replications:
         """Begin a continuous replication; the job that runs. Raises Unavailable."""
         return await self._scheduler.add(job)
 
-    async def cancel(self, request: CancelRequest) -> str | None:
-        """Stop a replication; its id, None if there is none."""
+    async def cancel(self, request: CancelRequest, user: UserContext) -> str | None:
+        """Stop a replication; its id, None if there is none. Raises Unauthorized for that of somebody else."""
         if request.options is None:
             job_id = "".join(request.job_id or ())
         else:
-            job_id = "".join(await self._identify(request.options))
+            job_id = "".join(await self._identify(request.options, user))
         job = self._scheduler.job(job_id)
         if job is None or job.leaving:
             return None
+        _check_owner(job, user)
         self._scheduler.dismiss(job)
         await self._scheduler.gone(job)
         return job_id
@@ -182,9 +189,9 @@ class Replications:
         """Replicate, and for a document write into it that this is done."""
         options = _gentle(job.options) if isinstance(job.failure, PeerBusy) else job.options
         rate = _shared_rate(options)
-        source = connect(options.source, options, self._registry, rate=rate)
+        source = connect(options.source, options, self._registry, user=job.rights, rate=rate)
         try:
-            target = connect(options.target, options, self._registry, rate=rate)
+            target = connect(options.target, options, self._registry, user=job.rights, rate=rate)
             try:
                 with self._active_tasks.running("replication", **_task_members(job)) as task:
                     replicator = Replicator(
@@ -213,8 +220,8 @@ class Replications:
         if followed is not None:
             followed.crashed(job, error)
 
-    async def _identify(self, options: ReplicationOptions) -> tuple[str, str]:
-        source = connect(options.source, options, self._registry)
+    async def _identify(self, options: ReplicationOptions, user: UserContext | None = None) -> tuple[str, str]:
+        source = connect(options.source, options, self._registry, user=user)
         try:
             return await replication_id(options, source, server_uuid=self._server_uuid, base_url=self._base_url)
         finally:
@@ -229,6 +236,12 @@ class Replications:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("following a replicator database failed", exc_info=task.exception())
+
+
+def _check_owner(job: Job, user: UserContext) -> None:
+    """Raises Unauthorized unless a user has asked for the job, or may ask for everything."""
+    if not user.is_admin and (user.name is None or user.name != job.user):
+        raise Unauthorized(NOT_ADMIN)
 
 
 def _ignore(database: Database) -> None:

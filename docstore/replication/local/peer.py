@@ -14,6 +14,8 @@ from typing import Final
 from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX, parse_document
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
+from docstore.core.security.access import not_member
+from docstore.core.security.user import UserContext
 from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import Steps
 from docstore.database.database import Database
@@ -32,9 +34,19 @@ from docstore.database.reading.revisions import RevsDiff
 from docstore.database.reading.selected_changes import read_selected
 from docstore.database.registry import DEFAULT_SHARDS, Registry
 from docstore.database.slices import CHUNK_ROWS, SliceClock
-from docstore.errors import DatabaseExists, DatabaseNotFound, DocstoreError, NotFound, NotImplementedHere, Unavailable
+from docstore.database.write_hooks import Actor
+from docstore.errors import (
+    DatabaseExists,
+    DatabaseNotFound,
+    DocstoreError,
+    Forbidden,
+    NotFound,
+    NotImplementedHere,
+    Unauthorized,
+    Unavailable,
+)
 from docstore.replication import peer
-from docstore.replication.errors import PeerNotFound
+from docstore.replication.errors import PeerForbidden, PeerNotFound, PeerUnauthorized
 from docstore.replication.local.revision import LocalRevision
 from docstore.replication.local.write import LocalWriter, Validate, failure_of, refusals, stored_members
 from docstore.replication.patience import Patience, Sleep
@@ -64,6 +76,7 @@ class LocalPeer:
     """The database of this name in the registry; it need not exist yet.
 
     ``validate`` is asked of every revision that is written, save design documents; it raises Forbidden, Unauthorized.
+    ``user``: on whose behalf this is done, None for the server itself; who may not is told as a server would tell them.
     ``retries``: attempts after the first one to read the attachments of a source that breaks off.
     """
 
@@ -72,12 +85,14 @@ class LocalPeer:
         registry: Registry,
         name: str,
         *,
+        user: UserContext | None = None,
         validate: Validate | None = None,
         retries: int = 5,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._registry = registry
         self._name = name
+        self._user = user
         self._validate = validate
         self._patience = partial(Patience, retries, sleep=sleep)
 
@@ -104,6 +119,8 @@ class LocalPeer:
         """Create the database; False if it was there. Of the parameters ``q`` and ``partitioned`` count."""
         params = params or {}
         shards = params.get("q", "")
+        if self._user is not None and not self._user.is_admin and not self._registry.exists(self._name):
+            raise self._denied(Unauthorized())
         try:
             await self._registry.create(
                 self._name,
@@ -240,8 +257,21 @@ class LocalPeer:
         return LocalWriter(self._database(), self._registry.limits, self._validate, self._patience)
 
     def _database(self) -> Database:
+        """The database, on behalf of the user. Raises PeerNotFound, PeerUnauthorized, PeerForbidden."""
         with self._unless_gone():
-            return self._registry.open(self._name)
+            database = self._registry.open(self._name)
+        user = self._user
+        if user is None:
+            return database
+        rules = database.access_rules()
+        if not user.is_admin and (self._registry.is_system(self._name) or not rules.is_member(user)):
+            raise self._denied(not_member(user))
+        return database.acting_for(Actor(user.name, rules.is_admin(user), user.roles, rules.may_design(user)))
+
+    def _denied(self, error: DocstoreError) -> DocstoreError:
+        if isinstance(error, Forbidden):
+            return PeerForbidden(error.reason)
+        return PeerUnauthorized(f"{PeerUnauthorized.default_reason} {self._name}")
 
     async def _query(self, request: ChangesRequest, since: int) -> ChangesQuery:
         """The request in the database's terms. A function is ``_reader``'s matter."""
@@ -272,8 +302,7 @@ class LocalPeer:
         return partial(read_selected, select=select)
 
     def _replica(self) -> Replica:
-        with self._unless_gone():
-            return self._registry.replica(self._name)
+        return self._registry.replica_of(self._database())
 
     def _document(self, doc_id: str) -> dict[str, JsonValue] | None:
         with self._unless_gone():

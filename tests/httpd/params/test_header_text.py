@@ -8,7 +8,8 @@ import pytest
 from docstore.errors import BadRequest
 from docstore.httpd.auth import Authenticator
 from docstore.httpd.params.header_text import READ, check_header_text
-from docstore.settings import Admin, Settings
+from docstore.settings import Admin
+from docstore.testing import run_node
 from tests.httpd.attaching import wire
 
 LATIN = b"caf\xe9"
@@ -61,7 +62,9 @@ def test_the_check_names_the_header():
 
 
 @pytest.mark.parametrize("value", [b"Basic \xff", b"Basic " + base64.b64encode(b"\xff:x"), b"Basic YWRt\xffaW4="])
-def test_authorization_that_is_no_text(tmp_path, value):
-    authenticator = Authenticator(Settings(data=tmp_path, admin=Admin("admin", "secret")), b"k" * 32)
-    with pytest.raises(BadRequest, match="invalid base64"):
-        authenticator.authenticate({"Authorization": value.decode("utf-8", "surrogateescape")})
+async def test_authorization_that_is_no_text(tmp_path, value):
+    async with run_node(data=tmp_path / "guarded", admin=Admin("admin", "secret")) as server:
+        authenticator = Authenticator(server.node.accounts)
+        headers = {"Authorization": value.decode("utf-8", "surrogateescape")}
+        with pytest.raises(BadRequest, match="invalid base64"):
+            await authenticator.authenticate(headers, None, "GET", ["db"])

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from docstore.core.security.user import SERVER, UserContext
 from docstore.database.reading.all_docs import Namespace
 from docstore.errors import Unavailable
 from docstore.node import Node
@@ -15,6 +16,8 @@ from tests.replication.fake_clock import settle
 from tests.replication.fake_jobs import options
 
 DEADLINE = 20.0
+
+SUE = UserContext("sue", ("_admin",))
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ async def until(holds):
 
 async def test_between_databases_of_the_node(node):
     replications = node.replications
-    job = await replications.job_for(parse_replicate({"source": "a", "target": "b"}), "sue")
+    job = await replications.job_for(parse_replicate({"source": "a", "target": "b"}), SUE)
     assert job.user == "sue"
     summary = await replications.perform(job)
     assert summary.statistics.docs_written == 1
@@ -47,16 +50,16 @@ async def test_between_databases_of_the_node(node):
 async def test_cancel(node):
     replications = node.replications
     asked = parse_replicate({"source": "a", "target": "b", "continuous": True})
-    job = await replications.begin(await replications.job_for(asked, None))
+    job = await replications.begin(await replications.job_for(asked, SERVER))
     assert replications.job(job.id) is job
-    assert await replications.cancel(CancelRequest(None, asked)) == job.id
-    assert await replications.cancel(CancelRequest((job.base_id, job.extension), None)) is None
+    assert await replications.cancel(CancelRequest(None, asked), SERVER) == job.id
+    assert await replications.cancel(CancelRequest((job.base_id, job.extension), None), SERVER) is None
     assert replications.jobs() == []
 
 
 async def test_counts_go_on_from_run_to_run(node):
     asked = parse_replicate({"source": "a", "target": "b", "continuous": True})
-    job = await node.replications.begin(await node.replications.job_for(asked, None))
+    job = await node.replications.begin(await node.replications.job_for(asked, SERVER))
     await until(lambda: job.progress is not None and job.progress.through_seq)
     before = job.progress
     assert before.statistics.docs_written == 1
@@ -100,7 +103,7 @@ async def test_without_replicator_databases_nothing_is_left_to_do(node):
 async def test_whoever_waits_is_told_of_the_stop(node):
     replications = node.replications
     asked = parse_replicate({"source": "a", "target": "b", "continuous": True})
-    waiting = asyncio.create_task(replications.perform(await replications.job_for(asked, None)))
+    waiting = asyncio.create_task(replications.perform(await replications.job_for(asked, SERVER)))
     await until(lambda: any(job.progress and job.progress.through_seq for job in replications.jobs()))
     await replications.stop()
     with pytest.raises(Unavailable):

@@ -1,0 +1,35 @@
+"""Single documents of the databases of users and replications, for those who do not administer them.
+
+Owns what is left out of them. Follows ``couch_users_db:after_doc_read`` and ``couch_replicator_docs:after_doc_read`` of
+CouchDB, which gives a document without credentials a revision of its own making; here it has none, since there is no
+such revision. Whatever the query asks for, the winner is shown, and nothing of its history.
+"""
+
+from docstore.core.document import DESIGN_PREFIX
+from docstore.core.json_text import JsonValue, decode, encode
+from docstore.core.security.user_documents import check_reader, public_members
+from docstore.httpd.replies import Reply, raw_json_reply
+from docstore.httpd.request import Request, Veil
+from docstore.replication.jobs.documents import OWNER, without_credentials
+
+
+def veiled_reply(request: Request) -> Reply:
+    """What of a document may be shown. Raises NotFound, Forbidden."""
+    name = request.user.name
+    if request.veil is Veil.USERS:
+        check_reader(request.doc_id, name, is_admin=False)
+    opened = request.node.registry.open_doc(request.segments[0], request.doc_id)
+    members = decode(opened.json)
+    if not isinstance(members, dict):
+        raise TypeError("a stored document is no object")
+    if request.veil is Veil.USERS:
+        shown = public_members(members, request.node.accounts.policy.public_fields)
+    elif request.doc_id.startswith(DESIGN_PREFIX) or _is_own(members, name):
+        return raw_json_reply(opened.json)
+    else:
+        shown = {name: value for name, value in without_credentials(members).items() if name != "_rev"}
+    return raw_json_reply(encode(shown))
+
+
+def _is_own(members: dict[str, JsonValue], name: str | None) -> bool:
+    return name is not None and members.get(OWNER) == name

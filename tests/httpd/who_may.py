@@ -1,0 +1,125 @@
+"""The walk over all routes: who may what, as a table.
+
+Each route is asked with each of its methods by each kind of user, over HTTP and with real credentials; only the
+handlers are others, which say that they were reached. So the table is what the server does, and docs/security.md has
+it. By hand:  python -m tests.httpd.who_may
+"""
+
+import asyncio
+import base64
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+from yarl import URL
+
+from docstore.core.json_text import decode
+from docstore.httpd.app import ROUTES
+from docstore.httpd.listener import Listener
+from docstore.httpd.replies import Reply
+from docstore.httpd.routing import Route, Router
+from docstore.httpd.service import Service
+from docstore.settings import Admin
+from docstore.testing import run_node
+
+ROLES = ("nobody", "stranger", "member", "database admin", "server admin")
+"""Nobody in particular; a user of no rights; a member, an admin of the database, one of the server."""
+
+USERS = {"stranger": "sam", "member": "mia", "database admin": "dora", "server admin": "root"}
+SECURITY = {"admins": {"names": ["dora"]}, "members": {"names": ["mia"]}}
+SAMPLES = {"{db}": "db", "{doc}": "d", "{name}": "_local", "{path...}": "p", "{view}": "v", "{uuid}": "0" * 32}
+MARK = "<!-- made by: python -m tests.httpd.who_may -->"
+ALLOWED = "yes"
+
+
+async def reached(request):
+    return Reply(200, b'{"reached":true}\n')
+
+
+def basic(name: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:pw".encode()).decode()}
+
+
+def stubbed(route: Route) -> Route:
+    return replace(route, handlers=dict.fromkeys(route.handlers, reached))
+
+
+@asynccontextmanager
+async def walked_server():
+    """A server whose handlers are all ``reached``, with the users and databases of the walk."""
+    async with run_node(admin=Admin("root", "pw")) as server:
+        node = server.node
+        await node.config.set("chttpd_auth", "iterations", "1", persist=False)
+        for name in ("db", "_users", "_replicator"):
+            if not node.registry.exists(name):
+                await node.registry.create(name)
+        for name in ("db", "_users", "_replicator"):
+            await node.registry.open(name).set_security(SECURITY | ({} if name == "db" else {"members": {}}))
+        async with aiohttp.ClientSession(server.url, headers=basic("root")) as client:
+            for name in ("sam", "mia", "dora"):
+                body = {"name": name, "type": "user", "roles": [], "password": "pw"}
+                async with client.put(f"/_users/org.couchdb.user:{name}", json=body) as response:
+                    assert response.status == 201
+        listener = await Listener.listen(Service(node), Router(map(stubbed, ROUTES)), "127.0.0.1", 0)
+        try:
+            yield listener.url
+        finally:
+            await listener.stop()
+
+
+def path_of(pattern: str, database: str = "db") -> str:
+    """An example of a pattern's paths."""
+    samples = SAMPLES | {"{db}": database}
+    segments = [samples.get(segment, segment) for segment in pattern.split("/")]
+    return "/".join(segment.replace("{doc}", "d").replace("{", "").replace("}", "") for segment in segments)
+
+
+async def outcome(client: aiohttp.ClientSession, method: str, path: str, role: str) -> str:
+    """``yes``, or status and reason."""
+    headers = basic(USERS[role]) if role in USERS else {}
+    async with client.request(method, URL(path, encoded=True), headers=headers) as response:
+        text = await response.read()
+        if response.status == 200:
+            return ALLOWED
+        body = decode(text)
+        return f"{response.status} {body['reason']}"
+
+
+async def walk(database: str = "db", *, server: bool = True) -> dict[tuple[str, str], tuple[str, ...]]:
+    """For each route and method the outcome for each role, in their order."""
+    table = {}
+    async with walked_server() as url, aiohttp.ClientSession(url, cookie_jar=aiohttp.DummyCookieJar()) as client:
+        for route in ROUTES:
+            if not route.below_database and not server:
+                continue
+            for method in route.handlers:
+                path = path_of(route.pattern, database)
+                table[route.pattern, method] = tuple([await outcome(client, method, path, role) for role in ROLES])
+    return table
+
+
+def markdown(table: dict[tuple[str, str], tuple[str, ...]], database: str | None = None) -> str:
+    """The table, with rows that are alike put together, and the words of refusals numbered."""
+    words = sorted({one for row in table.values() for one in row if one != ALLOWED})
+    number = {one: str(place) for place, one in enumerate(words, 1)}
+    lines = [f"| route | methods | {' | '.join(ROLES)} |", "|---" * (2 + len(ROLES)) + "|"]
+    rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (pattern, method), row in table.items():
+        shown = pattern if database is None else pattern.replace("{db}", database)
+        rows.setdefault((shown, row), []).append(method)
+    for (pattern, row), methods in rows.items():
+        cells = " | ".join("yes" if one == ALLOWED else f"[{number[one]}]" for one in row)
+        lines.append(f"| `{pattern}` | {' '.join(methods)} | {cells} |")
+    legend = [f"* [{number[one]}]: {one.partition(' ')[0]} *{one.partition(' ')[2]}*" for one in words]
+    return "\n".join([*lines, "", *legend])
+
+
+async def tables() -> str:
+    """What stands in docs/security.md."""
+    usual = markdown(await walk())
+    users = markdown(await walk("_users", server=False), "_users")
+    return f"{usual}\n\n### The databases of users and replications\n\n{users}\n"
+
+
+if __name__ == "__main__":
+    print(asyncio.run(tables()))
