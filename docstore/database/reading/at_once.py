@@ -8,6 +8,7 @@ thread works with must not be taken away from it. It must not know what is read.
 
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Iterable
+from threading import Lock
 from typing import Final, NamedTuple, TypeVar
 
 from docstore.core.json_cost import is_costly
@@ -32,6 +33,13 @@ REVS: Final = 1_000
 
 DOCUMENTS: Final = 1_000
 """Of a request, for each of which something small is made."""
+
+ALONE: Final = Lock()
+"""Held by a thread while it computes in Python for long, and never waited for by one that has a snapshot.
+
+Beside each other such threads are no quicker, since there is one interpreter lock; and the event loop, which gives that
+up at each call of LMDB, would wait for all of them in turn.
+"""
 
 T = TypeVar("T")
 K = TypeVar("K")

@@ -16,7 +16,7 @@ from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.rev import Rev
 from docstore.core.steps import OutOfSteps, Steps
-from docstore.database.reading.at_once import FILTER_STEPS, Later, TooMuchAtOnce, check_tree, on_snapshot
+from docstore.database.reading.at_once import ALONE, FILTER_STEPS, Later, TooMuchAtOnce, check_tree, on_snapshot
 from docstore.database.reading.conflicts import is_conflicted
 from docstore.database.reading.document_text import (
     AttachmentView,
@@ -137,7 +137,8 @@ class RowWriter:
             change = decode_change(value, seq)
             candidates = on_snapshot(environment, partial(self._candidates, change=change))
             try:
-                passing = self._passing(candidates, self._filter, Steps(self._max_filter_steps))
+                with ALONE:
+                    passing = self._passing(candidates, self._filter, Steps(self._max_filter_steps))
             except OutOfSteps:
                 raise BadRequest(TOO_MANY_STEPS.format(self._max_filter_steps)) from None
         return on_snapshot(environment, partial(self._write_if_current, told=told, passing=passing))

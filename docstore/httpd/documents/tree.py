@@ -12,6 +12,8 @@ from docstore.core.drawing.tree_svg import draw_svg
 from docstore.core.drawing.tree_text import draw_text
 from docstore.core.drawing.tree_view import TreeView, members_of
 from docstore.core.json_text import encode
+from docstore.database.database import Database
+from docstore.database.reading.at_once import ALONE
 from docstore.database.reading.trees import read_tree
 from docstore.errors import QueryParseError
 from docstore.httpd.documents.attachments import SANDBOX
@@ -26,6 +28,12 @@ FORMATS: dict[str, tuple[str, Callable[[TreeView], bytes]]] = {
 """Name -> media type, and how a view is written."""
 
 
+def _tree_text(database: Database, doc_id: str, write: Callable[[TreeView], bytes]) -> bytes:
+    view = read_tree(database, doc_id)
+    with ALONE:
+        return write(view)
+
+
 async def get_tree(request: Request) -> Reply:
     """``GET /{db}/{doc}/_tree``. A tree may be large, so it is read and written in a thread."""
     database = request.database()
@@ -33,7 +41,7 @@ async def get_tree(request: Request) -> Reply:
     if name not in FORMATS:
         raise QueryParseError(f"Supported `format` types: {', '.join(FORMATS)}")
     content_type, write = FORMATS[name]
-    body = await asyncio.to_thread(lambda: write(read_tree(database, request.doc_id)))
+    body = await asyncio.to_thread(_tree_text, database, request.doc_id, write)
     etag = content_etag(body)
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
