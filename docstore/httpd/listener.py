@@ -5,6 +5,8 @@ them calls ``stop``.
 """
 
 import asyncio
+from socket import socket
+from ssl import SSLContext
 from typing import Self
 
 from docstore.httpd.app import ROUTER
@@ -43,27 +45,39 @@ class Listener:
         self._tls: Tls | None = None
 
     @classmethod
-    async def start(cls, node: Node, host: str, port: int) -> Self:
-        """Serve a started node on ``host`` and ``port`` (0: a free one).
+    async def start(
+        cls, node: Node, host: str, port: int, *, opened: socket | None = None, opened_tls: socket | None = None
+    ) -> Self:
+        """Serve a started node on ``host`` and ``port`` (0: a free one), or on sockets that somebody has opened.
 
         Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had,
         InvalidSetting if the settings of TLS cannot be.
         """
-        return await cls.listen(Service(node), ROUTER, host, port)
+        return await cls.listen(Service(node), ROUTER, host, port, opened=opened, opened_tls=opened_tls)
 
     @classmethod
-    async def listen(cls, service: Service, router: Router, host: str, port: int) -> Self:
+    async def listen(
+        cls,
+        service: Service,
+        router: Router,
+        host: str,
+        port: int,
+        *,
+        opened: socket | None = None,
+        opened_tls: socket | None = None,
+    ) -> Self:
         """Open the sockets of a server with this route table; as ``start``."""
         node = service.node
+        host = host if opened is None else opened.getsockname()[0]
         if node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         server = HttpServer(Dispatcher(service, router).handle, refused_unread, node.settings.limits)
         tls = Tls(node.config) if Tls.is_wanted(node.config) else None
-        sockets = await asyncio.get_running_loop().create_server(server.connect, host, port, backlog=BACKLOG)
+        sockets = await _open(server, host, port, opened)
         listener = cls(service, server, sockets, _url("http", host, sockets))
         try:
             if tls is not None:
-                await listener._listen_for_tls(tls, tls.host or host)
+                await listener._listen_for_tls(tls, tls.host or host, opened_tls)
         except BaseException:
             sockets.close()
             raise
@@ -71,12 +85,11 @@ class Listener:
         service.spawn(Patience(lambda: server.connections, node.settings.limits).watch())
         return listener
 
-    async def _listen_for_tls(self, tls: Tls, host: str) -> None:
-        if self._service.node.settings.admin is None and not is_loopback(host):
+    async def _listen_for_tls(self, tls: Tls, host: str, opened: socket | None) -> None:
+        host = host if opened is None else opened.getsockname()[0]
+        if self._service.node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
-        sockets = await asyncio.get_running_loop().create_server(
-            self._server.connect, host, tls.port, backlog=BACKLOG, ssl=tls.context
-        )
+        sockets = await _open(self._server, host, tls.port, opened, tls.context)
         self._tls = tls
         self._sockets.append(sockets)
         self.tls_url = _url("https", host, sockets)
@@ -123,3 +136,13 @@ def _port_of(sockets: asyncio.Server) -> int:
 def _url(scheme: str, host: str, sockets: asyncio.Server) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}:{_port_of(sockets)}"
+
+
+async def _open(
+    server: HttpServer, host: str, port: int, opened: socket | None, context: SSLContext | None = None
+) -> asyncio.Server:
+    """Listen on a socket that is open, or open one."""
+    loop = asyncio.get_running_loop()
+    if opened is not None:
+        return await loop.create_server(server.connect, sock=opened, backlog=BACKLOG, ssl=context)
+    return await loop.create_server(server.connect, host, port, backlog=BACKLOG, ssl=context)

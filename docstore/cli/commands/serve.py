@@ -20,8 +20,10 @@ import click
 import uvloop
 
 from docstore import __version__
+from docstore.cli import service_manager
 from docstore.cli.logs import logging_as
 from docstore.cli.options import config_option, words_of
+from docstore.cli.service_manager import READY, STOPPING, Sockets, handed_over, notify
 from docstore.config.configuration import DATA, Configuration
 from docstore.config.errors import InvalidSetting
 from docstore.config.kinds import HIGHEST_PORT, SECONDS
@@ -139,9 +141,13 @@ def serve(
     settings = configuration.settings()
     if administrator is None and not configuration.section("admins") and not is_loopback(settings.host):
         raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
+    try:
+        sockets = handed_over(os.environ)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     _raise_file_limit()
     with logging_as(configuration), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(configuration))
+        runner.run(_serve(configuration, sockets))
 
 
 def _seconds(hours: float | None) -> str | None:
@@ -173,7 +179,7 @@ def _administrator(name: str | None) -> Admin | None:
     return Admin(name, password)
 
 
-async def _serve(configuration: Configuration) -> None:
+async def _serve(configuration: Configuration, sockets: Sockets) -> None:
     """Serve until a signal comes; then finish what is running, and close the store."""
     settings = configuration.settings()
     stop, hung_up = asyncio.Event(), asyncio.Event()
@@ -181,7 +187,9 @@ async def _serve(configuration: Configuration) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Node(settings, configuration=configuration) as node:
-        listener = await Listener.start(node, settings.host, settings.port)
+        listener = await Listener.start(
+            node, settings.host, settings.port, opened=sockets.plain, opened_tls=sockets.tls
+        )
         try:
             node.env.announce(listener.url)
             await node.make_system_databases()
@@ -194,8 +202,10 @@ async def _serve(configuration: Configuration) -> None:
             gc.collect()
             gc.freeze()
             gc.set_threshold(*COLLECTOR_THRESHOLDS)
+            notify(os.environ, READY)
             await stop.wait()
             reloading.cancel()
+            notify(os.environ, STOPPING)
             click.echo("docstore stops")
         finally:
             await listener.stop()
@@ -214,6 +224,7 @@ async def _reload_when(hung_up: asyncio.Event, configuration: Configuration, lis
     while True:
         await hung_up.wait()
         hung_up.clear()
+        notify(os.environ, service_manager.reloading())
         try:
             await configuration.reload()
             listener.reload()
@@ -221,3 +232,4 @@ async def _reload_when(hung_up: asyncio.Event, configuration: Configuration, lis
             logger.error("settings are not read again: %s", error.reason)
         else:
             logger.info("settings and certificates are read again")
+        notify(os.environ, READY)
