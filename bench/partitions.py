@@ -1,6 +1,6 @@
 """Questions about partitions: what one is asked beside very many others.
 
-Owns the documents, a hundred in each partition, the view, and what is asked of a partition in the middle.
+Owns the documents, a hundred in each partition, the view, the index, and what is asked of a partition in the middle.
 """
 
 from bench import views
@@ -15,10 +15,11 @@ DESIGN = {
         "total": {"map": "function(doc) { emit(doc.n % 5, doc.n); }", "reduce": "_sum"},
     }
 }
+FIND = {"selector": {"n": {"$gt": 20}}, "limit": 20}
 
 
 def fill(target: Target, count: int) -> None:
-    """So many documents, and the view built."""
+    """So many documents, and index and view built."""
     connection = target.connection()
     target.request(connection, "DELETE", f"/{DATABASE}")
     target.request(connection, "PUT", f"/{DATABASE}?q=1&partitioned=true")
@@ -26,6 +27,8 @@ def fill(target: Target, count: int) -> None:
     for start in range(0, count, BATCH):
         docs = [document(number) for number in range(start, min(start + BATCH, count))]
         target.once("POST", f"/{DATABASE}/_bulk_docs", {"docs": docs})
+    target.once("POST", f"/{DATABASE}/_index", {"index": {"fields": ["n"]}, "ddoc": "n"})
+    target.once("POST", f"{inside(count)}/_find", FIND)
     target.once("PUT", f"/{DATABASE}/_design/v", DESIGN)
     target.once("GET", f"{inside(count)}/_design/v/_view/n?limit=1")
 
@@ -49,4 +52,5 @@ def asked(target: Target, count: int) -> dict[str, float]:
         "a reduction by groups": f"{partition}/_design/v/_view/total?group=true",
         "its counts": partition,
     }
-    return {name: views.milliseconds(target, path) for name, path in questions.items()}
+    found = {name: views.milliseconds(target, path) for name, path in questions.items()}
+    return found | {"a query by an index": views.milliseconds(target, f"{partition}/_find", body=FIND)}

@@ -105,13 +105,14 @@ def ranges(target: Target, seconds: float) -> float:
     return wrk.run(target.url + RANGE, target.headers, connections=16, seconds=seconds).rate
 
 
-def milliseconds(target: Target, path: str, times: int = 50) -> float:
-    """How long one answer takes, the median, on one connection."""
+def milliseconds(target: Target, path: str, times: int = 50, body: object = None) -> float:
+    """How long one answer takes, the median, on one connection; of a POST, if there is a body."""
+    sent = None if body is None else json.dumps(body).encode()
     connection = target.connection()
     taken: list[float] = []
     for _ in range(times):
         started = time.perf_counter()
-        target.request(connection, "GET", path)
+        target.request(connection, "GET" if sent is None else "POST", path, sent)
         taken.append(time.perf_counter() - started)
     connection.close()
     return sorted(taken)[times // 2] * 1_000

@@ -554,4 +554,33 @@ KNOWN: tuple[Known, ...] = (
         ('POST /db/_find\n{"selector":{"_id":{"$ne":"ka"}},"bookmark":"x"}', "find", "json.docs", [], [{"_id": "kc"}]),
         asked='"bookmark":"[^"]',
     ),
+    Known(
+        "an empty $or",
+        "| an empty `$or`, which everything matches |",
+        "find|explain",
+        "json.*",
+        (
+            'POST /db/_explain\n{"selector":{"$or":[]}}',
+            "explain",
+            "json.index.ddoc",
+            "_design/069621c19e3870858759e0580888fb7225efae00",
+            None,
+        ),
+        asked=r'"\$n?or":\[\]',
+    ),
+    Known(
+        "a selector and a sort that are wrong",
+        "| a request with several mistakes |",
+        "find|explain",
+        r"json\.(error|reason)",
+        (
+            'POST /db/_find\n{"selector":{"v":{"":1}},"sort":[5]}',
+            "find",
+            "json.error",
+            "invalid_sort_field",
+            "invalid_field_name",
+        ),
+        theirs="invalid_sort_.*|Invalid sort.*|no_usable_index|No .*index.*|invalid_index|_design/.* specified.*",
+        ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
+    ),
 )
