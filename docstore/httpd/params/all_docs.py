@@ -174,6 +174,7 @@ def _query(request: Request, values: Values, partitioned: bool) -> AllDocsQuery:
         start_key = end_key = UNSET
     if keys and (start_key is not UNSET or end_key is not UNSET):
         raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
+    by_id = values if "partition" not in values else {}  # a partition has bounds of its own, where no key is given
     namespace = NAMESPACES.get(request.segments[1], Namespace.ALL)
     if partitioned and keys and namespace is Namespace.ALL:
         for key in keys:
@@ -181,8 +182,8 @@ def _query(request: Request, values: Values, partitioned: bool) -> AllDocsQuery:
                 check_placed(key)
     return AllDocsQuery(
         keys=None if keys is None else tuple(keys),
-        start_key=values.get("start_key_docid", UNSET) if start_key is UNSET else start_key,
-        end_key=values.get("end_key_docid", UNSET) if end_key is UNSET else end_key,
+        start_key=by_id.get("start_key_docid", UNSET) if start_key is UNSET else start_key,
+        end_key=by_id.get("end_key_docid", UNSET) if end_key is UNSET else end_key,
         namespace=namespace,
         **{name: values[name] for name in _FIELDS if name in values},
     )

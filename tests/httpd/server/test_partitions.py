@@ -201,6 +201,7 @@ async def test_bounds_of_a_partition(parts):
         ('?key="a:1"', "1"),
         ('?key="b:1"', ""),
         ("?partition=a", "0123"),
+        ("?startkey_docid=a:2&endkey_docid=a:2", "0123"),
     ],
 )
 async def test_documents_of_a_partition(parts, query, expected):
