@@ -34,6 +34,8 @@ COMMANDS = {
     "index": "docstore.cli.commands.index",
     "check": "docstore.cli.commands.check",
     "compact": "docstore.cli.commands.compact",
+    "snapshot": "docstore.cli.commands.snapshot",
+    "status": "docstore.cli.commands.status",
     "lab": "docstore.cli.commands.lab",
 }
 

@@ -13,7 +13,7 @@ from docstore.cli.options import existing_data_option
 from docstore.errors import StoreDamaged, StoreUnusable
 from docstore.query.views.index_check import index_findings
 from docstore.settings import StorageSettings
-from docstore.storage.check.store import check as findings_of
+from docstore.storage.check.folder import folder_findings
 from docstore.storage.engine.data_file import DATA_FILE
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.pages import file_findings
@@ -68,17 +68,5 @@ def _repair(data: Path) -> None:
 
 def _findings(data: Path, settings: StorageSettings, *, hashing: bool) -> Iterator[str]:
     """The pages, and if these are whole the rows. Raises StoreUnusable if it is not a store, or of another version."""
-    if not (data / DATA_FILE).exists():
-        raise StoreUnusable(f"There is no store in {data}.")
-    damaged = False
-    for finding in file_findings(data / DATA_FILE, settings):
-        damaged = True
-        yield finding
-    if damaged:
-        return
-    try:
-        with Environment.open(data, settings, read_only=True) as environment, environment.snapshot() as snapshot:
-            yield from findings_of(snapshot, hashing=hashing)
-    except StoreDamaged as error:
-        yield error.reason
-    yield from index_findings(data, settings)
+    if (yield from folder_findings(data, settings, hashing=hashing)):
+        yield from index_findings(data, settings)
