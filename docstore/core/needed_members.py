@@ -27,3 +27,11 @@ def reader_of(names: frozenset[str]) -> ReadMembers:
     members = cast("Any", TypedDict)("Members", dict.fromkeys(names, Any), total=False)
     decoder: msgspec.json.Decoder[dict[str, JsonValue]] = msgspec.json.Decoder(members, float_hook=parse_float)
     return decoder.decode
+
+
+@lru_cache(REMEMBERED)
+def texts_of(names: frozenset[str]) -> Callable[[bytes], dict[str, bytes]]:
+    """What finds the texts of the members of these names, for whoever reads them in slices."""
+    members = cast("Any", TypedDict)("Texts", dict.fromkeys(names, msgspec.Raw), total=False)
+    decoder: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(members)
+    return lambda text: {name: bytes(raw) for name, raw in decoder.decode(text).items()}

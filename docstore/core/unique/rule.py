@@ -13,7 +13,7 @@ round the rule by being slow.
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Final, cast
+from typing import Final
 
 from msgspec import DecodeError
 
@@ -21,7 +21,7 @@ from docstore.core import json_text
 from docstore.core.collation import collation_version
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue
-from docstore.core.needed_members import reader_of
+from docstore.core.needed_members import reader_of, texts_of
 from docstore.core.projection import Absent, find_value
 from docstore.core.selector.normal_form import parse_field
 from docstore.core.selector.selector import Selector, compile_selector
@@ -38,7 +38,7 @@ REMEMBERED: Final = 256
 """Rules that are kept compiled."""
 
 LONG: Final = 64 * KIB
-"""Bytes of a body beyond which it is read in slices, so that other threads get their turns."""
+"""Bytes of a body beyond which its members are read in slices, so that other threads get their turns."""
 
 _DOUBLE = Struct(">d")
 _DEEP: Final = 1 << 20
@@ -46,19 +46,19 @@ _DEEP: Final = 1 << 20
 
 
 def read_document(doc_id: str, text: bytes, names: frozenset[str]) -> JsonValue:
-    """A document as rules look at it, from the text of its body: with the members of these names, or with all.
+    """A document as rules look at it, from the text of its body: with the members of these names alone.
 
     ``names`` are those of all rules that will be asked. None for a document that cannot be read.
     """
     try:
         if len(text) > LONG:
-            document = decode_in_slices(text, max_depth=_DEEP)
+            parts = texts_of(names)(text)
+            document = {name: decode_in_slices(part, max_depth=_DEEP) for name, part in parts.items()}
         else:
-            document = cast("JsonValue", reader_of(names)(text))
+            document = reader_of(names)(text)
     except (DocstoreError, DecodeError, RecursionError):
         return None
-    if isinstance(document, dict):
-        document["_id"] = doc_id
+    document["_id"] = doc_id
     return document
 
 
