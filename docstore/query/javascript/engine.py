@@ -12,7 +12,7 @@ from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.errors import DocstoreError
 from docstore.query.errors import TooMuchAtOnce
 from docstore.query.javascript.changing import may_change
-from docstore.query.javascript.sandbox import Sandbox, repaired
+from docstore.query.javascript.sandbox import ITEM, Sandbox, repaired
 from docstore.settings import KIB, FunctionSettings
 
 VIEWS: Final = "views.js"
@@ -55,15 +55,15 @@ class Engine:
         return [list(rows) for rows in zip(*columns, strict=True)] if columns else [[] for _ in documents]
 
     def _map_one(self, index: int, documents: Sequence[bytes]) -> list[list[Row]]:
-        rows: list[list[Row]] = []
+        answers: list[str] = []
         for answer in self._map_sandbox(index).over(documents):
             if isinstance(answer, DocstoreError):
                 raise answer
             self._left -= len(answer)
             if self._left < 0 and len(documents) > 1:
                 raise TooMuchAtOnce
-            rows.append(_rows_of(answer))
-        return rows
+            answers.append(answer)
+        return _rows_of(answers)
 
     def reduce(self, index: int, keys_and_ids: Sequence[bytes], values: Sequence[bytes]) -> bytes:
         """The reduction of some rows, as JSON; ``keys_and_ids`` are JSON arrays of a key and a document's id.
@@ -109,14 +109,17 @@ class Engine:
         return [line for sandbox in (*self._maps.values(), *self._reduces.values()) for line in sandbox.take_log()]
 
 
-def _rows_of(answer: str) -> list[Row]:
-    if not answer:
+def _rows_of(answers: Sequence[str]) -> list[list[Row]]:
+    """The rows in each answer; neither of the marks between rows, keys and values can stand in JSON text."""
+    if not answers:
         return []
-    rows = []
-    for line in repaired(answer).split(b"\n"):
-        key, _, value = line.partition(b"\t")
-        rows.append((key, value))
-    return rows
+    texts = repaired(ITEM.join(answers)).split(ITEM.encode())
+    return [[_row_of(line) for line in text.split(b"\n")] if text else [] for text in texts]
+
+
+def _row_of(line: bytes) -> Row:
+    key, _, value = line.partition(b"\t")
+    return key, value
 
 
 def _line_length(keys: str | None, values: str, count: int, source: str) -> int:

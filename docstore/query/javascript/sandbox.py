@@ -30,7 +30,9 @@ NEARLY_ALL: Final = 0.9
 MAX_FAILURES: Final = 3
 """After so many items of one call took more than they may, the others are not tried any more."""
 
-_ITEM, _PART = "\x1e", "\x1d"
+ITEM: Final = "\x1e"
+"""What stands between the answers for two items."""
+_PART: Final = "\x1d"
 
 _LONE = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 
@@ -146,7 +148,7 @@ class Sandbox:
             count, end, _, log, answers = answer.split(_PART)
             self._note(log)
             if int(count):
-                yield from answers.split(_ITEM)
+                yield from answers.split(ITEM)
             if failure is not None:
                 raise failure
             ended = bool(end)
