@@ -475,7 +475,7 @@ KNOWN: tuple[Known, ...] = (
         "an answer that breaks at an id",
         "| a query of `_all_docs/queries` that names an id without a partition |",
         "listing",
-        "kind of body",
+        "kind of body|status",
         (
             'POST /db/_all_docs/queries\n{"queries":[{},{"keys":["p:a",[]]}]}',
             "listing",
@@ -483,7 +483,7 @@ KNOWN: tuple[Known, ...] = (
             {"text": "<cut off>"},
             {"json": {"results": []}},
         ),
-        theirs=".*cut off.*",
+        theirs=".*cut off.*|200",
         asked="_all_docs/queries",
     ),
     Known(
@@ -534,7 +534,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "mistakes in selectors",
         "| a mistake in a selector that shows when a document is looked at",
-        "find|explain|index.make|changes",
+        "find|explain|changes",
         "status",
         (
             'POST /db/_find\n{"selector":{"$or":[{"v":{"$mod":[0,1]}}]}}',
@@ -550,7 +550,7 @@ KNOWN: tuple[Known, ...] = (
         "a page behind what does not match",
         "| a bookmark of `_find` whose row is gone, or does not match any more |",
         "find",
-        r"json\.(docs|bookmark|warning|execution_stats).*",
+        r"status|json\.(docs|bookmark|warning|execution_stats).*",
         ('POST /db/_find\n{"selector":{"_id":{"$ne":"ka"}},"bookmark":"x"}', "find", "json.docs", [], [{"_id": "kc"}]),
         asked='"bookmark":"[^"]',
     ),
@@ -582,5 +582,35 @@ KNOWN: tuple[Known, ...] = (
         ),
         theirs="invalid_sort_.*|Invalid sort.*|no_usable_index|No .*index.*|invalid_index|_design/.* specified.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
+    ),
+    Known(
+        "mistakes in partial indexes",
+        "| a mistake in a selector that shows when a document is looked at",
+        "index.make",
+        "status",
+        (
+            'POST /db/_index\n{"index":{"fields":[],"partial_filter_selector":{"v":{"$mod":[0,1]}}}}',
+            "index.make",
+            "status",
+            "200",
+            "400 bad_arg: Bad argument for operator $mod: [0,1]",
+        ),
+        theirs="200",
+        ours="400 (bad_arg|invalid_field_name).*",
+        diverges=True,
+    ),
+    Known(
+        "many examined",
+        "| `total_keys_examined`, `total_docs_examined`, and the warning",
+        "find",
+        r"json\.warning",
+        (
+            "POST /db/_find",
+            "find",
+            "json.warning",
+            "The number of documents examined is high in proportion to the number of results returned.",
+            "<absent>",
+        ),
+        theirs=".*number of documents examined is high.*",
     ),
 )

@@ -173,13 +173,13 @@ class Mango:
         The first piece, perhaps without any, comes when nothing can be wrong with the query any more. Raises BadRequest
         in CouchDB's words, DatabaseNotFound, and what the update of an index raises.
         """
-        if options.partition and not database.partitioned:
-            raise QueryParseError(NO_PARTITIONS)
         defined = await self._definitions(database)
         if options.large:
             choice = await asyncio.to_thread(choose_index, defined.indexes, options, partitioned=database.partitioned)
         else:
             choice = choose_index(defined.indexes, options, partitioned=database.partitioned)
+        if options.partition and not database.partitioned:
+            raise QueryParseError(NO_PARTITIONS)
         if choice.nothing or choice.index is None:
             yield []
             return
