@@ -19,6 +19,7 @@ A stop goes the other way: nobody waits any more, what was accepted is written, 
 """
 
 import asyncio
+import logging
 import os
 import random
 import sys
@@ -47,6 +48,7 @@ from docstore.database.rule_gate import RuleGate
 from docstore.database.uuids import UuidGenerator
 from docstore.database.write_gate import Gate
 from docstore.database.write_hooks import WriteHook
+from docstore.errors import DocstoreError
 from docstore.query.service import Query
 from docstore.replication.jobs.clock import SystemClock
 from docstore.replication.jobs.documents import is_replicator, owner_rule, replicator_hook
@@ -59,6 +61,8 @@ from docstore.storage.engine.group_commit import CommitSummary
 from docstore.storage.engine.writer import Writer
 from docstore.storage.rows import DatabaseRow
 from docstore.workers.pool import Pool
+
+logger = logging.getLogger(__name__)
 
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which the interpreter takes turns between the event loop and the writer's thread. A read gives up the
@@ -190,10 +194,13 @@ class Node:
         self.query.start()
 
     async def make_system_databases(self) -> None:
-        """Make those of ``system_databases`` that are missing. Raises StorageFull, StorageFailed."""
+        """Make those of ``system_databases`` that are missing, or say in the log why they cannot be made."""
         for name in self.settings.system_databases:
             if not self.registry.exists(name):
-                await self.registry.create(name)
+                try:
+                    await self.registry.create(name)
+                except DocstoreError as error:  # a full disk, say: the server is of use without
+                    logger.warning("the database %s is not made: %s", name, error.reason)
 
     async def stop(self) -> None:
         """Stop replications, end all feeds, finish what was accepted, close the store cleanly."""

@@ -33,6 +33,9 @@ from docstore.settings import Settings
 logger = logging.getLogger(__name__)
 
 DATA: Final[Name] = ("couchdb", "database_dir")
+NEWER_SECTIONS: Final = {"httpd": "chttpd", "couch_httpd_auth": "chttpd_auth"}
+"""Where settings went in CouchDB 3; who sets one in the old section means the new one (``chttpd_util``)."""
+
 LOGGED: Final = 200
 """Characters of a word that the log has at most."""
 
@@ -125,12 +128,14 @@ class Configuration:
     def settings(self) -> Settings:
         """The settings that follow. Raises InvalidSetting for the first word that cannot be."""
         words: dict[str, str] = {}
+        asked = _words_of(self._base)
         for (section, key), entry in self._entries.items():
-            check_word(section, key, entry.word, entry.source)
+            if asked.get((section, key)) != entry.word:
+                check_word(section, key, entry.word, entry.source)
             row = TABLE.get((section, key))
             if row is not None and row.path is not None and entry.source is not Source.DEFAULT:
                 words[row.path] = entry.word
-        for name, word in _words_of(self._base).items():
+        for name, word in asked.items():
             row = TABLE[name]
             if row.path is not None and words.get(row.path) == word:
                 del words[row.path]  # the very value says more than its word
@@ -282,4 +287,11 @@ def _words_of(base: Settings) -> Words:
 
 
 def _entries(layers: Mapping[Source, Words]) -> dict[Name, Entry]:
-    return {name: Entry(word, source) for source in Source for name, word in layers[source].items()}
+    entries = {name: Entry(word, source) for source in Source for name, word in layers[source].items()}
+    for (section, key), entry in list(entries.items()):
+        newer = NEWER_SECTIONS.get(section)
+        if newer is not None:
+            found = entries.get((newer, key))
+            if found is None or found.source is Source.DEFAULT:
+                entries[newer, key] = entry
+    return entries

@@ -82,6 +82,12 @@ _COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
 _NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers"})
 """What the command line alone says; a command that is run is nothing for whoever may set settings over HTTP."""
 
+_FROM_ONE_ON: Final = frozenset({"storage", "limits"})
+_MAY_BE_NONE: Final = frozenset(
+    {"snapshot_reserve", "max_small_inflation", "max_small_memory", "min_body_rate", "parse_off_loop_from"}
+)
+"""Groups of numbers of which nothing can work at 0, and those of them that may be."""
+
 _LIVE: Final = frozenset(
     {
         "changes_heartbeat",
@@ -199,6 +205,8 @@ def _setting(path: str, value: object) -> Setting:
     group, _, key = path.rpartition(".")
     section, key, kind = _COUCHDB.get(path, (group or "docstore", key, None))
     kind = kind or kind_of(value)
+    if kind is INTEGER and group in _FROM_ONE_ON and key not in _MAY_BE_NONE:
+        kind = POSITIVE
     return Setting(section, key, kind, None if value is None else kind.word(value), path, path in _LIVE)
 
 

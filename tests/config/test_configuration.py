@@ -212,3 +212,28 @@ async def test_secrets_are_not_logged(base, caplog):
         await Configuration(base).set("chttpd_auth", "secret", "hush")
     assert "chttpd_auth/secret is set to ****" in caplog.text
     assert "hush" not in caplog.text
+
+
+async def test_what_is_set_in_an_old_section_counts_for_the_new_one(base):
+    told = []
+    configuration = Configuration(base)
+    configuration.watch(lambda *change: told.append(change))
+    await configuration.set("httpd", "enable_cors", "true")
+    await configuration.set("couch_httpd_auth", "secret", "hush")
+    assert configuration.get("chttpd", "enable_cors") == "true"
+    assert configuration.get("chttpd_auth", "secret") == "hush"
+    assert ("chttpd", "enable_cors", "true") in told
+    await configuration.set("chttpd", "enable_cors", "false")
+    assert configuration.get("chttpd", "enable_cors") == "false"
+    await configuration.delete("chttpd", "enable_cors")
+    await configuration.delete("httpd", "enable_cors")
+    assert configuration.get("chttpd", "enable_cors") == "false"
+
+
+async def test_a_number_with_which_nothing_works_is_refused(base):
+    configuration = Configuration(base)
+    for section, key in (("storage", "max_snapshots"), ("limits", "max_header"), ("couchdb", "max_document_size")):
+        with pytest.raises(InvalidSetting, match="a whole number from 1 on"):
+            await configuration.set(section, key, "0")
+    await configuration.set("limits", "min_body_rate", "0")
+    assert Configuration(Settings(data=base.data, limits=Limits(max_documents=0))).settings().limits.max_documents == 0

@@ -8,11 +8,14 @@ A body is measured only while somebody waits for it: that the server has no room
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from docstore.httpd.wire.connection import Connection
 from docstore.settings import Limits
+
+logger = logging.getLogger(__name__)
 
 ROUND: Final = 1.0
 """Seconds between two rounds."""
@@ -42,7 +45,10 @@ class Patience:
         now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(ROUND)
-            await self.look(now())
+            try:
+                await self.look(now())
+            except Exception:
+                logger.exception("a round over the connections failed")
 
     async def look(self, now: float) -> None:
         """One round."""

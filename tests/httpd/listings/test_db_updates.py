@@ -200,3 +200,15 @@ async def test_the_system_databases_are_made_where_they_are_missing(server):
     await server.node.make_system_databases()
     assert server.node.registry.names() == ["_global_changes", "_replicator", "_users"]
     await server.node.make_system_databases()
+
+
+async def test_a_full_disk_keeps_no_server_from_starting(server, monkeypatch, caplog):
+    from docstore.database.registry import Registry
+    from docstore.errors import StorageFull
+
+    async def full(self, name, **more):
+        raise StorageFull
+
+    monkeypatch.setattr(Registry, "create", full)
+    await server.node.make_system_databases()
+    assert "the database _users is not made: The disk is full." in caplog.text
