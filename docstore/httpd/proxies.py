@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import hdrs
+from multidict import istr
 
 from docstore.config.configuration import Configuration
 from docstore.config.kinds import PREFIX as PATH_PREFIX
@@ -18,12 +19,12 @@ from docstore.config.kinds import parse_networks, split_list
 
 TRUSTED: Final = ("docstore", "trusted_proxies")
 PREFIX: Final = ("docstore", "path_prefix")
-FOR: Final = "X-Forwarded-For"
-HOST: Final = "X-Forwarded-Host"
-PROTO: Final = "X-Forwarded-Proto"
-SSL: Final = "X-Forwarded-Ssl"
-FORWARDED_PREFIX: Final = "X-Forwarded-Prefix"
-VHOST_PATH: Final = "X-Couchdb-Vhost-Path"
+FOR: Final = istr("X-Forwarded-For")
+HOST: Final = istr("X-Forwarded-Host")
+PROTO: Final = istr("X-Forwarded-Proto")
+SSL: Final = istr("X-Forwarded-Ssl")
+FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
+VHOST_PATH: Final = istr("X-Couchdb-Vhost-Path")
 KNOWN_KEPT: Final = 256
 """Addresses about which the answer is remembered."""
 
@@ -102,6 +103,8 @@ class Proxies:
 
 
 def _forwarded_prefix(headers: Mapping[str, str], target: str) -> str:
+    if FORWARDED_PREFIX not in headers and VHOST_PATH not in headers:
+        return ""
     prefix: str = headers.get(FORWARDED_PREFIX, "").rstrip("/")
     asked = headers.get(VHOST_PATH)
     if not prefix and asked is not None:
