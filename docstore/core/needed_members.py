@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypedDict, cast
 
 import msgspec
 
-from docstore.core.json_text import JsonValue, parse_float
+from docstore.core.json_text import JsonValue, decode, parse_float
 
 ReadMembers: TypeAlias = Callable[[bytes], dict[str, JsonValue]]
 """From the text of an object to those of its members that are wanted and there."""
@@ -24,6 +24,8 @@ REMEMBERED = 512
 @lru_cache(REMEMBERED)
 def reader_of(names: frozenset[str]) -> ReadMembers:
     """What reads the members of these names."""
+    if not _are_safe(names):
+        return lambda text: {name: value for name, value in _whole(text).items() if name in names}
     members = cast("Any", TypedDict)("Members", dict.fromkeys(names, Any), total=False)
     decoder: msgspec.json.Decoder[dict[str, JsonValue]] = msgspec.json.Decoder(members, float_hook=parse_float)
     return decoder.decode
@@ -32,6 +34,21 @@ def reader_of(names: frozenset[str]) -> ReadMembers:
 @lru_cache(REMEMBERED)
 def texts_of(names: frozenset[str]) -> Callable[[bytes], dict[str, bytes]]:
     """What finds the texts of the members of these names, for whoever reads them in slices."""
-    members = cast("Any", TypedDict)("Texts", dict.fromkeys(names, msgspec.Raw), total=False)
+    if _are_safe(names):
+        members = cast("Any", TypedDict)("Texts", dict.fromkeys(names, msgspec.Raw), total=False)
+    else:
+        members = dict[str, msgspec.Raw]
     decoder: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(members)
-    return lambda text: {name: bytes(raw) for name, raw in decoder.decode(text).items()}
+    return lambda text: {name: bytes(raw) for name, raw in decoder.decode(text).items() if name in names}
+
+
+def _are_safe(names: frozenset[str]) -> bool:
+    """Whether msgspec may look for these names: for those that are not ASCII it does so in memory that is not theirs."""
+    return all(name.isascii() for name in names)
+
+
+def _whole(text: bytes) -> dict[str, JsonValue]:
+    value = decode(text)
+    if not isinstance(value, dict):
+        raise TypeError("a document is an object")
+    return value

@@ -42,6 +42,11 @@ class Winner(NamedTuple):
         """Whether it has more than one live leaf."""
         return self.record[0] & CONFLICTED == CONFLICTED
 
+    @property
+    def is_design(self) -> bool:
+        """Whether it is a design document."""
+        return self.doc_id.startswith(_DESIGN)
+
 
 class IdRange(NamedTuple):
     """Ids in the order of their bytes: from ``start`` on and before or up to ``end``; None for an end without bound."""
@@ -74,7 +79,7 @@ def _winner(doc_id: bytes, value: bytes) -> Winner | None:
 def scan_winners(
     txn: ReadTransaction, db: int, ids: IdRange, *, descending: bool = False, conflicted: bool = False
 ) -> Iterator[Winner]:
-    """The documents of a range, but no design documents. ``conflicted``: those in conflict, and no other is looked at.
+    """The documents of a range. ``conflicted``: those in conflict, and no other is looked at.
 
     A generator over one transaction: take some, close it, go on behind the last id in another one.
     """
@@ -92,8 +97,7 @@ def scan_winners(
         if flags & DELETED:
             continue
         doc_id = records.id_of_long(value) if flags & LONG_ID else key[cut:]
-        if not doc_id.startswith(_DESIGN):
-            yield Winner(doc_id, seq, body_seq, body_size, value)
+        yield Winner(doc_id, seq, body_seq, body_size, value)
 
 
 def _conflicted_rows(

@@ -60,7 +60,12 @@ def _decode(text: str) -> str:
 
 
 def decode_query(query_string: str) -> list[tuple[str, str]]:
-    """The parameters of a query string (or of a form) in their order. Raises BadRequest for bytes that are no UTF-8."""
+    """The parameters of a query string (or of a form) in their order. Raises BadRequest for bytes that are no UTF-8.
+
+    A semicolon separates them as well (``mochiweb_util:parse_qs``).
+    """
+    if ";" in query_string:
+        query_string = query_string.replace(";", "&")
     try:
         return [
             (_decode(name), _decode(value))

@@ -90,6 +90,8 @@ class Finding:
         self._covered = covered
         self._exact = exact
         self._max_steps = max_steps
+        # CouchDB ends a page at the row behind it, and counts that as looked at.
+        self._looks_behind = options.execution_stats
         self._left = options.limit
         self._skip = options.skip
         self._waiting: list[FoundRow] = []
@@ -98,7 +100,7 @@ class Finding:
     @property
     def done(self) -> bool:
         """Whether there is nothing more to show."""
-        return not self._left or (self._source.done and not self._waiting)
+        return not (self._left or self._looks_behind) or (self._source.done and not self._waiting)
 
     @property
     def last(self) -> Place | None:
@@ -139,7 +141,7 @@ class Finding:
                     looked_at += 1
                     if text is not None and self._take(row):
                         shown.append(text)
-                    if not self._left:
+                    if not (self._left or self._looks_behind):
                         break
                     if looked_at % ROWS_A_LOOK == 0 and perf_counter() >= ends:
                         more = False
@@ -155,11 +157,14 @@ class Finding:
     def _next_rows(self, amount: "_Amount") -> list[FoundRow]:
         count = amount.rows
         if self._exact and not self._options.conflicts_only:
-            count = min(count, self._left + self._skip)
+            count = min(count, self._left + self._skip + self._looks_behind)
         return self._source.next_rows(count)
 
     def _take(self, row: FoundRow) -> bool:
         """A row matches; whether it is shown."""
+        if not self._left:
+            self._looks_behind = False
+            return False
         self._last = row
         if self._skip:
             self._skip -= 1
@@ -191,6 +196,10 @@ class Finding:
             winners = _fitting(self._winners(txn, rows), amount)
             bodies = bodies_of(txn, db, [one for one in winners if one is not None])
             for winner in winners:
+                if winner is not None and winner.is_design:  # looked at in passing, and never found
+                    self._count_document()
+                    yield None
+                    continue
                 body = None if winner is None else bodies.get(winner.body_seq)
                 if winner is None or body is None:
                     yield None

@@ -193,8 +193,7 @@ def _missing_of(parts: Iterable[JsonValue], required: set[str]) -> set[str]:
         if name == "$and" and isinstance(argument, list):
             missing = _missing_of(argument, missing)
         elif name == "$or" and isinstance(argument, list):
-            if argument:
-                missing = set().union(*(_missing_of([one], missing) for one in argument))
+            missing = set().union(*(_missing_of([one], missing) for one in argument))
         elif argument != {"$exists": False}:
             missing.discard(name)
     return missing

@@ -123,7 +123,7 @@ class IndexSource:
 
 
 class IdSource:
-    """The documents of a database by id, without design documents."""
+    """The documents of a database by id, design documents among them."""
 
     def __init__(
         self,
