@@ -12,7 +12,7 @@ from statistics import median
 
 import click
 
-from bench import attachments, documents, partitions, questions, replication, servers, views, wrk
+from bench import attachments, documents, find, partitions, questions, replication, servers, views, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
 from docstore.storage.attachments.blob_rows import CHUNK_BYTES
@@ -197,6 +197,40 @@ class Run:
         what = f"of a partition, in a database of {count:,} documents"
         return [Row(f"{name} {what}", "ms", taken, less_is_better=True) for name, taken in rows.items()]
 
+    def find(self) -> list[Row]:
+        """Mango: an index built, beside LMDB alone, pages by it, and everything looked at."""
+        for target in self.targets:
+            find.fill(target)
+        seconds = self.seconds / ROUNDS
+        built: dict[str, list[float]] = {}
+        for turn in range(ROUNDS):
+            for target in self.targets:
+                built.setdefault(target.name, []).append(find.build(target, turn))
+            built.setdefault("bare LMDB", []).append(find.bare_rows(self.folder / f"found{turn}"))
+        pages = self.in_rounds({target.name: partial(find.pages, target, seconds) for target in self.targets})
+        loads = {f"covered {target.name}": partial(find.covered, target, seconds) for target in self.targets}
+        loads |= {f"listed {target.name}": partial(find.listed, target, seconds) for target in self.targets}
+        rates = self.in_rounds(loads)
+        scans = self.in_rounds(
+            {target.name: partial(find.scan, target) for target in self.targets}
+            | {"bare LMDB": partial(find.bare_scan, self.folder / "scanned")}
+        )
+        beside = {target.name: find.beside_scans(target, self.seconds) for target in self.targets}
+        covered = {target.name: rates[f"covered {target.name}"] for target in self.targets}
+        listed = {target.name: rates[f"listed {target.name}"] for target in self.targets}
+        return [
+            Row(
+                f"build an index of {find.COUNT:,} documents",
+                "docs/s",
+                {name: median(seen) for name, seen in built.items()},
+            ),
+            Row("_find by an index, 20 documents, 16 connections", "1/s", pages),
+            Row("_find covered by an index, 20 rows, 16 connections", "1/s", covered),
+            Row("_all_docs, 20 rows by POST, 16 connections", "1/s", listed),
+            Row("_find without an index, one comparison", "docs/s", scans),
+            Row("GET beside full scans, p99", "ms", beside, less_is_better=True),
+        ]
+
     def footprint(self) -> list[Row]:
         """What a server that holds the documents costs: start-up, file, memory."""
         with tempfile.TemporaryDirectory() as name:
@@ -219,7 +253,7 @@ class Run:
 @click.option(
     "--only",
     help="Only the questions whose name has this word: reads writes feeds waiting conflicts attachments replication"
-    " views partitions footprint.",
+    " views partitions find footprint.",
 )
 def main(peer: str | None, quick: bool, only: str | None) -> None:
     """Measure docstore and print a Markdown table of figures and ratios."""
@@ -242,6 +276,7 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             run.replication,
             run.views,
             run.partitions,
+            run.find,
             run.footprint,
         )
         for question in questions_asked:
