@@ -43,7 +43,7 @@ def texts_of(names: frozenset[str]) -> Callable[[bytes], dict[str, bytes]]:
 
 
 def _are_safe(names: frozenset[str]) -> bool:
-    """Whether msgspec may look for these names: for those that are not ASCII it does so in memory that is not theirs."""
+    """Whether msgspec may look for these names: not for those beyond ASCII, which it reads in memory not theirs."""
     return all(name.isascii() for name in names)
 
 
