@@ -11,7 +11,17 @@ from docstore.core.json_text import JsonValue
 from docstore.query.mango.definitions import SPECIAL, MangoIndex
 from docstore.query.mango.options import FindOptions, shown_options
 from docstore.query.mango.planner import Choice, Key, Trace
-from docstore.query.mango.ranges import ID, Bound, End, end_key, fields_of, indexable_fields, start_key
+from docstore.query.mango.ranges import (
+    HIGHEST_CHARACTER,
+    ID,
+    LAST_CHARACTER,
+    Bound,
+    End,
+    end_key,
+    fields_of,
+    indexable_fields,
+    start_key,
+)
 
 MAX: Final = "<MAX>"
 
@@ -87,6 +97,8 @@ def _keys(choice: Choice) -> tuple[JsonValue, JsonValue]:
     if choice.index.kind != SPECIAL:
         return start_key(ranges), [_shown(one) for one in end_key(ranges)]
     low, high = ranges[0].low, ranges[0].high
+    if isinstance(high, str) and high.endswith(LAST_CHARACTER):
+        high = high[:-1] + HIGHEST_CHARACTER  # as CouchDB has it, which leaves ids out by it
     return "" if isinstance(low, End) else low, _shown(high)
 
 

@@ -30,6 +30,9 @@ Compare: TypeAlias = Callable[[JsonValue, JsonValue], int]
 HIGHEST_CHARACTER: Final = "\uffff"
 """The collation puts it behind all others, though there are greater code points."""
 
+LAST_CHARACTER: Final = "\U0010ffff"
+"""The greatest in the order of bytes, which ids have."""
+
 INDEXABLE: Final = frozenset({"$lt", "$lte", "$eq", "$gt", "$gte", "$beginsWith", "$exists"})
 EMPTY_LISTS: Final = frozenset({"$all", "$and", "$or", "$in"})
 
@@ -133,7 +136,8 @@ def _narrow(range_: Range, operator: str, value: JsonValue, by: Compare) -> Rang
             return _lower_high(range_, value, by, with_it=operator == "$lte")
         case "$beginsWith":
             raised = _raise_low(range_, value, by, with_it=True)
-            return None if raised is None else _lower_high(raised, f"{value}{HIGHEST_CHARACTER}", by, with_it=True)
+            last = LAST_CHARACTER if by is compare_raw else HIGHEST_CHARACTER
+            return None if raised is None else _lower_high(raised, f"{value}{last}", by, with_it=True)
         case _:
             return range_
 

@@ -16,14 +16,11 @@ from docstore.core.partition import id_bounds
 from docstore.database.database import Database
 from docstore.database.reading.winners import IdRange, Winner, scan_winners
 from docstore.query.mango.bookmarks import Place, PlaceRead
-from docstore.query.mango.ranges import HIGHEST_CHARACTER, ID, End, Range
+from docstore.query.mango.ranges import ID, End, Range
 from docstore.query.views import layout
 from docstore.query.views.blocks import bound, scan_rows, scan_rows_back
 from docstore.query.views.index import Index
 from docstore.query.views.map_reader import same_index
-
-LAST_CHARACTER: Final = "\U0010ffff"
-"""The greatest in the order of bytes, which ids have."""
 
 EVERYTHING: Final = 1 << 62
 
@@ -201,10 +198,7 @@ def _ids_of(range_: Range) -> IdRange | None:
     if isinstance(range_.low, str):
         start, with_start = range_.low.encode(), range_.with_low
     if isinstance(range_.high, str):
-        last = range_.high
-        if last.endswith(HIGHEST_CHARACTER):
-            last = last[:-1] + LAST_CHARACTER
-        end, with_end = last.encode(), range_.with_high
+        end, with_end = range_.high.encode(), range_.with_high
     elif not isinstance(range_.high, End):
         return None
     return IdRange(start, with_start is not False, end, with_end is not False)
