@@ -220,11 +220,12 @@ def file_findings(data_file: Path, settings: StorageSettings) -> Iterator[str]:
         try:
             environment = open_data_file(data_file, settings, read_only=True)
         except StoreUnusable:
-            # A meta page may say what LMDB cannot open: a last page beyond all memory. Otherwise it is no damage.
-            found = list(_limited(_all_findings(file, max(metas, key=lambda one: one.txnid))))
-            if not found:
+            # A meta page may name a last page beyond all memory; otherwise it is no damage. Beside a server the pages
+            # themselves cannot be looked at without a transaction.
+            end = list(_all_findings(file, max(metas, key=lambda one: one.txnid), limit=0))
+            if not end:
                 raise
-            yield from found
+            yield from end
             return
         # A transaction, so that no page of what is looked at is used anew meanwhile.
         with environment:
