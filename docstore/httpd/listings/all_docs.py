@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from docstore.core.json_text import encode
+from docstore.core.partition import check_placed
 from docstore.database.database import Database
-from docstore.database.reading.all_docs import AllDocsQuery, AllDocsSlice, read_all_docs
+from docstore.database.reading.all_docs import AllDocsQuery, AllDocsSlice, Namespace, read_all_docs
 from docstore.database.reading.document_text import join_pieces, join_rows, stream_text
 from docstore.httpd.params.all_docs import queries_of_post, query_of_get, query_of_post
 from docstore.httpd.replies import Reply
@@ -24,6 +25,7 @@ async def get_all_docs(request: Request) -> Reply | StreamReply:
     """``GET /{db}/_all_docs`` and its like."""
     database = request.database()
     query = query_of_get(request, partitioned=database.partitioned)
+    await _check_keys(database, query)
     if request.method == "HEAD":
         return Reply()
     return await chunked_reply(_alone(database, query))
@@ -34,6 +36,7 @@ async def post_all_docs(request: Request) -> Reply | StreamReply:
     database = request.database()
     body = await request.json_object(require_json_type=True)
     query = query_of_post(request, body, partitioned=database.partitioned)
+    await _check_keys(database, query)
     return await chunked_reply(_alone(database, query))
 
 
@@ -44,10 +47,23 @@ async def post_queries(request: Request) -> Reply | StreamReply:
     body = await request.json_object()
     with Turns() as turns:
         for query in queries_of_post(request, body, partitioned=database.partitioned):
+            await _check_keys(database, query)
             queries.append(query)
             if turns.over():
                 await turns.next()
     return await chunked_reply(_together(database, queries))
+
+
+async def _check_keys(database: Database, query: AllDocsQuery) -> None:
+    """Raises IllegalDocId for one of ``keys``, which may be many, that names no partition in a partitioned database."""
+    if not database.partitioned or query.keys is None or query.namespace is not Namespace.ALL:
+        return
+    with Turns() as turns:
+        for key in query.keys:
+            if isinstance(key, str):
+                check_placed(key)
+            if turns.over():
+                await turns.next()
 
 
 async def _alone(database: Database, query: AllDocsQuery) -> AsyncGenerator[bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from docstore.core.json_text import JsonValue, encode
-from docstore.core.partition import check_partition, check_placed
+from docstore.core.partition import check_partition
 from docstore.database.reading.all_docs import UNSET, AllDocsQuery, Namespace
 from docstore.errors import BadRequest, QueryParseError
 from docstore.httpd.params.values import erlang_text, parse_boolean, parse_json, parse_positive_integer
@@ -176,10 +176,6 @@ def _query(request: Request, values: Values, partitioned: bool) -> AllDocsQuery:
         raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
     by_id = values if "partition" not in values else {}  # a partition has bounds of its own, where no key is given
     namespace = NAMESPACES.get(request.segments[1], Namespace.ALL)
-    if partitioned and keys and namespace is Namespace.ALL:
-        for key in keys:
-            if isinstance(key, str):
-                check_placed(key)
     return AllDocsQuery(
         keys=None if keys is None else tuple(keys),
         start_key=by_id.get("start_key_docid", UNSET) if start_key is UNSET else start_key,

@@ -26,13 +26,13 @@ async def purge(request: Request) -> Change:
     body = await request.json_object(require_json_type=True)
     with Turns() as turns:
         requests = {doc_id: await parse_many_revs(revs, turns) for doc_id, revs in body.items()}
-    if database.partitioned:
-        for doc_id in requests:
-            check_placed(doc_id)
     if len(requests) > MAX_DOCUMENTS:
         raise BadRequest("Exceeded maximum number of documents.")
     if sum(map(len, requests.values())) > MAX_REVISIONS:
         raise BadRequest("Exceeded maximum number of revisions.")
+    if database.partitioned:
+        for doc_id in requests:
+            check_placed(doc_id)
     requests = {doc_id: _once(revs) for doc_id, revs in requests.items()}
     return Change(
         lambda once: through(once, database).purge(requests),
