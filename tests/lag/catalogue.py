@@ -129,6 +129,33 @@ def related(scale: Scale) -> bytes:
 
 
 CHANGES = f"{DB}/_changes"
+FUNCTIONS = f"{DB}/_design/nasty"
+VIEW = f"{FUNCTIONS}/_view"
+RULED = "/ruled"
+
+DESIGN = {
+    "views": {
+        "many": {"map": "function(d) { for (var i = 0; i < 10; i++) emit([d.n, i], d._id) }", "reduce": "_count"},
+        "javascript": {"map": "function(d) { emit(d.n, 1) }", "reduce": "function(k, v) { return v.length }"},
+        "linked": {
+            "map": "function(d) { emit(d._id, {_id: d.n % 2000 ? 'k000001' : 'half'}); "
+            "if (d.all) emit(null, {_id: 'leaves'}) }"
+        },
+        "large": {"map": "function(d) { if (d.all) emit(1, d) }"},
+    },
+    "filters": {"all": "function(d, req) { return d._id.length > 1 }"},
+    "shows": {
+        "all": "function(d, req) { return toJSON(d) }",
+        "request": "function(d, req) { return {json: req} }",
+    },
+    "updates": {
+        "all": "function(d, req) { d.again = (d.again || 0) + 1; return [d, toJSON(d)] }",
+        "parsed": "function(d, req) { var doc = JSON.parse(req.body); doc._id = req.uuid; return [doc, 'done'] }",
+    },
+    "lists": {"all": "function(head, req) { var row; while (row = getRow()) send(toJSON(row)) }"},
+    "rewrites": "function(req) { return {path: '../../rewritten', method: 'PUT', body: req.body} }",
+}
+RULE = {"validate_doc_update": "function(doc, old, user, security) { if (doc.bad) throw({forbidden: toJSON(doc)}) }"}
 SELECTED = f"{CHANGES}?filter=_selector"
 
 CATALOGUE: tuple[Nasty, ...] = (
@@ -366,6 +393,65 @@ CATALOGUE: tuple[Nasty, ...] = (
         {"Content-Type": "application/octet-stream", "Upload-Complete": "?1"},
     ),
     Nasty("an upload by tus", "POST", f"{DB}/uploaded/two", headers=TUS | {"Upload-Length": "7"}),
+    # what design documents make
+    Nasty("a view, built", "GET", f"{VIEW}/many?limit=1"),
+    Nasty("a view", "GET", f"{VIEW}/many?reduce=false"),
+    Nasty(
+        "a view, backwards, with documents", "GET", f"{VIEW}/linked?descending=true&include_docs=true&conflicts=true"
+    ),
+    Nasty("a view, groups", "GET", f"{VIEW}/many?group=true"),
+    Nasty("a view, groups by a function", "GET", f"{VIEW}/javascript?group=true"),
+    Nasty("a view, skip", "GET", f"{VIEW}/many?reduce=false&skip=90000000&limit=1"),
+    Nasty(
+        "a view, keys", "POST", f"{VIEW}/many", lambda s: text({"keys": [[n] for n in range(s.keys)], "reduce": False})
+    ),
+    Nasty(
+        "a view, keys in groups",
+        "POST",
+        f"{VIEW}/many",
+        lambda s: text({"keys": [[n] for n in range(s.keys)], "group": True}),
+    ),
+    Nasty(
+        "a view, queries",
+        "POST",
+        f"{VIEW}/many/queries",
+        lambda s: text({"queries": [{"limit": 1, "reduce": False}] * s.keys}),
+    ),
+    Nasty(
+        "a view, reductions by the thousand",
+        "POST",
+        f"{VIEW}/javascript/queries",
+        lambda s: text({"queries": [{}] * (s.keys // 10)}),
+    ),
+    Nasty("a view of large rows", "GET", f"{VIEW}/large"),
+    Nasty("a filter", "GET", f"{CHANGES}?filter=nasty/all"),
+    Nasty("a filter by a view", "GET", f"{CHANGES}?filter=_view&view=nasty/many"),
+    Nasty("a show of a large document", "GET", f"{FUNCTIONS}/_show/all/large"),
+    Nasty("a show of many leaves", "GET", f"{FUNCTIONS}/_show/all/leaves"),
+    Nasty("a show of a large request", "POST", f"{FUNCTIONS}/_show/request", large),
+    Nasty("an update of a large document", "POST", f"{FUNCTIONS}/_update/all/large"),
+    Nasty("an update of a large request", "POST", f"{FUNCTIONS}/_update/parsed", large),
+    Nasty("a list", "GET", f"{FUNCTIONS}/_list/all/many?reduce=false"),
+    Nasty("a list of large rows", "GET", f"{FUNCTIONS}/_list/all/large"),
+    Nasty("a list of documents", "GET", f"{FUNCTIONS}/_list/all/linked?include_docs=true"),
+    Nasty("a list of groups", "GET", f"{FUNCTIONS}/_list/all/many?group=true"),
+    Nasty("a rewrite", "POST", f"{FUNCTIONS}/_rewrite/all", large),
+    Nasty("a rule, large", "PUT", f"{RULED}/large", large),
+    Nasty("a rule, many", "POST", f"{RULED}/_bulk_docs", lambda s: text({"docs": fresh("m", s.keys)})),
+    Nasty(
+        "a rule, replicated",
+        "POST",
+        f"{RULED}/_bulk_docs",
+        lambda s: text(
+            {"new_edits": False, "docs": [{"_id": f"r{n}", "_rev": f"1-{hexes(1)}"} for n in range(s.keys)]}
+        ),
+    ),
+    Nasty(
+        "a design document, large",
+        "PUT",
+        f"{RULED}/_design/large",
+        lambda s: large(s)[:-1] + b',"views":{"v":{"map":"x => 1"}}}',
+    ),
     Nasty("deletion of all", "DELETE", "/again"),
 )
 
@@ -418,18 +504,11 @@ EXEMPT: dict[str, str] = {
     "maintenance.view_cleanup": "nothing to do",
     "maintenance.ensure_full_commit": "waits for the writer",
     "documents.post_form": "refused unread",
-    "views.get_view": "rows of an index in slices, as _all_docs; functions run in other processes",
-    "views.post_view": "as GET",
-    "views.post_queries": "as _all_docs/queries",
     "views.info": "counters",
     "views.no_view_name": "refused unread",
-    "shows.show": "a function in another process, with limits of time, memory and result",
-    "shows.update": "the same, then as PUT of a document",
     "shows.no_show": "refused unread",
     "shows.no_update": "refused unread",
-    "lists.render_list": "as shows.show, over at most list_rows of a view",
     "lists.no_list": "refused unread",
-    "rewrites.rewrite": "as shows.show, then as what it leads to",
     "refusals.no_search": "refused unread",
     "refusals.no_nouveau": "refused unread",
     "refusals.view_method": "refused unread",

@@ -16,7 +16,11 @@ from docstore.storage.engine.environment import Environment
 from tests.lag.catalogue import (
     CATALOGUE,
     DB,
+    DESIGN,
+    FUNCTIONS,
     PARTED,
+    RULE,
+    RULED,
     Nasty,
     Scale,
     array_of,
@@ -25,6 +29,7 @@ from tests.lag.catalogue import (
     leaf_batches,
     many_batches,
     parted_batches,
+    text,
 )
 from tests.lag.meter import Lag
 from tests.lag.watching import FREE_PORT, Watched, light_load, watched
@@ -63,6 +68,9 @@ class Stage:
             await _done(ask("POST", f"{PARTED}/_bulk_docs", body))
         await _done(ask("PUT", f"{DB}/arrays", array_of(self.scale)))
         await _done(ask("PUT", f"{DB}/large", large(self.scale)))
+        await _done(ask("PUT", FUNCTIONS, text(DESIGN)))
+        await _done(ask("PUT", RULED))
+        await _done(ask("PUT", f"{RULED}/_design/rule", text(RULE)))
         self.first = json.loads(await _done(ask("PUT", f"{DB}/half", half(self.scale, 0))))["rev"]
         await _done(ask("PUT", f"{DB}/half?rev={self.first}", half(self.scale, 1)))
 

@@ -3,6 +3,7 @@
 Owns the text around the rows. Follows ``chttpd_view`` and ``couch_mrview_http:view_cb``; as there a view has no ETag.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import cast
@@ -93,6 +94,7 @@ async def _together(view: OpenedView, queries: Sequence[ViewQuery]) -> AsyncGene
         async with aclosing(_listing(view, query)) as chunks:
             async for chunk in chunks:
                 yield chunk
+        await asyncio.sleep(0)
     yield b"\r\n]}\n"
 
 

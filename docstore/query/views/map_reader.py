@@ -12,7 +12,7 @@ from docstore.core.collation_key import AFTER
 from docstore.core.json_text import decode
 from docstore.core.rev import Rev, parse_rev
 from docstore.database.database import Database
-from docstore.database.reading.document_text import DocumentText, Row, row_of
+from docstore.database.reading.document_text import DocumentText, Row, row_of, row_size
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import InvalidRev, NotFound
@@ -48,12 +48,23 @@ async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[
                 await snapshot.turn()
                 continue
             snapshot.lend()
-            shown: list[Row] = [
-                row if isinstance(row, bytes) else await _with_document(index.database, row, query) for row in rows
-            ]
+            shown: list[Row] = []
+            size = 0
+            for row in rows:
+                if isinstance(row, bytes):
+                    shown.append(row)
+                    continue
+                if size > SLICE_BYTES:  # documents that are linked may be of any size
+                    yield ViewSlice(reader.total_rows, reader.offset, reader.seq, shown)
+                    shown, size = [], 0
+                    await snapshot.turn()
+                with_document = await _with_document(index.database, row, query)
+                size += row_size(with_document)
+                shown.append(with_document)
             yield ViewSlice(reader.total_rows, reader.offset, reader.seq, shown)
             if done:
                 return
+            await snapshot.turn()
 
 
 class _MapReader:

@@ -54,6 +54,7 @@ async def read_reduced(
             yield ViewSlice(None, None, reader.seq, rows)
             if done:
                 return
+            await snapshot.turn()
 
 
 class _GroupReader:
