@@ -4,6 +4,7 @@ Owns what the functions are given and what becomes of their answers. It must not
 ``chttpd_show:handle_doc_show_req`` and ``handle_doc_update_req``.
 """
 
+from asyncio import to_thread
 from typing import Final, cast
 
 from docstore.core.conditions import content_etag
@@ -20,8 +21,12 @@ from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import encode_segment
 from docstore.query.design.document import design_id
 from docstore.query.errors import InvalidPath
+from docstore.settings import KIB
 
 SHOWN: Final = OpenOptions(revs=True, conflicts=True)
+LARGE: Final = 64 * KIB
+"""A document of more bytes is hashed beside the event loop."""
+
 NAME: Final = 4
 """The place of the function's name in the path."""
 
@@ -32,7 +37,7 @@ async def show(request: Request) -> Reply:
     function = request.node.query.function(database, request.segments[2], "shows", request.segments[NAME])
     doc_id = _doc_id(request)
     found = await _document(database, doc_id)
-    etag = _etag(request, database, found)
+    etag = await to_thread(_etag, request, database, found) if _is_large(found) else _etag(request, database, found)
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
     asked = await function_request(request, database, doc_id)
@@ -54,7 +59,9 @@ async def update(request: Request) -> Reply:
     if not isinstance(changed, dict):
         return function_reply(reply)
     function_reply(reply)  # an answer that is none changes nothing
-    document = parse_document(changed, limits=request.node.settings.limits, new_id=request.node.uuids.next)
+    new_id = request.node.uuids.next() if "_id" not in changed else ""  # on the loop, where ids are made
+    limits = request.node.settings.limits
+    document = await to_thread(parse_document, changed, limits=limits, new_id=lambda: new_id)
     written = await database.acting_for(request.actor).update_doc(document)
     headers = (("X-Couch-Update-NewRev", str(written.rev)), ("X-Couch-Id", encode_segment(document.id)))
     return function_reply(reply, status=201, headers=headers)
@@ -88,6 +95,10 @@ async def _document(database: Database, doc_id: str | None) -> OpenedDoc | None:
         return await database.read_doc(doc_id, SHOWN)
     except NotFound:
         return None
+
+
+def _is_large(found: OpenedDoc | None) -> bool:
+    return found is not None and len(found.json) > LARGE
 
 
 def _etag(request: Request, database: Database, found: OpenedDoc | None) -> str:

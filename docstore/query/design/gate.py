@@ -12,6 +12,8 @@ from typing import Final, cast
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.edit import Edit
+from docstore.core.json_cost import is_costly
+from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.security.access import not_database_admin
 from docstore.core.security.user import NOBODY, SERVER, UserContext
@@ -114,7 +116,8 @@ class DesignGate:
 
     async def _check_design(self, edit: Edit) -> Edit | DocstoreError:
         try:
-            members = decode(edit.body)
+            large = is_costly(edit.body)
+            members = await to_thread(decode_in_slices, edit.body) if large else decode(edit.body)
             design = parse_design(cast("dict[str, JsonValue]", members) | {"_id": edit.id})
             if design.options.get("partitioned") is True and not self._partitioned:
                 raise InvalidDesignDoc(PARTITIONED)

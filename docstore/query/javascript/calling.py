@@ -5,18 +5,20 @@ must not know what comes of an answer. What a function logs, and that it fails, 
 ``docstore.functions``.
 """
 
+from asyncio import to_thread
 from collections.abc import Sequence
 from dataclasses import astuple
 from itertools import groupby
 from typing import Final, NamedTuple, cast
 
+from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.query.design.document import Design
 from docstore.query.design.languages import Languages
 from docstore.query.errors import FunctionFailed
 from docstore.query.function_log import function_log, log
 from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT, error_of
-from docstore.settings import MIB, FunctionSettings
+from docstore.settings import KIB, MIB, FunctionSettings
 from docstore.workers.errors import WorkerFailed, WorkerLost, WorkerTimedOut
 from docstore.workers.messages import Plain
 from docstore.workers.pool import Pool
@@ -29,6 +31,9 @@ GRACE: Final = 5.0
 AT_ONCE: Final = 200
 BYTES_AT_ONCE: Final = 4 * MIB
 """So many documents, and so many bytes of them, cross at once."""
+
+LARGE: Final = 64 * KIB
+"""An answer of more bytes is read beside the event loop."""
 
 LOST: Final = "The process that ran the function ended."
 
@@ -115,7 +120,8 @@ class Functions:
 
     async def render(self, function: Function, call: str, *arguments: str) -> JsonValue:
         """The answer of a show, an update or a rewrite function. Raises what it throws."""
-        return decode(cast("bytes", await self._call(function, "render", 1, call, list[Plain](arguments))))
+        answer = cast("bytes", await self._call(function, "render", 1, call, list[Plain](arguments)))
+        return await to_thread(decode_in_slices, answer) if len(answer) > LARGE else decode(answer)
 
     async def _call(self, function: Function, job: str, calls: int, *arguments: Plain) -> Plain:
         command = self._languages.command(function.language)
