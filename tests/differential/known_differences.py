@@ -580,7 +580,7 @@ KNOWN: tuple[Known, ...] = (
             "invalid_sort_field",
             "invalid_field_name",
         ),
-        theirs="invalid_.*|Invalid .*|no_usable_index|No .*index.*|_design/.* specified.*",
+        theirs="(invalid|no_usable|unsupported)_.*|Invalid .*|No .*index.*|Sorts .*|_design/.* specified.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
     Known(

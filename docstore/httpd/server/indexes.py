@@ -13,7 +13,7 @@ from docstore.httpd.request import Request
 from docstore.query.mango.options import read_bulk_delete, read_new_index
 from docstore.query.mango.words import InvalidListing
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,308}")
 
 
 async def list_indexes(request: Request) -> Reply:
