@@ -20,7 +20,7 @@ MAX_UNIQUE_INDEXES: Final = 32
 """Of one database. Those of design documents beyond are not enforced."""
 MAX_UNIQUE_FIELDS: Final = 16
 MAX_UNIQUE_SELECTOR: Final = 4 * KIB
-"""Bytes of the normal form of a ``partial_filter_selector``."""
+"""Bytes of the normal form of a ``partial_filter_selector``, and characters of all fields together."""
 UNIQUE_SELECTOR_STEPS: Final = 2_000
 """Of one document, about a millisecond; one for which they run out counts as one that the selector matches."""
 

@@ -17,15 +17,27 @@ from docstore.core.json_text import JsonValue, decode, parse_float
 ReadMembers: TypeAlias = Callable[[bytes], dict[str, JsonValue]]
 """From the text of an object to those of its members that are wanted and there."""
 
+MANY = 100
+LONG = 4_096
+"""Characters of all names."""
+
 REMEMBERED = 512
 """Sets of names that are remembered: to make a reader takes longer than to read a document."""
 
 
-@lru_cache(REMEMBERED)
 def reader_of(names: frozenset[str]) -> ReadMembers:
-    """What reads the members of these names."""
-    if not _are_safe(names):
+    """What reads the members of these names.
+
+    A reader that passes over others takes as long to make as its names are many, and as much memory; so for many, or
+    long ones, everything is read.
+    """
+    if len(names) > MANY or sum(map(len, names)) > LONG or not _are_safe(names):
         return lambda text: {name: value for name, value in _whole(text).items() if name in names}
+    return _reader_of(names)
+
+
+@lru_cache(REMEMBERED)
+def _reader_of(names: frozenset[str]) -> ReadMembers:
     members = cast("Any", TypedDict)("Members", dict.fromkeys(names, Any), total=False)
     decoder: msgspec.json.Decoder[dict[str, JsonValue]] = msgspec.json.Decoder(members, float_hook=parse_float)
     return decoder.decode

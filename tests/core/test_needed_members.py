@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.core.json_text import decode, encode
-from docstore.core.needed_members import reader_of, texts_of
+from docstore.core.needed_members import LONG, MANY, _reader_of, reader_of, texts_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -30,3 +30,10 @@ def test_large_integers_keep_their_digits():
     assert reader_of(frozenset({"a"}))(b'{"a":123456789012345678901234567890,"b":[]}') == {
         "a": 123456789012345678901234567890
     }
+
+
+def test_many_names_and_long_ones_are_read_the_long_way_and_not_remembered():
+    before = _reader_of.cache_info().currsize
+    for others in ([f"z{number}" for number in range(MANY)], ["z" * (LONG + 1)]):
+        assert reader_of(frozenset(["a", *others]))(b'{"a":1,"b":2}') == {"a": 1}
+    assert _reader_of.cache_info().currsize == before

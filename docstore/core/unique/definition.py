@@ -49,6 +49,8 @@ def definition_of(fields: JsonValue, selector: JsonValue = None) -> Definition:
     names = [each for each in fields if isinstance(each, str)]
     if len(names) > MAX_UNIQUE_FIELDS:
         raise BadRequest(f"A unique index has at most {MAX_UNIQUE_FIELDS} fields.")
+    if sum(map(len, names)) > MAX_UNIQUE_SELECTOR:
+        raise BadRequest(f"The fields of a unique index have at most {MAX_UNIQUE_SELECTOR} characters together.")
     for name in names:
         if parse_field(name)[0] in ("_id", "_rev"):
             raise BadRequest(f"{name} cannot be a field of a unique index.")

@@ -70,7 +70,9 @@ def test_no_more_than_a_database_may_have_are_read() -> None:
     assert len(found({str(n): view("x") for n in range(MAX_UNIQUE_INDEXES + 5)})) == MAX_UNIQUE_INDEXES
 
 
-@pytest.mark.parametrize("fields", [None, "x", [], [1], ["x", {"y": "asc"}], ["_rev"], ["_id.a"], ["a."]])
+@pytest.mark.parametrize(
+    "fields", [None, "x", [], [1], ["x", {"y": "asc"}], ["_rev"], ["_id.a"], ["a."], ["x" * 4_097]]
+)
 def test_fields_that_cannot_be(fields: object) -> None:
     with pytest.raises(DocstoreError):
         definition_of(fields)  # type: ignore[arg-type]

@@ -105,7 +105,7 @@ def test_what_is_read_of_a_document_is_enough(value: JsonValue, others: dict[str
 
 
 def test_a_field_may_be_a_number_that_is_longer_than_any() -> None:
-    digits = "9" * 5_000
+    digits = "9" * 4_090
     assert key(definition_of([f"a.{digits}"]), a=[1]) is None
     assert key(definition_of([f"a.{digits}"]), a={digits: 1}) is not None
 
