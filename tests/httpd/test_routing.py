@@ -65,7 +65,7 @@ def test_a_path_finds_its_row(path, pattern, doc_id, rest):
     assert row.rest(segments) == rest or not row.has_rest
 
 
-@pytest.mark.parametrize("path", ["/_up/x", "/_all_dbs/x/y", "/_node/_local/_config", "/_node/_local/_system/x"])
+@pytest.mark.parametrize("path", ["/_up/x", "/_all_dbs/x/y", "/_node/_local/_config/a/b/c", "/_node/_local/_system/x"])
 def test_nothing_below_an_endpoint_of_the_server(path):
     with pytest.raises(NotFound):
         ROUTER.find(split_path(path))
