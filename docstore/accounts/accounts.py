@@ -121,7 +121,8 @@ class Accounts:
     def _heed(self, section: str, key: str, word: str | None) -> None:
         if section not in SECTIONS:
             return
-        self.policy = self._read()
+        # which documents are users is settled when a database is opened, so that does not change
+        self.policy = replace(self._read(), users=self.policy.users)
         self._keys = None
         self.directory.heed(self.policy)
         self.logins.heed(self.policy)

@@ -77,6 +77,8 @@ class Directory:
         """The account of a name, None if there is none."""
         if name in self._known:
             return self._known[name]
+        if len(name) > self._registry.limits.max_user_name:  # nor is it to be remembered
+            return None
         version = self._version
         try:
             database = self._registry.open(self._policy.users)

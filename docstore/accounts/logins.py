@@ -89,6 +89,8 @@ class Logins:
         ``token`` is a one-time password; ``basic``: there can be none. Raises Unauthorized, Forbidden for an account
         that is locked or that takes too many iterations, Busy.
         """
+        if len(name) > self._registry.limits.max_user_name:
+            raise Unauthorized(WRONG_LOGIN)
         account = self._directory.known(name) or await self._directory.find(name)
         if account is not None and account.conflicted:
             raise Unauthorized(CONFLICTED)

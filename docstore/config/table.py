@@ -153,7 +153,7 @@ _OTHERS: Final[tuple[Setting, ...]] = (
     Setting("chttpd", "require_valid_user", BOOLEAN, "false"),
     Setting("chttpd", "require_valid_user_except_for_up", BOOLEAN, "false"),
     Setting("chttpd", "admin_only_all_dbs", BOOLEAN, "true"),
-    Setting("chttpd_auth", "authentication_db", TEXT, None),
+    Setting("chttpd_auth", "authentication_db", TEXT, None, live=False),
     Setting("chttpd_auth", "secret", TEXT, None),
     Setting("chttpd_auth", "allow_persistent_cookies", BOOLEAN, "true"),
     Setting("chttpd_auth", "cookie_domain", TEXT, None),

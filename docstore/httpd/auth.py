@@ -25,6 +25,7 @@ from docstore.core.security.user import NOBODY, UserContext
 from docstore.errors import BadRequest, Unauthorized
 
 BAD_BASE64: Final = "Authorization header has invalid base64 value"
+NO_NAME: Final = "The proxy's headers tell a name or roles that cannot be."
 BASIC: Final = "Basic "
 BEARER: Final = "Bearer "
 LOGGED_OUT: Final = ("_", "_")
@@ -41,7 +42,7 @@ class Authenticated:
 
 NOT_AT_ALL: Final = Authenticated(NOBODY)
 
-Handler = Callable[[Mapping[str, str], str | None], Awaitable[Authenticated | None]]
+Handler = Callable[[Mapping[str, str], str | None, Callable[[], bool]], Awaitable[Authenticated | None]]
 
 
 class Authenticator:
@@ -58,9 +59,14 @@ class Authenticator:
         }
 
     async def authenticate(
-        self, headers: Mapping[str, str], address: str | None, method: str, segments: Sequence[str]
+        self,
+        headers: Mapping[str, str],
+        address: str | None,
+        method: str,
+        segments: Sequence[str],
+        is_secure: Callable[[], bool] = bool,
     ) -> Authenticated:
-        """Who sent these headers from this address.
+        """Who sent these headers from this address. ``is_secure`` is asked if a cookie is to be sent.
 
         Raises Unauthorized for wrong credentials and, if a login is needed, for none; BadRequest for unreadable ones,
         Forbidden for a locked account, Busy.
@@ -68,7 +74,7 @@ class Authenticator:
         policy = self._accounts.policy
         if hdrs.AUTHORIZATION in headers or hdrs.COOKIE in headers or "proxy" in policy.handlers:
             for name in policy.handlers:
-                found = await self._handlers[name](headers, address)
+                found = await self._handlers[name](headers, address, is_secure)
                 if found is not None:
                     return found
         if policy.login_needed and not _needs_no_login(method, segments, policy):
@@ -97,7 +103,9 @@ class Authenticator:
 
     # --- the ways
 
-    async def _by_cookie(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+    async def _by_cookie(
+        self, headers: Mapping[str, str], address: str | None, is_secure: Callable[[], bool]
+    ) -> Authenticated | None:
         cookie = sessions.cookie_value(headers.get(hdrs.COOKIE))
         if not cookie:
             return None
@@ -112,10 +120,12 @@ class Authenticator:
             return None
         renewal = None
         if left < rules.lifetime * RENEW_BELOW:
-            renewal = self._cookie(session.name, account.salt, secure=_is_secure(headers))
+            renewal = self._cookie(session.name, account.salt, secure=is_secure())
         return Authenticated(replace(account.user, handler="cookie"), renewal)
 
-    async def _by_basic(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+    async def _by_basic(
+        self, headers: Mapping[str, str], address: str | None, is_secure: Callable[[], bool]
+    ) -> Authenticated | None:
         header = headers.get(hdrs.AUTHORIZATION, "")
         if not header.startswith(BASIC):
             return None
@@ -128,21 +138,28 @@ class Authenticator:
         account = await self._accounts.logins.check(name, password, address, basic=True)
         return Authenticated(account.by_password)
 
-    async def _by_proxy(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+    async def _by_proxy(
+        self, headers: Mapping[str, str], address: str | None, is_secure: Callable[[], bool]
+    ) -> Authenticated | None:
         policy = self._accounts.policy
         name = headers.get(policy.proxy.name)
         if name is None:
             return None
+        roles = headers.get(policy.proxy.roles, "")
+        if not (name + roles).isprintable():  # bytes that are no UTF-8 neither
+            raise BadRequest(NO_NAME)
         if policy.proxy.needs_token:
             told = headers.get(policy.proxy.token, "").encode("utf-8", "surrogateescape")
-            secret, text = self._accounts.secret.encode(), name.encode("utf-8", "surrogateescape")
+            secret, text = self._accounts.secret.encode(), name.encode()
             made = [hmac.digest(secret, text, ALGORITHMS[one]).hex().encode() for one in policy.cookies.algorithms]
             same = [hmac.compare_digest(one, told) for one in made]
             if not any(same):
                 return None
-        return Authenticated(UserContext(name, split_roles(headers.get(policy.proxy.roles)), "proxy"))
+        return Authenticated(UserContext(name, split_roles(roles), "proxy"))
 
-    async def _by_token(self, headers: Mapping[str, str], address: str | None) -> Authenticated | None:
+    async def _by_token(
+        self, headers: Mapping[str, str], address: str | None, is_secure: Callable[[], bool]
+    ) -> Authenticated | None:
         header = headers.get(hdrs.AUTHORIZATION, "")
         if not header.startswith(BEARER):
             return None
@@ -158,8 +175,3 @@ def _needs_no_login(method: str, segments: Sequence[str], policy: Policy) -> boo
     """A login itself, and if so set the question whether the server is up."""
     path = list(segments)
     return (method == "POST" and path == ["_session"]) or (path == ["_up"] and not policy.login_needed_for_up)
-
-
-def _is_secure(headers: Mapping[str, str]) -> bool:
-    """Whether a proxy says that the client speaks TLS with it."""
-    return headers.get("X-Forwarded-Proto") == "https" or headers.get("X-Forwarded-Ssl") == "on"

@@ -105,7 +105,7 @@ class Dispatcher:
         cors = self.service.cors
         is_open = self._accounts.open
         if is_open:
-            self._guard.check(request.method, headers, trusted=cors.enabled and cors.lets_through(headers))
+            self._guard.check(request.method, headers, raw.remote, trusted=cors.enabled and cors.lets_through(headers))
         target = raw.raw_path
         if "#" in target:
             target = target.partition("#")[0]
@@ -126,7 +126,9 @@ class Dispatcher:
             request.user = EVERYONE_IS_ADMIN
         else:
             authenticator = self.service.authenticator
-            authenticated = await authenticator.authenticate(headers, request.remote, request.method, request.segments)
+            authenticated = await authenticator.authenticate(
+                headers, request.remote, request.method, request.segments, lambda: request.base_url.startswith("https:")
+            )
             request.user, renewal = authenticated.user, authenticated.renewal
         request.answer_again = self._answer_path
         reply = await self._answer_path(request)

@@ -18,6 +18,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FOREIGN_HOST = "Without an administrator this server answers only to names of this machine, such as localhost."
 FOREIGN_ORIGIN = "Without an administrator this server takes no writes from pages of another origin."
 KNOWN_HOSTS_KEPT = 64
+OWN_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 _AUTHORITY = re.compile(r"[A-Za-z0-9.\-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 
 
@@ -38,12 +39,17 @@ class Guard:
     def __init__(self) -> None:
         self._known_hosts: set[str] = set()
 
-    def check(self, method: str, headers: Mapping[str, str], *, trusted: bool = False) -> None:
+    def check(
+        self, method: str, headers: Mapping[str, str], address: str | None = None, *, trusted: bool = False
+    ) -> None:
         """Raises Forbidden for a request that is not from this machine's own clients.
 
-        ``trusted``: the page that it comes from is one that the settings of CORS let through. A request without Host
-        (HTTP/1.0, no browser sends one) passes.
+        ``address`` is the peer's: a server that listens to others may have lost its last administrator. ``trusted``:
+        the page that it comes from is one that the settings of CORS let through. A request without Host (HTTP/1.0, no
+        browser sends one) passes.
         """
+        if address is not None and address not in OWN_ADDRESSES and not is_loopback(address):
+            raise Forbidden(FOREIGN_HOST)
         host = headers.get(hdrs.HOST)
         if host is not None and host not in self._known_hosts:
             self._judge_host(host)

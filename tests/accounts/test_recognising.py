@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from docstore.core.security.passwords import Hashing, hashed, record_members
 from docstore.core.security.totp import one_time_password, read_totp
+from docstore.errors import BadRequest
+from docstore.httpd.auth import Authenticator
 from tests.accounts.waiting import eventually
 
 WRONG = (401, {"error": "unauthorized", "reason": "Name or password is incorrect."})
@@ -20,6 +22,7 @@ LOCKED = (
     403,
     {"error": "forbidden", "reason": "Account is temporarily locked due to multiple authentication failures"},
 )
+NAME = "X-Auth-CouchDB-UserName"
 NAMES = "{chttpd_auth, jwt_authentication_handler}, {chttpd_auth, cookie_authentication_handler}"
 
 
@@ -231,6 +234,13 @@ async def test_keys_that_are_none(client, with_tokens, config):
         )
 
 
+async def test_names_that_are_too_long_are_not_remembered(client, guarded):
+    for number in range(9):
+        assert await client("GET", "/_session", f"{number}" * 600) == WRONG
+    assert len(guarded.node.accounts.logins._lockout) == 0
+    assert not guarded.node.accounts.directory._known
+
+
 async def test_without_its_handler_a_token_says_nothing(client):
     assert await user(client, bearer({})) == {"name": None, "roles": []}
 
@@ -238,8 +248,8 @@ async def test_without_its_handler_a_token_says_nothing(client):
 # --- proxies
 
 
-async def test_a_proxy(client, config):
-    told = {"X-Auth-CouchDB-UserName": "sue", "X-Auth-CouchDB-Roles": "dev, ops"}
+async def test_a_proxy(client, config, guarded):
+    told = {NAME: "sue", "X-Auth-CouchDB-Roles": "dev, ops"}
     assert await user(client, told) == {"name": None, "roles": []}
     await config("chttpd", "authentication_handlers", "{chttpd_auth, proxy_authentication_handler}")
     assert await user(client, told) == {"name": "sue", "roles": ["dev", "ops"]}
@@ -250,6 +260,10 @@ async def test_a_proxy(client, config):
     assert (await user(client, told | {"X-Auth-CouchDB-Token": token}))["name"] == "sue"
     assert (await user(client, told | {"X-Auth-CouchDB-Token": token[:-1] + "x"}))["name"] is None
     assert (await client("GET", "/_session", headers=told))[1]["info"]["authentication_handlers"] == ["proxy"]
+    await config("chttpd_auth", "proxy_use_secret", "false")
+    for headers in ({NAME: "s\udcffe"}, {NAME: "sue", "X-Auth-CouchDB-Roles": "\udcff"}):
+        with pytest.raises(BadRequest, match="cannot be"):
+            await Authenticator(guarded.node.accounts).authenticate(headers, None, "GET", ["db"])
 
 
 # --- nobody

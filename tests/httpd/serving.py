@@ -32,6 +32,7 @@ class NoDatabases:
     """A registry with one database, ``db``, that can do nothing."""
 
     write_hook = None
+    limits = Limits()
 
     def access_rules(self):
         return read_security(DEFAULT_SECURITY)

@@ -61,3 +61,14 @@ def test_writes_from_elsewhere_are_refused(method, origin):
 
 def test_writes_from_the_servers_own_pages_are_answered():
     Guard().check("PUT", CIMultiDict({"Host": "localhost:5984", "Origin": "http://localhost:5984"}))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1", "x"])
+def test_who_is_elsewhere_is_not_answered_whatever_host_is_named(address):
+    with pytest.raises(Forbidden):
+        Guard().check("GET", CIMultiDict({"Host": "localhost"}), address)
+
+
+@pytest.mark.parametrize("address", [None, "127.0.0.1", "::1", "127.9.9.9"])
+def test_who_is_here_is_answered(address):
+    Guard().check("GET", CIMultiDict({"Host": "localhost"}), address)
