@@ -59,21 +59,20 @@ class IdRange(NamedTuple):
 
 def find_winners(txn: ReadTransaction, db: int, doc_ids: Sequence[bytes]) -> list[Winner | None]:
     """The documents of these ids (UTF-8), in this order; None for those that are not there."""
-    wanted = [keys.short_key(db, one) for one in doc_ids if not keys.is_long_id(one)]
+    prefix = keys.prefix(db)
+    wanted = [prefix + one for one in doc_ids if not keys.is_long_id(one)]
     found: dict[bytes, bytes] = dict(txn.getmulti(txn.tables.docs, wanted))
     winners: list[Winner | None] = []
     for doc_id in doc_ids:
-        if keys.is_long_id(doc_id):
+        value = found.get(prefix + doc_id)
+        if value is None and keys.is_long_id(doc_id):
             value = get_record_value(txn, db, doc_id.decode())
-        else:
-            value = found.get(keys.short_key(db, doc_id))
-        winners.append(None if value is None else _winner(doc_id, value))
+        if value is None:
+            winners.append(None)
+            continue
+        flags, seq, body_seq, body_size, _, _ = read_head(value)
+        winners.append(None if flags & DELETED else Winner(doc_id, seq, body_seq, body_size, value))
     return winners
-
-
-def _winner(doc_id: bytes, value: bytes) -> Winner | None:
-    flags, seq, body_seq, body_size, _, _ = read_head(value)
-    return None if flags & DELETED else Winner(doc_id, seq, body_seq, body_size, value)
 
 
 def scan_winners(

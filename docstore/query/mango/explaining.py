@@ -168,16 +168,22 @@ class _Stage(NamedTuple):
 
 def _stages(trace: Trace) -> list[_Stage]:
     """Where indexes dropped out; those that came further rank higher."""
-    existing = frozenset(index.order for index in trace.existing)
+    existing, whole, within_scope, usable, filtered, of_type = map(
+        _keys_of, (trace.existing, trace.whole, trace.within_scope, trace.usable, trace.filtered, trace.of_type)
+    )
     ranking = max(1, len(trace.ranked))
     stages: list[_Stage] = []
-    for indexes, reasons, usable in (
-        (trace.filtered - trace.of_type, ("unfavored_type",), True),
-        (trace.usable - trace.filtered, ("excluded_by_user",), True),
-        (trace.within_scope - trace.usable, (), False),
-        (trace.whole - trace.within_scope, ("scope_mismatch",), False),
-        (existing - trace.whole, ("is_partial",), False),
+    for indexes, reasons, can_be_used in (
+        (filtered - of_type, ("unfavored_type",), True),
+        (usable - filtered, ("excluded_by_user",), True),
+        (within_scope - usable, (), False),
+        (whole - within_scope, ("scope_mismatch",), False),
+        (existing - whole, ("is_partial",), False),
     ):
-        stages.append(_Stage(indexes, reasons, usable, ranking))
+        stages.append(_Stage(indexes, reasons, can_be_used, ranking))
         ranking += bool(indexes)
     return stages[::-1]
+
+
+def _keys_of(indexes: Iterable[MangoIndex]) -> frozenset[Key]:
+    return frozenset(index.order for index in indexes)

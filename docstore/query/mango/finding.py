@@ -35,8 +35,8 @@ class _Amount(NamedTuple):
 
 AT_ONCE: Final = _Amount(64, 64 * KIB, 0.001)
 IN_THREAD: Final = _Amount(512, 1024 * KIB, 0.02)
-ROWS_A_LOOK: Final = 16
-"""Rows between two looks at the clock."""
+ROWS_A_LOOK: Final = 32
+"""Rows between two looks at the clock: more than an ordinary page has, which is not worth a thread's time."""
 
 TOO_MANY_STEPS: Final = "The selector takes more than {} steps on one document."
 
@@ -187,16 +187,18 @@ class Finding:
         for row in rows:
             if amount is IN_THREAD:
                 steps.left = self._max_steps
-            yield covered.show(row.place, steps, settled=self._exact)
+            yield covered.show(place_of(row), steps, settled=self._exact)
 
     def _of_documents(self, rows: Sequence[FoundRow], amount: "_Amount") -> Generator[bytes | None]:
         steps = Steps(FILTER_STEPS)
         db = self._database.number
+        show, exact, seq = self._documents.show, self._exact, self._source.seq
         with self._environment.snapshot() as txn:
             winners = _fitting(self._winners(txn, rows), amount)
             bodies = bodies_of(txn, db, [one for one in winners if one is not None])
+            among_designs = bool(rows) and rows[0].winner is not None
             for winner in winners:
-                if winner is not None and winner.is_design:  # looked at in passing, and never found
+                if among_designs and winner is not None and winner.is_design:  # looked at in passing, and never found
                     self._count_document()
                     yield None
                     continue
@@ -206,8 +208,7 @@ class Finding:
                     continue
                 if amount is IN_THREAD:
                     steps.left = self._max_steps
-                settled = self._exact and winner.seq <= self._source.seq
-                text = self._documents.show(txn, db, winner, body, steps, settled=settled)
+                text = show(txn, db, winner, body, steps, settled=exact and winner.seq <= seq)
                 self._count_document()
                 yield text
 

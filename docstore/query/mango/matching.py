@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from docstore.core.document import quote_id
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.needed_members import ReadMembers, reader_of
 from docstore.core.selector.normal_form import parse_field
@@ -50,6 +49,8 @@ class Documents:
         ``settled``: it matches. Raises OutOfSteps.
         """
         if self._project is None:
+            if settled and not self._conflicts:
+                return winner_text(winner, body)
             if not settled and not self._matches(self._read(txn, db, winner, body, self._tests), steps):
                 return None
             return winner_text_with_conflicts(txn, db, winner, body) if self._conflicts else winner_text(winner, body)
@@ -136,9 +137,3 @@ def _put(document: dict[str, JsonValue], path: tuple[str, ...], value: JsonValue
             inner = document[name] = {}
         document = inner
     document[last] = value
-
-
-def place_of_winner(winner: Winner) -> Place:
-    """The place of a document in the order of ids."""
-    quoted = quote_id(winner.doc_id.decode())
-    return Place(quoted, quoted)

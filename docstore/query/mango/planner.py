@@ -62,12 +62,12 @@ class Trace:
     """
 
     existing: Sequence[MangoIndex]
-    whole: frozenset[Key]
-    within_scope: frozenset[Key]
-    reasons: dict[Key, tuple[Reason, ...]]
-    usable: frozenset[Key]
-    filtered: frozenset[Key]
-    of_type: frozenset[Key]
+    whole: Sequence[MangoIndex]
+    within_scope: Sequence[MangoIndex]
+    reasons: dict[Key, list[Reason]]
+    usable: Sequence[MangoIndex]
+    filtered: Sequence[MangoIndex]
+    of_type: Sequence[MangoIndex]
     ranked: tuple[Ranked, ...]
 
 
@@ -93,9 +93,11 @@ def choose_index(
     """
     whole = [index for index in indexes if index.partial is None]
     named = _named(indexes, options.use_index)
-    candidates = sorted({index.order: index for index in (*whole, *named)}.values(), key=lambda index: index.order)
+    candidates = whole
+    if named:
+        candidates = sorted({index.order: index for index in (*whole, *named)}.values(), key=lambda index: index.order)
     within = [one for one in candidates if one.kind == SPECIAL or one.partitioned == bool(options.partition)]
-    reasons = {index.order: tuple(_reasons_against(index, options)) for index in within}
+    reasons = {index.order: _reasons_against(index, options) for index in within}
     usable = [index for index in within if not reasons[index.order]]
     if not usable and not explain:
         raise _no_index_for_sort(partitioned=partitioned, in_partition=bool(options.partition))
@@ -108,12 +110,12 @@ def choose_index(
     ranked = _rank(of_type, options.normal)
     trace = Trace(
         existing=indexes,
-        whole=_keys(whole),
-        within_scope=_keys(within),
+        whole=whole,
+        within_scope=within,
         reasons=reasons,
-        usable=_keys(usable),
-        filtered=_keys(chosen),
-        of_type=_keys(of_type),
+        usable=usable,
+        filtered=chosen,
+        of_type=of_type,
         ranked=tuple(ranked),
     )
     if not ranked:
@@ -123,13 +125,9 @@ def choose_index(
     return Choice(ranked[0].candidate, tuple(one for one in ranges if one is not None), nothing, trace)
 
 
-def _keys(indexes: Iterable[MangoIndex]) -> frozenset[Key]:
-    return frozenset(index.order for index in indexes)
-
-
 def _named(indexes: Sequence[MangoIndex], use_index: tuple[str, ...]) -> list[MangoIndex]:
     """Those that ``use_index`` names."""
-    return [index for index in indexes if use_index and is_named(index, use_index)]
+    return [index for index in indexes if is_named(index, use_index)] if use_index else []
 
 
 def is_named(index: MangoIndex, use_index: tuple[str, ...]) -> bool:

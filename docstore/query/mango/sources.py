@@ -26,9 +26,9 @@ EVERYTHING: Final = 1 << 62
 
 
 class FoundRow(NamedTuple):
-    """A row: its place; and its document, where it was at hand."""
+    """A row: its value in an index, or its document."""
 
-    place: Place
+    value: bytes
     winner: Winner | None = None
 
 
@@ -116,7 +116,7 @@ class IndexSource:
         self.done = len(found) < count
         if found:
             self._go_behind(layout.whole_place(*found[-1]))
-        return [FoundRow(Place(row.key, row.doc_id)) for _, value in found for row in layout.row_texts(value)]
+        return [FoundRow(value) for _, value in found]
 
 
 class IdSource:
@@ -169,17 +169,13 @@ class IdSource:
         if not found:
             return []
         self._go_behind(found[-1].doc_id)
-        return [FoundRow(NOWHERE, winner) for winner in found]
-
-
-NOWHERE: Final = Place(b"", b"")
-"""The place of a row that has its document at hand: ``place_of`` makes it, if it is wanted."""
+        return [FoundRow(b"", winner) for winner in found]
 
 
 def place_of(row: FoundRow) -> Place:
     """The place of a row."""
-    if row.winner is None or row.place is not NOWHERE:
-        return row.place
+    if row.winner is None:
+        return Place(*layout.key_and_id(row.value))
     quoted = quote_id(row.winner.doc_id.decode())
     return Place(quoted, quoted)
 
@@ -188,7 +184,7 @@ def id_of(row: FoundRow) -> bytes:
     """The document's id, UTF-8."""
     if row.winner is not None:
         return row.winner.doc_id
-    quoted = row.place.doc_id
+    _, quoted = layout.key_and_id(row.value)
     return quoted[1:-1] if b"\\" not in quoted else str(decode(quoted)).encode()
 
 

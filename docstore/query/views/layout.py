@@ -272,6 +272,17 @@ def single_text(value: bytes) -> bytes | None:
     return value[_ROW_AT:] + b"}" if value[0] == _SINGLE else None
 
 
+def key_and_id(value: bytes) -> tuple[bytes, bytes]:
+    """Key and document's id, JSON, of the first row in a value; there are others in no index that is declared."""
+    at = _start_of(value)
+    if value[at] != _SINGLE:
+        first = row_texts(value)[0]
+        return first.key, first.doc_id
+    key_at, value_at = _OFFSETS.unpack_from(value, at + 1)
+    at += 1 + _OFFSETS.size
+    return value[at + key_at : at + value_at - len(_BEFORE_VALUE)], value[at + _ID_AT : at + key_at - len(_BEFORE_KEY)]
+
+
 def reduced_rows(value: bytes) -> Iterator[ReducedRow]:
     """The rows of a value as reduce functions see them."""
     if value[0] == _SINGLE:
