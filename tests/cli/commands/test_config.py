@@ -56,5 +56,5 @@ def test_what_is_no_setting(capsys):
 def test_serve_refuses_what_cannot_be(capsys, tmp_path):
     said = run(capsys, "serve", "--data", tmp_path / "data", "--set", "limits/max_documents=many")
     assert said.status == 1
-    assert said.err == "docstore: limits/max_documents (command line) is a whole number, not 'many'.\n"
+    assert said.err == "docstore: limits/max_documents (command line) is a whole number from 1 on, not 'many'.\n"
     assert not (tmp_path / "data").exists()
