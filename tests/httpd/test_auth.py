@@ -138,3 +138,11 @@ async def test_login(authenticator):
     for name, password in [("admin", "x"), ("x", "s:é"), ("admin", "s:\udcff")]:
         with pytest.raises(Unauthorized):
             await authenticator.login(name, password, None, None)
+
+
+async def test_a_renewed_cookie_is_secure_where_the_request_is(authenticator, clock):
+    old = cookie(await authenticator.session_cookie("admin", secure=True))
+    clock.now = NOW + 61
+    for secure in (True, False):
+        renewed = await authenticator.authenticate(old, "10.0.0.1", "GET", ["db"], lambda secure=secure: secure)
+        assert ("; Secure" in renewed.renewal) == secure
