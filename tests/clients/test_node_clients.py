@@ -68,3 +68,10 @@ async def test_nano_attachments(server: TestNode) -> None:
 
 async def test_pouchdb_syncs_attachments(server: TestNode, tmp_path: Path) -> None:
     assert await run_script("pouchdb_attachments.js", f"{server.url}/attached", str(tmp_path)) == {"ok": True}
+
+
+@pytest.mark.skipif(
+    not (HERE / "node_modules" / "@ibm-cloud" / "cloudant").is_dir(), reason="Cloudant's SDK is not installed"
+)
+async def test_mango_of_nano_and_of_cloudants_sdk(server: TestNode) -> None:
+    assert await run_script("mango.js", server.url, "queries") == {"nano": 56, "cloudant": 56}
