@@ -105,6 +105,18 @@ async def test_what_shows_many_is_for_admins(client):
             assert (status, answer["error"]) == (401, "unauthorized"), (method, path, answer)
 
 
+async def test_local_documents_are_for_admins(client):
+    await client.add_user("sue")
+    local = {"_id": "_local/x", "v": 1}
+    for who in (None, "sue"):
+        for path, body in [("/_users", local), ("/_users/_bulk_docs", {"docs": [local]})]:
+            status, answer = await client("POST", path, who, body=body)
+            assert (status, answer["error"]) == (401, "unauthorized"), (path, answer)
+        assert (await client("PUT", "/_users/_local/x", who, body=local))[0] == 401
+    assert (await client("GET", "/_users/_local/x", "root"))[0] == 404
+    assert (await client("POST", "/_users", "root", body=local))[0] == 201
+
+
 async def test_design_documents_are_for_admins(client):
     assert (await client("PUT", "/_users/_design/a", "root", body={"views": {}}))[0] == 201
     await client.add_user("sue")

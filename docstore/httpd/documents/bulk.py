@@ -16,6 +16,7 @@ from docstore.errors import BadRequest, TooLarge
 from docstore.httpd.documents.bodies import parse_documents
 from docstore.httpd.documents.bulk_pieces import BulkBody, read_in_pieces
 from docstore.httpd.documents.bulk_rows import count_rows, rows_reply
+from docstore.httpd.documents.veiled import check_ids
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply, enclosed, in_turns
@@ -44,6 +45,7 @@ async def bulk_docs(request: Request) -> Reply | StreamReply | Change:
     read = read or await _read_whole(request, partitioned=database.partitioned)
     new_edits = read.members.get("new_edits", True) is not False
     documents = read.documents
+    check_ids(request, documents)
     if read.members.get("all_or_nothing") is True and new_edits and documents:
         refused = map(_not_supported, documents)
         return await chunked_reply(in_turns(enclosed(b"[", refused, b"]\n")), status=417)

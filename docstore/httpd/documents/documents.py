@@ -20,7 +20,7 @@ from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
 from docstore.httpd.documents.replies import document_reply
-from docstore.httpd.documents.veiled import veiled_reply
+from docstore.httpd.documents.veiled import check_ids, veiled_reply
 from docstore.httpd.params.conditions import chosen_parent, is_create_only
 from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
@@ -124,6 +124,7 @@ async def create_document(request: Request) -> Edit:
     elif is_create_only(request):
         document = document._replace(condition=CREATE_ONLY)
     database.check_id(document.id)
+    check_ids(request, [document])
     return Edit(
         lambda once: through(once, database).update_doc(document),
         document.id,
