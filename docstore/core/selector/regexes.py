@@ -1,7 +1,7 @@
 """``$regex``: which strings a regular expression matches, on an engine of linear time wherever it can be.
 
 Owns the two engines. It must not know selectors. RE2 matches in time of pattern times text; what it refuses
-(look-around, back-references, counts over 1,000) goes to the ``regex`` package, which may try endlessly and so gets
+(look-around, back-references, large counts) goes to the ``regex`` package, which may try endlessly and so gets
 ``time`` seconds for a string: past them the string does not match, as in CouchDB, where PCRE has a limit of its own.
 This is the one rule of the core in which a clock decides; ``Regex.timed`` says where that can be, so that what has to
 be decided alike everywhere can do without.
@@ -28,13 +28,21 @@ _WORK_A_STEP: Final = 256
 _BACKTRACKING_STEPS: Final = 5_000
 _GIVEN_UP_STEPS: Final = 200_000
 
-_LATIN_OPTIONS = re2.Options()
-_LATIN_OPTIONS.encoding = re2.Options.Encoding.LATIN1
-_UTF8_OPTIONS = re2.Options()
-for _options in (_LATIN_OPTIONS, _UTF8_OPTIONS):
-    _options.log_errors = False
-    _options.never_capture = True
-    _options.max_mem = 1 << 20
+_SMALL: Final = 1 << 16
+"""Memory that the program of a pattern for RE2 fits in. A larger one may take RE2 a second to make, and it holds the
+interpreter for as long."""
+
+_ROOMY: Final = 1 << 20
+"""Memory for the program and the states that are met while it runs."""
+
+
+def _options(memory: int, *, characters: bool) -> object:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.UTF8 if characters else re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.never_capture = True
+    options.max_mem = memory
+    return options
 
 
 class _Linear(Protocol):
@@ -88,9 +96,9 @@ def _linear(pattern: Pattern) -> _Linear | None:
     if pattern.re2 is None:
         return None
     try:
-        if pattern.characters:
-            return cast("_Linear", re2.compile(pattern.re2.encode(), _UTF8_OPTIONS))
-        return cast("_Linear", re2.compile(pattern.re2.encode("latin-1"), _LATIN_OPTIONS))
+        text = pattern.re2.encode("utf-8" if pattern.characters else "latin-1")
+        re2.compile(text, _options(_SMALL, characters=pattern.characters))
+        return cast("_Linear", re2.compile(text, _options(_ROOMY, characters=pattern.characters)))
     except (re2.error, UnicodeEncodeError):
         return None
 

@@ -10,6 +10,7 @@ from contextlib import aclosing
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.database import Database
+from docstore.httpd.params.selectors import compiles_at_once
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply
@@ -18,12 +19,9 @@ from docstore.node import Node
 from docstore.query.mango.mango import FoundEnd
 from docstore.query.mango.options import FindOptions, read_find
 from docstore.query.mango.words import refused
-from docstore.settings import KIB
 
 SEPARATOR = b",\r\n"
 PARTITION = "partition"
-READ_AT_ONCE = 2 * KIB
-"""Bytes of a body; the selector in it is read and planned in less than a millisecond."""
 
 
 async def find(request: Request) -> Reply | StreamReply:
@@ -43,7 +41,7 @@ async def explain(request: Request) -> Reply:
 async def _options(request: Request) -> FindOptions:
     body = _in_partition(await request.json_object(require_json_type=True), request.query.get(PARTITION))
     limit = request.node.settings.find.default_limit
-    if len(await request.body()) < READ_AT_ONCE:
+    if compiles_at_once(await request.body()):
         return read_find(body, default_limit=limit)
     return await to_thread(read_find, body, default_limit=limit, large=True)
 

@@ -18,19 +18,16 @@ from docstore.database.reading.changes import DocumentFilter
 from docstore.database.reading.selected_changes import Select
 from docstore.errors import BadRequest
 from docstore.httpd.params.function_request import function_request
+from docstore.httpd.params.selectors import compiles_at_once
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.wire.turns import Turns
-from docstore.settings import KIB
 
 Body = Mapping[str, JsonValue] | None
 """The members of a POST's body; None for a GET."""
 
 READ_FROM_BODY = frozenset({"_doc_ids", "_selector"})
 """Filters whose arguments a POST must have in its body; for others an empty body will do."""
-
-COMPILED_AT_ONCE = 2 * KIB
-"""Bytes of a body; a selector of as many is compiled in less than a millisecond."""
 
 NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
 
@@ -55,7 +52,7 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
     if name == "_design":
         return ChangesFilter(design=True)
     if name == "_selector":
-        return await _selector(body, len(await request.body()), request.node.settings.limits.max_regex_time)
+        return await _selector(body, await request.body(), request.node.settings.limits.max_regex_time)
     if name == "_view":
         view = request.query.get("view", "")
         if not view:
@@ -83,8 +80,8 @@ async def _doc_ids(request: Request, body: Body) -> Set[str]:
     return doc_ids
 
 
-async def _selector(body: Body, size: int, regex_time: float) -> ChangesFilter:
-    """The selector of a body of so many bytes. Raises BadRequest."""
+async def _selector(body: Body, text: bytes, regex_time: float) -> ChangesFilter:
+    """The selector of a body, and its JSON text. Raises BadRequest."""
     if body is None:
         raise BadRequest("Selector must be specified in POST payload")
     selector = body.get("selector")
@@ -94,7 +91,7 @@ async def _selector(body: Body, size: int, regex_time: float) -> ChangesFilter:
     if not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
     compiled = partial(_compiled, selector, fields, regex_time)
-    return compiled() if size < COMPILED_AT_ONCE else await to_thread(compiled)
+    return compiled() if compiles_at_once(text) else await to_thread(compiled)
 
 
 def _compiled(selector: JsonValue, fields: list[JsonValue], regex_time: float) -> ChangesFilter:
