@@ -47,6 +47,8 @@ _HEX: Final = re.compile(r"\\x(?:\{([0-9a-fA-F]{1,8})\}|([0-9a-fA-F]{0,2}))")
 _COUNT: Final = re.compile(r"\{([0-9]+)(?:,([0-9]*))?\}")
 _REFUSED: Final = re.compile(r"\\(?:[lLuU]|N\{|c[^\x00-\x7f])")
 _MAX_COUNT: Final = 65_535
+_MOST_OPTIONAL: Final = 256
+"""Between the least and the most of a count: RE2 takes time of its square to read one."""
 _POSIX: Final = re.compile(r"\[:\^?[a-z]+:\]")
 _QUOTED: Final = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
 _COMMENT: Final = re.compile(r"\(\?#[^)]*\)")
@@ -146,6 +148,7 @@ class _Reader:
         elif any(len(number) > 5 or int(number) > _MAX_COUNT for number in count.groups() if number):
             raise ValueError
         else:
+            self.unclear = self.unclear or int(count[2] or 0) - int(count[1]) > _MOST_OPTIONAL
             self._both(count[0], len(count[0]))
 
     def _dollar(self) -> None:
