@@ -56,17 +56,22 @@ BODIES = "httpd.documents.bodies"
 REPLIES = "httpd.documents.replies"
 REGISTRY = "database.registry"
 ID = "core.document"
+DATABASE = "database.database"
 
 BULK = {"docs": [{"_id": "new"}]}
 RESOLVE = {"leaves": ["1-a", "1-b"], "keep": "1-b"}
 
 WALKS = {
     "get": (documents.get_document, ("GET", "/old"), [REGISTRY, "core.conditions", REPLIES]),
-    "put": (documents.put_document, ("PUT", "/new", {"n": 1}), [REGISTRY, PARAMS, ID, BODIES]),
-    "post": (documents.create_document, ("POST", "", {"n": 1}), ["database.uuids", BODIES]),
+    "put": (documents.put_document, ("PUT", "/new", {"n": 1}), [REGISTRY, PARAMS, ID, DATABASE, BODIES]),
+    "post": (
+        documents.create_document,
+        ("POST", "", {"n": 1}),
+        ["database.uuids", BODIES, DATABASE, "httpd.documents.veiled"],
+    ),
     "delete": (documents.delete_document, ("DELETE", f"/old?rev={REV}"), [PARAMS, CONDITIONS]),
     "put local": (local_docs.put_local, ("PUT", "/_local/new", {}), [PARAMS, ID, CONDITIONS, BODIES]),
-    "bulk": (bulk.bulk_docs, ("POST", "/_bulk_docs", BULK), ["httpd.documents.bulk_pieces"]),
+    "bulk": (bulk.bulk_docs, ("POST", "/_bulk_docs", BULK), ["httpd.documents.bulk_pieces", "httpd.documents.veiled"]),
     "attachment": (
         attachments.put_attachment,
         ("PUT", f"/old/a?rev={REV}", b"bytes"),
@@ -76,7 +81,7 @@ WALKS = {
             CONDITIONS,
             ID,
             "httpd.params.preferences",
-            "database.database",
+            DATABASE,
             "httpd.wire.bodies",
             "httpd.replies",
         ],
@@ -86,7 +91,7 @@ WALKS = {
         ("GET", "/kept/a"),
         [
             PARAMS,
-            "database.database",
+            DATABASE,
             "httpd.wire.accept",
             "core.attachment",
             "httpd.replies",
@@ -100,7 +105,7 @@ WALKS = {
         ("POST", "/torn/_resolve", RESOLVE),
         [
             "httpd.params.resolve",
-            "database.database",
+            DATABASE,
             "database.conflicts.resolving",
             REPLIES,
             "database.conflicts.planning",
@@ -110,7 +115,7 @@ WALKS = {
     "resolve many": (
         resolve.resolve_many,
         ("POST", "/_resolve", {"keep": "winner"}),
-        ["httpd.params.resolve", "database.database", "database.conflicts.resolving", "database.apply.resolve_forms"],
+        ["httpd.params.resolve", DATABASE, "database.conflicts.resolving", "database.apply.resolve_forms"],
     ),
     "create": (databases.create, ("PUT", "2"), ["httpd.replies"]),
 }

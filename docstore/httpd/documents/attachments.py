@@ -74,9 +74,9 @@ async def put_attachment(request: Request) -> Edit:
     rev, condition = chosen_parent(request, document_query(request).options.rev)
     limits = request.node.settings.limits
     doc_id = validate_doc_id(request.doc_id, limits)
+    strict, explained = handling(request.raw.headers) == STRICT, wants_explanation(request.raw.headers)
     database.check_id(doc_id)
-    strict = handling(request.raw.headers) == STRICT
-    if not wants_explanation(request.raw.headers):  # it is explained by the bytes, so they must come
+    if not explained:  # it is explained by the bytes, so they must come
         database.check_attachment_parent(doc_id, database.attachment_parent(doc_id, name, rev, condition))
     declared = declared_length(request.raw)
     if declared is not None and declared > limits.max_attachment_size:
