@@ -7,6 +7,7 @@ line ends are those of Windows.
 from asyncio import to_thread
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from time import monotonic
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.database.database import Database
@@ -14,21 +15,23 @@ from docstore.httpd.params.selectors import compiles_at_once
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply
+from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.streaming import StreamReply
-from docstore.node import Node
 from docstore.query.mango.mango import FoundEnd
 from docstore.query.mango.options import FindOptions, read_find
 from docstore.query.mango.words import refused
 
 SEPARATOR = b",\r\n"
 PARTITION = "partition"
+HALF_CLOSED_PATIENCE = 5.0
+"""Seconds that a scan goes on for a client who has closed his side of the connection."""
 
 
 async def find(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_find``"""
     database = request.database()
     options = await _options(request)
-    return await chunked_reply(_documents(request.node, database, options))
+    return await chunked_reply(_documents(request, database, options))
 
 
 async def explain(request: Request) -> Reply:
@@ -55,11 +58,34 @@ def _in_partition(body: dict[str, JsonValue], partition: str | None) -> dict[str
     return body | {PARTITION: partition}
 
 
-async def _documents(node: Node, database: Database, options: FindOptions) -> AsyncGenerator[bytes]:
+class _Reader:
+    """Whoever a reply is for. One who closes the connection sends no more, and nothing else tells that he has left."""
+
+    def __init__(self, request: Request) -> None:
+        self._raw = request.raw
+        self._silent_since: float | None = None
+
+    def check(self) -> None:
+        """Raises ConnectionResetError if he has left, or seems to have."""
+        protocol = self._raw.protocol
+        if self._raw.transport is None:
+            raise ConnectionResetError("the reader has left")
+        if isinstance(protocol, Connection) and protocol.half_closed:
+            now = monotonic()
+            if self._silent_since is None:
+                self._silent_since = now
+            if now - self._silent_since >= HALF_CLOSED_PATIENCE:
+                raise ConnectionResetError("the reader has sent no more for too long")
+
+
+async def _documents(request: Request, database: Database, options: FindOptions) -> AsyncGenerator[bytes]:
+    """The reply; it breaks off where its reader has left, whom nothing is written to that would tell so."""
+    node, reader = request.node, _Reader(request)
     end = FoundEnd()
     before = b'{"docs":[\r\n'
     async with aclosing(node.query.mango.find(database, options, end, node.settings)) as pieces:
         async for shown in pieces:
+            reader.check()
             if shown:
                 yield before + SEPARATOR.join(shown)
                 before = SEPARATOR

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+from contextlib import aclosing
 
 import pytest
+
+from docstore.query.mango.finding import Finding
 
 DOCS = [{"_id": f"d{n:02}", "n": n, "s": "abc"[n % 3], "o": {"p": n % 5}} for n in range(30)]
 
@@ -280,6 +283,37 @@ async def test_scans_go_on_beside_others_and_end_with_their_reader(db):
     scans[0].cancel()
     for answer in await asyncio.gather(*scans[1:]):
         assert json.loads(answer.body)["docs"] == []
+
+
+async def test_a_scan_ends_when_its_reader_leaves(docs, server, monkeypatch):
+    mango = server.node.query.mango
+    find_whole = mango.find
+    scanning, ended = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def never_done(self, *, at_once):
+        loop.call_soon_threadsafe(scanning.set)
+        return []
+
+    async def watched(*arguments):
+        try:
+            async with aclosing(find_whole(*arguments)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(Finding, "work", never_done)
+    monkeypatch.setattr(mango, "find", watched)
+    monkeypatch.setattr("docstore.httpd.listings.find.HALF_CLOSED_PATIENCE", 0.0)
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    body = b'{"selector":{"n":-1}}'
+    head = f"POST /db/_find HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    await asyncio.wait_for(scanning.wait(), 30)
+    writer.transport.abort()
+    await asyncio.wait_for(ended.wait(), 30)
 
 
 async def test_partitions(client):
