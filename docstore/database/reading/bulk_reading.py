@@ -189,16 +189,16 @@ class _LastTree:
         if not (latest or isinstance(revs, str)):
             return WantedRevs(found, wanted_revs(found.tree, revs, latest=False))
         if tree_bytes(found.record) <= TREE_BYTES:
-            return WantedRevs(found, _as_walked(found.tree, revs, latest=latest))
-        return WantedRevs(found, await to_thread(_as_walked, found.tree, revs, latest=latest))
+            return WantedRevs(found, _as_walked(found.tree, revs, latest, self._revs_limit))
+        return WantedRevs(found, await to_thread(_as_walked, found.tree, revs, latest, self._revs_limit))
 
 
-def _as_walked(tree: RevTree, revs: Revs, *, latest: bool) -> tuple[Rev | MissingRev, ...]:
+def _as_walked(tree: RevTree, revs: Revs, latest: bool, revs_limit: int) -> tuple[Rev | MissingRev, ...]:
     """The leaves that are wanted as a walk through the tree meets them, and behind them what is not there."""
     wanted = wanted_revs(tree, revs, latest=latest)
-    there = {rev for rev in wanted if isinstance(rev, Rev)}
+    there = [rev for rev in wanted if isinstance(rev, Rev)]
     missing = (rev for rev in wanted if isinstance(rev, MissingRev))
-    return (*(leaf for leaf in leaves_as_walked(tree) if leaf in there), *missing)
+    return (*leaves_as_walked(tree, there, revs_limit), *missing)
 
 
 async def _portions(

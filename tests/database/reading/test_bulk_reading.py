@@ -92,6 +92,20 @@ async def test_a_database_that_is_gone(node, db) -> None:
         [_ async for _ in db.bulk_get([("a", "all")])]
 
 
+async def test_leaves_in_the_order_of_the_branches_that_the_limit_shows(db) -> None:
+    """As a CouchDB told them whose limit had been made smaller: 3-c, whose branch now begins at 2-c, is met first."""
+    docs = [replicated("a", "2-b", "1-a"), replicated("a", "3-c", "2-c", "1-a")]
+    await db.update_docs(docs, new_edits=False)
+
+    async def told():
+        [entries] = [found async for found in db.bulk_get([("a", "all")])]
+        return [entry.rev for entry in entries]
+
+    assert await told() == [rev("2-b"), rev("3-c")]
+    await db.set_revs_limit(2)
+    assert await told() == [rev("3-c"), rev("2-b")]
+
+
 async def test_thousands_of_conflicts_of_one_document_are_read_with_its_tree_read_once(db, monkeypatch) -> None:
     """Each of them in a row of its own, as replicators ask."""
     revs = [rev(f"2-{number:04}") for number in range(2_000)]
