@@ -142,6 +142,7 @@ DESIGN = {
             "if (d.all) emit(null, {_id: 'leaves'}) }"
         },
         "large": {"map": "function(d) { if (d.all) emit(1, d) }"},
+        "keyed": {"map": "function(d) { if (d.all) emit(d, 1) }"},
     },
     "filters": {"all": "function(d, req) { return d._id.length > 1 }"},
     "shows": {
@@ -424,8 +425,9 @@ CATALOGUE: tuple[Nasty, ...] = (
         lambda s: text({"queries": [{}] * (s.keys // 10)}),
     ),
     Nasty("a view of large rows", "GET", f"{VIEW}/large"),
-    Nasty("a filter", "GET", f"{CHANGES}?filter=nasty/all"),
-    Nasty("a filter by a view", "GET", f"{CHANGES}?filter=_view&view=nasty/many"),
+    Nasty("a view of large keys", "GET", f"{VIEW}/keyed"),
+    Nasty("a filter", "GET", f"{CHANGES}?filter=nasty/all&style=all_docs"),
+    Nasty("a filter by a view", "GET", f"{CHANGES}?filter=_view&view=nasty/many&style=all_docs"),
     Nasty("a show of a large document", "GET", f"{FUNCTIONS}/_show/all/large"),
     Nasty("a show of many leaves", "GET", f"{FUNCTIONS}/_show/all/leaves"),
     Nasty("a show of a large request", "POST", f"{FUNCTIONS}/_show/request", large),

@@ -3,20 +3,28 @@
 Owns the way of rows to the filter and back. The rows are read as without a filter, and the filter is shown the
 revisions that each names, with their ``_revisions``; what it does not let through is left out. It must not know what
 the filter is. Follows ``couch_changes:filter`` and ``filter_revs``: of a row with several leaves those stay that pass.
+
+The tree of a document is read once, however many of its leaves a row names, and no more texts are there at a time than
+come to a portion: a row can name thousands of revisions, each of megabytes.
 """
 
 from asyncio import to_thread
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
+from docstore.core.json_cost import is_costly
+from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.rev import parse_rev
+from docstore.database.reading.at_once import list_of, tree_bytes
 from docstore.database.reading.changes import ChangesQuery, ChangesSlice, read_changes
 from docstore.database.reading.document_text import Row
-from docstore.database.reading.documents import OpenOptions, open_with_options
-from docstore.errors import NotFound
+from docstore.database.reading.documents import OpenedDoc, OpenOptions, WantedRevs, find_tree, open_wanted
+from docstore.database.slices import SLICE_BYTES
+from docstore.storage.databases import get_state
+from docstore.storage.tables import ReadTransaction
 
 if TYPE_CHECKING:
     from docstore.database.database import Database
@@ -26,12 +34,28 @@ Select: TypeAlias = Callable[[Sequence[bytes]], Awaitable[Sequence[bool]]]
 
 _DOC: Final = b',"doc":'
 
+_WITH_REVISIONS: Final = OpenOptions(revs=True)
 
-class _Named(NamedTuple):
-    """A row: its members before ``doc``, what follows them, and the texts of the revisions that it names."""
 
+@dataclass(slots=True)
+class _Named:
+    """A row: its members before ``doc``, and of the revisions that it names those that pass."""
+
+    row: Row
     members: dict[str, JsonValue]
-    documents: list[tuple[JsonValue, bytes]]
+    passed: list[JsonValue] = field(default_factory=list)
+
+    @property
+    def revs(self) -> list[str]:
+        return [named["rev"] for named in cast("list[dict[str, str]]", self.members["changes"])]
+
+
+class _Text(NamedTuple):
+    """A revision that is to be shown to the filter."""
+
+    names: _Named
+    rev: str
+    text: bytes
 
 
 async def read_selected(database: "Database", query: ChangesQuery, select: Select) -> AsyncGenerator[ChangesSlice]:
@@ -45,13 +69,12 @@ async def read_selected(database: "Database", query: ChangesQuery, select: Selec
                 continue
             rows: list[Row] = []
             seqs: list[int | None] = []
-            named = await to_thread(_named, database, piece.rows)
-            passes = iter(await select([text for row in named for _, text in row.documents]))
-            for place, (row, names) in enumerate(zip(piece.rows, named, strict=True), 1):
-                passed = [rev for rev, _ in names.documents if next(passes)]
-                if not passed:
+            named = await _asked(database, piece.rows, select)
+            told = await list_of(map(_row_of, named), sum(len(names.passed) for names in named))
+            for place, row in enumerate(told, 1):
+                if row is None:
                     continue
-                rows.append(_row_of(row, names, passed))
+                rows.append(row)
                 seqs.append(piece.seqs[place - 1])
                 if left is not None and len(rows) == left:
                     last = seqs[-1]
@@ -62,33 +85,83 @@ async def read_selected(database: "Database", query: ChangesQuery, select: Selec
             yield piece._replace(rows=rows, seqs=seqs)
 
 
-def _named(database: "Database", rows: Sequence[Row]) -> list[_Named]:
-    """What the rows name, in a thread. A body that is gone meanwhile does not pass."""
-    found = []
-    with database.environment.snapshot() as snapshot:
-        for row in rows:
-            head = row if isinstance(row, bytes) else cast("bytes", row[0])
-            end = head.find(_DOC)
-            members = cast("dict[str, JsonValue]", decode(head if end < 0 else head[:end] + b"}"))
-            documents: list[tuple[JsonValue, bytes]] = []
-            for named in cast("list[dict[str, str]]", members["changes"]):
-                options = OpenOptions(rev=parse_rev(named["rev"]), revs=True)
-                try:
-                    opened = open_with_options(
-                        snapshot, database.number, str(members["id"]), options, database.blobs.open
-                    )
-                except NotFound:
-                    continue
-                documents.append((named["rev"], opened.json))
-            found.append(_Named(members, documents))
-    return found
+async def _asked(database: "Database", rows: Sequence[Row], select: Select) -> list[_Named]:
+    """What the rows name, after the filter was asked about all of it, in portions."""
+    reading = _Reading(database, rows)
+    while texts := await to_thread(reading.portion):
+        passes = await select([one.text for one in texts])
+        for one, passing in zip(texts, passes, strict=True):
+            if passing:
+                one.names.passed.append(one.rev)
+    return reading.named
 
 
-def _row_of(row: Row, names: _Named, passed: Sequence[JsonValue]) -> Row:
-    """The row with those revisions alone that pass."""
-    if len(passed) == len(cast("list[JsonValue]", names.members["changes"])):
+class _Reading:
+    """The revisions that some rows name, in portions; to be read in threads, one after the other.
+
+    No snapshot is open between two portions. The tree is that of the portion in which a row was begun, and a body that
+    is gone meanwhile does not pass.
+    """
+
+    def __init__(self, database: "Database", rows: Sequence[Row]) -> None:
+        self.named: list[_Named] = []
+        self._database = database
+        self._rows = rows
+        self._wanted: WantedRevs | None = None
+        self._begun = 0
+
+    def portion(self) -> list[_Text]:
+        """The next texts, empty at the end. Raises DatabaseNotFound."""
+        texts: list[_Text] = []
+        size = 0
+        with self._database.environment.snapshot() as snapshot:
+            limit = get_state(snapshot, self._database.number).revs_limit
+            while not (texts and size > SLICE_BYTES) and (self._wanted or len(self.named) < len(self._rows)):
+                if self._wanted is None:
+                    size += self._begin(snapshot)
+                more = self._slice(snapshot, limit)
+                texts += more
+                size += sum(len(one.text) for one in more)
+        return texts
+
+    def _slice(self, snapshot: ReadTransaction, limit: int) -> list[_Text]:
+        """Some texts of the row that is begun."""
+        number = self._database.number
+        names, wanted = self.named[-1], self._wanted
+        if wanted is None:
+            return []
+        doc_id, start = str(names.members["id"]), self._begun
+        found = open_wanted(snapshot, number, doc_id, wanted, start, limit, _WITH_REVISIONS, self._database.blobs.open)
+        self._begun += len(found)
+        if self._begun == len(wanted.revs):
+            self._wanted = None
+        return [_Text(names, str(one.rev), one.json) for one in found if isinstance(one, OpenedDoc)]
+
+    def _begin(self, snapshot: ReadTransaction) -> int:
+        """Read the tree of the next row, if there still is the document; the bytes that it came to."""
+        row = self._rows[len(self.named)]
+        head = row if isinstance(row, bytes) else cast("bytes", row[0])
+        end = head.find(_DOC)
+        text = head if end < 0 else head[:end] + b"}"
+        members = cast("dict[str, JsonValue]", decode_in_slices(text) if is_costly(text) else decode(text))
+        names = _Named(row, members)
+        self.named.append(names)
+        self._begun = 0
+        found = find_tree(snapshot, self._database.number, str(members["id"]))
+        if found is None:
+            return 0
+        self._wanted = WantedRevs(found, tuple(map(parse_rev, names.revs)))
+        return tree_bytes(found.record)
+
+
+def _row_of(names: _Named) -> Row | None:
+    """The row with those revisions alone that pass, None without any."""
+    row = names.row
+    if not names.passed:
+        return None
+    if len(names.passed) == len(cast("list[JsonValue]", names.members["changes"])):
         return row
-    changes: JsonValue = [{"rev": rev} for rev in passed]
+    changes: JsonValue = [{"rev": rev} for rev in names.passed]
     text = encode(names.members | {"changes": changes})
     if isinstance(row, bytes):
         end = row.find(_DOC)
