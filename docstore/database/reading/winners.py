@@ -16,10 +16,12 @@ from docstore.storage import keys
 from docstore.storage.documents import long_ids, records
 from docstore.storage.documents.documents import get_bodies, get_record, get_record_value, get_tree
 from docstore.storage.documents.records import CONFLICTED, DELETED, LONG_ID, ODD_WINNER, read_head
+from docstore.storage.engine.transactions import Snapshot
 from docstore.storage.rows import WITH_METADATA
 from docstore.storage.tables import ReadTransaction
 
 _DESIGN: Final = b"_design/"
+_NOT_PLAIN: Final = DELETED | LONG_ID | ODD_WINNER
 AT_ONCE: Final = 256
 """Records in conflict that are looked up in one call."""
 
@@ -115,6 +117,30 @@ def _bound(txn: ReadTransaction, db: int, doc_id: bytes, *, after: bool) -> byte
 def bodies_of(txn: ReadTransaction, db: int, winners: Iterable[Winner]) -> dict[int, bytes]:
     """The values in ``bodies`` of some documents, by ``body_seq``."""
     return get_bodies(txn, db, [one.body_seq for one in winners])
+
+
+def plain_texts(txn: Snapshot, db: int, quoted_ids: Sequence[bytes], seq: int, at_most: int) -> list[bytes] | None:
+    """The texts of some documents, by their ids as JSON, quotes included; attachments as stubs.
+
+    None where one of them needs a closer look: it is not there, or is deleted, was changed behind ``seq``, has an id or
+    a revision of an unusual kind, attachments or no members, or the bodies have more than ``at_most`` bytes.
+    """
+    prefix = keys.prefix(db)
+    wanted = [prefix + quoted[1:-1] for quoted in quoted_ids]
+    if max(map(len, wanted), default=0) >= keys.PREFIX_BYTES + keys.LONG_ID_FROM or b"\\" in b"".join(quoted_ids):
+        return None
+    get, docs, bodies = txn.raw_get, txn.tables.docs, txn.tables.bodies  # quicker than getmulti without an order
+    values = [value for one in wanted if (value := get(one, None, docs)) is not None]
+    heads = list(map(read_head, values))
+    if len(heads) < len(wanted) or sum([head[3] for head in heads]) > at_most:
+        return None
+    texts: list[bytes] = []
+    for quoted, (flags, last, body_seq, _, generation, rev_id) in zip(quoted_ids, heads, strict=True):
+        body = get(keys.pack_seq_key(db, body_seq), None, bodies)
+        if flags & _NOT_PLAIN or last > seq or body is None or body[0] == WITH_METADATA or body == EMPTY_BODY:
+            return None
+        texts.append(b'{"_id":%b,"_rev":"%d-%b",%b' % (quoted, generation, rev_id.hex().encode(), body[1:]))
+    return texts
 
 
 def winner_text(winner: Winner, body: bytes) -> bytes:

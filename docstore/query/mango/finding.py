@@ -15,12 +15,13 @@ from docstore.core.json_text import JsonValue
 from docstore.core.steps import OutOfSteps, Steps
 from docstore.database.database import Database
 from docstore.database.reading.at_once import FILTER_STEPS, TooMuchAtOnce
-from docstore.database.reading.winners import Winner, bodies_of, find_winners
+from docstore.database.reading.winners import Winner, bodies_of, find_winners, plain_texts
 from docstore.errors import BadRequest
 from docstore.query.mango.bookmarks import Place
 from docstore.query.mango.matching import CoveredRows, Documents
 from docstore.query.mango.options import FindOptions
 from docstore.query.mango.sources import FoundRow, Source, id_of, place_of
+from docstore.query.views import layout
 from docstore.settings import KIB
 from docstore.storage.tables import ReadTransaction
 
@@ -92,9 +93,16 @@ class Finding:
         self._max_steps = max_steps
         # CouchDB ends a page at the row behind it, and counts that as looked at.
         self._looks_behind = options.execution_stats
+        # Then nothing is to be known of a document but its text.
+        self._settled = (
+            exact
+            and covered is None
+            and options.fields is None
+            and not (options.conflicts or options.conflicts_only or options.execution_stats)
+        )
         self._left = options.limit
         self._skip = options.skip
-        self._waiting: list[FoundRow] = []
+        self._waiting: Sequence[FoundRow] = ()
         self._last: FoundRow | None = None
 
     @property
@@ -131,6 +139,8 @@ class Finding:
         """What is shown of some rows, and whether there is time for more."""
         rows = self._waiting or self._next_rows(amount)
         self._waiting = rows
+        if self._settled and (page := self._page(rows, amount)) is not None:
+            return page, perf_counter() < ends
         shown: list[bytes] = []
         looked_at = 0
         more = True
@@ -154,7 +164,27 @@ class Finding:
         self.stats.keys += looked_at
         return shown, more and perf_counter() < ends
 
-    def _next_rows(self, amount: "_Amount") -> list[FoundRow]:
+    def _page(self, rows: Sequence[FoundRow], amount: "_Amount") -> list[bytes] | None:
+        """What is shown of all of these rows, where each is shown whole and no document needs a closer look."""
+        if self._skip or not rows or len(rows) > self._left:
+            return None
+        values = [row for row in rows if isinstance(row, bytes)]
+        if len(values) < len(rows):
+            return None
+        ids = layout.quoted_ids(values)
+        with self._environment.snapshot() as txn:
+            texts = plain_texts(txn, self._database.number, ids, self._source.seq, amount.bytes)
+        if texts is None:
+            return None
+        count = len(texts)
+        self._waiting, self._last = (), rows[-1]
+        self._left -= count
+        self.stats.keys += count
+        self.stats.returned += count
+        self._count_documents(count)
+        return texts
+
+    def _next_rows(self, amount: "_Amount") -> Sequence[FoundRow]:
         count = amount.rows
         if self._exact and not self._options.conflicts_only:
             count = min(count, self._left + self._skip + self._looks_behind)
@@ -196,10 +226,10 @@ class Finding:
         with self._environment.snapshot() as txn:
             winners = _fitting(self._winners(txn, rows), amount)
             bodies = bodies_of(txn, db, [one for one in winners if one is not None])
-            among_designs = bool(rows) and rows[0].winner is not None
+            among_designs = bool(rows) and not isinstance(rows[0], bytes)
             for winner in winners:
                 if among_designs and winner is not None and winner.is_design:  # looked at in passing, and never found
-                    self._count_document()
+                    self._count_documents(1)
                     yield None
                     continue
                 body = None if winner is None else bodies.get(winner.body_seq)
@@ -209,24 +239,24 @@ class Finding:
                 if amount is IN_THREAD:
                     steps.left = self._max_steps
                 text = show(txn, db, winner, body, steps, settled=exact and winner.seq <= seq)
-                self._count_document()
+                self._count_documents(1)
                 yield text
 
     def _winners(self, txn: ReadTransaction, rows: Sequence[FoundRow]) -> list[Winner | None]:
         winners: list[Winner | None]
-        if rows and rows[0].winner is not None:
-            winners = [row.winner for row in rows]
+        if rows and not isinstance(rows[0], bytes):
+            winners = [row for row in rows if not isinstance(row, bytes)]
         else:
             winners = find_winners(txn, self._database.number, [id_of(row) for row in rows])
         if self._options.conflicts_only:
             return [one if one is not None and one.conflicted else None for one in winners]
         return winners
 
-    def _count_document(self) -> None:
+    def _count_documents(self, count: int) -> None:
         if self._options.r > 1:
-            self.stats.quorum += 1
+            self.stats.quorum += count
         else:
-            self.stats.docs += 1
+            self.stats.docs += count
 
 
 def _fitting(winners: list[Winner | None], amount: "_Amount") -> list[Winner | None]:

@@ -7,7 +7,7 @@ different threads, one after the other.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from docstore.core.collation_key import AFTER, array_prefix
 from docstore.core.document import quote_id
@@ -18,18 +18,15 @@ from docstore.database.reading.winners import IdRange, Winner, scan_winners
 from docstore.query.mango.bookmarks import Place, PlaceRead
 from docstore.query.mango.ranges import ID, End, Range
 from docstore.query.views import layout
-from docstore.query.views.blocks import bound, scan_rows, scan_rows_back
+from docstore.query.views.blocks import bound, rows_together, scan_rows_back
 from docstore.query.views.index import Index
 from docstore.query.views.map_reader import same_index
 
 EVERYTHING: Final = 1 << 62
 
 
-class FoundRow(NamedTuple):
-    """A row: its value in an index, or its document."""
-
-    value: bytes
-    winner: Winner | None = None
+FoundRow: TypeAlias = bytes | Winner
+"""A row: its value in an index, or its document."""
 
 
 class Source(Protocol):
@@ -42,7 +39,7 @@ class Source(Protocol):
     done: bool
     seq: int
 
-    def next_rows(self, count: int) -> list[FoundRow]:
+    def next_rows(self, count: int) -> Sequence[FoundRow]:
         """Some more rows, ``count`` at most. Raises NotFound if the index is gone, DatabaseNotFound, Unavailable."""
         ...
 
@@ -100,9 +97,8 @@ class IndexSource:
         else:  # no place begins another, so this is between it and the next
             self._low = max(self._low, place + b"\x00")
 
-    def next_rows(self, count: int) -> list[FoundRow]:
+    def next_rows(self, count: int) -> Sequence[FoundRow]:
         """See ``Source``."""
-        scan = scan_rows_back if self._descending else scan_rows
         with self._index.file.read() as txn:
             state = self._index.state(txn)
             self._number = same_index(self._number, state)
@@ -112,11 +108,17 @@ class IndexSource:
             self.seq = state.seq
             prefix = layout.slot_prefix(state.number, self._slot)
             low, high = bound(txn, prefix, self._low), bound(txn, prefix, self._high)
-            found = list(islice(scan(txn, prefix, low, high), count))
+            cut = 0
+            if self._descending:
+                found = list(islice(scan_rows_back(txn, prefix, low, high), count))
+            else:
+                cut = len(prefix)
+                found = rows_together(txn, prefix, low, high, count)
         self.done = len(found) < count
         if found:
-            self._go_behind(layout.whole_place(*found[-1]))
-        return [FoundRow(value) for _, value in found]
+            key, value = found[-1]
+            self._go_behind(layout.whole_place(key[cut:], value))
+        return [value for _, value in found]
 
 
 class IdSource:
@@ -155,7 +157,7 @@ class IdSource:
         elif ids.start is None or doc_id >= ids.start:
             self._ids = ids._replace(start=doc_id, with_start=False)
 
-    def next_rows(self, count: int) -> list[FoundRow]:
+    def next_rows(self, count: int) -> Sequence[FoundRow]:
         """See ``Source``."""
         database = self._database
         if self._ids is None:
@@ -169,22 +171,22 @@ class IdSource:
         if not found:
             return []
         self._go_behind(found[-1].doc_id)
-        return [FoundRow(b"", winner) for winner in found]
+        return found
 
 
 def place_of(row: FoundRow) -> Place:
     """The place of a row."""
-    if row.winner is None:
-        return Place(*layout.key_and_id(row.value))
-    quoted = quote_id(row.winner.doc_id.decode())
+    if isinstance(row, bytes):
+        return Place(*layout.key_and_id(row))
+    quoted = quote_id(row.doc_id.decode())
     return Place(quoted, quoted)
 
 
 def id_of(row: FoundRow) -> bytes:
     """The document's id, UTF-8."""
-    if row.winner is not None:
-        return row.winner.doc_id
-    _, quoted = layout.key_and_id(row.value)
+    if not isinstance(row, bytes):
+        return row.doc_id
+    _, quoted = layout.key_and_id(row)
     return quoted[1:-1] if b"\\" not in quoted else str(decode(quoted)).encode()
 
 

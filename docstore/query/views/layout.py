@@ -283,6 +283,16 @@ def key_and_id(value: bytes) -> tuple[bytes, bytes]:
     return value[at + key_at : at + value_at - len(_BEFORE_VALUE)], value[at + _ID_AT : at + key_at - len(_BEFORE_KEY)]
 
 
+def quoted_ids(values: Sequence[bytes]) -> list[bytes]:
+    """The documents' ids of such rows, JSON."""
+    return [
+        value[_ROW_AT + _ID_AT : _ROW_AT + _LENGTH.unpack_from(value, 1)[0] - len(_BEFORE_KEY)]
+        if value[0] == _SINGLE
+        else key_and_id(value)[1]
+        for value in values
+    ]
+
+
 def reduced_rows(value: bytes) -> Iterator[ReducedRow]:
     """The rows of a value as reduce functions see them."""
     if value[0] == _SINGLE:
