@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
+from docstore.core.json_string import long_string
 from docstore.core.json_text import DEFAULT_MAX_DEPTH, JsonValue, decode
 from docstore.errors import BadRequest, InvalidJson
 
@@ -43,8 +44,8 @@ _marks = re.compile(_STRING + rb'|[\[\]{}"]').finditer
 def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
     """What ``decode`` gives and raises, in many short steps.
 
-    An array or object that is longer than ``_REACH`` is entered, however deep it stands; what is shorter is read in one
-    step, or with its neighbours. A long string is one step too, and a fast one.
+    An array or object that is longer than ``_REACH`` is entered, however deep it stands, and a string that is longer is
+    read in pieces; what is shorter is read in one step, or with its neighbours.
     """
     start = skip_space(raw, 0)
     if raw[start : start + 1] not in (b"{", b"["):
@@ -57,15 +58,20 @@ def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
             if isinstance(inside.value, dict):
                 inside.name, inside.position = member_name(raw, inside.position)
             outermost = not outer and isinstance(inside.value, dict)
-            if _is_long(raw, inside.position, member_of_all=outermost):
+            if not _is_long(raw, inside.position, member_of_all=outermost):
+                if isinstance(inside.value, dict):
+                    _read_member(raw, inside, inside.value, depth - 1)
+                else:
+                    _read_elements(raw, inside, inside.value, depth)
+            elif raw[inside.position : inside.position + 1] == b'"':
+                value, end = long_string(raw, inside.position)
+                _put(inside, value)
+                inside.position, inside.more = after_item(raw, end, inside.closing)
+            else:
                 if depth <= 1:
                     decode(b"[" * (max_depth + 1), max_depth=max_depth)  # raises what it raises of such depth
                 outer.append(inside)
                 inside = _enter(raw, inside.position, inside.name)
-            elif isinstance(inside.value, dict):
-                _read_member(raw, inside, inside.value, depth - 1)
-            else:
-                _read_elements(raw, inside, inside.value, depth)
         elif outer:
             done, inside = inside, outer.pop()
             _put(inside, done.value)
@@ -185,11 +191,15 @@ def after_item(raw: bytes, position: int, closing: bytes) -> tuple[int, bool]:
 
 def member_name(raw: bytes, position: int) -> tuple[str, int]:
     """A member's name, and where its value starts."""
-    quoted = _string(raw, position)
-    if quoted is None:
-        raise InvalidJson
-    name = decode(quoted[0])
-    position = skip_space(raw, quoted.end())
+    name: JsonValue
+    if _is_long(raw, position):
+        name, end = long_string(raw, position)
+    else:
+        quoted = _string(raw, position)
+        if quoted is None:
+            raise InvalidJson
+        name, end = decode(quoted[0]), quoted.end()
+    position = skip_space(raw, end)
     if raw[position : position + 1] != b":" or not isinstance(name, str):
         raise InvalidJson
     return name, skip_space(raw, position + 1)
@@ -221,14 +231,16 @@ def value_end(raw: bytes, position: int) -> int:
 
 
 def _is_long(raw: bytes, position: int, *, member_of_all: bool = False) -> bool:
-    """Whether an array or object starts here that does not end within reach.
+    """Whether an array, an object or a string starts here that does not end within reach.
 
     ``member_of_all``: it is a member of the whole text. Of an array a probe decides then, since it is mostly long, as
     ``docs`` is, and to look for its end takes as long as to read it.
     """
     first = raw[position : position + 1]
-    if first not in (b"{", b"[") or len(raw) - position <= _REACH:
+    if first not in (b"{", b"[", b'"') or len(raw) - position <= _REACH:
         return False
+    if first == b'"':
+        return _string(raw, position, position + _REACH) is None
     if member_of_all and first == b"[":
         return _regular(raw, position, position + _PROBE) is None
     return _regular(raw, position, position + _REACH) is None and not _container_end(raw, position, position + _REACH)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from docstore.core.collation_key import AFTER
+from docstore.database.slices import SLICE_BYTES
 from docstore.query.views import layout
 from docstore.query.views.index_file import ReadIndex, WriteIndex
 
@@ -218,10 +219,20 @@ def scan_rows(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iterator[
 
 
 def rows_together(txn: ReadIndex, slot: bytes, low: bytes, high: bytes, at_most: int) -> list[tuple[bytes, bytes]]:
-    """The first rows of a range of places, with their keys and not their places: cheaper than one by one."""
+    """The first rows of a range of places, with their keys and not their places: cheaper than one by one.
+
+    There are no more of them than come to a slice, since each can be megabytes.
+    """
     last = slot + high
+    found: list[tuple[bytes, bytes]] = []
+    size = 0
     with txn.cursor(txn.tables.rows) as cursor:
-        found = list(islice(cursor.iternext(), at_most)) if cursor.set_range(slot + low) else []
+        if cursor.set_range(slot + low):
+            for row in islice(cursor.iternext(), at_most):
+                found.append(row)
+                size += len(row[1])
+                if size > SLICE_BYTES:
+                    break
     if found and found[-1][0] >= last:
         del found[bisect_left(found, last, key=itemgetter(0)) :]
     return found

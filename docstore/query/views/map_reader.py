@@ -23,6 +23,7 @@ from docstore.query.views.index_file import ReadIndex
 from docstore.query.views.layout import IndexState, RowText
 from docstore.query.views.plan import Slot
 from docstore.query.views.view_query import PlaceRange, ViewQuery, ranges_of
+from docstore.storage.engine.transactions import Snapshot
 
 _BRACE = b"{"[0]
 
@@ -67,6 +68,14 @@ async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[
             await snapshot.turn()
 
 
+class _Behind(NamedTuple):
+    """The row that was the last of a slice: the snapshot it was read from, its place there and its value."""
+
+    snapshot: Snapshot
+    place: bytes
+    value: bytes
+
+
 class _MapReader:
     """The rows of one query, from where the last slice ended."""
 
@@ -82,6 +91,7 @@ class _MapReader:
         self._snapshot = snapshot
         self._ranges: Iterator[PlaceRange] = ranges_of(query, self._slot.key_of)
         self._range: PlaceRange | None = None
+        self._behind: _Behind | None = None
         self._skip = query.skip
         self._left = query.limit
         self._number: int | None = None
@@ -120,7 +130,17 @@ class _MapReader:
         self.offset = min(self.total_rows, before + skipped)
 
     def _bounds(self, txn: ReadIndex, places: PlaceRange) -> tuple[bytes, bytes]:
-        return bound(txn, self._prefix, places.low), bound(txn, self._prefix, places.high)
+        """What is left of a range, as keys have it. A whole place can be megabytes: see it only if need be."""
+        last = self._behind
+        if last is not None and last.snapshot is not self._snapshot.current:  # a place may have another key by now
+            places = self._range = self._left_of(places, layout.whole_place(last.place, last.value))
+            last = self._behind = None
+        if last is not None:
+            places = self._left_of(places, last.place)
+        descending = self._query.descending
+        low = places.low if last is not None and not descending else bound(txn, self._prefix, places.low)
+        high = places.high if last is not None and descending else bound(txn, self._prefix, places.high)
+        return low, high
 
     def _gather(self, txn: ReadIndex, rows: list[bytes] | list[RowText]) -> None:
         size, clock = 0, SliceClock()
@@ -144,31 +164,33 @@ class _MapReader:
                     size += take(value, rows)
                     full = size > SLICE_BYTES or (seen % CHUNK_ROWS == 0 and (clock.over or self._query.include_docs))
                     if self._left == 0 or full:
-                        whole = layout.whole_place(place, value)
-                        self._range = self._behind(self._range, whole)
+                        self._behind = _Behind(self._snapshot.current, place, value)
                         self.done = self._left == 0
                         return
-            self._range = next(self._ranges, None)
+            self._range, self._behind = next(self._ranges, None), None
             if clock.over:
                 break
         self.done = self._range is None or self._left == 0
 
     def _gather_together(self, txn: ReadIndex, rows: list[Any], low: bytes, high: bytes) -> int:
-        """Some rows of the present range, which goes on behind them; how many bytes. 0 if they need a closer look."""
+        """Some rows of the present range, which goes on behind them; how many bytes, 0 at its end."""
         wanted = CHUNK_ROWS if self._left is None else min(CHUNK_ROWS, self._left)
         found = rows_together(txn, self._prefix, low, high, wanted)
-        texts = [text for _, value in found if (text := layout.single_text(value)) is not None]
-        if not found or len(texts) < len(found) or self._range is None:
+        if not found:
             return 0
         if self.offset is None:
             self._tell_offset(txn, low, high)
+        key, value = found[-1]
+        self._behind = _Behind(self._snapshot.current, key[len(self._prefix) :], value)
+        texts = [text for _, value in found if (text := layout.single_text(value)) is not None]
+        if len(texts) < len(found):
+            return sum([self._take(value, rows) for _, value in found])
         if self._left is not None:
             self._left -= len(texts)
         rows += texts
-        self._range = self._behind(self._range, found[-1][0][len(self._prefix) :])
         return sum(map(len, texts))
 
-    def _behind(self, places: PlaceRange, place: bytes) -> PlaceRange:
+    def _left_of(self, places: PlaceRange, place: bytes) -> PlaceRange:
         """What is left of a range when this place was the last."""
         # No place begins another, so this is between it and the next.
         return places._replace(high=place) if self._query.descending else places._replace(low=place + b"\x00")

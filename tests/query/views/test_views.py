@@ -235,3 +235,40 @@ def is_empty(file: IndexFile) -> bool:
     with file.read() as txn:
         tables = (txn.tables.indexes, txn.tables.gone, txn.tables.rows, txn.tables.owners, txn.tables.blocks)
         return not any(list(txn.cursor(table)) for table in (*tables, txn.tables.dirty))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("aging", [False, True])
+async def test_rows_of_long_keys_are_gone_on_with_behind_the_last(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, descending: bool, aging: bool
+) -> None:
+    """Within a snapshot, and in a newer one, in which a row between them has come."""
+    long = "x" * 600
+    await db.update_docs([document(f"l{n}", k=[long, n // 2]) for n in range(0, 20, 2)])
+    views = views_of(node, InlineWorkers(), tmp_path)
+    expected = await rows(views, db, descending=descending)
+    monkeypatch.setattr("docstore.query.views.map_reader.SLICE_BYTES", 1)
+    monkeypatch.setattr("docstore.query.views.blocks.SLICE_BYTES", 1)
+    if aging:
+        views.file._gate.max_age = -1
+    assert await rows(views, db, descending=descending) == expected
+    view = (await views.design(db, "v")).view("k")
+    found: list[Any] = []
+    async for part in view.read(ViewQuery(descending=descending)):
+        if not found:
+            await db.update_docs([document(f"l{n}", k=[long, n // 2 + 0.5]) for n in range(0, 20, 4)])
+            await (await views.design(db, "v")).view("k").read(ViewQuery(limit=1)).__anext__()
+        found += part.rows
+    assert [row for row in found if row in expected] == expected
+    assert len(found) == len(set(found))
+    await views.stop()
+
+
+async def test_large_rows_are_not_gathered(node: Node, db: Database, tmp_path: Path) -> None:
+    await db.update_docs([document(f"large{n}", k=["x" * 200_000, n]) for n in range(20)])
+    views = views_of(node, InlineWorkers(), tmp_path)
+    view = (await views.design(db, "v")).view("k")
+    parts = [len(part.rows) async for part in view.read(ViewQuery(start_key=["x"]))]
+    assert sum(parts) == 20
+    assert max(parts) <= 2
+    await views.stop()
