@@ -87,6 +87,8 @@ def encode(value: JsonValue) -> bytes:
         raise _too_deep(DEFAULT_MAX_DEPTH) from None
     except UnicodeEncodeError:
         raise InvalidJson from None
+    if b"\\u00" in text:
+        text = _LETTERED.sub(_upper_digits, text)
     return _TOKEN.sub(_respell, text) if _is_odd(text) else text
 
 
@@ -96,7 +98,7 @@ def encode_string(text: str) -> bytes:
         quoted = _write(text)
     except UnicodeEncodeError:
         raise InvalidJson from None
-    return _ESCAPE.sub(_upper_digits, quoted) if b"\\u00" in quoted else quoted
+    return _LETTERED.sub(_upper_digits, quoted) if b"\\u00" in quoted else quoted
 
 
 def _too_deep(max_depth: int) -> BadRequest:
@@ -241,7 +243,8 @@ def _nests_deeper(raw: bytes, limit: int) -> bool:
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _EXPONENT = re.compile(rb"[:,\[]-?[0-9.]+e")
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][0-9.]*(?:e[-+]?[0-9]+)?')
-_ESCAPE = re.compile(rb"\\(?:u00..|.)")
+_LETTERED = re.compile(rb"\\u00(?:[0-9][a-f]|[a-f][0-9a-f])")
+_BACKSLASH = b"\\"[0]
 _MAX_DECIMAL_POINT = 21
 _MIN_DECIMAL_POINT = -5
 
@@ -249,9 +252,9 @@ _MIN_DECIMAL_POINT = -5
 def _is_odd(text: bytes) -> bool:
     """Whether something in msgspec's text may be spelled differently by CouchDB.
 
-    Escapes of control characters; ``-0.0``; and floats with an exponent, since both print all others alike.
+    ``-0.0``, and floats with an exponent, since both print all others alike.
     """
-    if (b"\\" in text and b"\\u00" in text) or b"-0.0" in text:
+    if b"-0.0" in text:
         return True
     # This finds all digits before an "e" at memory speed, also those in strings; only then it is worth a closer look.
     return b"0e" in text.translate(_DIGITS_TO_ZERO) and _EXPONENT.search(text) is not None
@@ -260,13 +263,17 @@ def _is_odd(text: bytes) -> bool:
 def _respell(token: re.Match[bytes]) -> bytes:
     text = token[0]
     if text.startswith(b'"'):
-        return _ESCAPE.sub(_upper_digits, text) if b"\\u00" in text else text
+        return text
     return spell_float(float(text)) if b"." in text or b"e" in text else text
 
 
-def _upper_digits(escape: re.Match[bytes]) -> bytes:
-    text = escape[0]
-    return b"\\u" + text[2:].upper() if text.startswith(b"\\u") else text
+def _upper_digits(found: re.Match[bytes]) -> bytes:
+    """An escape of a control character with upper-case digits, if it is one: a backslash before it can be escaped."""
+    whole, text = found.string, found[0]
+    before = start = found.start()
+    while before and whole[before - 1] == _BACKSLASH:
+        before -= 1
+    return text if (start - before) % 2 else b"\\u" + text[2:].upper()
 
 
 def spell_float(value: float) -> bytes:

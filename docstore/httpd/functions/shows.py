@@ -43,7 +43,8 @@ async def show(request: Request) -> Reply:
     asked = await function_request(request, database, doc_id)
     text = "null" if found is None else found.json.decode()
     answer = await request.node.query.functions.render(function, "show", text, asked)
-    return function_reply(cast("list[JsonValue]", answer)[1], etag=etag, headers=(("Vary", "Accept"),))
+    reply = cast("list[JsonValue]", answer)[1]
+    return await to_thread(function_reply, reply, etag=etag, headers=(("Vary", "Accept"),))
 
 
 async def update(request: Request) -> Reply:
@@ -57,14 +58,14 @@ async def update(request: Request) -> Reply:
     answer = await request.node.query.functions.render(function, "update", text, asked)
     _, changed, reply = cast("list[JsonValue]", answer)
     if not isinstance(changed, dict):
-        return function_reply(reply)
-    function_reply(reply)  # an answer that is none changes nothing
+        return await to_thread(function_reply, reply)
+    await to_thread(function_reply, reply)  # an answer that is none changes nothing
     new_id = request.node.uuids.next() if "_id" not in changed else ""  # on the loop, where ids are made
     limits = request.node.settings.limits
     document = await to_thread(parse_document, changed, limits=limits, new_id=lambda: new_id)
     written = await database.acting_for(request.actor).update_doc(document)
     headers = (("X-Couch-Update-NewRev", str(written.rev)), ("X-Couch-Id", encode_segment(document.id)))
-    return function_reply(reply, status=201, headers=headers)
+    return await to_thread(function_reply, reply, status=201, headers=headers)
 
 
 async def no_show(request: Request) -> Reply:
