@@ -91,6 +91,11 @@ def large(scale: Scale, mark: int = 0) -> bytes:
     return b'{"mark":%d,"all":{"parts":[%b]}}' % (mark, b",".join([part] * count))
 
 
+def long_string(scale: Scale) -> bytes:
+    """A document of one string with many escapes."""
+    return b'{"a":%b}' % text(half(scale, 0).decode() + "\n\u0001\U0001f600")
+
+
 def array_of(scale: Scale) -> bytes:
     return text({"tags": list(range(1000)), "words": [f"w{number}" for number in range(1000)]})
 
@@ -279,6 +284,9 @@ CATALOGUE: tuple[Nasty, ...] = (
     ),
     # large documents
     Nasty("PUT of a large document", "PUT", f"{DB}/large2", large),
+    Nasty("PUT of a long string", "PUT", f"{DB}/long", long_string),
+    Nasty("GET of a long string", "GET", f"{DB}/long?revs=true"),
+    Nasty("_bulk_docs of a long string", "POST", f"{DB}/_bulk_docs", lambda s: b'{"docs":[%b]}' % long_string(s)),
     Nasty("PUT, gzipped", "PUT", f"{DB}/large3", lambda s: zlib.compress(large(s), level=0, wbits=31), GZIP),
     Nasty("PUT as multipart", "PUT", f"{DB}/large4", related, {"Content-Type": 'multipart/related; boundary="x"'}),
     Nasty("POST of a large document", "POST", DB, large),
@@ -429,6 +437,7 @@ CATALOGUE: tuple[Nasty, ...] = (
     Nasty("a filter", "GET", f"{CHANGES}?filter=nasty/all&style=all_docs"),
     Nasty("a filter by a view", "GET", f"{CHANGES}?filter=_view&view=nasty/many&style=all_docs"),
     Nasty("a show of a large document", "GET", f"{FUNCTIONS}/_show/all/large"),
+    Nasty("a show of a long string", "GET", f"{FUNCTIONS}/_show/all/long"),
     Nasty("a show of many leaves", "GET", f"{FUNCTIONS}/_show/all/leaves"),
     Nasty("a show of a large request", "POST", f"{FUNCTIONS}/_show/request", large),
     Nasty("an update of a large document", "POST", f"{FUNCTIONS}/_update/all/large"),
