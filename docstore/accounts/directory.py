@@ -14,7 +14,7 @@ from docstore.core.json_text import JsonValue, decode
 from docstore.core.security.passwords import PasswordRecord, record_of
 from docstore.core.security.policy import Policy
 from docstore.core.security.user import ADMIN_ROLES, UserContext
-from docstore.core.security.user_documents import roles_of, user_id
+from docstore.core.security.user_documents import given_roles, user_id
 from docstore.database.reading.documents import OpenOptions
 from docstore.database.registry import Registry
 from docstore.errors import DatabaseNotFound, NotFound
@@ -99,7 +99,7 @@ class Directory:
         return account
 
     def _account(self, name: str, members: Mapping[str, JsonValue] | None) -> Account | None:
-        roles = () if members is None else roles_of(members)
+        roles = () if members is None else given_roles(members)
         if name in self._policy.admins:
             user = UserContext(name, (*ADMIN_ROLES, *roles))
             return Account(user, self._policy.admins[name], _by_password(user), members=members)

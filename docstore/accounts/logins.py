@@ -106,6 +106,8 @@ class Logins:
         remembered = self._right.get(digest)
         known = remembered is not None and remembered.record == record and now <= remembered.until
         right = known or await self._is_right(digest, record, password)
+        if not known and self._lockout.is_locked(attempt, now, self._policy.lockout):
+            raise Forbidden(LOCKED)  # others that were asked at the same time were wrong: this one tells nothing either
         if not right or account is None or record is None:
             self._failed(attempt)
             raise Unauthorized(WRONG_LOGIN)

@@ -42,6 +42,7 @@ LISTER = Access.LISTER
 ANYBODY = Access.ANYBODY
 ADMIN = Access.SERVER_ADMIN
 MEMBER = Access.MEMBER
+WRITER = Access.WRITER
 DATABASE_ADMIN = Access.DATABASE_ADMIN
 MAINTAINER = Access.MAINTAINER
 ADMIN_SETS = {"PUT": ADMIN}
@@ -207,8 +208,8 @@ ROUTES = (
     refused("/{db}/_design/{doc}/_rewrite/{path...}", rewrites.rewrite, MEMBER),
     refused("/{db}/_design/{doc}/_show", shows.no_show, MEMBER),
     refused("/{db}/_design/{doc}/_show/{path...}", shows.show, MEMBER),
-    refused("/{db}/_design/{doc}/_update", shows.no_update),
-    refused("/{db}/_design/{doc}/_update/{path...}", shows.update),
+    refused("/{db}/_design/{doc}/_update", shows.no_update, WRITER),
+    refused("/{db}/_design/{doc}/_update/{path...}", shows.update, WRITER),
     refused("/{db}/_design/{doc}/_list", lists.no_list, MEMBER),
     refused("/{db}/_design/{doc}/_list/{path...}", lists.render_list, MEMBER),
     route("/{db}/_design/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),

@@ -63,7 +63,8 @@ def _veil(request: Request, route: Route, veil: Veil, user: UserContext) -> None
         raise Unauthorized(NOT_ADMIN)
     if not request.doc_id:
         return
-    if veil is Veil.USERS and user.name is not None and request.doc_id == user_id(user.name):
+    own = veil is Veil.USERS and user.name is not None and request.doc_id == user_id(user.name)
+    if own and request.method != "COPY":  # a copy is another document, perhaps a local one, which is nobody's own
         request.veil = None
         request.may_read = True
     elif not route.names_document or request.method not in ("GET", "HEAD", "PUT", "DELETE"):

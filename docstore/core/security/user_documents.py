@@ -40,6 +40,18 @@ def roles_of(members: Members) -> tuple[str, ...]:
     return tuple(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else ()
 
 
+def given_roles(members: Members) -> tuple[str, ...]:
+    """The roles that count of those that a document has.
+
+    None that makes a server admin, however it came there: a replication from elsewhere is asked no rule.
+    """
+    return tuple(role for role in roles_of(members) if not _is_reserved(role))
+
+
+def _is_reserved(role: str) -> bool:
+    return role.startswith("_") and role != METRICS_ROLE
+
+
 def check_writer(doc_id: str, name: str | None, *, is_admin: bool) -> None:
     """Raises NotFound for the document of somebody else: who may not read it is not told that it is there.
 
@@ -69,7 +81,7 @@ def check_user(
     roles = roles_of(members)
     if not is_admin:
         _check_owner(members, before, roles, name)
-    if any(role.startswith("_") and role != METRICS_ROLE for role in roles):
+    if any(_is_reserved(role) for role in roles):
         raise Forbidden("No system roles (starting with underscore) in users db.")
     user = str(members["name"])
     if user.startswith("_"):

@@ -20,7 +20,7 @@ from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
 from docstore.httpd.documents.replies import document_reply
-from docstore.httpd.documents.veiled import check_ids, veiled_reply
+from docstore.httpd.documents.veiled import check_ids, check_written, veiled_reply
 from docstore.httpd.params.conditions import chosen_parent, is_create_only
 from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
@@ -61,6 +61,8 @@ async def get_document(request: Request) -> Reply | StreamReply:
 
 async def put_document(request: Request) -> Edit | Reply:
     """``PUT /{db}/{doc}``: an edit, or with ``new_edits=false`` a revision made elsewhere."""
+    if request.veil is not None:
+        check_written(request)
     database, record = request.node.registry.open_with_record(request.segments[0], request.doc_id)
     if database.write_hook is not None or request.actor is not EVERYONE:
         database = request.database()
@@ -136,6 +138,8 @@ async def create_document(request: Request) -> Edit:
 
 async def delete_document(request: Request) -> Edit:
     """``DELETE /{db}/{doc}``: a tombstone on the revision named."""
+    if request.veil is not None:
+        check_written(request)
     database = request.database()
     _check_placed(request, database)
     try:

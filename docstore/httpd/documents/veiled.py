@@ -12,7 +12,7 @@ from docstore.core.document import DESIGN_PREFIX, Document
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.local_document import is_local
 from docstore.core.security.access import NOT_ADMIN
-from docstore.core.security.user_documents import check_reader, public_members
+from docstore.core.security.user_documents import check_reader, check_writer, public_members
 from docstore.errors import Unauthorized
 from docstore.httpd.replies import Reply, raw_json_reply
 from docstore.httpd.request import Request, Veil
@@ -35,6 +35,15 @@ def veiled_reply(request: Request) -> Reply:
     else:
         shown = {name: value for name, value in without_credentials(members).items() if name != "_rev"}
     return raw_json_reply(encode(shown))
+
+
+def check_written(request: Request) -> None:
+    """Raises NotFound for the user document of somebody else, whatever else is wrong with the request.
+
+    What is wrong could tell that it is there. Who is nobody may register, and is told of a name that is taken.
+    """
+    if request.veil is Veil.USERS and not request.doc_id.startswith(DESIGN_PREFIX):
+        check_writer(request.doc_id, request.user.name, is_admin=False)
 
 
 def check_ids(request: Request, documents: Iterable[Document]) -> None:

@@ -13,7 +13,7 @@ from docstore.httpd.functions.answers import function_reply
 from docstore.httpd.params.function_request import function_request
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
-from docstore.httpd.wire.paths import encode_segment
+from docstore.httpd.wire.paths import encode_segment, split_path
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.query.design.document import design_id
 from docstore.query.design.rewriting import RewriteFailed, match_rules, normal_path
@@ -21,6 +21,12 @@ from docstore.query.errors import InvalidPath
 
 MAX_REWRITES: Final = 100
 """So often one request may be rewritten (``rewrite_limit``)."""
+
+READING: Final = ("GET", "HEAD", "OPTIONS")
+"""What a function may make of a request beyond its database. Else who writes design documents could have done in other
+places, and in the server's configuration, what they may there who follow a link."""
+
+INSECURE: Final = "A rewrite beyond its database only reads."
 
 SKIPPED: Final = 4
 """Segments before the path that rules match."""
@@ -68,11 +74,13 @@ async def _carry_out(request: Request, told: JsonValue) -> Reply | StreamReply:
     path = cast("str", told["path"])
     bare, mark, rest = path.partition("?")
     path = normal_path(_prefix(request), bare) + mark + rest
+    method = cast("str", told.get("method", request.method))
+    if method not in READING and split_path(path.partition("?")[0])[:1] != request.segments[:1]:
+        raise RewriteFailed(INSECURE, error="insecure_rewrite_rule")
     query = cast("dict[str, JsonValue]", told.get("query", {}))
     if query:
         path += ("&" if "?" in path else "?") + urlencode({name: str(value) for name, value in query.items()})
     body = told.get("body")
-    method = cast("str", told.get("method", request.method))
     return await _answer_again(request, method, path, body.encode() if isinstance(body, str) else None)
 
 

@@ -205,6 +205,7 @@ class LocalPeer:
             return await self._write(docs)
 
     async def _write(self, docs: Sequence[FetchedDoc]) -> list[WriteFailure]:
+        self._check_writer()
         replica = self._replica()
         failures: list[WriteFailure] = []
         direct: list[LocalRevision] = []
@@ -267,6 +268,15 @@ class LocalPeer:
         if not user.is_admin and (self._registry.is_system(self._name) or not rules.is_member(user)):
             raise self._denied(not_member(user))
         return database.acting_for(Actor(user.name, rules.is_admin(user), user.roles, rules.may_design(user)))
+
+    def _check_writer(self) -> None:
+        """Raises PeerUnauthorized, PeerForbidden for a user who may read alone."""
+        user = self._user
+        if user is not None and not user.is_admin:
+            with self._unless_gone():
+                rules = self._registry.open(self._name).access_rules()
+            if not rules.may_write(user):
+                raise self._denied(not_member(user))
 
     def _denied(self, error: DocstoreError) -> DocstoreError:
         if isinstance(error, Forbidden):
