@@ -4,7 +4,8 @@ Owns the seam: a hook is a plain callable that a layer above hands in, for datab
 anything is submitted, so it may refuse all documents of a request by raising, and the write transaction knows nothing
 of it. It must not know any rule. ``_local`` documents pass as they are, as with ``before_doc_update`` of CouchDB.
 Revisions that were made elsewhere (``new_edits=False``) cannot be completed without becoming others; into a database
-with a hook they are taken from its administrators alone, as they are.
+with a hook they are taken from its administrators alone, as they are. A hook reads what users wrote (selectors, with
+their patterns), so it does that in a thread.
 """
 
 from asyncio import to_thread
@@ -14,11 +15,6 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from docstore.core.document import Document
 from docstore.core.local_document import is_local
 from docstore.errors import Forbidden
-from docstore.settings import KIB
-
-OFF_LOOP_FROM: Final = 64 * KIB
-"""Bytes of bodies from which on they are looked at in a thread."""
-
 
 MADE_ELSEWHERE: Final = "Only administrators may write revisions that were made elsewhere into this database."
 
@@ -67,8 +63,6 @@ async def settle(
         return documents
     if isinstance(hook, SlowHook):
         return await hook.settle(documents, actor)
-    if sum(len(document.body) for document in documents) < OFF_LOOP_FROM:
-        return _settled(hook, actor, documents)
     return await to_thread(_settled, hook, actor, documents)
 
 

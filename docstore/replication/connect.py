@@ -4,6 +4,7 @@ Owns the choice: a name is a database of this process and gets the direct way, a
 server's own. It keeps no connection.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from docstore.core.json_text import JsonValue
@@ -76,7 +77,8 @@ async def replication_id(
     if options.doc_ids is not None:
         chosen = [list(options.doc_ids)]
     elif options.selector is not None:
-        chosen = chosen_by_selector(options.selector, by_remote_source=not options.source.is_name)
+        remote = not options.source.is_name
+        chosen = await asyncio.to_thread(chosen_by_selector, options.selector, by_remote_source=remote)
     elif options.filter is not None:
         chosen = chosen_by_filter(await _filter_code(options.filter, source), options.query_params)
     base = base_id(

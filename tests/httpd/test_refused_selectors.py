@@ -1,7 +1,16 @@
 """A selector that is refused is refused in the same words wherever it stands."""
 
-import pytest
+from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docstore.core.selector.operators import OPERATORS
+from docstore.errors import BadRequest, Unavailable
+from docstore.httpd.params.changes_filters import compiled_filter
+from docstore.query.mango.options import read_definition, read_find
+from docstore.replication.options import InvalidReplication, parse_replicate, parse_replication
 from tests.httpd.asking import Database
 
 TEXT = "{[{<<36,100,101,102,97,117,108,116>>,{[{<<36,116,101,120,116>>,<<120>>}]}}]}"
@@ -45,3 +54,41 @@ async def test_text_is_asked_of_an_index_that_is_not_there(db, client):
     assert (await db.post("_find", {"selector": selector})).error == refused
     assert (await db.post("_explain", {"selector": selector})).error == refused
     assert (await db.post("_changes?filter=_selector", {"selector": selector})).error == refused
+
+
+VALUES = st.sampled_from([None, True, 1, -1, 1.5, "", "x", "(", "x(?=y)", [], ["x"], [1, 0], [0, 1], {}])
+NAMES = st.sampled_from(
+    [
+        *("a", "a.b", "a..b", "", ".", "_id", "$where", "$near", "$bad", "$text", "$default"),
+        *("$and", "$or", "$nor", "$not", *sorted(OPERATORS)),
+    ]
+)
+SELECTORS_DRAWN = st.dictionaries(
+    NAMES,
+    st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=2)),
+    max_size=3,
+)
+
+
+def words(door: Any, *arguments: Any) -> tuple[str, str] | None:
+    """What a door refuses a selector with; None where it lets it in."""
+    try:
+        door(*arguments)
+    except (BadRequest, InvalidReplication, Unavailable) as error:
+        return error.error, error.reason
+    return None
+
+
+@given(SELECTORS_DRAWN)
+def test_every_door_has_the_same_words(selector):
+    told = words(lambda: read_find({"selector": selector}, default_limit=25))
+    assert words(read_definition, {"fields": ["a"], "partial_filter_selector": selector}) == told
+    changes = words(compiled_filter, selector, [], 1.0)
+    ends = {"source": "http://host/a", "target": "http://host/b", "selector": selector}
+    if told is None or told[1] == "text":
+        assert changes == told
+        return
+    assert changes == ("bad_request", told[1]), "as in CouchDB, without the word"
+    assert words(parse_replicate, ends | {"source": "a"}) == told
+    if told[0] != "invalid_operator":  # which the other server may know
+        assert words(parse_replicate, ends) == words(parse_replication, ends) == told

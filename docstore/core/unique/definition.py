@@ -26,7 +26,11 @@ UNIQUE: Final = "unique"
 MARK: Final = b'"unique"'
 """What the text of every design document with a unique index has in it."""
 
+MOST_WRITTEN: Final = 8 * MAX_UNIQUE_SELECTOR
+"""Bytes of a selector as it is written; the normal form of a longer one is too long."""
+
 _SLOW_OPERATORS: Final = frozenset({"$regex", "$text"})
+_COMBINATIONS: Final = ("$and", "$or", "$nor")
 _OPEN: Final = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$all")
 """Operators whose argument is a value, in which names are nobody's operators."""
 
@@ -54,12 +58,14 @@ def definition_of(fields: JsonValue, selector: JsonValue = None) -> Definition:
     for name in names:
         if parse_field(name)[0] in ("_id", "_rev"):
             raise BadRequest(f"{name} cannot be a field of a unique index.")
-    text = json_text.encode(normalize(selector)) if selector else b""
+    slow = next((name for name in _operators(selector) if name in _SLOW_OPERATORS), "")
+    if slow:  # before its pattern is read, which takes time as well
+        raise BadRequest(f"The selector of a unique index cannot have {slow}.")
+    written = json_text.encode(selector) if selector else b""
+    fits = len(written) <= MOST_WRITTEN  # or it is not even worth its normal form, which takes time
+    text = json_text.encode(normalize(selector)) if selector and fits else written
     if len(text) > MAX_UNIQUE_SELECTOR:
         raise BadRequest(f"The selector of a unique index has at most {MAX_UNIQUE_SELECTOR} bytes.")
-    slow = next((name for name in _operators(json_text.decode(text) if text else None) if name in _SLOW_OPERATORS), "")
-    if slow:
-        raise BadRequest(f"The selector of a unique index cannot have {slow}.")
     return Definition(tuple(names), text)
 
 
@@ -103,15 +109,16 @@ def _member(value: JsonValue, name: str) -> JsonValue:
     return value.get(name) if isinstance(value, Mapping) else None
 
 
-def _operators(value: JsonValue) -> Iterator[str]:
-    """The operators of a normal selector, wherever they stand."""
-    pending = [value]
+def _operators(selector: JsonValue) -> Iterator[str]:
+    """The operators and field names of a selector, wherever they stand; of a list that is a value, nothing."""
+    pending = [selector]
     while pending:
         part = pending.pop()
-        if isinstance(part, list):
-            pending += part
-        elif isinstance(part, dict):
-            for name, inner in part.items():
-                yield name
-                if name not in _OPEN:
-                    pending.append(inner)
+        if not isinstance(part, dict):
+            continue
+        for name, inner in part.items():
+            yield name
+            if isinstance(inner, list) and name in _COMBINATIONS:
+                pending += inner
+            elif name not in _OPEN:
+                pending.append(inner)

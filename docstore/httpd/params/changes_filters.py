@@ -90,11 +90,12 @@ async def _selector(body: Body, text: bytes, regex_time: float) -> ChangesFilter
     fields = body.get("fields", [])
     if not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
-    compiled = partial(_compiled, selector, fields, regex_time)
+    compiled = partial(compiled_filter, selector, fields, regex_time)
     return compiled() if compiles_at_once(text) else await to_thread(compiled)
 
 
-def _compiled(selector: JsonValue, fields: list[JsonValue], regex_time: float) -> ChangesFilter:
+def compiled_filter(selector: JsonValue, fields: list[JsonValue], regex_time: float) -> ChangesFilter:
+    """The filter of a selector, with the fields that are shown. Raises BadRequest, Unavailable for ``$text``."""
     try:
         accepts = compile_selector(selector, regex_time)
         return ChangesFilter(filter=accepts, projection=compile_projection(fields) if fields else None)

@@ -8,6 +8,7 @@ replicator's two words, save that an end which does not let us in is 401 or 403.
 import asyncio
 
 from docstore.errors import DocstoreError, Forbidden, NotFound, Unauthorized, Unavailable
+from docstore.httpd.params.selectors import compiles_at_once
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.replication.errors import PeerForbidden, PeerUnauthorized
@@ -21,8 +22,9 @@ PARSE_OFF_LOOP_FROM = 64 * KIB
 async def replicate(request: Request) -> Reply:
     """A one-shot replication is answered when it has ended, a continuous one when it has begun."""
     body = await request.json_object(require_json_type=True)
-    large = len(await request.body()) >= PARSE_OFF_LOOP_FROM
-    asked = await asyncio.to_thread(parse_replicate, body) if large else parse_replicate(body)
+    text = await request.body()
+    slow = len(text) >= PARSE_OFF_LOOP_FROM or ("selector" in body and not compiles_at_once(text))
+    asked = await asyncio.to_thread(parse_replicate, body) if slow else parse_replicate(body)
     replications = request.node.replications
     if isinstance(asked, CancelRequest):
         cancelled = await replications.cancel(asked, request.user)

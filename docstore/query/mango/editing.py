@@ -15,7 +15,7 @@ from docstore.core.document import Document, parse_document
 from docstore.core.erlang_text import erlang_text
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.revision_hash import encode_term
-from docstore.core.unique.definition import UNIQUE, definition_of
+from docstore.core.unique.definition import UNIQUE, Definition, definition_of
 from docstore.database.database import Database
 from docstore.database.unique_indexes import UniqueIndexes
 from docstore.errors import BadRequest, Conflict, NotFound
@@ -52,9 +52,7 @@ async def make_index(database: Database, new: NewIndex, limits: Limits, unique: 
     check_type(new.kind)
     if not new.unique:
         return await _define(database, new, limits)
-    await to_thread(_with_index, database, new, limits)  # raises what can be known before
-    index = read_definition(new.raw)
-    definition = definition_of(list(cast("dict[str, JsonValue]", index["fields"])), partial_of(index))
+    definition = await to_thread(_unique_definition, database, new, limits)
     async with unique.making(database.number, ddoc_of(new), name_of(new), definition):
         return await _define(database, new, limits)
 
@@ -77,6 +75,13 @@ async def remove_index(database: Database, index: MangoIndex, limits: Limits) ->
         if await _save(database, document):
             return
     raise IndexNotSaved(_CONFLICT)
+
+
+def _unique_definition(database: Database, new: NewIndex, limits: Limits) -> Definition:
+    """What is to be unique. Raises all that can be known before duplicates are looked for."""
+    _with_index(database, new, limits)
+    index = read_definition(new.raw)
+    return definition_of(list(cast("dict[str, JsonValue]", index["fields"])), partial_of(index))
 
 
 def _with_index(database: Database, new: NewIndex, limits: Limits) -> _Edit:

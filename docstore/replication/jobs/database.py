@@ -193,11 +193,11 @@ class ReplicatorDatabase:
                 return
             doc_id = change.get("id")
             if isinstance(doc_id, str) and not doc_id.startswith(DESIGN_PREFIX):
-                self._changed(doc_id, members, deleted="deleted" in change)
+                await self._changed(doc_id, members, deleted="deleted" in change)
         except Exception:
             logger.exception("a document of %s could not be read", self.database.name)
 
-    def _changed(self, doc_id: str, members: Members, *, deleted: bool) -> None:
+    async def _changed(self, doc_id: str, members: Members, *, deleted: bool) -> None:
         state = members.get(replicator_docs.STATE)
         if deleted:
             self._drop(doc_id)
@@ -205,12 +205,12 @@ class ReplicatorDatabase:
             entry = self._entries.get(doc_id)
             self._drop(doc_id, dismiss=entry is None or not entry.finished)
         else:
-            self._read(doc_id, members)
+            await self._read(doc_id, members)
 
-    def _read(self, doc_id: str, members: Members) -> None:
+    async def _read(self, doc_id: str, members: Members) -> None:
         """A document that asks for a replication: for another one than before, perhaps."""
         try:
-            options = parse_replication(members)
+            options = await _parsed(members)
         except InvalidReplication as error:
             self._drop(doc_id)
             self._fail(doc_id, None, error.document_reason)
@@ -352,6 +352,11 @@ class ReplicatorDatabase:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("work on %s failed", self.database.name, exc_info=task.exception())
+
+
+async def _parsed(members: Members) -> ReplicationOptions:
+    """What a document asks for, by a thread where it has a selector, whose patterns may take long to read."""
+    return await asyncio.to_thread(parse_replication, members) if "selector" in members else parse_replication(members)
 
 
 def _options_of(members: Members) -> ReplicationOptions | None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from docstore.core.json_text import encode
-from docstore.core.unique.definition import definition_of, definitions_in
-from docstore.errors import DocstoreError
+from docstore.core.unique.definition import MOST_WRITTEN, definition_of, definitions_in
+from docstore.errors import BadRequest, DocstoreError
 from docstore.settings import MAX_UNIQUE_FIELDS, MAX_UNIQUE_INDEXES, MAX_UNIQUE_SELECTOR
 
 
@@ -87,3 +87,30 @@ def test_operators_that_take_their_time_are_refused_wherever_they_stand() -> Non
         with pytest.raises(DocstoreError):
             definition_of(["x"], selector)  # type: ignore[arg-type]
     definition_of(["x"], {"a": {"$eq": {"$regex": "a value like others"}}})
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"a": {"$regex": "x"}},
+        {"$or": [{"b": 1}, {"$nor": [{"a": {"c": {"$not": {"$regex": "("}}}}]}]},
+        {"a": {"$elemMatch": {"b": {"$regex": "x"}}}},
+        {"a": {"$in": ["x" * MOST_WRITTEN]}},
+    ],
+)
+def test_what_would_take_long_is_refused_unread(selector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer itself asks, for the sake of documents that were replicated."""
+
+    def read(*_: object) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr("docstore.core.unique.definition.normalize", read)
+    with pytest.raises(BadRequest, match=r"^The selector of a unique index (cannot have|has at most)"):
+        definition_of(["x"], selector)
+
+
+@pytest.mark.parametrize(
+    "selector", [{"a": [{"$regex": "x"}]}, {"a": {"$eq": {"$regex": "x"}}}, {"a": {"$in": [{"$text": 1}]}}]
+)
+def test_values_are_no_operators(selector: Any) -> None:
+    assert definition_of(["x"], selector).selector
