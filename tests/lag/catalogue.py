@@ -402,6 +402,7 @@ CATALOGUE: tuple[Nasty, ...] = (
         {"Content-Type": "application/octet-stream", "Upload-Complete": "?1"},
     ),
     Nasty("an upload by tus", "POST", f"{DB}/uploaded/two", headers=TUS | {"Upload-Length": "7"}),
+    Nasty("the description of the API", "GET", "/_docstore/openapi.json"),
     # what design documents make
     Nasty("a view, built", "GET", f"{VIEW}/many?limit=1"),
     Nasty("a view", "GET", f"{VIEW}/many?reduce=false"),
@@ -504,7 +505,6 @@ EXEMPT: dict[str, str] = {
     "refusals.design_path": "a redirect",
     "databases.create": "one row",
     "databases.info": "one row",
-    "endpoint.openapi": "made once, in a thread",
     "partitions.no_partition": "refused unread",
     "partitions.not_posted": "refused unread",
     "databases.security": "one row",

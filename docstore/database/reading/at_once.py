@@ -28,6 +28,9 @@ TREE_BYTES: Final = 16 * KIB
 FILTER_STEPS: Final = 2_000
 """Of a selector, for one document: half a millisecond."""
 
+PARSED_BYTES: Final = 256 * KIB
+"""Of a document that a filter is to see: to put its text together and to tell its cost takes milliseconds for more."""
+
 REVS: Final = 1_000
 """Revisions in one question."""
 

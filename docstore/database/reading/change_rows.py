@@ -16,7 +16,15 @@ from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.rev import Rev
 from docstore.core.steps import OutOfSteps, Steps
-from docstore.database.reading.at_once import ALONE, FILTER_STEPS, Later, TooMuchAtOnce, check_tree, on_snapshot
+from docstore.database.reading.at_once import (
+    ALONE,
+    FILTER_STEPS,
+    PARSED_BYTES,
+    Later,
+    TooMuchAtOnce,
+    check_tree,
+    on_snapshot,
+)
 from docstore.database.reading.conflicts import is_conflicted
 from docstore.database.reading.document_text import (
     AttachmentView,
@@ -173,7 +181,8 @@ class RowWriter:
 
     def _candidates(self, txn: ReadTransaction, change: Change, *, at_once: bool = False) -> Candidates:
         """The revisions that the row names. Raises TooMuchAtOnce if so asked."""
-        winner = self._text(txn, change.id, change.winner, change.deleted, change.body_seq)
+        parsed_bytes = PARSED_BYTES if at_once else None
+        winner = self._text(txn, change.id, change.winner, change.deleted, change.body_seq, parsed_bytes=parsed_bytes)
         candidates = [(change.winner, winner)]
         if self._all_leaves and change.others:
             record = get_record(txn, self._database, change.id)
@@ -182,7 +191,11 @@ class RowWriter:
             nodes = {} if record is None else get_tree(txn, self._database, record).nodes
             for rev in change.others:
                 node = nodes.get(rev)
-                text = None if node is None else self._text(txn, change.id, rev, node.deleted, node.seq)
+                text = (
+                    None
+                    if node is None
+                    else self._text(txn, change.id, rev, node.deleted, node.seq, parsed_bytes=parsed_bytes)
+                )
                 candidates.append((rev, text))
         return candidates
 
@@ -213,10 +226,15 @@ class RowWriter:
         body_seq: int,
         extra: Sequence[bytes] = (),
         view: AttachmentView | None = None,
+        *,
+        parsed_bytes: int | None = None,
     ) -> DocumentText | None:
+        """The text of a revision. Raises TooMuchAtOnce for one of more than ``parsed_bytes``."""
         value = get_body(txn, self._database, body_seq)
         if value is None:
             return None
+        if parsed_bytes is not None and len(value) > parsed_bytes:
+            raise TooMuchAtOnce
         if view is None:
             return DocumentText(stub_text(doc_id, rev, deleted, value, extra))
         return document_text(txn, doc_id, rev, deleted, value, extra, view, self._open_blob)

@@ -28,10 +28,11 @@ FORMATS: dict[str, tuple[str, Callable[[TreeView], bytes]]] = {
 """Name -> media type, and how a view is written."""
 
 
-def _tree_text(database: Database, doc_id: str, write: Callable[[TreeView], bytes]) -> bytes:
-    view = read_tree(database, doc_id)
+def _tree_text(database: Database, doc_id: str, write: Callable[[TreeView], bytes]) -> tuple[bytes, str]:
+    """The text and its ETag. The snapshot is opened when it is this thread's turn."""
     with ALONE:
-        return write(view)
+        body = write(read_tree(database, doc_id))
+    return body, content_etag(body)
 
 
 async def get_tree(request: Request) -> Reply:
@@ -41,8 +42,7 @@ async def get_tree(request: Request) -> Reply:
     if name not in FORMATS:
         raise QueryParseError(f"Supported `format` types: {', '.join(FORMATS)}")
     content_type, write = FORMATS[name]
-    body = await asyncio.to_thread(_tree_text, database, request.doc_id, write)
-    etag = content_etag(body)
+    body, etag = await asyncio.to_thread(_tree_text, database, request.doc_id, write)
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
     headers: tuple[Header, ...] = () if content_type == JSON else (SANDBOX,)

@@ -243,3 +243,23 @@ async def test_a_document_that_changes_while_its_row_is_made_has_its_row_in_the_
     assert last.last_seq == 2
     [row] = await changes(db, since=last.last_seq, filter=accepts)
     assert row["changes"] == [{"rev": str(changed[0].rev)}]
+
+
+@pytest.mark.parametrize("style", list(Style))
+async def test_a_large_document_is_put_together_for_a_filter_in_a_thread(db, monkeypatch, style):
+    """Also where it is one string, which is read in no time."""
+    large = "x" * (at_once.PARSED_BYTES + 1)
+    await db.update_docs([document("a", n=1), document("b", text=large), document("c", n=2)])
+    await db.update_docs([replicated("d", "1-a", n=3), replicated("d", "1-b", text=large)], new_edits=False)
+    loop, put = threading.get_ident(), []
+    real = change_rows.stub_text
+
+    def watched(*arguments):
+        put.append((len(arguments[3]), threading.get_ident() == loop))
+        return real(*arguments)
+
+    monkeypatch.setattr(change_rows, "stub_text", watched)
+    rows = await changes(db, style=style, filter=lambda doc, _: True)
+    assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
+    assert {at_loop for size, at_loop in put if size > at_once.PARSED_BYTES} == {False}
+    assert True in {at_loop for size, at_loop in put if size < at_once.PARSED_BYTES}
