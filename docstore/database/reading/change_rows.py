@@ -20,6 +20,7 @@ from docstore.database.reading.at_once import (
     ALONE,
     FILTER_STEPS,
     PARSED_BYTES,
+    TREE_BYTES,
     Later,
     TooMuchAtOnce,
     check_tree,
@@ -125,6 +126,8 @@ class RowWriter:
         ):
             return None
         try:
+            if len(value) > TREE_BYTES:  # which names as many leaves
+                raise TooMuchAtOnce
             passing: list[Rev] | None = None
             if self._filter is not None:
                 candidates = self._candidates(txn, decode_change(value, seq), at_once=True)

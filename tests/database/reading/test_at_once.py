@@ -83,6 +83,7 @@ async def test_what_is_read_in_a_thread_is_the_same(wide, monkeypatch, read):
     found = await read(wide)
     monkeypatch.setattr(at_once, "TREE_BYTES", 1 << 30)
     monkeypatch.setattr(revisions, "TREE_BYTES", 1 << 30)
+    monkeypatch.setattr(change_rows, "TREE_BYTES", 1 << 30)
     unpacked = watch(monkeypatch, tree_runs, "unpack_tree")
     at_once_found = await read(wide)
     if isinstance(found, list):  # a portion may be longer or shorter
@@ -263,3 +264,22 @@ async def test_a_large_document_is_put_together_for_a_filter_in_a_thread(db, mon
     assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
     assert {at_loop for size, at_loop in put if size > at_once.PARSED_BYTES} == {False}
     assert True in {at_loop for size, at_loop in put if size < at_once.PARSED_BYTES}
+
+
+@pytest.mark.parametrize(
+    "how", [{"filter": lambda doc, _: True}, {"include_docs": True}], ids=["filter", "include_docs"]
+)
+async def test_a_row_of_many_leaves_is_read_in_a_thread(wide, monkeypatch, how):
+    """Though no tree is looked at: the row has them all, also where it is to show the winner alone."""
+    monkeypatch.setattr(change_rows, "TREE_BYTES", 1_000)
+    loop, decoded = threading.get_ident(), []
+    real = change_rows.decode_change
+
+    def watched(value, seq):
+        decoded.append((len(value), threading.get_ident() == loop))
+        return real(value, seq)
+
+    monkeypatch.setattr(change_rows, "decode_change", watched)
+    assert [row["id"] for row in await changes(wide, **how)] == ["a", "w", "z"]
+    assert {at_loop for size, at_loop in decoded if size > 1_000} == {False}
+    assert {at_loop for size, at_loop in decoded if size < 1_000} == {True}
