@@ -59,6 +59,14 @@ def odd_key(difference: Difference, request: Rendered) -> bool:
     )
 
 
+def fewer(difference: Difference, request: Rendered) -> bool:
+    """Whether the peer found less."""
+    theirs, ours = difference.theirs, difference.ours
+    if isinstance(theirs, list) and isinstance(ours, list):
+        return len(theirs) < len(ours)
+    return theirs == "nil" or (isinstance(theirs, int) and isinstance(ours, int) and theirs < ours)
+
+
 def _kinds(*names: str) -> str:
     return "|".join(name.replace(".", r"\.") for name in names)
 
@@ -68,7 +76,7 @@ CONFLICT = "409 conflict: Document update conflict."
 MISTAKES = (
     r"(4\d\d )?.*(Invalid|needs `_rev`|nvalid attachment|missing|deleted|conflict|Malformed|does not exist|must be"
     r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8|unknown|Supported"
-    r"|query_parse_error|Only GET|Bad special|bad_request|doc_validation).*|40[04]"
+    r"|query_parse_error|Only GET|Bad special|bad_request|doc_validation|illegal_docid).*|40[04]"
 )
 ROW = r"json\[\d+\]\."
 
@@ -474,7 +482,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "an answer that breaks at an id",
         "| a query of `_all_docs/queries` that names an id without a partition |",
-        "listing",
+        "listing|path|method",
         "kind of body|status",
         (
             'POST /db/_all_docs/queries\n{"queries":[{},{"keys":["p:a",[]]}]}',
@@ -580,7 +588,8 @@ KNOWN: tuple[Known, ...] = (
             "invalid_sort_field",
             "invalid_field_name",
         ),
-        theirs="(invalid|no_usable|unsupported)_.*|Invalid .*|No .*index.*|Sorts .*|_design/.* specified.*",
+        theirs=r"(invalid|no_usable|unsupported)_.*|Invalid .*|No .*index.*|Sorts .*|_design/.* specified.*"
+        r"|.* is not an? .*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
     Known(
@@ -612,5 +621,56 @@ KNOWN: tuple[Known, ...] = (
             "<absent>",
         ),
         theirs=".*number of documents examined is high.*",
+    ),
+    Known(
+        "a range of nothing among queries",
+        "| a range in `/queries` of a view that can match no row |",
+        "view|path|method",
+        "status",
+        (
+            'POST /db/_design/v/_view/one/queries\n{"queries":[{},{"startkey":[],"endkey":1}]}',
+            "view",
+            "status",
+            "200",
+            "400 query_parse_error: No rows can match your key range, reverse your start_key and end_key or x",
+        ),
+        theirs="200",
+        ours="400 query_parse_error: No rows can match your key range.*",
+        asked="/queries",
+    ),
+    Known(
+        "keys behind the limit",
+        "| `keys` with a `limit` in a partitioned database,",
+        "listing|path|method",
+        "status",
+        (
+            'GET /db/_all_docs?keys=["p:a","zz"]&limit=1',
+            "listing",
+            "status",
+            "200",
+            "400 illegal_docid: Doc id must be of form partition:id",
+        ),
+        theirs="200",
+        ours="400 illegal_docid: Doc id must be of form partition:id",
+        asked="(?=.*keys)(?=.*limit)",
+    ),
+    Known(
+        "ids narrowed to nothing by bytes",
+        "| a selector that narrows `_id` to nothing in the order of ids, but not",
+        "find",
+        r"json\.(bookmark|warning|execution_stats)",
+        ('POST /db/_find\n{"selector":{"_id":{"$gt":"kc","$lte":{}}}}', "find", "json.bookmark", "nil", "<absent>"),
+        theirs="nil|No matching index.*|\\{.*",
+        ours="<absent>",
+        asked=r'"_id":\{[^}]*"\$(gt|gte|lt|lte|eq|beginsWith)"',
+    ),
+    Known(
+        "a range of ids in an index",
+        "| a range of `_id` in an index that begins with `_id` |",
+        "find",
+        r"json\.(docs|bookmark|execution_stats\.results_returned)",
+        ('POST /db/_find\n{"selector":{"_id":{"$gte":"zz"}}}', "find", "json.docs", [], [{"_id": "ü"}]),
+        asked=r'"_id":\{[^}]*"\$(gt|gte|lt|lte|beginsWith)":"',
+        condition=fewer,
     ),
 )

@@ -1,7 +1,7 @@
 """What is taken out of answers before they are compared, since it differs on purpose in all of them.
 
 Owns the changes, each with the line of docs/compatibility.md that explains it. They are for an order that means
-nothing: what else stands in the answers is compared as ever.
+nothing, or a place that a server counts in its own way: what else stands in the answers is compared as ever.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,16 @@ def without_checkpoints(observed: Observed) -> Observed:
     return {**observed, "json": without(observed["json"])} if "json" in observed else observed
 
 
+def without_place(observed: Observed) -> Observed:
+    """A view's rows without what they are as of; that it is told is compared."""
+    match observed.get("json"):
+        case {"update_seq": str()} as answer:
+            return {**observed, "json": {**answer, "update_seq": None}}
+    return observed
+
+
 LEVELS = (
+    Level("| `update_seq` of a view |", "view", without_place),
     Level("| local documents of indexes (`_local/purge-...`) |", "listing", without_checkpoints),
     Level("| the order of `purged` in the answer to `_purge` |", "purge", purged_in_order),
     Level("| the order of `_purged_infos` |", "info", purges_in_order),

@@ -1,4 +1,4 @@
-"""What is not compared: the order, and nothing else."""
+"""What is not compared: an order, a place, and nothing else."""
 
 from tests.differential.levels import levelled
 
@@ -20,3 +20,11 @@ def test_checkpoints_of_indexes():
     kept = [rows[0], rows[2]]
     assert levelled("listing", {"json": {"rows": rows}}) == {"json": {"rows": kept}}
     assert levelled("listing", {"json": {"results": [{"rows": rows}]}}) == {"json": {"results": [{"rows": kept}]}}
+
+
+def test_places_of_views():
+    told, other, without = (
+        {"json": {**place, "rows": []}} for place in ({"update_seq": "0-a"}, {"update_seq": "2-b"}, {})
+    )
+    assert levelled("view", told) == levelled("view", other) != levelled("view", without)
+    assert levelled("listing", told) != levelled("listing", other)
