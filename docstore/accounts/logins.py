@@ -94,8 +94,6 @@ class Logins:
         account = self._directory.known(name) or await self._directory.find(name)
         if account is not None and account.conflicted:
             raise Unauthorized(CONFLICTED)
-        if basic and account is not None and account.totp is not None:
-            raise Unauthorized(WRONG_LOGIN)
         attempt = Attempt(address or "", name, "" if account is None else account.salt)
         now = self._clock()
         if self._lockout.is_locked(attempt, now, self._policy.lockout):
@@ -111,9 +109,9 @@ class Logins:
         if not right or account is None or record is None:
             self._failed(attempt)
             raise Unauthorized(WRONG_LOGIN)
-        if not known:
+        if not known and account.totp is None:  # else how fast the next answer comes would tell of a password alone
             self._remember(digest, record)
-        if account.totp is not None and not is_token(read_totp(account.totp), token or "", int(now)):
+        if account.totp is not None and (basic or not is_token(read_totp(account.totp), token or "", int(now))):
             self._failed(attempt)
             raise Unauthorized(WRONG_LOGIN)
         if account.members is not None and not account.user.is_admin:

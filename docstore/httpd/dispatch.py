@@ -105,7 +105,8 @@ class Dispatcher:
         cors = self.service.cors
         is_open = self._accounts.open
         if is_open:
-            self._guard.check(request.method, headers, raw.remote, trusted=cors.enabled and cors.lets_through(headers))
+            trusted = cors.enabled and cors.lets_through(headers)
+            self._guard.check(request.method, headers, raw.remote, request.remote, trusted=trusted)
         target = raw.raw_path
         if "#" in target:
             target = target.partition("#")[0]

@@ -28,9 +28,10 @@ def is_loopback(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 class Guard:
@@ -40,16 +41,24 @@ class Guard:
         self._known_hosts: set[str] = set()
 
     def check(
-        self, method: str, headers: Mapping[str, str], address: str | None = None, *, trusted: bool = False
+        self,
+        method: str,
+        headers: Mapping[str, str],
+        address: str | None = None,
+        client: str | None = None,
+        *,
+        trusted: bool = False,
     ) -> None:
         """Raises Forbidden for a request that is not from this machine's own clients.
 
-        ``address`` is the peer's: a server that listens to others may have lost its last administrator. ``trusted``:
-        the page that it comes from is one that the settings of CORS let through. A request without Host (HTTP/1.0, no
+        ``address`` is the peer's: a server that listens to others may have lost its last administrator; ``client``
+        is whom the peer asks for, if it is a proxy, since many proxies ask by the name ``localhost``. ``trusted``: the
+        page that it comes from is one that the settings of CORS let through. A request without Host (HTTP/1.0, no
         browser sends one) passes.
         """
-        if address is not None and address not in OWN_ADDRESSES and not is_loopback(address):
-            raise Forbidden(FOREIGN_HOST)
+        for one in (address, client):
+            if one is not None and one not in OWN_ADDRESSES and not is_loopback(one):
+                raise Forbidden(FOREIGN_HOST)
         host = headers.get(hdrs.HOST)
         if host is not None and host not in self._known_hosts:
             self._judge_host(host)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import hdrs
-from multidict import istr
+from multidict import MultiMapping, istr
 
 from docstore.config.configuration import Configuration
 from docstore.config.kinds import PREFIX as PATH_PREFIX
@@ -71,12 +71,14 @@ class Proxies:
             prefix = _forwarded_prefix(headers, target) or prefix
         return f"{'https' if secure else 'http'}://{host or own()}{prefix}"
 
-    def remote(self, headers: Mapping[str, str], peer: str | None) -> str | None:
-        """Who asks: the peer, or whom the proxies have it from: the last of the chain that is no proxy."""
-        forwarded = headers.get(FOR)
-        if forwarded is None or not self.trusts(peer):
+    def remote(self, headers: MultiMapping[str], peer: str | None) -> str | None:
+        """Who asks: the peer, or whom the proxies have it from: the last of the chain that is no proxy.
+
+        Several headers are one list: there are proxies that add theirs behind what the client has sent.
+        """
+        if FOR not in headers or not self.trusts(peer):
             return peer
-        for address in reversed(split_list(forwarded)):
+        for address in reversed(split_list(",".join(headers.getall(FOR)))):
             if not _is_address(address):
                 break
             peer = address

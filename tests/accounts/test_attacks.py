@@ -1,10 +1,16 @@
 """Ways to get more than one may, each of which was one once, or might be."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
+from urllib.parse import quote
 
+import aiohttp
 import pytest
 
 from docstore.core.document import parse_document
+from docstore.testing import run_node
 
 SUE = "/_users/org.couchdb.user:sue"
 ANN = "/_users/org.couchdb.user:ann"
@@ -154,3 +160,79 @@ async def test_a_security_object_that_is_none_opens_nothing(client, security):
     assert (await client("PUT", "/db", "root"))[0] == 201
     assert (await client("PUT", "/db/_security", "root", body=security))[0] in (200, 400, 500)
     assert [(await client("GET", "/db", who))[0] for who in ("ann", None)] == [403, 401]
+
+
+PROXY_FIRST = "{chttpd_auth, proxy_authentication_handler}, {chttpd_auth, default_authentication_handler}"
+
+
+@pytest.mark.parametrize("salt", ["", "\0", "\0\0\0"])
+async def test_a_session_is_no_token_of_a_proxy(client, guarded, salt):
+    """Both are signed with the server's secret, and users choose what is behind it in the key of their sessions."""
+    for section, key, word in (
+        ("chttpd", "authentication_handlers", PROXY_FIRST),
+        ("chttpd_auth", "proxy_use_secret", "true"),
+        ("chttpd_auth", "secret", "s3cret"),
+    ):  # fmt: skip
+        await guarded.node.config.set(section, key, word, persist=False)
+    kept = {"name": "sue", "type": "user", "roles": [], "password_scheme": "pbkdf2", "iterations": 1, "salt": salt}
+    derived = hashlib.pbkdf2_hmac("sha1", b"pw", salt.encode(), 1).hex()
+    assert (await client("PUT", SUE, body=kept | {"derived_key": derived}))[0] == 201
+    status, _ = await client("POST", "/_session", body={"name": "sue", "password": "pw"})
+    assert status == 200
+    value = client.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+    name, begun, signature = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).split(b":", 2)
+    told = {
+        "X-Auth-CouchDB-UserName": f"{name.decode()}:{begun.decode()}",
+        "X-Auth-CouchDB-Roles": "_admin",
+        "X-Auth-CouchDB-Token": signature.hex(),
+    }
+    assert (await client("GET", "/_session", headers=told))[1]["userCtx"] == {"name": None, "roles": []}
+    told["X-Auth-CouchDB-Token"] = hmac.new(b"s3cret", f"sue:{begun.decode()}".encode(), "sha256").hexdigest()
+    assert (await client("GET", "/_session", headers=told))[1]["userCtx"]["roles"] == ["_admin"]  # a token would do it
+
+
+async def test_how_soon_an_answer_comes_tells_no_password_of_who_has_one_time_passwords(client, guarded):
+    await client.add_user("sue", totp={"key": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"})
+    assert (await client("GET", "/_session", "root"))[0] == 200
+    remembered = len(guarded.node.accounts.logins._right)
+    assert (await client("POST", "/_session", body={"name": "sue", "password": "pw", "token": "000000"}))[0] == 401
+    assert (await client("GET", "/_session", "sue"))[0] == 401
+    assert len(guarded.node.accounts.logins._right) == remembered == 1
+
+
+async def test_basic_credentials_of_who_has_one_time_passwords_are_guesses_like_any_other(client):
+    await client.add_user("sue", totp={"key": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"})
+    answers = [(await client("GET", "/_session", "sue", f"pw{number}"))[0] for number in range(6)]
+    assert answers == [401] * 5 + [403]
+
+
+async def test_what_a_function_calls_json_is_no_page_of_this_server(client):
+    assert (await client("PUT", "/db", "root"))[0] == 201
+    kinds = ["text/html", "TEXT/HTML", "application/json, text/html", "image/svg+xml", "application/json"]
+    show = "function(doc, req) { return {json: '<script>alert(1)</script>', headers: {'Content-Type': req.query.t}}; }"
+    assert (await client("PUT", "/db/_design/a", "root", body={"shows": {"s": show}}))[0] == 201
+    for kind in kinds:
+        status, _ = await client("GET", f"/db/_design/a/_show/s?t={quote(kind)}", "root")
+        assert status == 200
+        assert client.headers.get("Content-Security-Policy") == (None if kind == "application/json" else "sandbox")
+
+
+async def test_without_admins_a_proxy_lets_nobody_in_from_elsewhere(tmp_path):
+    """Many proxies ask by the name ``localhost``, and from this machine."""
+    async with run_node(data=tmp_path / "data") as server, aiohttp.ClientSession(server.url) as session:
+        for address, status in [("203.0.113.9", 403), ("127.0.0.1", 200), ("::ffff:127.0.0.1", 200)]:
+            async with session.get("/_all_dbs", headers={"X-Forwarded-For": address}) as answer:
+                assert answer.status == status, address
+
+
+async def test_nobody_guesses_at_what_stands_in_the_document_of_somebody(client):
+    """An edit that is applied already is told of leniently, to those who may read what it made."""
+    document = {"name": "sue", "type": "user", "roles": [], "age": 5}
+    assert (await client("PUT", SUE, body=document))[0] == 201
+    lenient = {"Prefer": "handling=lenient"}
+    for age in (4, 5):
+        assert (await client("PUT", SUE, body=document | {"age": age}, headers=lenient))[0] == 409
+        rows = {"docs": [document | {"_id": "org.couchdb.user:sue", "age": age}]}
+        answer = await client("POST", "/_users/_bulk_docs", body=rows, headers=lenient)
+        assert [row.get("error") for row in answer[1]] == ["conflict"]
+    assert (await client("PUT", SUE, "root", body=document, headers=lenient))[0] == 201

@@ -72,3 +72,11 @@ def test_who_is_elsewhere_is_not_answered_whatever_host_is_named(address):
 @pytest.mark.parametrize("address", [None, "127.0.0.1", "::1", "127.9.9.9"])
 def test_who_is_here_is_answered(address):
     Guard().check("GET", CIMultiDict({"Host": "localhost"}), address)
+
+
+@pytest.mark.parametrize("client", ["10.0.0.1", "2001:db8::1"])
+def test_a_proxy_of_this_machine_asks_for_nobody_elsewhere(client):
+    for address, asked_for in (("127.0.0.1", client), (client, "127.0.0.1")):
+        with pytest.raises(Forbidden):
+            Guard().check("GET", CIMultiDict({"Host": "localhost"}), address, asked_for)
+    Guard().check("GET", CIMultiDict({"Host": "localhost"}), "127.0.0.1", "::ffff:127.0.0.1")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from multidict import CIMultiDict
 
 from docstore.config.configuration import Configuration
 from docstore.config.errors import InvalidSetting
@@ -27,6 +28,10 @@ def url(proxies, peer=NEAR, *, secure=False, target="/db/doc?x=y", **headers):
     return proxies.base_url(named, peer, secure=secure, own=lambda: "own:1", target=target)
 
 
+def forwarded_for(*lines):
+    return CIMultiDict([("X-Forwarded-For", line) for line in lines])
+
+
 def test_without_a_proxy(proxies):
     assert url(proxies) == "http://own:1"
     assert url(proxies, Host="db:5984") == "http://db:5984"
@@ -44,7 +49,7 @@ def test_what_a_proxy_says_counts(proxies):
 def test_what_anybody_else_says_does_not(proxies):
     headers = {"X-Forwarded-Host": "evil", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/x"}
     assert url(proxies, FAR, Host="db", **headers) == "http://db"
-    assert proxies.remote({"X-Forwarded-For": NEAR}, FAR) == FAR
+    assert proxies.remote(forwarded_for(NEAR), FAR) == FAR
 
 
 @pytest.mark.parametrize("prefix", ["couch", "//evil", "/a b", "/a\r\nX: y", "/é", "/a?b", "/a#b"])
@@ -67,12 +72,14 @@ def test_a_path_that_does_not_end_like_the_requests(proxies, path):
         ("evil, 127.0.0.2", "127.0.0.2"),
         ("unknown", NEAR),
         ("", NEAR),
+        ("198.51.100.1; 203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1; 203.0.113.9; 127.0.0.2", "203.0.113.9"),
         ("2001:db8::1", "2001:db8::1"),
     ],
 )
 def test_the_last_of_the_chain_that_is_no_proxy_asks(proxies, forwarded, remote):
-    assert proxies.remote({"X-Forwarded-For": forwarded}, NEAR) == remote
-    assert proxies.remote({}, NEAR) == NEAR
+    assert proxies.remote(forwarded_for(*forwarded.split("; ")), NEAR) == remote
+    assert proxies.remote(forwarded_for(), NEAR) == NEAR
 
 
 async def test_the_list_can_change(configuration, proxies):

@@ -5,7 +5,9 @@ asked for is a whole one. How it is copied is ``storage/engine/hot_copy.py``'s.
 """
 
 import math
+import os
 import shutil
+import stat
 from pathlib import Path
 
 import click
@@ -37,7 +39,7 @@ def snapshot(folder: Path, data: Path, skip_hashing: bool) -> int:
         raise click.BadParameter(f"{folder} is there already.", param_hint="DIR")
     settings = StorageSettings(snapshot_max_age=math.inf)
     unfinished = folder.with_name(folder.name + UNFINISHED)
-    unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(unfinished)
     try:
         size = copy_store(data, unfinished, settings)
         if (data / FILE).exists():
@@ -61,6 +63,18 @@ def snapshot(folder: Path, data: Path, skip_hashing: bool) -> int:
     sync_folder(folder.parent)
     click.echo(f"{folder}: {size / MIB:.1f} MiB, verified")
     return 0
+
+
+def _make(folder: Path) -> None:
+    """A folder that nobody else looks into, perhaps one that an earlier run has left; no one of somebody else's."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        there = folder.lstat()
+        if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid():
+            raise click.BadParameter(f"{folder} is in the way, and not this program's.", param_hint="DIR") from None
+        folder.chmod(0o700)
 
 
 def _remove(folder: Path) -> None:

@@ -34,6 +34,13 @@ ALGORITHMS: Final = {
 }
 """From CouchDB's names of hashes to those of hashlib; those that are broken (md4, md5, ripemd160) are not taken."""
 
+NO_SALT: Final = ":"
+"""Stands for a salt that adds nothing to the key (HMAC fills keys up with NULs itself).
+
+Users choose their salts, and the secret alone is the key of proxies' tokens (``auth.py``): else a cookie would be the
+token of a user by the name of ``sue:5F5E1000``, who has whatever roles the next header tells.
+"""
+
 SAME_SITE: Final = {"none": "None", "lax": "Lax", "strict": "Strict"}
 
 
@@ -116,4 +123,5 @@ def cookie_value(header: str | None) -> str:
 
 
 def _sign(text: str, secret: str, salt: str, algorithm: str) -> bytes:
-    return hmac.digest((secret + salt).encode(), text.encode(), ALGORITHMS[algorithm])
+    key = secret + (salt if salt.strip("\0") else NO_SALT)
+    return hmac.digest(key.encode(), text.encode(), ALGORITHMS[algorithm])

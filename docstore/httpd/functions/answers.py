@@ -52,11 +52,16 @@ def function_reply(
     own = [item for item in own if item[0].lower() not in _OURS | given]
     types = [value for name, value in own if name.lower() == "content-type"]
     own = [item for item in own if item[0].lower() != "content-type"]
-    shown = (*headers, *own) if json else (*headers, *own, SANDBOX)
+    is_page = not json or any(_media_type(kind) != JSON for kind in types)
+    shown = (*headers, *own, SANDBOX) if is_page else (*headers, *own)
     cache_control = "must-revalidate" if json and not any(name.lower() == "cache-control" for name, _ in own) else None
     return Reply(
         status, body, content_type=types[-1] if types else kind, headers=shown, etag=etag, cache_control=cache_control
     )
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _bad(name: str, value: JsonValue) -> FunctionFailed:

@@ -13,7 +13,7 @@ from docstore.database.conflicts.report import already_applied
 from docstore.database.results import EditResult
 from docstore.errors import DocstoreError
 from docstore.httpd.params.preferences import LENIENT, is_lenient
-from docstore.httpd.request import Request
+from docstore.httpd.request import Request, Veil
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ async def applied_before(request: Request, error: DocstoreError) -> EditResult |
     """What a refused edit came to when it was applied before; None if it was not, or nobody knows. It is counted."""
     attempt = error.attempt
     if not isinstance(attempt, Attempt) or not isinstance(error, EXPLAINED):
+        return None
+    if request.veil is Veil.USERS:  # who may not read a user document could guess at what stands in it
         return None
     try:
         verdict = await already_applied(request.node.env, attempt)

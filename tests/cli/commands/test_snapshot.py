@@ -68,6 +68,24 @@ def test_a_folder_that_is_there_is_left_alone(capsys, tmp_path):
     assert "is there already" in said.err
 
 
+def test_a_copy_goes_into_no_folder_of_somebody_else(capsys, tmp_path):
+    """Not by a link that waits where the unfinished copy is to be; one's own leftovers are taken, and closed."""
+    with run_node_in_thread(data=tmp_path / "data"):
+        pass
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "copy.unfinished"
+    link.symlink_to(tmp_path / "elsewhere")
+    said = run(capsys, "snapshot", tmp_path / "copy", "--data", tmp_path / "data")
+    assert said.status == 2
+    assert "is in the way" in said.err
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    link.unlink()
+    link.mkdir(mode=0o777)
+    link.chmod(0o777)
+    assert run(capsys, "snapshot", tmp_path / "copy", "--data", tmp_path / "data").status == 0
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o700
+
+
 def test_no_store(capsys, tmp_path):
     (tmp_path / "data").mkdir()
     said = run(capsys, "snapshot", tmp_path / "copy", "--data", tmp_path / "data")
