@@ -10,28 +10,38 @@ from contextlib import aclosing
 from time import monotonic
 
 from docstore.core.json_text import JsonValue, encode
-from docstore.database.database import Database
 from docstore.httpd.params.selectors import compiles_at_once
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.streaming import StreamReply
-from docstore.query.mango.mango import FoundEnd
+from docstore.query.mango.asked_before import AskedBefore
+from docstore.query.mango.mango import Begun
 from docstore.query.mango.options import FindOptions, read_find
 from docstore.query.mango.words import refused
+from docstore.settings import Settings
 
 SEPARATOR = b",\r\n"
+_OPENING = b'{"docs":[\r\n'
 PARTITION = "partition"
 HALF_CLOSED_PATIENCE = 5.0
 """Seconds that a scan goes on for a client who has closed his side of the connection."""
+
+_asked: AskedBefore[tuple[bytes, str | None, int, int], FindOptions] = AskedBefore()
+"""What short bodies say, which is the same for everybody. Those that say nothing sensible are read each time."""
 
 
 async def find(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_find``"""
     database = request.database()
     options = await _options(request)
-    return await chunked_reply(_documents(request, database, options))
+    node = request.node
+    begun = await node.query.mango.begin(database, options, node.settings)
+    if begun.done:  # as most are: nothing is left to wait for
+        opening = _OPENING + SEPARATOR.join(begun.shown) if begun.shown else b""
+        return Reply(200, opening + _closing(begun, node.settings, any_shown=bool(begun.shown)))
+    return await chunked_reply(_documents(request, begun))
 
 
 async def explain(request: Request) -> Reply:
@@ -42,11 +52,22 @@ async def explain(request: Request) -> Reply:
 
 
 async def _options(request: Request) -> FindOptions:
-    body = _in_partition(await request.json_object(require_json_type=True), request.query.get(PARTITION))
-    limit = request.node.settings.find.default_limit
-    if compiles_at_once(await request.body()):
-        return read_find(body, default_limit=limit)
-    return await to_thread(read_find, body, default_limit=limit, large=True)
+    request.require_json_type()
+    request.require_body()
+    text = await request.body()
+    settings, partition = request.node.settings, request.query.get(PARTITION)
+    limit = settings.find.default_limit
+    key = (text, partition, limit, settings.limits.max_json_depth)
+    short = compiles_at_once(text)
+    known = _asked.get(key) if short else None
+    if known is not None:
+        return known
+    body = _in_partition(await request.json_object(), partition)
+    if not short:
+        return await to_thread(read_find, body, default_limit=limit, large=True)
+    options = read_find(body, default_limit=limit)
+    _asked.keep(key, options)
+    return options
 
 
 def _in_partition(body: dict[str, JsonValue], partition: str | None) -> dict[str, JsonValue]:
@@ -78,18 +99,26 @@ class _Reader:
                 raise ConnectionResetError("the reader has sent no more for too long")
 
 
-async def _documents(request: Request, database: Database, options: FindOptions) -> AsyncGenerator[bytes]:
+async def _documents(request: Request, begun: Begun) -> AsyncGenerator[bytes]:
     """The reply; it breaks off where its reader has left, whom nothing is written to that would tell so."""
     node, reader = request.node, _Reader(request)
-    end = FoundEnd()
-    before = b'{"docs":[\r\n'
-    async with aclosing(node.query.mango.find(database, options, end, node.settings)) as pieces:
+    before = _OPENING
+    if begun.shown:
+        yield before + SEPARATOR.join(begun.shown)
+        before = SEPARATOR
+    async with aclosing(node.query.mango.rest(begun)) as pieces:
         async for shown in pieces:
             reader.check()
             if shown:
                 yield before + SEPARATOR.join(shown)
                 before = SEPARATOR
-    closing = [b"\r\n]" if before is SEPARATOR else before + b"]"]
+    yield _closing(begun, node.settings, any_shown=before is SEPARATOR)
+
+
+def _closing(begun: Begun, settings: Settings, *, any_shown: bool) -> bytes:
+    """What stands behind the documents, and before them too where there are none."""
+    end = begun.end(settings)
+    closing = [b"\r\n]" if any_shown else _OPENING + b"]"]
     for name, value in (
         (b'"bookmark": ', end.bookmark),
         (b'"execution_stats": ', end.execution_stats),
@@ -97,4 +126,4 @@ async def _documents(request: Request, database: Database, options: FindOptions)
     ):
         if value is not None:
             closing.append(name + encode(value))
-    yield SEPARATOR.join(closing) + b"}\r\n"
+    return SEPARATOR.join(closing) + b"}\r\n"

@@ -8,6 +8,7 @@ them. Full scans of several readers take turns, so that requests beside them wai
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, cast
@@ -15,11 +16,12 @@ from typing import Final, NamedTuple, cast
 from docstore.core.json_text import JsonValue, decode
 from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
-from docstore.database.reading.index_feed import design_texts
+from docstore.database.reading.index_feed import FeedEnd, design_texts
 from docstore.database.unique_indexes import UniqueIndexes
 from docstore.errors import DocstoreError, NotFound, QueryParseError
 from docstore.query.design.document import QUERY, Design, design_id, parse_design
 from docstore.query.mango import editing
+from docstore.query.mango.asked_before import AskedBefore
 from docstore.query.mango.bookmarks import NONE, PlaceRead, bookmark_of, read_bookmark
 from docstore.query.mango.definitions import BY_ID, SPECIAL, MangoIndex, indexes_of
 from docstore.query.mango.explaining import covers, explain, required_fields
@@ -27,7 +29,6 @@ from docstore.query.mango.finding import Finding
 from docstore.query.mango.matching import CoveredRows, Documents
 from docstore.query.mango.options import FindOptions, NewIndex
 from docstore.query.mango.planner import Choice, choose_index, is_exact, is_named, name_of
-from docstore.query.mango.ranges import fields_of
 from docstore.query.mango.sources import IdSource, IndexSource, Source
 from docstore.query.mango.words import refused
 from docstore.query.views.plan import Plan, plan_of
@@ -65,6 +66,43 @@ class FoundEnd:
     warning: str | None = None
 
 
+class _Way(NamedTuple):
+    """How a query is answered in a database that has these indexes; nothing in it changes as it is used."""
+
+    defined: _Defined
+    choice: Choice
+    exact: bool
+    documents: Documents
+    covered: CoveredRows | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A query under way. ``shown``: the first documents; ``finding`` is None where none can be found."""
+
+    options: FindOptions
+    choice: Choice
+    finding: Finding | None
+    shown: list[bytes]
+
+    @property
+    def done(self) -> bool:
+        """Whether there are no more."""
+        return self.finding is None or self.finding.done
+
+    def end(self, settings: Settings) -> FoundEnd:
+        """What stands behind the documents, when there are no more."""
+        finding, options = self.finding, self.options
+        if finding is None:
+            return FoundEnd()
+        last = finding.last
+        return FoundEnd(
+            (options.bookmark or NONE) if last is None else bookmark_of(last),
+            finding.stats.shown() if options.execution_stats else None,
+            "\n".join(_warnings(self.choice, options, finding, settings.find.scan_warning)) or None,
+        )
+
+
 class Mango:
     """The queries of a node. Used on its event loop.
 
@@ -75,13 +113,14 @@ class Mango:
         self._views = views
         self._functions = settings.functions
         self._defined: OrderedDict[int, _Defined] = OrderedDict()
+        self._ways: AskedBefore[tuple[int, FindOptions], _Way] = AskedBefore()
         self._scans = asyncio.Semaphore(SCANS_AT_ONCE)
 
     # --- Indexes
 
     async def indexes(self, database: Database) -> Sequence[MangoIndex]:
         """The indexes of a database, that of ids first. Raises DatabaseNotFound."""
-        return (await self._definitions(database)).indexes
+        return (await self._definitions(database))[0].indexes
 
     async def make_index(
         self, database: Database, new: NewIndex, limits: Limits, unique: UniqueIndexes
@@ -125,16 +164,17 @@ class Mango:
                 success.insert(0, {"id": ddoc, "ok": True})
         return success, fail
 
-    async def _definitions(self, database: Database) -> _Defined:
+    async def _definitions(self, database: Database) -> tuple[_Defined, FeedEnd]:
+        """What is defined, and how far the database goes."""
         with database.environment.snapshot() as snapshot:
-            design_seq = get_state(snapshot, database.number).design_seq
+            state = get_state(snapshot, database.number)
         known = self._defined.get(database.number)
-        if known is None or known.design_seq != design_seq:
+        if known is None or known.design_seq != state.design_seq:
             known = await in_thread(database.environment, partial(self._read, database=database))
             self._defined[database.number] = known
             if len(self._defined) > MAX_DATABASES:
                 self._defined.popitem(last=False)
-        return known
+        return known, FeedEnd(state.update_seq, state.purge_seq)
 
     def _read(self, txn: ReadTransaction, database: Database) -> _Defined:
         """In a thread."""
@@ -168,44 +208,68 @@ class Mango:
     async def find(
         self, database: Database, options: FindOptions, end: FoundEnd, settings: Settings
     ) -> AsyncGenerator[list[bytes]]:
-        """The documents of a query, as JSON texts, in pieces; then ``end`` is filled in.
+        """The documents of a query, as JSON texts, in pieces; then ``end`` is filled in. Raises as ``begin``."""
+        begun = await self.begin(database, options, settings)
+        yield begun.shown
+        async with aclosing(self.rest(begun)) as pieces:
+            async for shown in pieces:
+                yield shown
+        found = begun.end(settings)
+        end.bookmark, end.execution_stats, end.warning = found.bookmark, found.execution_stats, found.warning
 
-        The first piece, perhaps without any, comes when nothing can be wrong with the query any more. Raises BadRequest
-        in CouchDB's words, DatabaseNotFound, and what the update of an index raises.
+    async def begin(self, database: Database, options: FindOptions, settings: Settings) -> Begun:
+        """The first documents of a query, perhaps none, when nothing can be wrong with it any more.
+
+        Raises BadRequest in CouchDB's words, DatabaseNotFound, and what the update of an index raises.
         """
-        defined = await self._definitions(database)
-        if options.large:
-            choice = await asyncio.to_thread(choose_index, defined.indexes, options, partitioned=database.partitioned)
-        else:
-            choice = choose_index(defined.indexes, options, partitioned=database.partitioned)
+        defined, feed = await self._definitions(database)
+        way = await self._way(database, defined, options)
+        choice = way.choice
         if options.partition and not database.partitioned:
             raise QueryParseError(NO_PARTITIONS)
         if choice.nothing or choice.index is None:
-            yield []
-            return
+            return Begun(options, choice, None, [])
         behind = None if options.bookmark is None else read_bookmark(options.bookmark)
-        source = await self._source(database, defined, choice, options, behind)
-        finding = self._finding(database, choice, options, source, settings.limits.max_filter_steps)
-        yield finding.work(at_once=True)
-        while not finding.done:
+        finding = Finding(
+            database,
+            options,
+            await self._source(database, way, options, behind, feed),
+            way.documents,
+            way.covered,
+            exact=way.exact,
+            max_steps=settings.limits.max_filter_steps,
+        )
+        return Begun(options, choice, finding, finding.work(at_once=True))
+
+    async def rest(self, begun: Begun) -> AsyncGenerator[list[bytes]]:
+        """The documents behind the first ones, in pieces. Raises as ``begin``."""
+        finding = begun.finding
+        while finding is not None and not finding.done:
             async with self._scans:
                 shown = await asyncio.to_thread(finding.work, at_once=False)
             yield shown
-        last = finding.last
-        end.bookmark = (options.bookmark or NONE) if last is None else bookmark_of(last)
-        if options.execution_stats:
-            end.execution_stats = finding.stats.shown()
-        end.warning = "\n".join(_warnings(choice, options, finding, settings.find.scan_warning)) or None
+
+    async def _way(self, database: Database, defined: _Defined, options: FindOptions) -> _Way:
+        key = (database.number, options)
+        known = self._ways.get(key)
+        if known is not None and known.defined is defined:
+            return known
+        if options.large:
+            return await asyncio.to_thread(_way_of, defined, options, partitioned=database.partitioned)
+        found = _way_of(defined, options, partitioned=database.partitioned)
+        self._ways.keep(key, found)
+        return found
 
     async def _source(
         self,
         database: Database,
-        defined: _Defined,
-        choice: Choice,
+        way: _Way,
         options: FindOptions,
         behind: PlaceRead | None,
+        feed: FeedEnd,
     ) -> Source:
         """The rows of the index that was chosen, brought up to date if the query says so."""
+        choice = way.choice
         chosen = choice.index
         assert chosen is not None
         if chosen.ddoc is None:
@@ -217,10 +281,10 @@ class Mango:
                 descending=options.descending,
                 conflicted=options.conflicts_only,
             )
-        plan = defined.plans[chosen.ddoc]
+        plan = way.defined.plans[chosen.ddoc]
         index = self._views.index(database, plan)
         if options.updates:
-            await index.update()
+            await index.update(feed)
         return IndexSource(
             index,
             plan.view(chosen.name).slot,
@@ -231,24 +295,13 @@ class Mango:
             descending=options.descending,
         )
 
-    def _finding(
-        self, database: Database, choice: Choice, options: FindOptions, source: Source, max_steps: int
-    ) -> Finding:
-        chosen = choice.index
-        assert chosen is not None
-        covered = None
-        if not options.conflicts_only and covers(chosen, required_fields(options)):
-            covered = CoveredRows(options, chosen.fields)
-        documents = Documents(options, fields_of(options.normal))
-        return Finding(
-            database,
-            options,
-            source,
-            documents,
-            covered,
-            exact=is_exact(choice, options.normal),
-            max_steps=max_steps,
-        )
+
+def _way_of(defined: _Defined, options: FindOptions, *, partitioned: bool) -> _Way:
+    choice = choose_index(defined.indexes, options, partitioned=partitioned)
+    chosen, covered = choice.index, None
+    if chosen is not None and not options.conflicts_only and covers(chosen, required_fields(options)):
+        covered = CoveredRows(options, chosen.fields)
+    return _Way(defined, choice, is_exact(choice, options.normal), Documents(options), covered)
 
 
 def _explained(database: Database, indexes: Sequence[MangoIndex], options: FindOptions) -> dict[str, JsonValue]:

@@ -6,6 +6,7 @@ selector tests and the query shows. It must not know where rows come from. Follo
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from docstore.core.steps import Steps
 from docstore.database.reading.winners import Winner, is_in_body, winner_text, winner_text_with_conflicts
 from docstore.query.mango.bookmarks import Place
 from docstore.query.mango.options import FindOptions
-from docstore.query.mango.ranges import ID
+from docstore.query.mango.ranges import ID, fields_of
 from docstore.storage.documents.records import winner_text as rev_text
 from docstore.storage.rows import body_text
 from docstore.storage.tables import ReadTransaction
@@ -31,15 +32,21 @@ _raw_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 class Documents:
     """What a query makes of documents that are read."""
 
-    def __init__(self, options: FindOptions, tested: set[str]) -> None:
-        """``tested``: the field paths that the selector looks at, ``""`` for the document as a whole."""
+    def __init__(self, options: FindOptions) -> None:
+        self._options = options
         self._matches = options.selector.matches
         self._project = options.project if options.fields is not None else None
         self._conflicts = options.conflicts
-        names = {parse_field(field)[0] for field in tested if field}
-        shown = {parse_field(str(field))[0] for field in options.fields or ()}
-        self._tests = None if "" in tested else _reader(names)
-        self._shows = None if "" in tested else _reader(names | shown)
+
+    @cached_property
+    def _tests(self) -> "_Reader | None":
+        tested = fields_of(self._options.normal)
+        return None if "" in tested else _reader({parse_field(field)[0] for field in tested})
+
+    @cached_property
+    def _shows(self) -> "_Reader | None":
+        fields = {*fields_of(self._options.normal), *map(str, self._options.fields or ())}
+        return None if "" in fields else _reader({parse_field(field)[0] for field in fields})
 
     def show(
         self, txn: ReadTransaction, db: int, winner: Winner, body: bytes, steps: Steps, *, settled: bool

@@ -27,9 +27,9 @@ EVERYTHING: Final[JsonValue] = {}
 """The selector that all documents match."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FindOptions:
-    """One query, checked.
+    """One query, checked. Two that were read from equal bodies are not equal.
 
     ``selector``    compiled
     ``use_index``   a design document's name, perhaps with an index's; empty for none

@@ -90,14 +90,16 @@ class Index:
         state = layout.decode_state(value)
         return state if state.epoch == self.database.environment.epoch else None
 
-    async def update(self, *, whole: bool = False, unasked: bool = False) -> None:
+    async def update(self, end: FeedEnd | None = None, *, whole: bool = False, unasked: bool = False) -> None:
         """Wait until the index shows what the database has now; ``whole``: and its blocks are computed.
 
-        ``unasked``: it gives way to those that somebody waits for.
+        ``end``: how far the database goes, if that was just read; ``unasked``: it gives way to those that somebody
+        waits for.
 
         Raises what the functions of the design document fail with, DatabaseNotFound, StorageFull, Unavailable.
         """
-        end = feed_end(self.database.environment, self.database.number)
+        if end is None:
+            end = feed_end(self.database.environment, self.database.number)
         if self._task is None and _reaches(self._shown, end) and (self._filled or not whole):
             return
         self.waiting += not unasked

@@ -287,7 +287,7 @@ async def test_scans_go_on_beside_others_and_end_with_their_reader(db):
 
 async def test_a_scan_ends_when_its_reader_leaves(docs, server, monkeypatch):
     mango = server.node.query.mango
-    find_whole = mango.find
+    rest = mango.rest
     scanning, ended = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -297,14 +297,14 @@ async def test_a_scan_ends_when_its_reader_leaves(docs, server, monkeypatch):
 
     async def watched(*arguments):
         try:
-            async with aclosing(find_whole(*arguments)) as pieces:
+            async with aclosing(rest(*arguments)) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
             ended.set()
 
     monkeypatch.setattr(Finding, "work", never_done)
-    monkeypatch.setattr(mango, "find", watched)
+    monkeypatch.setattr(mango, "rest", watched)
     monkeypatch.setattr("docstore.httpd.listings.find.HALF_CLOSED_PATIENCE", 0.0)
     host, _, port = server.url.removeprefix("http://").partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
