@@ -24,6 +24,7 @@ OWN = {
     "git_sha", "features", "fragmentation", "seeds", "expires", "started_on", "updated_on", "pid", "changes_since",
     "all_nodes", "cluster_nodes", "feature_flags", "authentication_db", "compact_running", "session_id",
     "replication_id", "execution_time_ms",
+    "signature", "collator_versions", "waiting_commit",
     "_local_id", "start_time", "end_time", "start_last_seq", "recorded_seq", "end_last_seq", "through_seq",
 }  # fmt: skip
 TAGS_OF_CONTENT = re.compile(r'"(?:\d+-.+|[A-Za-z0-9+/]{22}==)"')
