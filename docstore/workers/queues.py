@@ -1,11 +1,13 @@
 """Jobs that wait: one queue for those that somebody waits for, one for builds.
 
-Owns the order in which they come, and the bound of what may wait. It must not know who carries them out.
+Owns the order in which they come, and the bound of what may wait. It must not know who carries them out. Those that
+somebody waits for take turns by their affinity, the design document whose functions they call: one that has many calls
+of functions that take all the time they may keeps the calls of another waiting for one or two of them, not for all.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from docstore.settings import WorkerSettings
@@ -48,13 +50,61 @@ class Job:
             self.timer = None
 
 
+class _Turns:
+    """A queue for each affinity, and which of them is next."""
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[str | None, deque[Job]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Job]:
+        for line in self._lines.values():
+            yield from line
+
+    def append(self, job: Job) -> None:
+        """A job is the last of its affinity."""
+        self._lines.setdefault(job.affinity, deque()).append(job)
+        self._count += 1
+
+    def appendleft(self, job: Job) -> None:
+        """A job is the next of all."""
+        self._lines.setdefault(job.affinity, deque()).appendleft(job)
+        self._lines.move_to_end(job.affinity, last=False)
+        self._count += 1
+
+    def popleft(self) -> Job:
+        """The next job; its affinity has its next turn behind the others."""
+        affinity, line = self._lines.popitem(last=False)
+        job = line.popleft()
+        if line:
+            self._lines[affinity] = line
+        self._count -= 1
+        return job
+
+    def remove(self, job: Job) -> None:
+        """A job that waits here does so no more."""
+        line = self._lines[job.affinity]
+        line.remove(job)
+        if not line:
+            del self._lines[job.affinity]
+        self._count -= 1
+
+    def clear(self) -> None:
+        """No job waits any more."""
+        self._lines.clear()
+        self._count = 0
+
+
 class Queues:
     """The two queues. A build goes before somebody who waits once it has waited for ``build_patience``."""
 
     def __init__(self, settings: WorkerSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
-        self._urgent: deque[Job] = deque()
+        self._urgent = _Turns()
         self._builds: deque[Job] = deque()
         self._bytes = 0
 
@@ -98,7 +148,7 @@ class Queues:
         self._bytes = 0
         return jobs
 
-    def _queue_of(self, job: Job) -> deque[Job]:
+    def _queue_of(self, job: Job) -> deque[Job] | _Turns:
         return self._urgent if job.urgent else self._builds
 
     def _taken(self, job: Job) -> Job:

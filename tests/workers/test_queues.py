@@ -13,8 +13,8 @@ from docstore.workers.queues import Job, Queues
 from tests.workers.test_pool import TRIAL, content, running
 
 
-def job(size: int = 1, *, urgent: bool = True, since: float = 0.0) -> Job:
-    return Job([b"x" * size], size, 1.0, urgent, None, asyncio.get_running_loop().create_future(), since)
+def job(size: int = 1, *, urgent: bool = True, since: float = 0.0, affinity: str | None = None) -> Job:
+    return Job([b"x" * size], size, 1.0, urgent, affinity, asyncio.get_running_loop().create_future(), since)
 
 
 async def test_who_waits_goes_before_a_build_until_that_has_waited_long() -> None:
@@ -31,6 +31,22 @@ async def test_who_waits_goes_before_a_build_until_that_has_waited_long() -> Non
     assert queues.take(builds=True) is builds[1]
     assert queues.take(builds=True) is urgent[2]
     assert queues.take(builds=True) is None
+
+
+async def test_affinities_take_turns() -> None:
+    queues = Queues(WorkerSettings(), lambda: 0.0)
+    greedy = [job(affinity="a") for _ in range(4)]
+    others = [job(affinity="b"), job()]
+    for one in (*greedy, *others):
+        queues.put(one)
+    queues.remove(greedy[1])
+    first = queues.take(builds=True)
+    assert first is greedy[0]
+    queues.put_back(first)
+    assert len(queues) == 5
+    taken = [queues.take(builds=True) for _ in range(6)]
+    assert taken == [greedy[0], others[0], others[1], greedy[2], greedy[3], None]
+    assert len(queues) == 0
 
 
 async def test_what_waits_has_bounds() -> None:
