@@ -263,3 +263,19 @@ async def test_what_takes_too_long_in_a_thread_fails_and_keeps_others_out(
         (tmp_path / "end").touch()
         await until(lambda: not pool.busy)
         assert await pool.run(f"{TRIAL}:echo", 1) == 1
+
+
+async def test_a_job_that_names_no_time_has_that_of_the_settings(tmp_path: Path) -> None:
+    async with running(job_timeout=0.2) as pool:
+        with pytest.raises(WorkerTimedOut, match=r"0\.2 s"):
+            await pool.run(f"{TRIAL}:write_and_loop", str(tmp_path / "pid"))
+
+
+async def test_a_process_that_is_not_ready_in_time_cannot_be_started(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="docstore"):
+        async with running(start_patience=0.0) as pool:
+            assert await pool.run(f"{TRIAL}:pid", 1) == os.getpid()
+            assert pool.computes_in_thread
+    assert [record.message for record in caplog.records] == [
+        "a worker process could not be started (it ended before it was ready); computing in a thread"
+    ]
