@@ -26,6 +26,9 @@ ENGINES: Final = frozenset({JAVASCRIPT, "javascript_quickjs"})
 
 LIB: Final = "lib"
 MAX_RANK: Final = 100
+MAX_DIGITS: Final = 308
+"""Of a rank, as of an integer in JSON; Python reads no more than some thousands."""
+
 VALIDATE: Final = "validate_doc_update"
 
 _BUILT_IN: Final = ("_sum", "_count", "_stats", "_approx_count_distinct", "_first", "_last")
@@ -219,7 +222,7 @@ def _check_built_in(reduce: str) -> None:
             rank = reduce.removeprefix(prefix)
             if _RANK.fullmatch(rank) is None:
                 raise InvalidDesignDoc("invalid rank reducer")
-            if not 1 <= int(rank) <= MAX_RANK:
+            if len(rank) > MAX_DIGITS or not 1 <= int(rank) <= MAX_RANK:
                 raise InvalidDesignDoc(f"rank value must be between 1 and {MAX_RANK}")
             return
     if not reduce.startswith(_BUILT_IN):

@@ -68,6 +68,7 @@ read_rev: Final = lru_cache(4096)(parse_rev)
 ROW_BYTES: Final = 400
 """Of a row of changes, for the measure of what may be read at once."""
 
+MAX_SHARD_DIGITS: Final = 9
 DESIGN_FILTER: Final = "_design"
 NEEDS_FUNCTION: Final = "Functions of design documents are not supported."
 
@@ -124,7 +125,7 @@ class LocalPeer:
         try:
             await self._registry.create(
                 self._name,
-                shards=int(shards) if shards.isdecimal() else DEFAULT_SHARDS,
+                shards=int(shards) if shards.isdecimal() and len(shards) <= MAX_SHARD_DIGITS else DEFAULT_SHARDS,
                 partitioned=params.get("partitioned") == "true",
             )
         except DatabaseExists:

@@ -23,6 +23,7 @@ MAP = "function(doc){emit(1)}"
         ({"views": {"a": {"map": MAP, "reduce": "_foo"}}}, "`_foo` is not a supported reduce function."),
         ({"views": {"a": {"map": MAP, "reduce": "_top_0"}}}, "rank value must be between 1 and 100"),
         ({"views": {"a": {"map": MAP, "reduce": "_bottom_101"}}}, "rank value must be between 1 and 100"),
+        ({"views": {"a": {"map": MAP, "reduce": "_top_" + "9" * 5_000}}}, "rank value must be between 1 and 100"),
         ({"views": {"a": {"map": MAP, "reduce": "_top_x"}}}, "invalid rank reducer"),
         ({"views": {"lib": 1}}, "`views.lib` field must have object type"),
         ({"views": {"lib": {"map": 1}}}, "`views.lib.map` field must have string type"),

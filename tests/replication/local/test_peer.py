@@ -41,6 +41,12 @@ def only_numbers(new: dict[str, object], old: dict[str, object] | None) -> None:
         raise Unauthorized("n must grow")
 
 
+@pytest.mark.parametrize("shards", ["", "many", "9" * 10, "9" * 5_000])
+async def test_numbers_of_shards_that_cannot_be_are_passed_over(peers: Peers, shards: str) -> None:
+    assert await peers.local("db").create({"q": shards}) is True
+    assert peers.server.node.registry.open("db").shards == 2
+
+
 @pytest.mark.parametrize("kind", ["local", "remote"])
 async def test_validation(peers: Peers, kind: str) -> None:
     """Of what comes directly and of what comes as text."""
