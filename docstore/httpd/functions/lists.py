@@ -44,11 +44,12 @@ async def render_list(request: Request) -> Reply | StreamReply:
         raise InvalidPath(error="list_error")
     design = await request.node.query.views.design(database, request.segments[2] if len(rest) == 1 else rest[0])
     if request.method == "POST":
-        query = view_query_of_post(request, await request.json_object(require_json_type=True))
+        body = await request.json_object(require_json_type=True)
+        query = view_query_of_post(request, body, len(await request.body()))
     else:
         query = view_query_of_get(request)
     view = design.view(rest[-1])
-    view.check(query)
+    await view.check_slowly(query)
     asked = await function_request(request, database)
 
     def head_of(part: ViewSlice) -> dict[str, JsonValue]:

@@ -57,6 +57,7 @@ async def _options(request: Request) -> FindOptions:
     text = await request.body()
     settings, partition = request.node.settings, request.query.get(PARTITION)
     limit = settings.find.default_limit
+    regex_time = settings.limits.max_regex_time
     key = (text, partition, limit, settings.limits.max_json_depth)
     short = compiles_at_once(text)
     known = _asked.get(key) if short else None
@@ -64,7 +65,7 @@ async def _options(request: Request) -> FindOptions:
         return known
     body = _in_partition(await request.json_object(), partition)
     if not short:
-        return await to_thread(read_find, body, default_limit=limit, large=True)
+        return await to_thread(read_find, body, default_limit=limit, regex_time=regex_time, large=True)
     options = read_find(body, default_limit=limit)
     _asked.keep(key, options)
     return options

@@ -40,9 +40,9 @@ async def post_view(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_design/{ddoc}/_view/{view}``: the parameters in the body."""
     design = await request.node.query.views.design(request.database(), request.segments[2])
     body = await request.json_object(require_json_type=True)
-    query = view_query_of_post(request, body)
+    query = view_query_of_post(request, body, len(await request.body()))
     view = design.view(request.segments[4])
-    view.check(query)
+    await view.check_slowly(query)
     return await chunked_reply(_listing(view, query, b"\n"))
 
 
@@ -52,15 +52,19 @@ async def post_queries(request: Request) -> Reply | StreamReply:
     design = await request.node.query.views.design(request.database(), request.segments[2])
     body = await request.json_object()
     view = design.view(request.segments[4])
+    size = len(await request.body())
     queries: list[ViewQuery] = []
     with Turns() as turns:
-        for query in view_queries_of_post(request, body):
+        for query in view_queries_of_post(request, body, size):
             view.check_members(query)
             queries.append(query)
             if turns.over():
                 await turns.next()
         for query in queries:
-            view.check_range(query)
+            if query.large:
+                await asyncio.to_thread(view.check_range, query)
+            else:
+                view.check_range(query)
             if turns.over():
                 await turns.next()
     return await chunked_reply(_together(view, queries))

@@ -6,7 +6,7 @@ Follows ``couch_mrview_http:parse_params`` and ``parse_body_and_query``.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Final, cast
 
 from docstore.core.json_text import JsonValue, encode
 from docstore.errors import BadRequest, QueryParseError
@@ -14,6 +14,7 @@ from docstore.httpd.params.all_docs import Values, check_limit, read_body, read_
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
 from docstore.query.views.view_query import Update, ViewQuery
+from docstore.settings import KIB
 
 _FIELDS = (
     "start_key",
@@ -32,6 +33,9 @@ _FIELDS = (
     "update_seq",
     "partition",
 )
+LARGE: Final = 16 * KIB
+"""Bytes of a body from which on its keys are brought into their order in a thread."""
+
 _GROUPING = ("group", "group_level")
 
 
@@ -43,16 +47,16 @@ def view_query_of_get(request: Request) -> ViewQuery:
     return _query(read_text(request.query_list, values))
 
 
-def view_query_of_post(request: Request, body: Mapping[str, JsonValue]) -> ViewQuery:
-    """What a POST asks for. Raises QueryParseError, InvalidJson, BadRequest."""
+def view_query_of_post(request: Request, body: Mapping[str, JsonValue], size: int) -> ViewQuery:
+    """What a POST asks for, with a body of so many bytes. Raises QueryParseError, InvalidJson, BadRequest."""
     if "queries" in body:
         raise BadRequest("The `queries` parameter is no longer supported at this endpoint")
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` member must be an array.")
-    return _query(read_text(request.query_list, read_body(body, {})))
+    return _query(read_text(request.query_list, read_body(body, {})), size)
 
 
-def view_queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Iterator[ViewQuery]:
+def view_queries_of_post(request: Request, body: Mapping[str, JsonValue], size: int) -> Iterator[ViewQuery]:
     """What a POST to ``/queries`` asks for; what the query string says holds for each, but not how to group.
 
     Each is read when it is asked for, since there may be many. Raises QueryParseError, InvalidJson, BadRequest.
@@ -66,10 +70,10 @@ def view_queries_of_post(request: Request, body: Mapping[str, JsonValue]) -> Ite
     for query in queries:
         if not isinstance(query, dict):
             raise BadRequest("A query must be a JSON object.")
-        yield _query(read_body(query, dict(common)))
+        yield _query(read_body(query, dict(common)), size)
 
 
-def _query(values: Values) -> ViewQuery:
+def _query(values: Values, size: int = 0) -> ViewQuery:
     check_limit(values)
     keys = values.get("keys")
     if "keys" in values and not isinstance(keys, list):
@@ -80,6 +84,7 @@ def _query(values: Values) -> ViewQuery:
         start_key_docid=_text_of(values.get("start_key_docid")),
         end_key_docid=_text_of(values.get("end_key_docid")),
         update=Update(str(update).lower()),
+        large=size >= LARGE,
         **{name: values[name] for name in _FIELDS if name in values},
     )
 

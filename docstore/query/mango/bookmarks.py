@@ -8,7 +8,7 @@ begins at the row and passes over one, which is another row if that one is gone.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final, NamedTuple
 
-from docstore.core.json_text import JsonValue, decode
+from docstore.core.json_text import DEFAULT_MAX_DEPTH, JsonValue, decode
 from docstore.errors import BadRequest
 from docstore.query.mango.words import invalid_bookmark
 
@@ -39,7 +39,7 @@ def read_bookmark(bookmark: str) -> PlaceRead:
     """The row that a bookmark names. Raises BadRequest ``invalid_bookmark``."""
     try:
         raw = bookmark.encode("ascii")
-        named = decode(urlsafe_b64decode(raw + b"=" * (-len(raw) % 4)))
+        named = decode(urlsafe_b64decode(raw + b"=" * (-len(raw) % 4)), max_depth=DEFAULT_MAX_DEPTH + 1)
     except (BadRequest, ValueError):
         raise invalid_bookmark(bookmark) from None
     match named:

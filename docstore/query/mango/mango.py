@@ -285,7 +285,8 @@ class Mango:
         index = self._views.index(database, plan)
         if options.updates:
             await index.update(feed)
-        return IndexSource(
+        make = partial(
+            IndexSource,
             index,
             plan.view(chosen.name).slot,
             chosen.fields,
@@ -294,6 +295,7 @@ class Mango:
             partition=options.partition,
             descending=options.descending,
         )
+        return await asyncio.to_thread(make) if options.large else make()
 
 
 def _way_of(defined: _Defined, options: FindOptions, *, partitioned: bool) -> _Way:

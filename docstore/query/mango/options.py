@@ -7,12 +7,13 @@ that is told. It must not know databases, indexes or HTTP. Follows ``mango_opts.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from docstore.core.json_text import JsonValue
 from docstore.core.partition import IllegalPartition, check_partition
 from docstore.core.projection import Projection, compile_projection
-from docstore.core.selector.selector import Selector, compile_selector
+from docstore.core.selector.selector import REGEX_TIME, Selector, compile_selector
 from docstore.query.mango.words import invalid_bookmark, not_of_kind, pretty_text, refused
 
 DESIGN: Final = "_design"
@@ -98,14 +99,16 @@ class NewIndex:
     unique: bool = False
 
 
-def read_find(body: Mapping[str, JsonValue], *, default_limit: int, large: bool = False) -> FindOptions:
+def read_find(
+    body: Mapping[str, JsonValue], *, default_limit: int, regex_time: float = REGEX_TIME, large: bool = False
+) -> FindOptions:
     """The query that a body asks, of which the caller knows whether it is ``large``.
 
-    Raises BadRequest in CouchDB's words, and what a selector raises.
+    ``regex_time`` is ``max_regex_time``. Raises BadRequest in CouchDB's words, and what a selector raises.
     """
     members = _Members(body)
     options = FindOptions(
-        selector=members.required("selector", compile_selector),
+        selector=members.required("selector", partial(compile_selector, regex_time=regex_time)),
         use_index=members.optional("use_index", _use_index, ()),
         bookmark=members.optional("bookmark", _bookmark, None),
         limit=members.optional("limit", _non_negative, default_limit),
@@ -150,9 +153,9 @@ def read_definition(definition: JsonValue) -> dict[str, JsonValue]:
         raise not_of_kind("invalid_index", "JSON indexes must be an object, not: {}", definition)
     members = _Members(definition)
     fields = members.required("fields", read_sort)
-    partial: JsonValue = members.optional("partial_filter_selector", _selector, EVERYTHING)
+    selector: JsonValue = members.optional("partial_filter_selector", _selector, EVERYTHING)
     members.end()
-    return {"fields": dict(fields), "partial_filter_selector": partial}
+    return {"fields": dict(fields), "partial_filter_selector": selector}
 
 
 def read_bulk_delete(body: Mapping[str, JsonValue]) -> list[str]:

@@ -15,14 +15,13 @@ from docstore.database.database import Database
 from docstore.database.reading.document_text import DocumentText, Row, row_of, row_size
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
-from docstore.errors import InvalidRev, NotFound
+from docstore.errors import BadRequest, InvalidRev, NotFound
 from docstore.query.views import layout
 from docstore.query.views.blocks import bound, count_rows, rows_together, scan_rows, scan_rows_back
 from docstore.query.views.index import GONE, Index
 from docstore.query.views.index_file import ReadIndex
 from docstore.query.views.layout import IndexState, RowText
-from docstore.query.views.plan import Slot
-from docstore.query.views.view_query import PlaceRange, ViewQuery, ranges_of
+from docstore.query.views.view_query import PlaceRange, ViewQuery, make_ranges
 from docstore.storage.engine.transactions import Snapshot
 
 _BRACE = b"{"[0]
@@ -39,8 +38,9 @@ class ViewSlice(NamedTuple):
 
 async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[ViewSlice]:
     """The rows of a query, one slice at least. Raises Unavailable."""
+    ranges = await make_ranges(query, index.plan.slots[slot].key_of)
     with LongSnapshot(index.file) as snapshot:
-        reader = _MapReader(index, slot, query, snapshot)
+        reader = _MapReader(index, slot, query, ranges, snapshot)
         while True:
             snapshot.renew()
             rows = reader.next_rows()
@@ -79,17 +79,18 @@ class _Behind(NamedTuple):
 class _MapReader:
     """The rows of one query, from where the last slice ended."""
 
-    def __init__(self, index: Index, slot: int, query: ViewQuery, snapshot: LongSnapshot) -> None:
+    def __init__(
+        self, index: Index, slot: int, query: ViewQuery, ranges: Iterator[PlaceRange], snapshot: LongSnapshot
+    ) -> None:
         self.done = False
         self.total_rows = 0
         self.offset: int | None = None
         self.seq = 0
         self._index = index
         self._slot_number = slot
-        self._slot: Slot = index.plan.slots[slot]
         self._query = query
         self._snapshot = snapshot
-        self._ranges: Iterator[PlaceRange] = ranges_of(query, self._slot.key_of)
+        self._ranges = ranges
         self._range: PlaceRange | None = None
         self._behind: _Behind | None = None
         self._skip = query.skip
@@ -248,7 +249,10 @@ async def _with_document(database: Database, row: RowText, query: ViewQuery) -> 
 
 def _linked(row: RowText) -> tuple[str | None, Rev | None]:
     """The document that a row's value names, or the row's own."""
-    value = decode(row.value) if row.text[row.value_at] == _BRACE else None
+    try:
+        value = decode(row.value) if row.text[row.value_at] == _BRACE else None
+    except BadRequest:  # functions may emit what nests deeper than documents
+        value = None
     doc_id = value.get("_id") if isinstance(value, dict) and "_id" in value else decode(row.doc_id)
     rev = value.get("_rev") if isinstance(value, dict) else None
     if not isinstance(doc_id, str):

@@ -12,7 +12,9 @@ from typing import Any, Final, cast
 from docstore.core.collation_key import KeyOf, order_key, raw_key
 from docstore.core.json_text import JsonValue, decode, encode, encode_string
 from docstore.core.partition import partition_of
-from docstore.errors import DocstoreError, InvalidJson
+from docstore.errors import BadRequest, DocstoreError, InvalidJson
+from docstore.query.errors import FunctionFailed
+from docstore.query.javascript.words import OS_PROCESS
 from docstore.query.servers.choice import engine_for
 from docstore.query.views import layout
 from docstore.query.views.mapped import Mapped
@@ -69,7 +71,11 @@ def map_documents(
     ``limits``: the members of FunctionSettings. Raises what the functions fail with.
     """
     engine = engine_for(signature, definition, FunctionSettings(**limits))
-    mapped = rows_of(slots, ids, engine.map(documents))
+    emitted = engine.map(documents)
+    try:
+        mapped = rows_of(slots, ids, emitted)
+    except BadRequest as error:  # nobody who asks the view has asked for that
+        raise FunctionFailed(f"The function emits what cannot be a row. {error.reason}", error=OS_PROCESS) from None
     mapped["log"] = engine.take_log()
     return mapped
 

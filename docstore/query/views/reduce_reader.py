@@ -20,7 +20,7 @@ from docstore.query.views.map_reader import ViewSlice, same_index
 from docstore.query.views.plan import PlannedView, Reducer, Slot
 from docstore.query.views.reducers import ReducedRow
 from docstore.query.views.reducing import Material, Workers, finish, reduce_all
-from docstore.query.views.view_query import EXACT, PlaceRange, ViewQuery, ranges_of
+from docstore.query.views.view_query import EXACT, PlaceRange, ViewQuery, make_ranges
 
 GROUPS_AT_ONCE = 100
 
@@ -38,8 +38,9 @@ async def read_reduced(
     """The groups of a query, one slice at least. Raises InvalidValue, Unavailable, what JavaScript fails with."""
     slot = index.plan.slots[view.slot]
     reducer = slot.reducers[view.reducer or 0]
+    ranges = await make_ranges(query, slot.key_of)
     with LongSnapshot(index.file) as snapshot:
-        reader = _GroupReader(index, view, query, snapshot)
+        reader = _GroupReader(index, view, query, ranges, snapshot)
         while True:
             snapshot.renew()
             groups = reader.next_groups()
@@ -60,7 +61,9 @@ async def read_reduced(
 class _GroupReader:
     """The groups of one query, from where the last slice ended."""
 
-    def __init__(self, index: Index, view: PlannedView, query: ViewQuery, snapshot: LongSnapshot) -> None:
+    def __init__(
+        self, index: Index, view: PlannedView, query: ViewQuery, ranges: Iterator[PlaceRange], snapshot: LongSnapshot
+    ) -> None:
         self.done = False
         self.seq = 0
         self._index = index
@@ -70,8 +73,8 @@ class _GroupReader:
         self._query = query
         self._level = query.level
         self._snapshot = snapshot
-        self._ranges: Iterator[PlaceRange] = ranges_of(query, self._slot.key_of)
-        self._range: PlaceRange | None = next(self._ranges, None)
+        self._ranges = ranges
+        self._range: PlaceRange | None = next(ranges, None)
         self._skip = query.skip
         self._left = query.limit
         self._number: int | None = None

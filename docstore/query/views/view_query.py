@@ -4,6 +4,7 @@ Owns the query's shape, its rules (which of its members cannot be combined) and 
 where rows are kept. Follows ``couch_mrview_util:validate_args``, ``check_range`` and ``key_opts``.
 """
 
+from asyncio import to_thread
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -33,6 +34,7 @@ class ViewQuery:
 
     ``keys``  rows of these keys, in this order; ``start_key`` is the greater one if ``descending``
     ``partition``  rows of its documents alone; a partitioned view is asked of one always, another one never
+    ``large``  its keys may be long or many, and take long to be brought into their order
     """
 
     keys: tuple[JsonValue, ...] | None = None
@@ -54,6 +56,7 @@ class ViewQuery:
     update: Update = Update.TRUE
     update_seq: bool = False
     partition: str | None = None
+    large: bool = False
 
     @property
     def level(self) -> int:
@@ -132,6 +135,12 @@ def ranges_of(query: ViewQuery, key_of: KeyOf) -> Iterator[PlaceRange]:
     for key in reversed(query.keys) if query.descending else query.keys:
         place = key_of(key)
         yield _inside(before, _range(query, place, place))
+
+
+async def make_ranges(query: ViewQuery, key_of: KeyOf) -> Iterator[PlaceRange]:
+    """The same; those of a large query are all made before, in a thread."""
+    ranges = ranges_of(query, key_of)
+    return iter(await to_thread(list, ranges)) if query.large else ranges
 
 
 def _inside(before: bytes, places: PlaceRange) -> PlaceRange:

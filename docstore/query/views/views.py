@@ -277,6 +277,13 @@ class OpenedView:
         self.check_members(query)
         self.check_range(query)
 
+    async def check_slowly(self, query: ViewQuery) -> None:
+        """``check``, of a large query in a thread."""
+        if query.large:
+            await asyncio.to_thread(self.check, query)
+        else:
+            self.check(query)
+
     def check_members(self, query: ViewQuery) -> None:
         """The same for what cannot be combined."""
         check_query(query, reducible=self.reducible, partitioned=self.plan.partitioned)

@@ -173,3 +173,18 @@ async def test_a_50_mb_emit(hostile):
     answer = await ask(hostile, "map", "fifty", "emit(1, new Array(50 << 20).join('x'))")
     assert answer.error[:2] == (500, "os_process_error")
     assert "result" in answer.error[2] or "memory" in answer.error[2]
+
+
+NESTED = "var c = 1; for (var i = 0; i < 600; i++) c = {c: c};"
+
+
+async def test_a_key_that_nests_too_deep_is_a_fault_of_the_function(hostile):
+    answer = await ask(hostile, "map", "nested-k", f"{NESTED} emit(c, 1)")
+    reason = "The function emits what cannot be a row. The JSON is nested more than 500 levels deep."
+    assert answer.error == (500, "os_process_error", reason)
+
+
+async def test_a_value_that_nests_deeper_than_documents_names_none(hostile):
+    assert (await ask(hostile, "map", "nested-v", f"{NESTED} emit(1, c)")).status == 200
+    answer = await Database(hostile.client, "map-nested-v").get("_design/x/_view/v?include_docs=true")
+    assert [row["doc"]["_id"] for row in answer.json["rows"]] == ["a"]

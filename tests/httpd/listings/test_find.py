@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+import threading
 from contextlib import aclosing
 
+import aiohttp
 import pytest
 
+from docstore.core.collation_key import order_key
+from docstore.core.selector import operators
 from docstore.query.mango.finding import Finding
+from docstore.settings import FindSettings, Limits
+from docstore.testing import run_node
+from tests.httpd.asking import Database
 
 DOCS = [{"_id": f"d{n:02}", "n": n, "s": "abc"[n % 3], "o": {"p": n % 5}} for n in range(30)]
 
@@ -351,3 +358,50 @@ async def test_partitions(client):
 async def test_no_partition_of_a_database_without(docs):
     answer = await docs.post("_find", {"selector": {}, "partition": "a"})
     assert (answer.status, answer.json["error"]) == (400, "query_parse_error")
+
+
+async def test_long_values_are_brought_into_order_off_the_loop(docs, monkeypatch):
+    await index(docs, ["n"])
+    threads = []
+
+    def watched(value):
+        threads.append(threading.current_thread())
+        return order_key(value)
+
+    monkeypatch.setattr("docstore.query.views.plan.order_key", watched)
+    assert await ids(docs, {"n": {"$gt": list(range(1_000))}}) == []
+    assert threads
+    assert threading.current_thread() not in threads
+
+
+async def test_the_settings_count(tmp_path, monkeypatch):
+    times = set()
+
+    class Watched(operators.Regex):
+        def __init__(self, pattern, time):
+            times.add(time)
+            super().__init__(pattern, time)
+
+    monkeypatch.setattr(operators, "Regex", Watched)
+    settings = {"limits": Limits(max_regex_time=0.25), "find": FindSettings(default_limit=2, scan_warning=0)}
+    async with run_node(data=tmp_path / "data", **settings) as server, aiohttp.ClientSession(server.url) as client:
+        db = await Database(client).create()
+        await db.post("_bulk_docs", {"docs": DOCS})
+        await index(db, ["n"])
+        found = await find(db, {"n": {"$gte": 0}, "s": {"$regex": "b(?!x)"}})
+        assert len(found["docs"]) == 2
+        assert "warning" not in await find(db, {"n": {"$gte": 0}, "s": "x"})
+    assert 0.25 in times
+    assert Limits().max_regex_time not in times
+
+
+async def test_a_page_may_end_at_a_value_that_nests_as_deep_as_it_may(db):
+    deep = 1
+    for _ in range(499):
+        deep = [deep]
+    for doc_id in "ab":
+        await db.write(doc_id, {"n": deep})
+    await index(db, ["n"])
+    first = await find(db, {"n": {"$gt": None}}, fields=["_id"], limit=1)
+    second = await find(db, {"n": {"$gt": None}}, fields=["_id"], limit=1, bookmark=first["bookmark"])
+    assert first["docs"] + second["docs"] == [{"_id": "a"}, {"_id": "b"}]

@@ -1,9 +1,12 @@
 """Views: rows, what cannot be asked, what becomes of indexes."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
+
+from docstore.core.collation_key import order_key
 
 RECORDED = json.loads((Path(__file__).parents[2] / "conformance" / "data" / "collation_open.json").read_text())
 
@@ -167,3 +170,29 @@ async def test_equal_views_share_an_index(numbers, server):
 def indexes(views):
     with views.file.read() as txn:
         return [key for key, _ in txn.cursor(txn.tables.indexes)]
+
+
+MANY = list(range(10_000))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("_view/k", {"start_key": MANY, "end_key": [*MANY, 1]}),
+        ("_view/k", {"keys": MANY, "limit": 3}),
+        ("_view/sum", {"keys": MANY, "group": True, "limit": 3}),
+        ("_view/k/queries", {"queries": [{"start_key": MANY, "end_key": [*MANY, 1]}]}),
+    ],
+)
+async def test_long_keys_are_brought_into_order_off_the_loop(numbers, monkeypatch, path, body):
+    threads = []
+
+    def watched(value):
+        threads.append(threading.current_thread())
+        return order_key(value)
+
+    monkeypatch.setattr("docstore.query.views.plan.order_key", watched)
+    answer = await numbers.post(f"_design/v/{path}", body)
+    assert answer.status == 200, answer
+    assert threads
+    assert threading.current_thread() not in threads
