@@ -466,7 +466,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "keys of a partition, among queries",
-        "| `keys` among the queries of `_partition/{name}/_all_docs/queries` |",
+        "| `keys` among the queries of `_partition/{name}/_all_docs/queries`,",
         "listing",
         r"status|json\.(error|reason)",
         (
@@ -712,5 +712,29 @@ KNOWN: tuple[Known, ...] = (
         ),
         theirs="404.*",
         ours="405.*",
+    ),
+    Known(
+        "keys of a partition, breaking",
+        "| `keys` among the queries of `_partition/{name}/_all_docs/queries`,",
+        "listing|path|method",
+        "kind of body",
+        (
+            'POST /db/_local_docs/queries?partition=p\n{"queries":[{},{"keys":["p:a","p:b"]}]}',
+            "listing",
+            "kind of body",
+            {"text": "<cut off>"},
+            {"json": {"results": []}},
+        ),
+        theirs=".*cut off.*",
+        asked="(?=.*partition).*_docs/queries.*keys",
+    ),
+    Known(
+        "after a body that was not read",
+        "| a PUT of an attachment of a local document (`_local%2FNAME/x`), with a body |",
+        ".*",
+        "status",
+        ("GET /db/_partition", "partition", "status", "no answer", "400 bad_request: invalid_partition_req"),
+        theirs="no answer",
+        diverges=True,
     ),
 )
