@@ -172,11 +172,15 @@ def _reasons_against(index: MangoIndex, options: FindOptions) -> list[Reason]:
             reasons.append(Reason.SORT_ORDER_MISMATCH)
         return reasons
     required = set(index.fields).difference(options.sort_fields, _IMPLICIT)
-    if _missing_of([options.normal], required):
+    if options.normal != NOTHING and _missing_of([options.normal], required):
         reasons.append(Reason.FIELD_MISMATCH)
     if not _sorts(index.fields, options.sort_fields, options.normal):
         reasons.append(Reason.SORT_ORDER_MISMATCH)
     return reasons
+
+
+NOTHING: Final[JsonValue] = {"$or": []}
+"""A selector that no document matches: which index answers it does not matter, and CouchDB takes the first."""
 
 
 def _missing_of(parts: Iterable[JsonValue], required: set[str]) -> set[str]:
@@ -191,7 +195,8 @@ def _missing_of(parts: Iterable[JsonValue], required: set[str]) -> set[str]:
         if name == "$and" and isinstance(argument, list):
             missing = _missing_of(argument, missing)
         elif name == "$or" and isinstance(argument, list):
-            missing = set().union(*(_missing_of([one], missing) for one in argument))
+            if argument:  # an empty one asks for nothing
+                missing = set().union(*(_missing_of([one], missing) for one in argument))
         elif argument != {"$exists": False}:
             missing.discard(name)
     return missing
