@@ -589,7 +589,7 @@ KNOWN: tuple[Known, ...] = (
             "invalid_field_name",
         ),
         theirs=r"(invalid|no_usable|unsupported)_.*|Invalid .*|No .*index.*|Sorts .*|_design/.* specified.*"
-        r"|.* is not an? .*",
+        r"|.* is not an? .*|bad_arg|Bad argument.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
     Known(

@@ -69,7 +69,7 @@ ALL: Final = _named(
     Parameter("filter", TEXT, "`_doc_ids`, `_selector`, `_design`, `_view`, or DDOC/NAME."),
     Parameter("heartbeat", {"type": "integer", "minimum": 1}, "Milliseconds between two signs of life."),
     Parameter("timeout", COUNT, "Milliseconds of silence after which a feed ends."),
-    Parameter("seq_interval", COUNT, "For clusters; checked and passed over."),
+    Parameter("seq_interval", COUNT, "Only every so many rows tell their update sequence."),
     Parameter("doc_ids", {"type": "array", "items": TEXT}, "With `filter=_doc_ids`.", as_json=True),
     Parameter("view", TEXT, "With `filter=_view`: DDOC/NAME."),
     # documents
