@@ -97,6 +97,8 @@ def test_a_restart_refuses_nobody(listening: socket.socket, told: socket.socket,
             before = len(answers)
             while len(answers) == before:
                 assert ask(port, "GET", "/db") == 200
+            enough.set()
+            asking.join()  # or it would wait for an answer of nobody
     finally:
         enough.set()
         if asking.is_alive():
