@@ -68,6 +68,13 @@ async def open_name_target(target: NameTarget) -> AsyncIterator[Target]:
 @asynccontextmanager
 async def open_existing(target: NameTarget) -> AsyncIterator[Database]:
     """The database itself, which must be there. Raises click.ClickException otherwise, and as above."""
+    async with open_with_node(target) as (_, database):
+        yield database
+
+
+@asynccontextmanager
+async def open_with_node(target: NameTarget) -> AsyncIterator[tuple[Node, Database]]:
+    """The same, and the running node of its folder."""
     if not (target.data / DATA_FILE).exists():
         raise click.ClickException(f"{target.data} is no data folder")
     async with open_node(target) as node:
@@ -75,7 +82,7 @@ async def open_existing(target: NameTarget) -> AsyncIterator[Database]:
             database = node.registry.open(target.name)
         except NotFound as error:
             raise click.ClickException(f"{target.name}: {error.reason}") from None
-        yield database
+        yield node, database
 
 
 @asynccontextmanager

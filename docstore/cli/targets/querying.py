@@ -5,12 +5,12 @@ Owns the two ways, and the pages in which a server is asked. Queries and indexes
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Final, Protocol
 from urllib.parse import quote
 
 from docstore.cli.rows import Members
-from docstore.cli.targets.peers import Nodes, Place
+from docstore.cli.targets.name_target import open_with_node
 from docstore.cli.targets.places import NameTarget, UrlTarget
 from docstore.cli.targets.url_target import RemoteDatabase, members_of, odd_answer, open_session
 from docstore.core.document import DESIGN_PREFIX
@@ -51,15 +51,12 @@ class Querying(Protocol):
 @asynccontextmanager
 async def open_querying(where: UrlTarget | NameTarget) -> AsyncIterator[Querying]:
     """The database. Raises click.ClickException if it is not there, or a server has the folder."""
-    async with AsyncExitStack() as stack:
-        if isinstance(where, UrlTarget):
-            session = await stack.enter_async_context(open_session(where, seconds=None))
+    if isinstance(where, UrlTarget):
+        async with open_session(where, seconds=None) as session:
             yield _OfUrl(RemoteDatabase(session, where.url))
-            return
-        node = await Nodes(stack).open(Place(where.name, where.data))
-        if node is None:
-            raise TypeError("a name has a folder")
-        yield _OfNode(node, node.registry.open(where.name))
+    else:
+        async with open_with_node(where) as (node, database):
+            yield _OfNode(node, database)
 
 
 class _OfNode:

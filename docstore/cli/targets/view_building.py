@@ -6,13 +6,13 @@ built, and meanwhile for ``_info``. It must not know how progress is shown.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import click
 
-from docstore.cli.targets.peers import Nodes, Place
+from docstore.cli.targets.name_target import open_with_node
 from docstore.cli.targets.places import NameTarget, UrlTarget
 from docstore.cli.targets.url_target import RefusedRequest, RemoteDatabase, open_session
 from docstore.core.document import DESIGN_PREFIX
@@ -46,15 +46,12 @@ class ViewBuilding(Protocol):
 @asynccontextmanager
 async def open_view_building(where: UrlTarget | NameTarget) -> AsyncIterator[ViewBuilding]:
     """The database. Raises click.ClickException if it is not there, or a server has the folder."""
-    async with AsyncExitStack() as stack:
-        if isinstance(where, UrlTarget):
-            session = await stack.enter_async_context(open_session(where, seconds=None))
+    if isinstance(where, UrlTarget):
+        async with open_session(where, seconds=None) as session:
             yield _OfUrl(RemoteDatabase(session, where.url))
-            return
-        node = await Nodes(stack).open(Place(where.name, where.data))
-        if node is None:
-            raise TypeError("a name has a folder")
-        yield _OfNode(node, node.registry.open(where.name))
+    else:
+        async with open_with_node(where) as (node, database):
+            yield _OfNode(node, database)
 
 
 class _OfNode:

@@ -8,9 +8,10 @@ from functools import partial
 
 from docstore.core.conditions import content_etag
 from docstore.database.database import Database
-from docstore.database.reading.changes import ChangesQuery, ReadChanges, follow_changes, read_changes
+from docstore.database.reading.changes import ChangesQuery, ReadChanges, read_changes
 from docstore.database.reading.selected_changes import read_selected
 from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming, written
+from docstore.httpd.listings.feeds import feed_reply
 from docstore.httpd.params.changes import ChangesParams, Feed, changes_params, feed_of
 from docstore.httpd.params.changes_filters import READ_FROM_BODY, Body, changes_filter
 from docstore.httpd.replies import Reply, etag_matches, not_modified
@@ -70,24 +71,7 @@ async def _changes(request: Request, database: Database, params: ChangesParams, 
         read = partial(read_selected, select=chosen.select)
     if feed is Feed.NORMAL:
         return await _normal(request, database, query, framing, read)
-    subscription = database.notifier.subscribe(database.number)
-    slices = follow_changes(
-        database,
-        query,
-        subscription=subscription,
-        once=feed is Feed.LONGPOLL,
-        patience=params.timeout,
-        heartbeat=params.heartbeat,
-        read=read,
-    )
-    return StreamReply(
-        written(slices, framing),
-        content_type=framing.content_type,
-        cache_control=framing.cache_control,
-        feed=True,
-        ending=framing.end,
-        hurry=subscription.end,
-    )
+    return feed_reply(database, query, params, framing, read)
 
 
 async def _normal(

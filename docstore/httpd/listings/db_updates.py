@@ -16,11 +16,12 @@ from docstore.core.conditions import content_etag
 from docstore.core.json_text import encode
 from docstore.database.database import Database
 from docstore.database.global_changes import GLOBAL_CHANGES
-from docstore.database.reading.changes import ChangesQuery, ChangesSlice, follow_changes, read_changes
+from docstore.database.reading.changes import ChangesQuery, ChangesSlice, read_changes
 from docstore.database.reading.document_text import Row
 from docstore.database.registry import Event
 from docstore.errors import BadRequest
 from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming, written
+from docstore.httpd.listings.feeds import feed_reply
 from docstore.httpd.params.changes import Feed, changes_params
 from docstore.httpd.replies import Reply, etag_matches, not_modified
 from docstore.httpd.request import Request
@@ -73,24 +74,7 @@ async def get_db_updates(request: Request) -> Reply | StreamReply:
         if etag_matches(request.if_none_match, etag):
             return not_modified(etag)
         return await chunked_reply(written(_events(database, query), framing), etag=etag)
-    subscription = database.notifier.subscribe(database.number)
-    slices = follow_changes(
-        database,
-        query,
-        subscription=subscription,
-        once=params.feed == Feed.LONGPOLL,
-        patience=params.timeout,
-        heartbeat=params.heartbeat,
-        read=_events,
-    )
-    return StreamReply(
-        written(slices, framing),
-        content_type=framing.content_type,
-        cache_control=framing.cache_control,
-        feed=True,
-        ending=framing.end,
-        hurry=subscription.end,
-    )
+    return feed_reply(database, query, params, framing, _events)
 
 
 async def _events(database: Database, query: ChangesQuery) -> AsyncGenerator[ChangesSlice]:

@@ -5,13 +5,12 @@ before anybody else sees it. Secrets are never shown, not as an old value either
 ``chttpd_node`` and ``couch_util:check_config_blacklist`` of CouchDB.
 """
 
-import asyncio
 import secrets
 from typing import Final
 
-from docstore.config.passwords import ITERATIONS, PRF, hashed_password
 from docstore.config.secrets import is_hashed, shown
 from docstore.core.json_text import JsonValue
+from docstore.core.security.passwords import admin_text, hashed
 from docstore.errors import BadRequest, Forbidden, NotFound
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
@@ -114,13 +113,10 @@ def _persists(request: Request) -> bool:
 
 
 async def _as_kept(request: Request, section: str, word: str) -> str:
-    """The word as it goes into the configuration: a password hashed, in a thread. Raises BadRequest if it is empty."""
+    """The word as it is kept: a password hashed. Raises BadRequest if it is empty, Busy, Forbidden."""
     if section != ADMINS or is_hashed(word):
         return word
     if not word:
         raise BadRequest("A password is not empty.")
-    config = request.node.config
-    iterations = config.get("chttpd_auth", "iterations") or str(ITERATIONS)
-    prf = config.get("chttpd_auth", "pbkdf2_prf") or PRF
-    salt = secrets.token_hex(SALT_BYTES)
-    return await asyncio.to_thread(hashed_password, word, salt, int(iterations), prf)
+    accounts, salt = request.node.accounts, secrets.token_hex(SALT_BYTES)
+    return admin_text(await accounts.hasher.run(lambda: hashed(word, salt, accounts.policy.hashing)))

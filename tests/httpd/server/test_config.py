@@ -3,8 +3,8 @@ import pytest
 
 from docstore.config.configuration import Configuration
 from docstore.config.kept import KeptSettings
-from docstore.config.passwords import hashed_password
 from docstore.config.secrets import is_hashed
+from docstore.core.security.passwords import Hashing, admin_text, hashed
 from docstore.errors import StorageFull
 
 CONFIG = "/_node/_local/_config"
@@ -133,10 +133,10 @@ async def test_a_password_is_hashed_and_never_shown(client, server):
 
 
 async def test_a_password_that_is_hashed_already_is_kept_as_it_is(client, server):
-    hashed = hashed_password("pencil", "salt", 10)
-    await ask(client, "PUT", "/admins/sue", json=hashed)
-    assert server.node.config.get("admins", "sue") == hashed
-    assert await ask(client, "PUT", "/admins/sue", json=hashed, headers=SUE) == "-pbkdf2:sha256-****"
+    kept = admin_text(hashed("pencil", "salt", Hashing(iterations=10)))
+    await ask(client, "PUT", "/admins/sue", json=kept)
+    assert server.node.config.get("admins", "sue") == kept
+    assert await ask(client, "PUT", "/admins/sue", json=kept, headers=SUE) == "-pbkdf2:sha256-****"
     assert await ask(client, "DELETE", "/admins/sue", headers=SUE) == "-pbkdf2:sha256-****"
 
 
