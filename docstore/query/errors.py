@@ -16,6 +16,9 @@ Owns these classes. What a function throws by a word that has a status of its ow
 ``docstore.errors`` that has it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from docstore.errors import BadRequest, Conflict, DocstoreError, NotFound
 
 
@@ -29,6 +32,18 @@ class CompilationFailed(BadRequest):
     """A function of a design document that is to be written does not compile."""
 
     error = "compilation_error"
+
+
+@contextmanager
+def compiling(kind: str, view: str | None) -> Iterator[None]:
+    """Around the compilation of a view's function. Raises CompilationFailed; what is not there stays NotFound."""
+    try:
+        yield
+    except NotFound:
+        raise
+    except DocstoreError as error:
+        told = f"Compilation of the {kind} function in the '{view}' view failed: {error.reason}"
+        raise CompilationFailed(told) from None
 
 
 class FunctionFailed(DocstoreError):

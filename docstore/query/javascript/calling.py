@@ -6,7 +6,8 @@ must not know what comes of an answer. What a function logs, and that it fails, 
 """
 
 from asyncio import to_thread
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from itertools import groupby
 from typing import Final, NamedTuple, cast
@@ -52,6 +53,20 @@ class Function(NamedTuple):
     def where(self) -> str:
         """Its name in the log."""
         return f"{self.database}/{self.doc_id}/{'/'.join(self.path)}"
+
+
+@contextmanager
+def told_as_failures() -> Iterator[None]:
+    """Around a job of functions: what became of its worker, in CouchDB's words. Raises FunctionFailed."""
+    try:
+        yield
+    except WorkerTimedOut:
+        raise FunctionFailed(TIMED_OUT, error=OS_PROCESS) from None
+    except WorkerLost:
+        raise FunctionFailed(LOST, error=OS_PROCESS) from None
+    except WorkerFailed as error:
+        log.error("a job of the functions failed: %s", error.reason)
+        raise FunctionFailed(error.reason, error="unknown_error") from None
 
 
 class Functions:
@@ -141,15 +156,8 @@ class Functions:
         """``calls`` is how many times the limit may be used up until it shows that there is no hope."""
         limit = 2 * self.limits.time * calls + GRACE
         name, crossing = (CALLS, arguments) if command is None else (SERVER_CALLS, (command, *arguments))
-        try:
+        with told_as_failures():
             answer = await self._pool.run(name + job, *crossing, self._plain, timeout=limit, affinity=affinity)
-        except WorkerTimedOut:
-            raise FunctionFailed(TIMED_OUT, error=OS_PROCESS) from None
-        except WorkerLost:
-            raise FunctionFailed(LOST, error=OS_PROCESS) from None
-        except WorkerFailed as error:
-            log.error("a job of the functions failed: %s", error.reason)
-            raise FunctionFailed(error.reason, error="unknown_error") from None
         return cast("list[Plain]", answer)
 
     def _log(self, where: str, lines: Plain) -> None:

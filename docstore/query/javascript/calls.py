@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import DocstoreError, NotFound
 from docstore.query.design.document import VALIDATE, is_built_in
-from docstore.query.errors import CompilationFailed
+from docstore.query.errors import compiling
 from docstore.query.javascript.sandbox import Sandbox, repaired
 from docstore.settings import FunctionSettings
 from docstore.workers.messages import Plain
@@ -132,11 +132,5 @@ def check_views(views: list[list[str | None]], lib: str, limits: list[JsonValue]
 
 
 def _check(kind: str, name: str | None, source: str | None, lib: str | None, limits: list[JsonValue]) -> None:
-    try:
+    with compiling(kind, name):
         Sandbox("views.js", (source, lib, False), limits_of(limits))
-    except NotFound:
-        raise
-    except DocstoreError as error:
-        raise CompilationFailed(
-            f"Compilation of the {kind} function in the '{name}' view failed: {error.reason}"
-        ) from None

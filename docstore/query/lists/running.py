@@ -13,12 +13,12 @@ from docstore.core.json_text import decode
 from docstore.errors import DocstoreError
 from docstore.query.design.languages import Languages
 from docstore.query.errors import FunctionFailed
-from docstore.query.function_log import function_log, log
-from docstore.query.javascript.calling import GRACE, LOST, Function, crossing_design
-from docstore.query.javascript.words import OS_PROCESS, TIMED_OUT
+from docstore.query.function_log import function_log
+from docstore.query.javascript.calling import GRACE, Function, crossing_design, told_as_failures
+from docstore.query.javascript.words import OS_PROCESS
 from docstore.query.lists.step import END, Step
 from docstore.settings import FunctionSettings
-from docstore.workers.errors import WorkerFailed, WorkerLost, WorkerTimedOut
+from docstore.workers.errors import WorkerError
 from docstore.workers.messages import Plain
 from docstore.workers.reserve import Held, Reserve
 
@@ -73,19 +73,15 @@ class Listing:
             raise
 
     async def _step(self, job: str, *arguments: Plain) -> Step:
-        try:
-            answer = await self._held.run(JOBS + job, *arguments, timeout=2 * self._limits.time + GRACE)
-        except WorkerTimedOut:
-            raise FunctionFailed(TIMED_OUT, error=OS_PROCESS) from None
-        except WorkerLost:
-            raise FunctionFailed(LOST, error=OS_PROCESS) from None
-        except WorkerFailed as error:
-            log.error("a job of the functions failed: %s", error.reason)
-            raise FunctionFailed(error.reason, error="unknown_error") from None
-        except DocstoreError as error:
-            if error.error != OS_PROCESS:  # the function has ended, by its own word
-                self._held.finished()
-            raise
+        with told_as_failures():
+            try:
+                answer = await self._held.run(JOBS + job, *arguments, timeout=2 * self._limits.time + GRACE)
+            except WorkerError:  # nobody knows what its process is at
+                raise
+            except DocstoreError as error:
+                if error.error != OS_PROCESS:  # the function has ended, by its own word
+                    self._held.finished()
+                raise
         wants, start, text, lines = cast("tuple[str, bytes | None, str, list[str]]", answer)
         function_log.tell(self._function.where, lines, self._limits)
         if wants == END:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TypeAlias, cast
 
 from docstore.core.json_text import JsonValue, encode
-from docstore.errors import DocstoreError, NotFound
+from docstore.errors import DocstoreError
 from docstore.query.design.document import is_built_in
-from docstore.query.errors import CompilationFailed
+from docstore.query.errors import compiling
 from docstore.query.javascript.calls import Verdict, limits_of
 from docstore.query.servers.asking import (
     Asked,
@@ -111,11 +111,5 @@ def check_views(command: Command, views: list[list[str | None]], lib: str, limit
 
 
 def _check(kept: Kept, kind: str, name: str | None, source: str | None) -> None:
-    try:
+    with compiling(kind, name):
         expect_true(kept, encode(["add_fun", source]))
-    except NotFound:
-        raise
-    except DocstoreError as error:
-        raise CompilationFailed(
-            f"Compilation of the {kind} function in the '{name}' view failed: {error.reason}"
-        ) from None
