@@ -279,7 +279,7 @@ KNOWN: tuple[Known, ...] = (
         "keys that are lists",
         "| a list among `keys` |",
         "listing",
-        r"json.*rows\[\d+\].*",
+        r"json.*rows\[\d+\].*|status",
         ('GET /db/_all_docs?keys=[["ka"]]', "listing", "json.rows[0].id", ["ka"], "<absent>"),
         condition=odd_key,
     ),
@@ -572,6 +572,14 @@ KNOWN: tuple[Known, ...] = (
         asked='"bookmark":"[^"]',
     ),
     Known(
+        "an index that is behind",
+        "| a query with `stale` or `update=false` |",
+        "find",
+        r"json\.(docs|bookmark|warning|execution_stats).*",
+        ('POST /db/_find\n{"selector":{"v":1},"stale":"ok"}', "find", "json.docs", [{"_id": "ka"}], []),
+        asked='"(stale":"ok"|update":false)',
+    ),
+    Known(
         "an empty $or",
         "| an empty `$or`, which everything matches |",
         "find|explain",
@@ -583,7 +591,7 @@ KNOWN: tuple[Known, ...] = (
             "_design/069621c19e3870858759e0580888fb7225efae00",
             None,
         ),
-        asked=r'"\$n?or":\[\]',
+        asked=r'"\$(n?or|and)":\[\]',
     ),
     Known(
         "a selector and a sort that are wrong",

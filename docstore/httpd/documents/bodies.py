@@ -14,6 +14,7 @@ from docstore.core.json_cost import is_for_a_thread
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.core.partition import check_partitioned_id
+from docstore.database.database import Database
 from docstore.errors import BadRequest
 from docstore.httpd.params.documents import DocumentQuery, with_parent, with_rev
 from docstore.httpd.request import SMALL, Request
@@ -71,6 +72,15 @@ async def document_of(request: Request, members: JsonValue, doc_id: str | None, 
     if members is None:
         return await document_from(await request.body(), doc_id, limits, new_id)
     return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
+
+
+def check_told_id(database: Database, members: JsonValue) -> None:
+    """Raises IllegalDocId if these members tell an id that names no partition, of a document that has to.
+
+    Where the path names the document the member counts for nothing, but CouchDB reads it nevertheless.
+    """
+    if database.partitioned and isinstance(members, dict) and "_id" in members:
+        check_partitioned_id(str(members["_id"]))
 
 
 async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id: str = "") -> Document:

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
-from docstore.core.partition import check_partitioned_id, check_placed
+from docstore.core.partition import check_placed
 from docstore.database.database import Database
 from docstore.database.once import Once
 from docstore.database.results import EditResult
 from docstore.errors import BadRequest, NotFound, NotImplementedHere, UnsupportedMediaType
-from docstore.httpd.documents.bodies import as_edit, document_of, read_document, read_members
+from docstore.httpd.documents.bodies import as_edit, check_told_id, document_of, read_document, read_members
 from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
@@ -78,8 +78,7 @@ async def put_document(request: Request) -> Edit | Reply:
         if refused is not None:
             return refused
     read = await document_of(request, members, doc_id)
-    if database.partitioned and isinstance(members, dict):
-        check_partitioned_id(str(members.get("_id", doc_id)))  # it counts for nothing, but is read by CouchDB too
+    check_told_id(database, members)
     document = as_edit(request, read, query)
     looked_at = at_hand and _is_no_conflict(database, document, record)
     return Edit(

@@ -14,7 +14,7 @@ from docstore.core.local_document import DELETED, next_rev, rev_of
 from docstore.core.rev import Rev
 from docstore.database.reading.documents import PLAIN
 from docstore.errors import NotFound
-from docstore.httpd.documents.bodies import as_local, read_document
+from docstore.httpd.documents.bodies import as_local, check_told_id, document_of, read_members
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.params.conditions import is_unchanged, write_condition
 from docstore.httpd.params.documents import document_query
@@ -47,7 +47,9 @@ async def put_local(request: Request) -> Edit:
     query = document_query(request)
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     condition = write_condition(request)
-    document = as_local(await read_document(request, doc_id), query, condition)
+    members = await read_members(request)
+    document = as_local(await document_of(request, members, doc_id), query, condition)
+    check_told_id(database, members)
 
     async def etag() -> str:
         """The revision is known before it is written."""

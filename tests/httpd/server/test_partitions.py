@@ -353,3 +353,9 @@ async def test_what_belongs_to_no_partition_is_not_replicated(parts, client, ser
     assert answer["history"][0]["doc_write_failures"] == 2
     assert answer["history"][0]["docs_written"] == 2
     assert await ids(parts, "_partition/c/_all_docs") == ["c:1"]
+
+
+async def test_a_local_document_is_in_no_partition_but_its_body_may_not_tell_a_bad_id(parts):
+    assert (await parts.put("_local/l", {"_id": "other"})).error == NO_PARTITION
+    for told in ("a:1", "_local/x"):
+        assert (await parts.put("_local/l", {"_id": told})).status == 201
