@@ -136,6 +136,20 @@ class Environment:
             log.warning("the disk of %s has room again, and writes are taken", self.folder)
         return GroupTransaction(self._lmdb.begin(write=True), self._gate.tables)
 
+    def commit_nothing(self) -> None:
+        """A commit that writes what is there: afterwards pages can be used again that the one before it freed.
+
+        Raises as ``begin_write``.
+        """
+        transaction = self.begin_write()
+        try:
+            run = transaction.get(transaction.tables.meta, keys.META_RUN)
+            transaction.put(transaction.tables.meta, keys.META_RUN, run or b"")
+            transaction.transaction.commit()
+        except BaseException:
+            transaction.transaction.abort()
+            raise
+
     def announce(self, holder: str) -> None:
         """Name the holder of the folder for those who will be refused; a server names its URL."""
         if self._lock is not None:

@@ -18,7 +18,8 @@ When it goes wrong (nothing of the transaction is kept in any of these):
 
 * ``apply`` raises something unexpected: it is applied again command by command, so that only the culprit fails.
 * ``apply`` leaves commands for later, because these are too much work for one group: they come first in the next.
-* The map is full: it grows, and the group is applied again. The disk is: StorageFull for all, and the next is tried.
+* The map is full: it grows, and the group is applied again. The disk is: StorageFull for all, and the next is tried;
+  but once after each commit what that one freed is asked for first.
 * A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
   until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
   on.
@@ -35,7 +36,7 @@ from typing import TypeAlias
 
 import lmdb
 
-from docstore.errors import DocstoreError, StorageFailed, Unavailable
+from docstore.errors import DocstoreError, StorageFailed, StorageFull, Unavailable
 from docstore.storage.engine import fork_guard
 from docstore.storage.engine.disk_errors import disk_error, is_disk_error
 from docstore.storage.engine.environment import Environment
@@ -73,6 +74,7 @@ class Writer:
         commit: "Callable[[lmdb.Transaction[bytes]], None] | None" = None,
     ) -> None:
         self.groups = self.commands = 0
+        self._breathed = 0
         self.single_at = -math.inf
         self._environment = environment
         self._apply = apply
@@ -247,13 +249,31 @@ class Writer:
             except CulpritFound as found:
                 log.exception("a command failed: %s", type(commands[found.index]).__name__)
                 culprits[found.index] = found.told
-            except GroupRefused:
-                raise
+            except GroupRefused as refused:
+                if not (isinstance(refused.told, StorageFull) and self._has_freed_pages()):
+                    raise
             except Exception as error:
                 if singly:
                     raise
                 log.warning("a group of %d commands failed (%r); applying them one by one", len(commands), error)
                 singly = True
+
+    def _has_freed_pages(self) -> bool:
+        """Whether a full disk has room after all: pages that the last commit freed, which LMDB lends only to the next.
+
+        So one that changes nothing is made between, once after each commit that did.
+        """
+        if self._breathed == self.groups or self._failed:
+            return False
+        self._breathed = self.groups
+        try:
+            self._environment.commit_nothing()
+        except DocstoreError:
+            return False
+        except (lmdb.Error, OSError) as error:
+            self._disk_refused(error)  # a failed sync stops writes, whatever it was to sync
+            return False
+        return True
 
     def _attempt(
         self, commands: list[object], culprits: Mapping[int, DocstoreError], *, singly: bool
@@ -345,8 +365,6 @@ class Writer:
         else:
             log.error("the disk is full: %s", error)
         return GroupRefused(told)
-
-    # Delivery
 
     def _deliver(self, group: Group, results: Sequence[object], summary: CommitSummary | None) -> None:
         loop = self._loop

@@ -340,17 +340,47 @@ async def test_after_a_failed_sync_writes_stop_and_reads_go_on(
     assert (again.value(b"a"), again.value(b"b")) == (b"1", b"2")
 
 
-@pytest.mark.parametrize(
-    "full", [lmdb.DiskError("mdb_txn_commit: No space left on device"), OSError(errno.EDQUOT, "quota")]
-)
+FULL_DISKS = [lmdb.DiskError("mdb_txn_commit: No space left on device"), OSError(errno.EDQUOT, "quota")]
+
+
+@pytest.mark.parametrize("full", FULL_DISKS)
 async def test_a_full_disk_fails_its_group_and_the_next_is_tried(bench: Bench, full: Exception) -> None:
     await bench.writer.submit(Put(b"a", b"1"))
-    bench.commit.failures = [full]
+    bench.commit.failures = [full, full]
     assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFull]
     assert not bench.writer.failed
     assert (bench.value(b"a"), bench.value(b"b")) == (b"1", None)
     assert await bench.writer.submit(Put(b"b", b"2")) == b"b"
     assert bench.value(b"b") == b"2"
+
+
+@pytest.mark.parametrize("full", FULL_DISKS)
+async def test_pages_that_the_last_commit_freed_are_asked_for_before_a_disk_is_full(
+    bench: Bench, full: Exception
+) -> None:
+    await bench.writer.submit(Put(b"a", b"1"))
+    before = bench.environment.snapshot().txnid
+    bench.commit.failures = [full]
+    assert await bench.writer.submit(Put(b"b", b"2")) == b"b"
+    assert bench.environment.snapshot().txnid == before + 2
+    bench.commit.failures = [full, full]
+    assert await outcomes([bench.writer.submit(Put(b"c"))]) == [StorageFull]
+    bench.commit.failures = [full]  # no commit since, so there is nothing more to ask for
+    assert await outcomes([bench.writer.submit(Put(b"c"))]) == [StorageFull]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "sync failed")])
+async def test_a_commit_between_that_fails_is_told_for_what_it_is(
+    bench: Bench, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise error
+
+    await bench.writer.submit(Put(b"a", b"1"))
+    monkeypatch.setattr(bench.environment, "commit_nothing", fails)
+    bench.commit.failures = [OSError(errno.ENOSPC, "full")]
+    assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFull]
+    assert bench.writer.failed == (error.errno == errno.EIO)
 
 
 async def test_a_full_disk_met_while_applying(bench: Bench) -> None:
