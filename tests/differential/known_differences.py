@@ -97,7 +97,7 @@ KNOWN: tuple[Known, ...] = (
         ".*",
         "status",
         ("PUT /db/ka?w=x", "document.put", "status", "500 unknown_error: badarg", "201"),
-        theirs="500 .*badarg.*",
+        theirs="500 .*badarg.*|202",
         asked=r"[?&][wr]=",
         diverges=True,
     ),
@@ -225,7 +225,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "a stub in an edit of a tombstone",
         "| an attachment stub in an edit whose parent is a tombstone |",
-        _kinds("bulk.docs", "document.put", "document.post", "document.put_related"),
+        WRITES,
         "status",
         ("PUT /db/ka", "document.put", "status", "412 missing_stub: Invalid attachment stub", "409 conflict: x"),
         theirs="412 missing_stub.*",
@@ -605,8 +605,8 @@ KNOWN: tuple[Known, ...] = (
             "invalid_sort_field",
             "invalid_field_name",
         ),
-        theirs=r"(invalid|no_usable|unsupported)_.*|Invalid .*|No .*index.*|Sorts .*|_design/.* specified.*"
-        r"|.* is not an? .*|bad_arg|Bad argument.*",
+        theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|Sorts .*"
+        r"|_design/.* specified.*|.* is not an? .*|bad_arg|Bad argument.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
     Known(
