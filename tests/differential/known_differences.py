@@ -381,6 +381,7 @@ KNOWN: tuple[Known, ...] = (
         "status|json.reason",
         ("POST /db/_bulk_docs", "bulk.docs", "status", "201", "400 bad_request: Attachment `x` is said to follow, but"),
         ours=".*is said to follow.*",
+        diverges=True,
     ),
     Known(
         "crash of what is no mistake here",
@@ -578,6 +579,14 @@ KNOWN: tuple[Known, ...] = (
         r"json\.(docs|bookmark|warning|execution_stats).*",
         ('POST /db/_find\n{"selector":{"v":1},"stale":"ok"}', "find", "json.docs", [{"_id": "ka"}], []),
         asked='"(stale":"ok"|update":false)',
+    ),
+    Known(
+        "a view that is behind",
+        "| a query with `stale` or `update=false` |",
+        "view|partition",
+        r"json(\.results\[\d+\])?\.(rows|total_rows|offset).*",
+        ("GET /db/_design/v/_view/pair?stale=ok", "view", "json.total_rows", 1, 0),
+        asked='[?&"](stale(=|":")(ok|%22ok)|update(=|":)false)',
     ),
     Known(
         "an empty $or",

@@ -18,9 +18,11 @@ class Places:
     def __init__(self) -> None:
         self._seen: list[tuple[Any, Any]] = []
         self._pairs: set[tuple[int, int]] = set()
+        self._noted: tuple[bool, tuple[int, int] | None] = (False, None)
 
     def pair(self, theirs: Any, ours: Any) -> str:
         """Note a pair. What is wrong with it, "" for nothing."""
+        self._noted = (False, None)
         if type(theirs) is not type(ours):
             return "one is a text and the other a number"
         numbers = number_of(theirs), number_of(ours)
@@ -29,13 +31,24 @@ class Places:
         pair = (int(numbers[0] or 0), int(numbers[1] or 0))
         if isinstance(theirs, str):
             self._seen.append((theirs, ours))
+            self._noted = (True, None)
         if pair in self._pairs:
             return ""
         for other in self._pairs:
             if (other[0] < pair[0] and other[1] > pair[1]) or (other[0] > pair[0] and other[1] < pair[1]):
                 return f"{pair} does not go with {other}"
         self._pairs.add(pair)
+        self._noted = (isinstance(theirs, str), pair)
         return ""
+
+    def take_back(self) -> None:
+        """What was noted last did not belong together: neither is asked for, nor held against others."""
+        seen, pair = self._noted
+        if seen:
+            self._seen.pop()
+        if pair is not None:
+            self._pairs.discard(pair)
+        self._noted = (False, None)
 
     def newest(self, number: int, side: int) -> Any:
         """The sequence of one side that was seen as the number-th from the end."""
@@ -45,6 +58,7 @@ class Places:
         """The database was deleted: its places mean nothing any more."""
         self._seen.clear()
         self._pairs.clear()
+        self._noted = (False, None)
 
 
 def number_of(sequence: Any) -> int | None:

@@ -42,3 +42,22 @@ def test_a_deleted_database_has_no_places():
 
 def test_the_number_of_a_sequence():
     assert [number_of(one) for one in ("3-x", 3, "x", True, None)] == [3, 3, None, None, None]
+
+
+def test_a_pair_that_is_taken_back_holds_nothing_against_others():
+    places = Places()
+    places.pair("3-x", "3-y")
+    places.pair("4-x", "9-y")
+    places.take_back()
+    assert places.newest(0, 0) == "3-x"
+    assert places.pair("5-x", "5-y") == ""
+
+
+def test_only_the_last_pair_is_taken_back():
+    places = Places()
+    places.pair("3-x", "7-y")
+    places.pair("4-x", "8-y")
+    places.take_back()
+    places.take_back()
+    assert places.newest(0, 1) == "7-y"
+    assert places.pair("4-x", "6-y") != ""
