@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Final, TypeVarTuple, cast
 
+from docstore.core.edit import Head
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.administration import GONE
 from docstore.database.attachments.blob_store import BlobStore
@@ -23,6 +24,7 @@ from docstore.database.database import Database
 from docstore.database.notifier import Notifier
 from docstore.database.once import Once
 from docstore.database.reading.documents import OpenedDoc, open_plain
+from docstore.database.reading.index_feed import FeedEnd, end_in
 from docstore.database.reading.key_range import RangeQuery
 from docstore.database.reading.replica import Replica
 from docstore.database.slices import CHUNK_ROWS, SliceClock
@@ -125,6 +127,13 @@ class Registry:
         with self._environment.snapshot() as snapshot:
             database = self._open_in(snapshot, name)
             return database, get_record(snapshot, database.number, doc_id)
+
+    def open_with_head(self, name: str, doc_id: str) -> tuple[Database, Head | None, FeedEnd]:
+        """A database, the head of one of its documents and how far it goes, in one snapshot. As ``open``."""
+        with self._environment.snapshot() as snapshot:
+            database = self._open_in(snapshot, name)
+            record = get_record(snapshot, database.number, doc_id)
+            return database, record and record.head(), end_in(snapshot, database.number)
 
     def open_doc(self, name: str, doc_id: str) -> OpenedDoc:
         """The winner of a document, in one snapshot with the row of its database.

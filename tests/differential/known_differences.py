@@ -102,6 +102,17 @@ KNOWN: tuple[Known, ...] = (
         diverges=True,
     ),
     Known(
+        "a design document of several indexes",
+        "| `_bulk_delete` of a design document with several indexes |",
+        "index.delete",
+        "status",
+        ("POST /db/_index/_bulk_delete", "index.delete", "status", "500 case_clause: x", "400 invalid_index: x"),
+        theirs="500.*",
+        ours="400 invalid_index: .*",
+        asked="_bulk_delete",
+        diverges=True,
+    ),
+    Known(
         "crash",
         "| a request that makes CouchDB crash |",
         ".*",

@@ -74,8 +74,13 @@ class FeedBatch(NamedTuple):
 def feed_end(environment: Environment, database: int) -> FeedEnd:
     """How far a database goes now. Raises DatabaseNotFound."""
     with environment.snapshot() as txn:
-        state = get_state(txn, database)
-        return FeedEnd(state.update_seq, state.purge_seq)
+        return end_in(txn, database)
+
+
+def end_in(txn: ReadTransaction, database: int) -> FeedEnd:
+    """The same in a snapshot that is open."""
+    state = get_state(txn, database)
+    return FeedEnd(state.update_seq, state.purge_seq)
 
 
 def design_texts(txn: ReadTransaction, database: int) -> list[bytes]:

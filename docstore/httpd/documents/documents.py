@@ -11,6 +11,7 @@ from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
 from docstore.core.partition import check_placed
+from docstore.core.rev import parse_rev
 from docstore.database.database import Database
 from docstore.database.once import Once
 from docstore.database.results import EditResult
@@ -157,10 +158,12 @@ async def delete_document(request: Request) -> Edit:
 async def copy_document(request: Request) -> Edit:
     """``COPY /{db}/{doc}``: the content of a revision as an edit of another document.
 
-    If-Match is about the document that is read, ``If-None-Match: *`` about the one that is written.
+    If-Match is about the document that is read, ``If-None-Match: *`` about the one that is written. Of the query
+    string only ``rev`` is read, the first one.
     """
     database = request.database()
-    rev, condition = chosen_parent(request, document_query(request).options.rev)
+    named = request.query.get("rev")
+    rev, condition = chosen_parent(request, None if named is None else parse_rev(named))
     target, parent = copy_destination(request)
     validate_doc_id(target, request.node.settings.limits)
     database.check_id(target)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import cast
 
+from docstore.core.document import DESIGN_PREFIX
 from docstore.core.json_text import encode
 from docstore.database.database import Database
 from docstore.database.reading.document_text import join_pieces, join_rows, stream_text
@@ -28,7 +29,7 @@ METHODS = "GET,POST,HEAD"
 
 async def get_view(request: Request) -> Reply | StreamReply:
     """``GET /{db}/_design/{ddoc}/_view/{view}``"""
-    view = await _open(request)
+    view = _open(request)
     query = view_query_of_get(request)
     view.check(query)
     if request.method == "HEAD":
@@ -84,9 +85,10 @@ async def info(request: Request) -> Reply:
     return json_reply({"name": request.segments[2], "view_index": views.info(design.index)})
 
 
-async def _open(request: Request) -> OpenedView:
-    design = await request.node.query.views.design(request.database(), request.segments[2])
-    return design.view(request.segments[4])
+def _open(request: Request) -> OpenedView:
+    name = request.segments[2]
+    database, head, end = request.node.registry.open_with_head(request.segments[0], DESIGN_PREFIX + name)
+    return request.node.query.views.design_of(database, name, head, end).view(request.segments[4])
 
 
 async def _together(view: OpenedView, queries: Sequence[ViewQuery]) -> AsyncGenerator[bytes]:

@@ -52,6 +52,9 @@ _WORDS: dict[str, tuple[JsonValue, ...]] = {
     "stable": ("true", "false", True, False),
     "update": ("true", "false", "lazy", True, False),
 }
+_ONCE_TRUE = frozenset(("attachments", "att_encoding_info"))
+"""What stays true once it was, whatever comes later (``couch_mrview_http:parse_param``)."""
+
 _FIELDS = (
     "inclusive_end",
     "descending",
@@ -137,7 +140,8 @@ def _read(pairs: Iterable[tuple[str, JsonValue]], values: Values) -> Values:
     """
     for name, value in pairs:
         if name in _READINGS:
-            values[name] = _READINGS[name](value)
+            read = _READINGS[name](value)
+            values[name] = values.get(name, False) or read if name in _ONCE_TRUE else read
         elif name == "keys" and isinstance(value, list) and len(value) == 1:
             values |= {"start_key": value[0], "end_key": value[0]}
         elif name in _KEYS:

@@ -253,13 +253,40 @@ def scan_rows_back(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iter
 
 def count_rows(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> int:
     """How many rows a range of places has."""
-    count = 0
-    for piece in cover(txn, slot, low, high):
+    if not low:
+        return _count_before(txn, slot, high)
+    return sum(_counts_of(txn, slot, cover(txn, slot, low, high)))
+
+
+def _count_before(txn: ReadIndex, slot: bytes, high: bytes) -> int:
+    """How many rows there are before a place: along each level as far as it goes, then on with the level below."""
+    count, begin = 0, START
+    with txn.cursor(txn.tables.blocks) as cursor:
+        for level in range(LEVELS, 0, -1):
+            prefix = layout.block_prefix(slot, level)
+            if begin >= high or not cursor.set_range(prefix + begin):
+                continue
+            cut, last = len(prefix), prefix + high
+            value: bytes | None = None
+            for key, following in cursor.iternext():
+                if key > last or not key.startswith(prefix):
+                    break
+                if value is not None:
+                    if not value:  # dirty: by what is below
+                        return count + sum(_counts_of(txn, slot, cover(txn, slot, begin, high)))
+                    count += layout.block_count(value)
+                elif key != prefix + begin:
+                    break
+                begin, value = key[cut:], following
+    return count + (_count_one_by_one(txn, slot + begin, slot + high) if begin < high else 0)
+
+
+def _counts_of(txn: ReadIndex, slot: bytes, pieces: Iterable[Piece]) -> Iterator[int]:
+    for piece in pieces:
         if isinstance(piece, bytes):
-            count += layout.block_count(piece)
+            yield layout.block_count(piece)
         else:
-            count += _count_one_by_one(txn, slot + piece.low, slot + piece.high)
-    return count
+            yield _count_one_by_one(txn, slot + piece.low, slot + piece.high)
 
 
 def _count_one_by_one(txn: ReadIndex, first: bytes, last: bytes) -> int:

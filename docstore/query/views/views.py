@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from docstore.core.collation import collation_version
 from docstore.core.document import DESIGN_PREFIX
+from docstore.core.edit import Head
 from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import Rev
 from docstore.database.active_tasks import ActiveTasks
@@ -22,7 +23,7 @@ from docstore.database.apply.administration import GONE
 from docstore.database.background import Work, persist
 from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
-from docstore.database.reading.index_feed import design_texts, feed_end
+from docstore.database.reading.index_feed import FeedEnd, design_texts, feed_end
 from docstore.errors import DocstoreError, Unavailable
 from docstore.query.design.document import Design, parse_design
 from docstore.query.design.languages import Languages
@@ -119,7 +120,10 @@ class Views:
 
     async def design(self, database: Database, name: str) -> "OpenedDesign":
         """The views of a design document. Raises NotFound, InvalidDesignDoc."""
-        head = database.head(DESIGN_PREFIX + name)
+        return self.design_of(database, name, database.head(DESIGN_PREFIX + name))
+
+    def design_of(self, database: Database, name: str, head: Head | None, end: FeedEnd | None = None) -> "OpenedDesign":
+        """The same of a design document whose head was just read, and how far the database goes as well."""
         key = (database.number, name, None if head is None or head.deleted else head.winner)
         plan = self._plans.get(key)
         if plan is None:
@@ -129,7 +133,7 @@ class Views:
             plan = self._plans[key] = plan_of(design, self._limits, self._languages, partitioned=database.partitioned)
             if len(self._plans) > MAX_PLANS:
                 del self._plans[next(iter(self._plans))]
-        return OpenedDesign(plan, self.index(database, plan), self._workers)
+        return OpenedDesign(plan, self.index(database, plan), self._workers, end)
 
     def index(self, database: Database, plan: Plan) -> Index:
         """The index of a plan, which others with equal views share."""
@@ -247,15 +251,16 @@ class Views:
 
 @dataclass(frozen=True, slots=True)
 class OpenedDesign:
-    """The views of a design document, as it is now."""
+    """The views of a design document, as it is now. ``end``: how far the database goes, if that was read with it."""
 
     plan: Plan
     index: Index
     workers: Workers
+    end: FeedEnd | None = None
 
     def view(self, name: str) -> "OpenedView":
         """One of them. Raises NotFound."""
-        return OpenedView(self.index, self.plan.view(name), self.workers, self.plan)
+        return OpenedView(self.index, self.plan.view(name), self.workers, self.plan, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +271,7 @@ class OpenedView:
     planned: PlannedView
     workers: Workers
     plan: Plan
+    end: FeedEnd | None = None
 
     @property
     def reducible(self) -> bool:
@@ -299,7 +305,7 @@ class OpenedView:
         """
         reduced = query.reduces(reducible=self.reducible)
         if query.update is Update.TRUE:
-            await self.index.update(whole=reduced)
+            await self.index.update(self.end, whole=reduced)
         reading = (
             read_reduced(self.index, self.planned, query, self.workers)
             if reduced

@@ -277,6 +277,8 @@ async def test_copy_of_a_revision(db):
     first = await db.write("src", {"v": 1})
     second = await db.write("src", {"v": 2, "_rev": first})
     assert (await db.ask("COPY", f"/src?rev={first}", Destination="a")).status == 201
+    told = await db.ask("COPY", f"/src?rev={first}&rev=no&open_revs=1")  # of the query string the first rev is read
+    assert told.error == (400, "bad_request", "Destination header is mandatory for COPY.")
     assert (await db.ask("COPY", "/src", Destination="b", If_Match=f'"{first}"')).status == 201
     assert [(await db.get(doc_id)).json["v"] for doc_id in "ab"] == [1, 1]
     answer = await db.ask("COPY", f"/src?rev={second}", Destination="c", If_Match=first)

@@ -252,3 +252,12 @@ async def test_more_than_a_chunk(db):
     await db.post("_bulk_docs", {"docs": docs})
     offset, rows = await listed(db, "?include_docs=true")
     assert (offset, rows) == (0, [doc["_id"] for doc in docs])
+
+
+@pytest.mark.parametrize("query", ["true&att_encoding_info=false", "false&att_encoding_info=true"])
+async def test_an_option_of_documents_that_was_true_stays_so(db, query):
+    await db.put(
+        "d", {"_attachments": {"t": {"data": "aGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=", "content_type": "text/plain"}}}
+    )
+    [row] = (await db.get(f"_all_docs?include_docs=true&att_encoding_info={query}")).json["rows"]
+    assert row["doc"]["_attachments"]["t"]["encoding"] == "gzip"
