@@ -90,9 +90,9 @@ $(NODE_STAMP): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
 		echo "npm failed; the JavaScript clients are not tested" >&2; \
 	fi
 
-# Programs from Debian: wrk for the bench, strace for the test that a sync precedes each acknowledgement.
+# Programs from Debian: wrk for the bench, strace for the test that a sync precedes each acknowledgement, a browser for the page.
 $(TOOLS_STAMP): $(STAMP)
-	@for tool in wrk strace; do \
+	@for tool in wrk strace chromium; do \
 		command -v $$tool >/dev/null 2>&1 && continue; \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$tool >/dev/null 2>&1 \

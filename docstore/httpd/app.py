@@ -28,6 +28,7 @@ from docstore.httpd.server import (
     scheduler,
     session,
     telemetry,
+    web_page,
 )
 from docstore.httpd.uploads import protocols as uploads
 
@@ -91,6 +92,8 @@ ROUTES = (
     # the server
     open_route("/", "GET,HEAD", GET=root.welcome),
     open_route("/favicon.ico", "GET,HEAD", GET=root.favicon),
+    open_route("/_utils", "GET,HEAD", GET=web_page.to_page),
+    open_route("/_utils/{path...}", "GET,HEAD", GET=web_page.page_file),
     open_route("/_up", "GET,HEAD", GET=root.up),
     open_route("/_uuids", "GET", GET=root.uuids),
     open_route("/_session", "GET,HEAD,POST,DELETE", GET=session.show, POST=session.login, DELETE=session.logout),

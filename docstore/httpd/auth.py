@@ -172,6 +172,8 @@ class Authenticator:
 
 
 def _needs_no_login(method: str, segments: Sequence[str], policy: Policy) -> bool:
-    """A login itself, and if so set the question whether the server is up."""
+    """A login itself, the page to do it on, and if so set the question whether the server is up."""
     path = list(segments)
-    return (method == "POST" and path == ["_session"]) or (path == ["_up"] and not policy.login_needed_for_up)
+    if path[:1] == ["_utils"] or (method == "POST" and path == ["_session"]):
+        return True
+    return path == ["_up"] and not policy.login_needed_for_up

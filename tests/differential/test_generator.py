@@ -11,7 +11,7 @@ from tests.differential.steps import render
 # What CouchDB does not have, what tells only of the server itself, what waits for others or for JavaScript.
 NOT_ASKED = {
     "/favicon.ico", "/_active_tasks", "/_scheduler/jobs", "/_scheduler/jobs/{id}", "/_scheduler/docs",
-    "/_scheduler/docs/{path...}",
+    "/_scheduler/docs/{path...}", "/_utils", "/_utils/{path...}",
     "/_node",
     "/_node/{name}",
     "/_node/{name}/_stats",

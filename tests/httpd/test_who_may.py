@@ -9,7 +9,16 @@ from tests.httpd.who_may import ALLOWED, MARK, ROLES, tables, walk
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 
-FOR_ANYBODY = {"/", "/favicon.ico", "/_up", "/_uuids", "/_session", "/_docstore/openapi.json"}
+FOR_ANYBODY = {
+    "/",
+    "/favicon.ico",
+    "/_utils",
+    "/_utils/{path...}",
+    "/_up",
+    "/_uuids",
+    "/_session",
+    "/_docstore/openapi.json",
+}
 
 
 async def test_the_documentation_has_the_table():

@@ -473,6 +473,8 @@ EXEMPT: dict[str, str] = {
     "indexes.remove_index": "an edit of a design document, made in a thread",
     "indexes.nothing_there": "a constant",
     "root.favicon": "a constant",
+    "web_page.to_page": "a file of the package, read once, in a thread",
+    "web_page.page_file": "a file of the package, read once, in a thread",
     "root.up": "a constant",
     "root.uuids": "at most max_uuids",
     "session.show": "what the cookie says",

@@ -8,6 +8,8 @@ from typing import Final
 SUMMARIES: Final[dict[str, str]] = {
     "GET /": "Welcome: what answers here, and its version.",
     "GET /favicon.ico": "There is none.",
+    "GET /_utils": "The web page.",
+    "GET /_utils/{path...}": "One of its files.",
     "GET /_up": "Whether the server answers; 404 in maintenance mode.",
     "GET /_uuids": "Ids for new documents.",
     "GET /_session": "Who asks, and how that is known.",

@@ -1,0 +1,24 @@
+// Short notes at the corner, also read aloud: what was done, or why it was not.
+
+import {h} from '../dom.js';
+
+const SHOWN = 6000;
+
+// `kind`: 'done' or 'failed'. A failure stays until it is dismissed; `action` is `[label, call]`.
+export function toast(message, {kind = 'done', action = null} = {}) {
+  const note = h('div', {class: `toast ${kind}`},
+    h('span', {}, message),
+    action && h('button', {class: 'plain', onclick: () => { note.remove(); action[1](); }}, action[0]),
+    h('button', {class: 'plain', 'aria-label': 'Dismiss', onclick: () => note.remove()}, '✕'));
+  document.getElementById('toasts').append(note);
+  if (kind === 'done') setTimeout(() => note.remove(), SHOWN);
+  return note;
+}
+
+// What an error says to people.
+export const words = (error) => (error.error && error.status ? `${error.reason} (${error.status} ${error.error})` : error.message);
+
+// Tell of an error, unless it is only that a view was left.
+export function tellFailure(error) {
+  if (error.name !== 'AbortError') toast(words(error), {kind: 'failed'});
+}

@@ -1,0 +1,102 @@
+// What surrounds every view: navigation, who is signed in, the theme, titles and focus, keys that work everywhere.
+
+import {$, h, replace, typesInto} from './dom.js';
+import {menu} from './components/menu.js';
+import {tellFailure, words} from './components/toast.js';
+import {DATABASE_TABS, PLACES} from './places.js';
+import {go, link, show} from './router.js';
+import {session, signOut} from './session.js';
+
+let shell = null;
+let current = null;
+
+export async function drawShell(element) {
+  shell = element;
+  replace(shell,
+    h('div', {class: 'bar'},
+      h('a', {class: 'brand', href: '#/'}, h('img', {src: 'icon.svg', alt: '', width: 24, height: 24}), 'docstore'),
+      h('nav', {'aria-label': 'Main', id: 'places'}),
+      h('div', {class: 'tools'},
+        h('button', {class: 'plain', id: 'theme', onclick: switchTheme, 'aria-label': 'Light or dark', title: 'Light or dark'}, '◐'),
+        h('div', {id: 'who'}))),
+    h('nav', {'aria-label': 'Database', id: 'within', hidden: true}));
+  addEventListener('session', drawWho);
+  document.addEventListener('keydown', onKey);
+  await session().catch(() => {});
+}
+
+function drawWho() {
+  session().then((who) => {
+    const place = $('#who');
+    if (who.name !== null) replace(place, menu(who.name, [['Sign out', leave]], {class: 'plain'}));
+    else replace(place, who.isParty ? null : h('a', {href: '#/login'}, 'Sign in'));
+  });
+}
+
+async function leave() {
+  try {
+    await signOut();
+    go(['login']);
+  } catch (error) {
+    tellFailure(error);
+  }
+}
+
+function switchTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  root.dataset.theme = dark ? 'light' : 'dark';
+  try {
+    localStorage.setItem('docstore-theme', root.dataset.theme);
+  } catch {
+    // not kept then
+  }
+}
+
+// A view is there: called once when it begins to draw, and again when it is complete.
+export function shown(place) {
+  current = place;
+  drawNavigation(place);
+  if (!place.complete) return;
+  const heading = $('#main h1');
+  document.title = heading ? `${heading.textContent} · docstore` : 'docstore';
+  if (document.activeElement === document.body || !document.activeElement) {
+    if (heading) heading.tabIndex = -1;
+    (heading ?? $('#main')).focus({preventScroll: true});
+  }
+}
+
+function drawNavigation({pattern, params, segments}) {
+  const inside = params.db !== undefined;
+  replace($('#places'), PLACES.map(([title, to]) => {
+    const here = to.length ? segments[0] === to[0] : inside || !segments.length;
+    return h('a', {href: link(to), 'aria-current': here && 'page'}, title);
+  }));
+  const within = $('#within');
+  within.hidden = !inside;
+  replace(within, inside && [
+    h('a', {class: 'database', href: link(['db', params.db])}, params.db),
+    DATABASE_TABS.map(([title, to, patterns]) =>
+      h('a', {href: link(['db', params.db, ...to]), 'aria-current': patterns.includes(pattern) && 'page'}, title)),
+  ]);
+}
+
+// A view failed: nobody is signed in, or what the server says.
+export function failed(error, outlet, place) {
+  if (error.status === 401 && place.segments[0] !== 'login') {
+    go(['login'], {next: location.hash});
+    return;
+  }
+  replace(outlet,
+    h('h1', {}, error.status === 404 ? 'Not found' : 'That did not work'),
+    h('p', {class: 'problem', role: 'alert'}, words(error)),
+    h('p', {}, h('button', {onclick: () => show()}, 'Try again'), ' ', h('a', {href: '#/'}, 'All databases')));
+  shown({...place, pattern: '', params: {}, complete: true});
+}
+
+function onKey(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typesInto(event.target)) return;
+  if (document.querySelector('dialog[open]')) return;
+  const view = $('#main > .view');
+  view?.dispatchEvent(new CustomEvent('viewkey', {detail: {key: event.key, event, place: current}}));
+}

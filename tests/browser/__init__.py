@@ -1,0 +1,1 @@
+"""The web page, used in a real browser as people use it."""
