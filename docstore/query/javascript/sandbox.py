@@ -11,7 +11,7 @@ The time limit counts the processor's time of the process, so the pool's clock i
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final, cast
 
 import quickjs
@@ -210,4 +210,4 @@ def repaired(text: str) -> bytes:
 @cache
 def script(name: str) -> str:
     """The text of a script beside this module."""
-    return resources.files(__package__).joinpath(name).read_text()
+    return Path(__file__).with_name(name).read_text()

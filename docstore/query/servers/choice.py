@@ -6,17 +6,19 @@ Owns that choice in a worker process, and the engines that are kept there. A def
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.query.javascript.engine import DEFAULT_LIMITS, Engine
-from docstore.query.servers.engine import ServerEngine
 from docstore.settings import FunctionSettings
+
+if TYPE_CHECKING:
+    from docstore.query.servers.engine import ServerEngine
 
 MAX_ENGINES: Final = 16
 SERVER: Final = "server"
 
-ViewEngine: TypeAlias = Engine | ServerEngine
+ViewEngine: TypeAlias = "Engine | ServerEngine"
 
 
 def with_server(definition: str, command: Sequence[str] | None) -> str:
@@ -32,4 +34,9 @@ def engine_for(signature: str, definition: str, limits: FunctionSettings = DEFAU
     """The engine of a view group, kept by its signature."""
     members = cast("Mapping[str, JsonValue]", decode(definition.encode()))
     command = cast("list[str] | None", members.get(SERVER))
-    return Engine(definition, limits) if command is None else ServerEngine(command, signature, definition, limits)
+    if command is None:
+        return Engine(definition, limits)
+    # Late, since what starts processes takes a third of the start of a worker, and few have use for it.
+    from docstore.query.servers.engine import ServerEngine
+
+    return ServerEngine(command, signature, definition, limits)
