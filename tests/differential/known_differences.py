@@ -578,7 +578,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "a page behind what does not match",
         "| a bookmark of `_find` whose row is gone, or does not match any more |",
-        "find",
+        "find|path",
         r"status|json\.(docs|bookmark|warning|execution_stats).*",
         ('POST /db/_find\n{"selector":{"_id":{"$ne":"ka"}},"bookmark":"x"}', "find", "json.docs", [], [{"_id": "kc"}]),
         asked='"bookmark":"[^"]',
@@ -625,7 +625,7 @@ KNOWN: tuple[Known, ...] = (
             "invalid_sort_field",
             "invalid_field_name",
         ),
-        theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|Sorts .*"
+        theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|You must .*|Sorts .*"
         r"|_design/.* specified.*|.* is not an? .*|bad_arg|Bad argument.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
