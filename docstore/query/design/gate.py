@@ -31,6 +31,7 @@ from docstore.storage.databases import get_state
 from docstore.storage.engine.environment import Environment
 from docstore.storage.rows import DatabaseRow
 
+DESIGN_LENGTH: Final = len(DESIGN_PREFIX)
 PARTITIONED: Final = "partitioned option cannot be true in a non-partitioned database."
 
 
@@ -58,7 +59,7 @@ class DesignGate:
         if rules is None:
             rules = await to_thread(self._read_rules)
             self._rule_book.remember(self._number, rules)
-        if not rules.functions and not any(edit.id.startswith(DESIGN_PREFIX) for edit in edits):
+        if not rules.functions and not [True for edit in edits if edit.id[:DESIGN_LENGTH] == DESIGN_PREFIX]:
             return Verdict(edits, rules.design_seq)
         judged = list(edits) if not rules.functions else await self._judge(edits, rules, actor, new_edits=new_edits)
         checked: list[Edit | DocstoreError] = []

@@ -148,7 +148,7 @@ class LocalPeer:
                     slices = read(database, query)
                 async with aclosing(slices):
                     async for piece in slices:
-                        size = sum(len(row) for row in piece.rows if isinstance(row, bytes))
+                        size = sum([len(row) for row in piece.rows if isinstance(row, bytes)])
                         batches = _batches(database, piece, request.batch_rows)
                         for batch in await list_of(batches, size // ROW_BYTES):
                             since = batch.last_seq
@@ -171,7 +171,7 @@ class LocalPeer:
             asked = await dict_of(_read_revs(some), count)
             with self._unless_gone():
                 diffs = await database.compare_revs(asked)
-            told = sum(len(diff.missing) + len(diff.possible_ancestors) for diff in diffs.values())
+            told = sum([len(diff.missing) + len(diff.possible_ancestors) for diff in diffs.values()])
             found |= await dict_of(_missing_of(revs, diffs), told)
             if clock.over:
                 await asyncio.sleep(0)
@@ -231,7 +231,8 @@ class LocalPeer:
             refused = await refusals(database, [one.fetched(bulk=False) for one in revisions], self._validate)
             failures += refused.values()
             stored = [one for one in stored if (one.id, str(one.rev)) not in refused]
-        stored = [one for one in stored if not _is_illegal(database, one, failures)]
+        if database.partitioned:
+            stored = [one for one in stored if not _is_illegal(database, one, failures)]
         answers = await replica.write(stored) if stored else []
         for one, answer in zip(stored, answers, strict=True):
             if isinstance(answer, DocstoreError):
@@ -348,7 +349,8 @@ def _missing_of(asked: Mapping[str, Sequence[str]], diffs: Mapping[str, RevsDiff
     for doc_id, diff in diffs.items():
         texts = asked[doc_id]
         missing = map(str, diff.missing) if len(diff.missing) < len(texts) else texts
-        yield doc_id, MissingRevs(tuple(missing), tuple(map(str, diff.possible_ancestors)))
+        ancestors = diff.possible_ancestors
+        yield doc_id, MissingRevs(tuple(missing), tuple(map(str, ancestors)) if ancestors else ())
 
 
 def _without_steps(accepts: peer.DocumentFilter) -> DocumentFilter:
