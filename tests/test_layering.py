@@ -111,6 +111,7 @@ LATE_IMPORTS = {
     "docstore.cli.targets.opening": "a command loads either what works on a folder or what works on a URL",
     "docstore.httpd.server.telemetry": "prometheus_client is loaded when metrics are first asked for",
     "docstore.pytest_plugin": "pytest loads plugins in every run; a server's parts only if a test wants one",
+    "docstore.query.servers.choice": "few workers have use for what starts query servers",
     "docstore.workers.messages": "a worker that tells no error does without them",
 }
 
