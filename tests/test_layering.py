@@ -28,6 +28,7 @@ LAYERS = (
     ("docstore.replication",),
     ("docstore.node",),
     ("docstore.httpd",),
+    ("docstore.double",),
     ("docstore.testing", "docstore.cli", "docstore.client", "docstore.lab"),
     ("docstore.pytest_plugin", "docstore.__main__"),
 )
@@ -42,6 +43,7 @@ OUTSIDE = {
     "docstore.query": {"quickjs", "lmdb", "msgspec"},
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
     "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
+    "docstore.double": {"aiohttp", "msgspec", "multidict", "yarl"},
     "docstore.testing": {"uvloop"},
     "docstore.client": {"aiohttp", "yarl"},
     "docstore.lab": {"jinja2"},

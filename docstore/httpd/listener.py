@@ -5,24 +5,38 @@ them calls ``stop``.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from socket import socket
 from ssl import SSLContext
 from typing import Self
+
+from aiohttp.web import BaseRequest
 
 from docstore.httpd.app import ROUTER
 from docstore.httpd.dispatch import Dispatcher
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.problems.refusing import refused_unread
+from docstore.httpd.replies import Reply
 from docstore.httpd.routing import Router
 from docstore.httpd.service import Service
 from docstore.httpd.tls import Tls
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.patience import Patience
 from docstore.httpd.wire.server import HttpServer
+from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing import batch
 from docstore.node import Node
 
 BACKLOG = 1024
+
+
+Handle = Callable[[BaseRequest], Awaitable[Reply | StreamReply]]
+Wrap = Callable[[Dispatcher], Handle]
+
+
+def plain(dispatcher: Dispatcher) -> Handle:
+    """Requests are answered by the dispatcher, and nothing else."""
+    return dispatcher.handle
 
 
 class NotLoopback(ValueError):
@@ -46,14 +60,22 @@ class Listener:
 
     @classmethod
     async def start(
-        cls, node: Node, host: str, port: int, *, opened: socket | None = None, opened_tls: socket | None = None
+        cls,
+        node: Node,
+        host: str,
+        port: int,
+        *,
+        opened: socket | None = None,
+        opened_tls: socket | None = None,
+        wrap: Wrap = plain,
     ) -> Self:
         """Serve a started node on ``host`` and ``port`` (0: a free one), or on sockets that somebody has opened.
 
+        ``wrap`` makes what answers requests of the server's dispatcher.
         Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had,
         InvalidSetting if the settings of TLS cannot be.
         """
-        return await cls.listen(Service(node), ROUTER, host, port, opened=opened, opened_tls=opened_tls)
+        return await cls.listen(Service(node), ROUTER, host, port, opened=opened, opened_tls=opened_tls, wrap=wrap)
 
     @classmethod
     async def listen(
@@ -65,13 +87,14 @@ class Listener:
         *,
         opened: socket | None = None,
         opened_tls: socket | None = None,
+        wrap: Wrap = plain,
     ) -> Self:
         """Open the sockets of a server with this route table; as ``start``."""
         node = service.node
         host = host if opened is None else opened.getsockname()[0]
         if node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
-        server = HttpServer(Dispatcher(service, router).handle, refused_unread, node.settings.limits)
+        server = HttpServer(wrap(Dispatcher(service, router)), refused_unread, node.settings.limits)
         tls = Tls(node.config) if Tls.is_wanted(node.config) else None
         sockets = await _open(server, host, port, opened)
         listener = cls(service, server, sockets, _url("http", host, sockets))

@@ -7,7 +7,7 @@ endpoints, nor how an error is told: what makes a reply of status and words is h
 import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from aiohttp import StreamReader
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
@@ -16,7 +16,6 @@ from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.bodies import OTHER_CODINGS
 from docstore.httpd.wire.raw_targets import RawTargets
-from docstore.httpd.wire.streaming import StreamReply
 from docstore.settings import Limits
 
 logger = logging.getLogger(__name__)
@@ -34,6 +33,19 @@ Refuse = Callable[[BaseRequest, int, str, str], Reply]
 """Makes the reply to a request from status, error and reason."""
 
 _receive = RequestHandler.data_received
+
+
+class Feed(Protocol):
+    """What a client waits at: a reply that goes on (``streaming.py``), or whatever else stands for one."""
+
+    def client_left(self) -> None:
+        """The client is gone."""
+
+    def hurry(self) -> None:
+        """The client sends no more."""
+
+    def end(self) -> None:
+        """The server stops."""
 
 
 class Connection(RequestHandler):
@@ -64,7 +76,7 @@ class Connection(RequestHandler):
             keepalive_timeout=limits.max_idle_time,
             access_log=cast(logging.Logger, None),
         )
-        self.feed: StreamReply | None = None
+        self.feed: Feed | None = None
         self.begun = 0
         self.half_closed = False
         self.has_begun_headers = False

@@ -6,7 +6,7 @@ ends early: its client leaves, or the server stops. It must not know what the pi
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from aiohttp import hdrs
 from aiohttp.http import HttpVersion11
@@ -97,6 +97,21 @@ class StreamReply(Head):
             if self._ending is None:
                 raise Unavailable from None
 
+    def change(self, change: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]], *, keeps_length: bool) -> None:
+        """Have the pieces changed on their way, once it has begun. ``change`` closes what it is given."""
+        if self._first is None:
+            return
+        first, self._first = self._first, b""
+        self._chunks = change(_joined(first, self._chunks))
+        if not keeps_length:
+            self._length = None
+
+    async def abandon(self) -> None:
+        """It is not sent after all."""
+        await self._close()
+        if self.claim is not None:
+            self.claim.keep(0)
+
     async def prepare(self, raw: BaseRequest) -> None:
         """Write the head and every piece."""
         try:
@@ -178,6 +193,18 @@ class StreamReply(Head):
 
     async def _close(self) -> None:
         close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _joined(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """The first piece, then the others."""
+    try:
+        yield first
+        async for piece in pieces:
+            yield piece
+    finally:
+        close = getattr(pieces, "aclose", None)
         if close is not None:
             await close()
 

@@ -1,13 +1,7 @@
-"""A docstore server for tests: in this process, on a free port, with its data in a temporary folder.
+"""Servers for tests: how they are started and stopped, on the running event loop or on a thread of their own.
 
-    async with run_node() as server:          # on the running event loop
-        ... server.url ...
-
-    with run_node_in_thread() as server:      # on an event loop of its own, for tests that are not async
-        ... server.url ...
-
-Owns the start and stop of such a server. It knows nothing of any test framework; the pytest fixture is in
-``pytest_plugin``. The data need not outlive the test, so nothing is synced to disk unless ``storage`` says otherwise.
+Owns that. It knows nothing of any test framework; the pytest fixture is in ``pytest_plugin``. The data need not outlive
+the test, so nothing is synced to disk unless ``storage`` says otherwise.
 """
 
 import asyncio
@@ -21,7 +15,10 @@ from typing import Any
 
 import uvloop
 
-from docstore.httpd.listener import Listener
+from docstore.double.double import Double
+from docstore.double.faults import Faults
+from docstore.double.hosting import hosted
+from docstore.double.journal import Journal
 from docstore.node import Node
 from docstore.settings import Durability, Settings, StorageSettings
 
@@ -31,13 +28,27 @@ FREE_PORT = 0
 
 @dataclass(frozen=True, slots=True)
 class TestNode:
-    """A running server. ``url`` has no slash at its end; ``node`` is for looking inside."""
+    """A running server. ``url`` has no slash at its end; ``node`` is for looking inside.
+
+    ``double`` is what stands around it: its rules (``faults``) and what it was asked (``journal``).
+    """
 
     __test__ = False  # not a test class, whatever its name says to a collector
 
     url: str
     node: Node
     settings: Settings
+    double: Double
+
+    @property
+    def faults(self) -> Faults:
+        """The rules by which it misbehaves; none at first."""
+        return self.double.faults
+
+    @property
+    def journal(self) -> Journal:
+        """What it was asked, and what became of it."""
+        return self.double.journal
 
     @property
     def data(self) -> Path:
@@ -46,23 +57,15 @@ class TestNode:
 
 
 @asynccontextmanager
-async def run_node(**settings: Any) -> AsyncIterator[TestNode]:
+async def run_node(*, double: Double | None = None, **settings: Any) -> AsyncIterator[TestNode]:
     """Run a server on the running event loop until the block ends.
 
     ``settings`` are fields of ``docstore.settings.Settings``. With ``data`` the folder is the caller's and stays;
-    without it, it is temporary.
+    without it, it is temporary. ``double`` is what stands around it, if not one without any rules.
     """
     with _complete(settings) as complete:
-        node = Node(complete)
-        await node.start()
-        try:
-            listener = await Listener.start(node, complete.host, complete.port)
-            try:
-                yield TestNode(listener.url, node, complete)
-            finally:
-                await listener.stop()
-        finally:
-            await node.stop()
+        async with hosted(complete, double or Double()) as server:
+            yield TestNode(server.listener.url, server.node, complete, server.double)
 
 
 @contextmanager

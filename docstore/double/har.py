@@ -1,0 +1,82 @@
+"""The journal as an HTTP archive, HAR 1.2.
+
+Owns that format: its members, and what stands where nothing is known (-1). It must not know the journal's bounds.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from docstore import __version__
+from docstore.double.entries import Entry, Pairs
+from docstore.httpd.replies import phrase_of
+
+VERSION: Final = "1.2"
+UNKNOWN: Final = -1
+
+
+def har(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The archive of these requests."""
+    return {
+        "log": {
+            "version": VERSION,
+            "creator": {"name": "docstore", "version": __version__},
+            "entries": [_entry(entry) for entry in entries],
+        }
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    milliseconds = round((entry.seconds or 0) * 1000, 3)
+    return {
+        "startedDateTime": datetime.fromtimestamp(entry.time, UTC).isoformat(timespec="milliseconds"),
+        "time": milliseconds,
+        "request": _request(entry),
+        "response": _response(entry),
+        "cache": {},
+        "timings": {"send": 0, "wait": milliseconds, "receive": 0},
+        "_number": entry.number,
+        "_rules": list(entry.rules),
+        "_outcome": entry.outcome,
+    }
+
+
+def _request(entry: Entry) -> dict[str, Any]:
+    headers = {name.lower(): value for name, value in entry.headers.items()}
+    made = {
+        "method": entry.method,
+        "url": f"http://{headers.get('host', 'localhost')}{entry.target}",
+        "httpVersion": f"HTTP/{entry.version.major}.{entry.version.minor}",
+        "cookies": [],
+        "headers": _named(entry.headers.items()),
+        "queryString": _named(entry.query.items()),
+        "headersSize": UNKNOWN,
+        "bodySize": entry.body_size,
+    }
+    if entry.body_size:
+        made["postData"] = {"mimeType": headers.get("content-type", ""), "text": entry.text}
+    return made
+
+
+def _response(entry: Entry) -> dict[str, Any]:
+    status = entry.status or 0
+    content = {
+        "size": UNKNOWN if entry.reply_size is None else entry.reply_size,
+        "mimeType": dict(entry.reply_headers).get("Content-Type", ""),
+        "text": entry.reply_body.decode("utf-8", "replace"),
+    }
+    return {
+        "status": status,
+        "statusText": phrase_of(status) if status else entry.outcome,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _named(entry.reply_headers),
+        "content": content,
+        "redirectURL": "",
+        "headersSize": UNKNOWN,
+        "bodySize": UNKNOWN if entry.reply_size is None else entry.reply_size,
+    }
+
+
+def _named(pairs: Pairs | Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": str(name), "value": value} for name, value in pairs]

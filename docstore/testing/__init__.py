@@ -1,0 +1,14 @@
+"""A docstore server for tests: in this process, on a free port, with its data in a temporary folder.
+
+    async with run_node() as server:          # on the running event loop
+        ... server.url ...
+
+    with run_node_in_thread() as server:      # on an event loop of its own, for tests that are not async
+        ... server.url ...
+
+``server.faults`` makes it misbehave as told, ``server.journal`` is what it was asked (docs/faults.md).
+"""
+
+from docstore.testing.nodes import TestNode, run_node, run_node_in_thread
+
+__all__ = ["TestNode", "run_node", "run_node_in_thread"]
