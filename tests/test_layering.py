@@ -84,6 +84,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "listings": {"wire", "params", "problems"},
         "server": {"wire", "params", "problems", "writing"},
         "uploads": {"wire", "params", "problems", "writing", "documents"},
+        "cloudant": {"wire", "params", "problems", "writing", "server"},
     },
     "docstore.cli": {"targets": set(), "commands": {"targets"}},
 }

@@ -21,23 +21,16 @@ from docstore.core.partition import check_partitioned_id
 from docstore.core.properties import check_limit, check_security
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
+from docstore.database import commands
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.attachments.blob_reader import OpenedAttachment
 from docstore.database.attachments.blob_store import BlobStore
 from docstore.database.attachments.edits import Attachments, edit_of
-from docstore.database.commands import (
-    DeleteLocal,
-    MakeDurable,
-    Purge,
-    PurgeRequest,
-    SetPurgedInfosLimit,
-    SetRevsLimit,
-    SetSecurity,
-)
 from docstore.database.compacting import Compactor
 from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
+from docstore.database.creating import CreatingGate, check_local
 from docstore.database.edit_parts import EditAnswer, submit_each, submit_edits, submit_known
 from docstore.database.info import DatabaseInfo, info_of
 from docstore.database.local_docs import write_local, write_mixed
@@ -107,6 +100,8 @@ class Database:
         other = Database.__new__(Database)  # as copy() does, in a fifth of its time
         other.__dict__.update(self.__dict__)
         other._actor = actor
+        if actor.creates_only and self._gate is not None:
+            other._gate = CreatingGate(self._gate)
         return other
 
     def writing_by(self, writer: Once) -> "Database":
@@ -222,6 +217,7 @@ class Database:
         A conflict that a snapshot shows for certain is told at once; ``looked_at`` if the caller has just asked one.
         """
         if is_local(document.id):
+            check_local(self._actor, [document])
             rev = await write_local(self._writer, self.number, document, new_edits=new_edits)
             return EditResult(document.id, rev, None)
         if self._actor is not None and self.write_hook is not None:
@@ -247,6 +243,7 @@ class Database:
         if not new_edits and any(not document.path for document in documents):
             raise BadRequest(NEEDS_REV)
         if isinstance(self._writer, Once) and any(is_local(document.id) for document in documents):
+            check_local(self._actor, documents)
             bound = self.environment.settings.keyed_command_max_work
             mixed = await write_mixed(self, self.number, documents, self._writer, bound, new_edits=new_edits)
             return [result_of(document, answer, new_edits) for document, answer in zip(documents, mixed, strict=True)]
@@ -267,7 +264,7 @@ class Database:
     async def delete_doc(self, doc_id: str, rev: Rev | None, condition: Condition | None = None) -> EditResult:
         """A single DELETE. Raises NotFound and DocumentDeleted before it looks at ``rev``, as CouchDB; Conflict, ..."""
         if is_local(doc_id):
-            if not await self._writer.submit(DeleteLocal(self.number, doc_id, condition)):
+            if not await self._writer.submit(commands.DeleteLocal(self.number, doc_id, condition)):
                 raise NotFound
             return EditResult(doc_id, rev_of(DELETED), None)
         document = Document(doc_id, rev, True, EMPTY_BODY, EMPTY_BODY_TERM, condition=condition)
@@ -373,26 +370,26 @@ class Database:
 
     async def set_security(self, value: JsonValue, condition: Condition | None = None) -> None:
         """Replace the security object. Raises what CouchDB answers to a malformed one, PreconditionFailed."""
-        await self._writer.submit(SetSecurity(self.number, check_security(value), condition))
+        await self._writer.submit(commands.SetSecurity(self.number, check_security(value), condition))
 
     async def set_revs_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
-        await self._writer.submit(SetRevsLimit(self.number, check_limit(value, "revs_limit")))
+        await self._writer.submit(commands.SetRevsLimit(self.number, check_limit(value, "revs_limit")))
 
     async def set_purged_infos_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
-        await self._writer.submit(SetPurgedInfosLimit(self.number, check_limit(value, "purged_infos_limit")))
+        await self._writer.submit(commands.SetPurgedInfosLimit(self.number, check_limit(value, "purged_infos_limit")))
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:
         """Forget leaves; the answer has every requested id with the revisions that were removed."""
-        named = [PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items()]
-        removed = await submit_each(self._writer, named, partial(Purge, self.number))
+        named = [commands.PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items()]
+        removed = await submit_each(self._writer, named, partial(commands.Purge, self.number))
         return dict(zip(requests, cast("list[list[Rev]]", removed), strict=True))
 
     async def make_durable(self) -> str:
         """Let all that was acknowledged survive a power cut, whatever the durability; the ``instance_start_time``."""
         if self.environment.settings.durability is not Durability.FSYNC:
-            await self._writer.submit(MakeDurable())
+            await self._writer.submit(commands.MakeDurable())
         return self.info().instance_start_time
 
     async def compact(self) -> None:

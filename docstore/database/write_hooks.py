@@ -23,13 +23,14 @@ class Actor(NamedTuple):
     """Who writes: a user's name, None for nobody in particular, and their roles.
 
     ``is_admin`` says whether they may administer the database, ``may_design`` whether, if not that, they may write
-    design documents.
+    design documents. ``creates_only``: they write new documents and nothing else (``creating.py``).
     """
 
     name: str | None
     is_admin: bool
     roles: tuple[str, ...] = ()
     may_design: bool = False
+    creates_only: bool = False
 
 
 @runtime_checkable

@@ -8,11 +8,12 @@ document.
 """
 
 from docstore.core.security.access import Access
+from docstore.httpd.cloudant import granting
 from docstore.httpd.description import endpoint as description
 from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
 from docstore.httpd.functions import lists, rewrites, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, find, views
-from docstore.httpd.routing import Handler, Route, Router, in_system, open_route, route
+from docstore.httpd.routing import READING, Handler, Route, Router, in_system, open_route, route
 from docstore.httpd.server import (
     config,
     cors_settings,
@@ -27,6 +28,7 @@ from docstore.httpd.server import (
     root,
     scheduler,
     session,
+    shards,
     telemetry,
     web_page,
 )
@@ -43,13 +45,19 @@ LISTER = Access.LISTER
 ANYBODY = Access.ANYBODY
 ADMIN = Access.SERVER_ADMIN
 MEMBER = Access.MEMBER
-WRITER = Access.WRITER
+EDITOR = Access.EDITOR
+REPLICATOR = Access.REPLICATOR
 DATABASE_ADMIN = Access.DATABASE_ADMIN
 MAINTAINER = Access.MAINTAINER
-ADMIN_SETS = {"PUT": ADMIN}
 DATABASE_ADMIN_SETS = {"PUT": DATABASE_ADMIN}
 DESIGNER = Access.DESIGNER
-DESIGNER_WRITES = {"PUT": DESIGNER, "POST": DESIGNER, "DELETE": DESIGNER}
+OF_DATABASE = {"PUT": ADMIN, "DELETE": ADMIN, "POST": Access.CREATOR} | dict.fromkeys(READING, Access.ENTRANT)
+SECURITY = {"PUT": Access.SECURITY_WRITER} | dict.fromkeys(READING, Access.SECURITY_READER)
+CHECKPOINTS = {"COPY": EDITOR} | dict.fromkeys(READING, REPLICATOR)
+CHECKPOINTS |= dict.fromkeys(("PUT", "POST", "DELETE"), Access.CHECKPOINTER)
+EDITS = {"PUT": Access.CREATOR, "COPY": EDITOR} | dict.fromkeys(READING, REPLICATOR)
+DESIGNS = {"COPY": EDITOR} | dict.fromkeys(READING, Access.DESIGN_READER)
+DESIGNS |= dict.fromkeys(("PUT", "POST", "DELETE"), DESIGNER)
 """What of a design document COPY writes is another document, whose id says who may."""
 
 
@@ -131,6 +139,13 @@ ROUTES = (
         GET=cors_settings.cors_settings,
         PUT=cors_settings.set_cors_settings,
     ),
+    route(
+        "/_api/v2/db/{db}/_security",
+        "GET,PUT",
+        SECURITY,
+        GET=granting.security,
+        PUT=granting.set_security,
+    ),
     open_route("/_docstore/openapi.json", "GET,HEAD", GET=description.openapi),
     route("/_docstore/conflict_stats", "GET,HEAD", GET=telemetry.conflict_stats),
     # a database
@@ -138,7 +153,7 @@ ROUTES = (
         route(
             "/{db}",
             "DELETE,GET,HEAD,POST",
-            {"PUT": ADMIN, "DELETE": ADMIN},
+            OF_DATABASE,
             PUT=databases.create,
             GET=databases.info,
             POST=documents.create_document,
@@ -149,7 +164,7 @@ ROUTES = (
         route(
             "/{db}/_security",
             "PUT,GET",
-            DATABASE_ADMIN_SETS,
+            SECURITY,
             PUT=databases.set_security,
             GET=databases.security,
         )
@@ -162,22 +177,25 @@ ROUTES = (
         PUT=databases.set_purged_infos_limit,
         GET=databases.purged_infos_limit,
     ),
+    route("/{db}/_shards", "GET", Access.SHARDS, GET=shards.shards),
+    route("/{db}/_shards/{id}", "GET", Access.SHARDS, GET=shards.shard_of),
+    route("/{db}/_sync_shards", "POST", ADMIN, POST=shards.sync_shards),
     route("/{db}/_compact", "POST", MAINTAINER, POST=maintenance.compact),
     route("/{db}/_compact/{name}", "POST", MAINTAINER, POST=maintenance.compact_design),
     route("/{db}/_view_cleanup", "POST", MAINTAINER, POST=maintenance.view_cleanup),
-    in_system(route("/{db}/_ensure_full_commit", "POST", MEMBER, POST=maintenance.ensure_full_commit)),
-    route("/{db}/_changes", "GET,POST,HEAD", MEMBER, GET=changes.get_changes, POST=changes.post_changes),
-    in_system(route("/{db}/_bulk_docs", "POST", POST=bulk.bulk_docs)),
-    route("/{db}/_bulk_get", "POST", MEMBER, POST=bulk_get.bulk_get),
-    route("/{db}/_revs_diff", "POST", MEMBER, POST=revs.revs_diff),
-    route("/{db}/_missing_revs", "POST", MEMBER, POST=revs.missing_revs),
+    in_system(route("/{db}/_ensure_full_commit", "POST", Access.ENTRANT, POST=maintenance.ensure_full_commit)),
+    route("/{db}/_changes", "GET,POST,HEAD", REPLICATOR, GET=changes.get_changes, POST=changes.post_changes),
+    in_system(route("/{db}/_bulk_docs", "POST", Access.CREATOR, POST=bulk.bulk_docs)),
+    route("/{db}/_bulk_get", "POST", REPLICATOR, POST=bulk_get.bulk_get),
+    route("/{db}/_revs_diff", "POST", REPLICATOR, POST=revs.revs_diff),
+    route("/{db}/_missing_revs", "POST", REPLICATOR, POST=revs.missing_revs),
     route("/{db}/_conflicts", "GET,HEAD,POST", MEMBER, GET=conflicts.get_conflicts, POST=conflicts.post_conflicts),
-    route("/{db}/_resolve", "POST", POST=resolve.resolve_many),
+    route("/{db}/_resolve", "POST", EDITOR, POST=resolve.resolve_many),
     route("/{db}/_purge", "POST", ADMIN, POST=purge.purge),
     route("/{db}/_purged_infos", "GET", GET=purge.purged_infos),
     route("/{db}/_find", "POST", MEMBER, POST=find.find),
     route("/{db}/_explain", "POST", MEMBER, POST=find.explain),
-    route("/{db}/_index", "GET,POST", {"POST": DESIGNER}, GET=indexes.list_indexes, POST=indexes.make_index),
+    route("/{db}/_index", "GET,POST", DESIGNS, GET=indexes.list_indexes, POST=indexes.make_index),
     route("/{db}/_index/_bulk_delete", "POST", DESIGNER, POST=indexes.bulk_delete),
     route("/{db}/_index/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
     route("/{db}/_index/_design/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
@@ -193,14 +211,14 @@ ROUTES = (
     route("/{db}/_design_docs/queries", "POST", MEMBER, POST=all_docs.post_queries),
     route("/{db}/_local_docs", "GET,HEAD,POST", MEMBER, **OF_LISTING),
     route("/{db}/_local_docs/queries", "POST", MEMBER, POST=all_docs.post_queries),
-    route("/{db}/_uploads/{uuid}", "DELETE,GET,HEAD,OPTIONS,PATCH,POST", **OF_UPLOAD),
+    route("/{db}/_uploads/{uuid}", "DELETE,GET,HEAD,OPTIONS,PATCH,POST", Access.WRITER, **OF_UPLOAD),
     # a document
     refused("/{db}/_local", refusals.no_local_id),
-    route("/{db}/_local/{doc}", DOCUMENT, **OF_LOCAL),
+    route("/{db}/_local/{doc}", DOCUMENT, CHECKPOINTS, **OF_LOCAL),
     refused("/{db}/_local/{doc}/{path...}", refusals.no_local_attachment),
-    route("/{db}/_local%2F{doc}", DOCUMENT, **OF_LOCAL),
-    in_system(route("/{db}/_design/{doc}", DOCUMENT, DESIGNER_WRITES, **OF_DOCUMENT)),
-    route("/{db}/_design/{doc}/_info", "GET", GET=views.info),
+    route("/{db}/_local%2F{doc}", DOCUMENT, CHECKPOINTS, **OF_LOCAL),
+    in_system(route("/{db}/_design/{doc}", DOCUMENT, DESIGNS, **OF_DOCUMENT)),
+    route("/{db}/_design/{doc}/_info", "GET", DESIGNS, GET=views.info),
     refused("/{db}/_design/{doc}/_view", views.no_view_name, MEMBER),
     route("/{db}/_design/{doc}/_view/{view}", "GET,POST,HEAD", MEMBER, GET=views.get_view, POST=views.post_view),
     route("/{db}/_design/{doc}/_view/{view}/queries", "POST", MEMBER, POST=views.post_queries),
@@ -211,23 +229,21 @@ ROUTES = (
     refused("/{db}/_design/{doc}/_rewrite/{path...}", rewrites.rewrite, MEMBER),
     refused("/{db}/_design/{doc}/_show", shows.no_show, MEMBER),
     refused("/{db}/_design/{doc}/_show/{path...}", shows.show, MEMBER),
-    refused("/{db}/_design/{doc}/_update", shows.no_update, WRITER),
-    refused("/{db}/_design/{doc}/_update/{path...}", shows.update, WRITER),
+    refused("/{db}/_design/{doc}/_update", shows.no_update, EDITOR),
+    refused("/{db}/_design/{doc}/_update/{path...}", shows.update, EDITOR),
     refused("/{db}/_design/{doc}/_list", lists.no_list, MEMBER),
     refused("/{db}/_design/{doc}/_list/{path...}", lists.render_list, MEMBER),
-    route("/{db}/_design/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
+    route("/{db}/_design/{doc}/_tree", "GET,HEAD", DESIGNS, GET=tree.get_tree),
     route("/{db}/_design/{doc}/_resolve", "POST", DESIGNER, POST=resolve.resolve_document),
-    route("/{db}/_design/{doc}/{path...}", ATTACHMENT, DESIGNER_WRITES, **OF_ATTACHMENT),
-    in_system(route("/{db}/_design%2F{doc}", DOCUMENT, DESIGNER_WRITES, **OF_DOCUMENT | {"GET": refusals.design_path})),
-    route("/{db}/_design%2F{doc}/_tree", "GET,HEAD", GET=refusals.design_path),
+    route("/{db}/_design/{doc}/{path...}", ATTACHMENT, DESIGNS, **OF_ATTACHMENT),
+    in_system(route("/{db}/_design%2F{doc}", DOCUMENT, DESIGNS, **OF_DOCUMENT | {"GET": refusals.design_path})),
+    route("/{db}/_design%2F{doc}/_tree", "GET,HEAD", DESIGNS, GET=refusals.design_path),
     route("/{db}/_design%2F{doc}/_resolve", "POST", DESIGNER, POST=resolve.resolve_document),
-    route(
-        "/{db}/_design%2F{doc}/{path...}", ATTACHMENT, DESIGNER_WRITES, **OF_ATTACHMENT | {"GET": refusals.design_path}
-    ),
-    in_system(route("/{db}/{doc}", DOCUMENT, **OF_DOCUMENT)),
+    route("/{db}/_design%2F{doc}/{path...}", ATTACHMENT, DESIGNS, **OF_ATTACHMENT | {"GET": refusals.design_path}),
+    in_system(route("/{db}/{doc}", DOCUMENT, EDITS, **OF_DOCUMENT)),
     route("/{db}/{doc}/_tree", "GET,HEAD", GET=tree.get_tree),
-    route("/{db}/{doc}/_resolve", "POST", POST=resolve.resolve_document),
-    in_system(route("/{db}/{doc}/{path...}", ATTACHMENT, **OF_ATTACHMENT)),
+    route("/{db}/{doc}/_resolve", "POST", EDITOR, POST=resolve.resolve_document),
+    in_system(route("/{db}/{doc}/{path...}", ATTACHMENT, EDITS, **OF_ATTACHMENT)),
 )
 
 ONCE: frozenset[Handler] = frozenset(

@@ -42,18 +42,19 @@ def authorize(request: Request, route: Route) -> None:
 
 
 def _authorize_in_database(request: Request, route: Route, access: Access, user: UserContext) -> None:
-    name = request.segments[0]
+    name = request.segments[route.database_position]
     users = request.node.accounts.policy.users
     if name in (users, REPLICATOR) and route.segments[1:2] in ALL_OF_SYSTEM:
         raise Unauthorized(NOT_ADMIN)
     security = request.node.registry.open(name).access_rules()
     check_database(access, user, security)
     is_admin = security.is_admin(user)
-    request.actor = Actor(user.name, is_admin, user.roles, security.may_design(user))
+    creates_only = access is Access.CREATOR and not security.may_write(user)
+    request.actor = Actor(user.name, is_admin, user.roles, security.may_design(user), creates_only)
     if not is_admin and (name == users or is_replicator(name)):
         _veil(request, route, Veil.USERS if name == users else Veil.REPLICATIONS, user)
     else:
-        request.may_read = True
+        request.may_read = security.may_read(user)
 
 
 def _veil(request: Request, route: Route, veil: Veil, user: UserContext) -> None:

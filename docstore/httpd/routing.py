@@ -44,6 +44,7 @@ class Route:
     has_rest: bool = field(init=False)
     id_position: int = field(init=False)
     id_prefix: str = field(init=False)
+    database_position: int = field(init=False)
 
     def __post_init__(self) -> None:
         segments = tuple(segment for segment in self.pattern.split("/") if segment and segment != REST)
@@ -51,6 +52,7 @@ class Route:
         object.__setattr__(self, "segments", segments)
         object.__setattr__(self, "has_rest", self.pattern.endswith(REST))
         object.__setattr__(self, "id_position", position)
+        object.__setattr__(self, "database_position", segments.index(DATABASE) if DATABASE in segments else 0)
         object.__setattr__(self, "id_prefix", "".join(f"{segment}/" for segment in segments[1:position]))
 
     @property

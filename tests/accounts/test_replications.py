@@ -85,3 +85,25 @@ async def test_credentials_are_shown_to_their_owner_alone(client, databases):
     assert (await client("DELETE", f"/_replicator/d?rev={written['rev']}", "sue"))[0] == 200
     elsewhere = {"docs": [document | {"_id": "x", "_rev": "1-ff", "owner": "root"}], "new_edits": False}
     assert (await client("POST", "/_replicator/_bulk_docs", "sue", body=elsewhere))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "allowed"),
+    [
+        (["_reader", "_replicator"], ["_reader", "_writer"], True),
+        (["_replicator"], ["_replicator", "_writer"], True),
+        (["_reader"], ["_reader", "_writer"], False),  # it cannot write its checkpoint, when all is done
+        (["_writer"], ["_reader", "_writer"], False),
+        (["_reader", "_replicator"], ["_writer"], False),
+        (["_reader", "_replicator"], ["_reader"], False),
+    ],
+)
+async def test_cloudants_roles(client, databases, source, target, allowed):
+    for name, roles in (("mine", source), ("other", target)):
+        body = {"cloudant": {"sue": roles}, "members": {}}
+        assert (await client("PUT", f"/_api/v2/db/{name}/_security", "root", body=body))[0] == 200
+    assert (await client("PUT", "/mine/b", "root", body={}))[0] == 201
+    status, answer = await replicate(client, "mine", "other")
+    assert (status == 200) is allowed, answer
+    arrived = (await client("GET", "/other/b", "root"))[0] == 200
+    assert arrived is (allowed or source == ["_reader"])

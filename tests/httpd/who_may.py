@@ -17,7 +17,7 @@ from docstore.core.json_text import decode
 from docstore.httpd.app import ROUTES
 from docstore.httpd.listener import Listener
 from docstore.httpd.replies import Reply
-from docstore.httpd.routing import Route, Router
+from docstore.httpd.routing import DATABASE, Route, Router
 from docstore.httpd.service import Service
 from docstore.settings import Admin
 from docstore.testing import run_node
@@ -25,11 +25,22 @@ from docstore.testing import run_node
 ROLES = ("nobody", "stranger", "member", "database admin", "server admin")
 """Nobody in particular; a user of no rights; a member, an admin of the database, one of the server."""
 
+CLOUDANT_ROLES = (
+    "_reader", "_writer", "_creator", "_replicator", "_design", "_security", "_shards", "_admin",
+)  # fmt: skip
+"""Users of the database ``granted``, each with one of Cloudant's roles and called like it."""
+
 USERS = {"stranger": "sam", "member": "mia", "database admin": "dora", "server admin": "root"}
+USERS |= {role: role[1:] for role in CLOUDANT_ROLES}
+GRANTED = "granted"
 SECURITY = {"admins": {"names": ["dora"]}, "members": {"names": ["mia"]}}
 SAMPLES = {"{db}": "db", "{doc}": "d", "{name}": "_local", "{path...}": "p", "{view}": "v", "{uuid}": "0" * 32}
 MARK = "<!-- made by: python -m tests.httpd.who_may -->"
 ALLOWED = "yes"
+ABOUT_ROLES = """Who has one of them and no other, in a database with a member `cloudant` in its security object. All
+others are told 403 *You are not allowed to access this db.*, or as above what only admins may. Roles
+add up: what copies, resolves or calls an update function takes `_reader` and `_writer`. A `_creator`
+writes documents that there are none of."""
 
 
 async def reached(request):
@@ -50,13 +61,15 @@ async def walked_server():
     async with run_node(admin=Admin("root", "pw")) as server:
         node = server.node
         await node.config.set("chttpd_auth", "iterations", "1", persist=False)
-        for name in ("db", "_users", "_replicator"):
+        for name in ("db", "_users", "_replicator", GRANTED):
             if not node.registry.exists(name):
                 await node.registry.create(name)
         for name in ("db", "_users", "_replicator"):
             await node.registry.open(name).set_security(SECURITY | ({} if name == "db" else {"members": {}}))
+        roles = {USERS[role]: [role] for role in CLOUDANT_ROLES}
+        await node.registry.open(GRANTED).set_security({"cloudant": roles})
         async with aiohttp.ClientSession(server.url, headers=basic("root")) as client:
-            for name in ("sam", "mia", "dora"):
+            for name in ("sam", "mia", "dora", *roles):
                 body = {"name": name, "type": "user", "roles": [], "password": "pw"}
                 async with client.put(f"/_users/org.couchdb.user:{name}", json=body) as response:
                     assert response.status == 201
@@ -85,18 +98,23 @@ async def outcome(client: aiohttp.ClientSession, method: str, path: str, role: s
         return f"{response.status} {body['reason']}"
 
 
-async def walk(database: str = "db", *, server: bool = True) -> dict[tuple[str, str], tuple[str, ...]]:
-    """For each route and method the outcome for each role, in their order."""
+async def walk(
+    database: str = "db", *, server: bool = True, roles: tuple[str, ...] = ROLES
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """For each route and method the outcome for each role, in their order.
+
+    ``server``: also for routes that are about no database.
+    """
     table = {}
     async with walked_server() as url, aiohttp.ClientSession(url, cookie_jar=aiohttp.DummyCookieJar()) as client:
         for route in ROUTES:
-            if not route.below_database and not server:
+            if not (route.below_database or server or DATABASE in route.segments):
                 continue
             for method in route.handlers:
                 if method == "CONNECT":  # which is about no path
                     continue
                 path = path_of(route.pattern, database)
-                table[route.pattern, method] = tuple([await outcome(client, method, path, role) for role in ROLES])
+                table[route.pattern, method] = tuple([await outcome(client, method, path, role) for role in roles])
     return table
 
 
@@ -116,11 +134,27 @@ def markdown(table: dict[tuple[str, str], tuple[str, ...]], database: str | None
     return "\n".join([*lines, "", *legend])
 
 
+def by_rights(table: dict[tuple[str, str], tuple[str, ...]]) -> str:
+    """The table the other way round: for each set of roles that may the same, what that is."""
+    lines = [f"| what | {' | '.join(f'`{role}`' for role in CLOUDANT_ROLES)} |"]
+    lines.append("|---" * (1 + len(CLOUDANT_ROLES)) + "|")
+    rows: dict[tuple[bool, ...], dict[str, list[str]]] = {}
+    for (pattern, method), row in table.items():
+        allowed = tuple(one == ALLOWED for one in row)
+        rows.setdefault(allowed, {}).setdefault(pattern, []).append(method)
+    for allowed, routes in rows.items():
+        what = ", ".join(f"{' '.join(methods)} `{pattern}`" for pattern, methods in routes.items())
+        lines.append(f"| {what} | {' | '.join('yes' if one else '' for one in allowed)} |")
+    return "\n".join(lines)
+
+
 async def tables() -> str:
     """What stands in docs/security.md."""
     usual = markdown(await walk())
     users = markdown(await walk("_users", server=False), "_users")
-    return f"{usual}\n\n### The databases of users and replications\n\n{users}\n"
+    roles = by_rights(await walk(GRANTED, server=False, roles=CLOUDANT_ROLES))
+    titles = ("### The databases of users and replications", "### Cloudant's roles")
+    return f"{usual}\n\n{titles[0]}\n\n{users}\n\n{titles[1]}\n\n{ABOUT_ROLES}\n\n{roles}\n"
 
 
 if __name__ == "__main__":

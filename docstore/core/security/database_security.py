@@ -1,10 +1,22 @@
 """The security object of a database: whom it makes an administrator, whom a member.
 
 Owns the reading of ``{"admins": {"names", "roles"}, "members": {"names", "roles"}}`` and, beside it, of the object
-``cloudant`` that gives roles to names (``_reader``, ``_writer``, ``_admin``, ``_replicator``, ``_creator``,
-``_design``; ``nobody`` stands for everybody). A database without members is public. What may be stored is
-``core.properties``' matter. Follows ``couch_db:is_admin`` and ``couch_db:is_member`` of CouchDB, and Cloudant's
-documentation of ``_api/v2/db/{db}/_security``.
+``cloudant`` that gives roles to names. A database without members is public. What may be stored is
+``core.properties``' matter, and for ``cloudant`` alone ``core.security.granting``'s. Follows ``couch_db:is_admin`` and
+``couch_db:is_member`` of CouchDB, and Cloudant's documentation of its roles:
+
+``_reader``      reads documents, and nothing of the database's own
+``_writer``      writes what is no design document, and reads nothing
+``_creator``     writes documents that there are none of yet
+``_replicator``  reads what a replication reads, and writes checkpoints (``_local`` documents)
+``_design``      reads and writes design documents
+``_security``    reads and writes the security object
+``_shards``      sees the shards
+``_db_updates``  is about the server's feed, and gives nothing in a database
+``_admin``       all of it
+
+``nobody`` has the roles of whoever has not logged in, and of nobody else. Who is listed as a member in CouchDB's half
+reads and writes.
 """
 
 from collections.abc import Mapping
@@ -19,8 +31,12 @@ COUCHDB_AUTH_ONLY: Final = "couchdb_auth_only"
 
 READER: Final = "_reader"
 WRITER: Final = "_writer"
-DESIGNER: Final = "_design"
+CREATOR: Final = "_creator"
 REPLICATOR: Final = "_replicator"
+DESIGNER: Final = "_design"
+SECURITY: Final = "_security"
+SHARDS: Final = "_shards"
+DB_UPDATES: Final = "_db_updates"
 DATABASE_ADMIN: Final = "_admin"
 
 
@@ -46,39 +62,74 @@ class DatabaseSecurity(NamedTuple):
         """Whether a user administers the database: writes design documents and the security object."""
         if ADMIN_ROLE in user.roles or self.admins.has(user):
             return True
-        return self.granted is not None and DATABASE_ADMIN in self.roles_of(user)
+        return DATABASE_ADMIN in self.roles_of(user)
 
-    def is_member(self, user: UserContext) -> bool:
-        """Whether a user may read, and write what is no design document."""
-        if self.is_admin(user):
-            return True
-        if self.granted is not None:
-            return not self.roles_of(user).isdisjoint((READER, WRITER, REPLICATOR)) or self._is_listed(user)
-        return self.members == _NONE or self.members.has(user)
+    def may_enter(self, user: UserContext) -> bool:
+        """Whether a user has any right in it, however small."""
+        return self._has(user, *_ENTERING)
+
+    def may_read(self, user: UserContext) -> bool:
+        """Whether a user may read documents."""
+        return self._has(user, READER)
+
+    def may_replicate(self, user: UserContext) -> bool:
+        """Whether a user may read what a replication reads."""
+        return self._has(user, READER, REPLICATOR)
 
     def may_write(self, user: UserContext) -> bool:
-        """Whether a member may write; only Cloudant's roles tell readers and writers apart."""
-        if self.granted is None or self.is_admin(user) or self._is_listed(user):
-            return True
-        return WRITER in self.roles_of(user)
+        """Whether a user may write documents."""
+        return self._has(user, WRITER)
+
+    def may_create(self, user: UserContext) -> bool:
+        """Whether a user may write documents that there are none of yet."""
+        return self._has(user, WRITER, CREATOR)
+
+    def may_write_local(self, user: UserContext) -> bool:
+        """Whether a user may write ``_local`` documents."""
+        return self._has(user, WRITER, REPLICATOR)
+
+    def may_read_design(self, user: UserContext) -> bool:
+        """Whether a user may read design documents."""
+        return self._has(user, READER, REPLICATOR, DESIGNER)
 
     def may_design(self, user: UserContext) -> bool:
         """Whether a user may write design documents."""
-        return self.is_admin(user) or (self.granted is not None and DESIGNER in self.roles_of(user))
+        return self.is_admin(user) or DESIGNER in self.roles_of(user)
+
+    def may_read_security(self, user: UserContext) -> bool:
+        """Whether a user may read the security object."""
+        return self._has(user, SECURITY)
+
+    def may_set_security(self, user: UserContext) -> bool:
+        """Whether a user may set the security object."""
+        return self.is_admin(user) or SECURITY in self.roles_of(user)
+
+    def may_see_shards(self, user: UserContext) -> bool:
+        """Whether a user may see the shards."""
+        return self._has(user, SHARDS)
 
     def roles_of(self, user: UserContext) -> frozenset[str]:
-        """Cloudant's roles of a user, what everybody may included."""
+        """Cloudant's roles of a user; of one without a name those of ``nobody``."""
         if self.granted is None:
-            return frozenset()
-        own = frozenset[str]() if user.name is None else self.granted.get(user.name, frozenset())
-        return own | self.granted.get(NOBODY_NAME, frozenset())
+            return _NO_ROLES
+        return self.granted.get(NOBODY_NAME if user.name is None else user.name, _NO_ROLES)
+
+    def _has(self, user: UserContext, *roles: str) -> bool:
+        """Whether a user is an admin or a member as CouchDB has them, or has one of Cloudant's roles."""
+        if self.is_admin(user) or self._is_listed(user):
+            return True
+        if self.granted is None:
+            return self.members == _NONE
+        return not self.roles_of(user).isdisjoint(roles)
 
     def _is_listed(self, user: UserContext) -> bool:
         """Whether the object's CouchDB half names a user, which counts beside Cloudant's."""
-        return self.members != _NONE and self.members.has(user)
+        return self.members.has(user)
 
 
 _NONE = Group()
+_NO_ROLES: Final = frozenset[str]()
+_ENTERING: Final = (READER, WRITER, CREATOR, REPLICATOR, DESIGNER, SECURITY, SHARDS)
 
 
 def read_security(text: bytes) -> DatabaseSecurity:

@@ -89,6 +89,13 @@ JSON_BODIES: Final[dict[tuple[str, str], Schema]] = {
     **{("POST", f"/{{db}}/{name}/queries"): QUERIES for name in ("_all_docs", "_design_docs", "_local_docs")},
     ("PUT", "/_node/{name}/_config/{section}/{key}"): TEXT,
     ("PUT", "/_api/v2/user/config/cors"): OBJECT,
+    ("PUT", "/_api/v2/db/{db}/_security"): _object(
+        ("cloudant",),
+        cloudant={"type": "object", "additionalProperties": _list(TEXT)},
+        couchdb_auth_only=BOOLEAN,
+        admins=NAMES,
+        members=NAMES,
+    ),
 }
 """Method and path (as in the route table) -> a JSON body."""
 

@@ -34,8 +34,8 @@ async def applied_before(request: Request, error: DocstoreError) -> EditResult |
     attempt = error.attempt
     if not isinstance(attempt, Attempt) or not isinstance(error, EXPLAINED):
         return None
-    if request.veil is Veil.USERS:  # who may not read a user document could guess at what stands in it
-        return None
+    if request.veil is Veil.USERS or (request.veil is None and not request.may_read):
+        return None  # who may not read a document could guess at what stands in it
     try:
         verdict = await already_applied(request.node.env, attempt)
     except DocstoreError as failure:  # the database was deleted meanwhile, or there are too many snapshots

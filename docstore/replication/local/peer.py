@@ -6,7 +6,7 @@ every question, as a remote one is, so a database that is deleted and created ag
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from functools import lru_cache, partial
 from typing import Final
@@ -15,6 +15,7 @@ from docstore.core.document import DESIGN_PREFIX, LOCAL_PREFIX, parse_document
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
 from docstore.core.security.access import not_member
+from docstore.core.security.database_security import DatabaseSecurity
 from docstore.core.security.user import UserContext
 from docstore.core.selector.selector import compile_selector
 from docstore.core.steps import Steps
@@ -206,7 +207,7 @@ class LocalPeer:
             return await self._write(docs)
 
     async def _write(self, docs: Sequence[FetchedDoc]) -> list[WriteFailure]:
-        self._check_writer()
+        self._check(DatabaseSecurity.may_write)
         replica = self._replica()
         failures: list[WriteFailure] = []
         direct: list[LocalRevision] = []
@@ -241,6 +242,7 @@ class LocalPeer:
 
     async def put_local(self, doc_id: str, body: Mapping[str, JsonValue]) -> str:
         """Write a ``_local`` document; its revision."""
+        self._check(DatabaseSecurity.may_write_local)
         document = parse_document(dict(body), doc_id=LOCAL_PREFIX + doc_id, limits=self._registry.limits)
         with self._unless_gone():
             result = await self._database().update_doc(document)
@@ -267,17 +269,17 @@ class LocalPeer:
         if user is None:
             return database
         rules = database.access_rules()
-        if not user.is_admin and (self._registry.is_system(self._name) or not rules.is_member(user)):
+        if not user.is_admin and (self._registry.is_system(self._name) or not rules.may_replicate(user)):
             raise self._denied(not_member(user))
         return database.acting_for(Actor(user.name, rules.is_admin(user), user.roles, rules.may_design(user)))
 
-    def _check_writer(self) -> None:
-        """Raises PeerUnauthorized, PeerForbidden for a user who may read alone."""
+    def _check(self, right: Callable[[DatabaseSecurity, UserContext], bool]) -> None:
+        """Raises PeerUnauthorized, PeerForbidden for a user without this right, who may read alone."""
         user = self._user
         if user is not None and not user.is_admin:
             with self._unless_gone():
                 rules = self._registry.open(self._name).access_rules()
-            if not rules.may_write(user):
+            if not right(rules, user):
                 raise self._denied(not_member(user))
 
     def _denied(self, error: DocstoreError) -> DocstoreError:

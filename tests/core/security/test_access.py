@@ -52,12 +52,12 @@ def test_a_database_without_members_is_public():
 def test_members_and_admins():
     read = security(admins={"names": ["ann"]}, members={"roles": ["dev"]})
     assert [outcome(access, ANN, read) for access in OF_DATABASE] == [None] * len(OF_DATABASE)
-    assert {access: outcome(access, SUE, read) for access in OF_DATABASE} == {
-        Access.MEMBER: None,
-        Access.WRITER: None,
+    refused = ("forbidden", "You are not a db or server admin.")
+    assert {access: told for access in OF_DATABASE if (told := outcome(access, SUE, read))} == {
         Access.MAINTAINER: ("unauthorized", "You are not a server or db admin."),
-        Access.DATABASE_ADMIN: ("forbidden", "You are not a db or server admin."),
-        Access.DESIGNER: ("forbidden", "You are not a db or server admin."),
+        Access.DATABASE_ADMIN: refused,
+        Access.DESIGNER: refused,
+        Access.SECURITY_WRITER: refused,
     }
     assert outcome(Access.DATABASE_ADMIN, NOBODY, security()) == ("unauthorized", "You are not a db or server admin.")
 
@@ -68,17 +68,53 @@ def test_readers_is_the_old_name_of_members():
     assert outcome(Access.MEMBER, ANN, security(readers={"names": ["ann"]}, members={"names": ["sue"]})) is not None
 
 
-def test_cloudant_roles():
-    read = security(cloudant={"sue": ["_reader"], "ann": ["_reader", "_writer", "_design"], "nobody": []})
-    assert outcome(Access.MEMBER, SUE, read) is None
-    assert outcome(Access.WRITER, SUE, read) == ("forbidden", "You are not allowed to access this db.")
-    assert outcome(Access.WRITER, ANN, read) is None
-    assert outcome(Access.DESIGNER, ANN, read) is None
-    assert outcome(Access.DESIGNER, SUE, read) == ("forbidden", "You are not a db or server admin.")
+READS = {Access.MEMBER, Access.REPLICATOR, Access.DESIGN_READER}
+WRITES = {Access.WRITER, Access.CREATOR, Access.CHECKPOINTER}
+GIVEN = {
+    "_reader": READS,
+    "_writer": WRITES,
+    "_creator": {Access.CREATOR},
+    "_replicator": {Access.REPLICATOR, Access.DESIGN_READER, Access.CHECKPOINTER},
+    "_design": {Access.DESIGN_READER, Access.DESIGNER},
+    "_security": {Access.SECURITY_READER, Access.SECURITY_WRITER},
+    "_shards": {Access.SHARDS},
+    "_admin": set(OF_DATABASE),
+}
+"""What each of Cloudant's roles gives, besides that its owner may enter."""
+
+
+@pytest.mark.parametrize("role", GIVEN)
+def test_what_a_role_of_cloudant_gives_and_nothing_more(role):
+    read = security(cloudant={"sue": [role]})
+    allowed = {access for access in OF_DATABASE if outcome(access, SUE, read) is None}
+    assert allowed == GIVEN[role] | {Access.ENTRANT}
+
+
+def test_roles_of_cloudant_add_up():
+    read = security(cloudant={"sue": ["_reader", "_writer"]})
+    allowed = {access for access in OF_DATABASE if outcome(access, SUE, read) is None}
+    assert allowed == READS | WRITES | {Access.ENTRANT, Access.EDITOR}
+
+
+def test_who_has_no_role_may_not_enter():
+    for read in (security(cloudant={}), security(cloudant={"sue": []}), security(cloudant={"sue": ["_db_updates"]})):
+        for access in OF_DATABASE:
+            assert outcome(access, SUE, read) == ("forbidden", "You are not allowed to access this db.")
+
+
+def test_nobody_is_who_has_not_logged_in_and_nobody_else():
+    read = security(cloudant={"nobody": ["_reader"], "ann": ["_writer"]})
+    assert outcome(Access.MEMBER, NOBODY, read) is None
+    assert outcome(Access.MEMBER, ANN, read) is not None
+    assert outcome(Access.MEMBER, SUE, read) is not None
+    assert outcome(Access.WRITER, NOBODY, read) == ("unauthorized", "You are not authorized to access this db.")
+
+
+def test_members_of_couchdbs_half_read_and_write_beside_cloudants_roles():
+    read = security(cloudant={"ann": ["_reader"]}, members={"names": ["sue"]})
+    assert outcome(Access.EDITOR, SUE, read) is None
+    assert outcome(Access.WRITER, ANN, read) is not None
     assert outcome(Access.MEMBER, NOBODY, read) is not None
-    assert outcome(Access.MEMBER, NOBODY, security(cloudant={"nobody": ["_reader"]})) is None
-    assert outcome(Access.DATABASE_ADMIN, SUE, security(cloudant={"sue": ["_admin"]})) is None
-    assert outcome(Access.MEMBER, SUE, security(cloudant={})) is not None
 
 
 def test_couchdb_auth_only_takes_cloudants_roles_away():
@@ -101,7 +137,7 @@ OBJECTS = st.fixed_dictionaries(
         "admins": GROUPS,
         "members": GROUPS,
         "cloudant": st.dictionaries(
-            st.sampled_from(["sue", "ann", "nobody"]), st.lists(st.sampled_from(["_reader", "_writer", "_admin"]))
+            st.sampled_from(["sue", "ann", "nobody"]), st.lists(st.sampled_from(list(GIVEN)), max_size=3)
         ),
     },
 )
@@ -114,8 +150,13 @@ def test_more_rights_hold_less_ones(value, user):
     allowed = {access for access in OF_DATABASE if outcome(access, user, read) is None}
     if Access.DATABASE_ADMIN in allowed:
         assert allowed == set(OF_DATABASE)
+    if allowed:
+        assert Access.ENTRANT in allowed
+    if Access.MEMBER in allowed:
+        assert allowed >= READS
     if Access.WRITER in allowed:
-        assert Access.MEMBER in allowed
+        assert allowed >= WRITES
+    assert (Access.EDITOR in allowed) == (allowed >= {Access.MEMBER, Access.WRITER})
 
 
 @given(OBJECTS, USERS)

@@ -1,0 +1,1 @@
+"""What Cloudant has and CouchDB has not: its endpoints, its logins, its limits and its headers."""
