@@ -20,6 +20,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "serve": "docstore.cli.commands.serve",
+    "testserver": "docstore.cli.commands.testserver",
     "config": "docstore.cli.commands.config",
     "admin": "docstore.cli.commands.admin",
     "load": "docstore.cli.commands.load",

@@ -4,9 +4,6 @@ Owns the way of a request through rules, server and journal, and the paths that 
 server answers: its dispatcher is handed in, and everything is done around it.
 """
 
-from collections.abc import Callable
-from typing import Final
-
 from aiohttp.web import BaseRequest
 
 from docstore.double.afterwards import afterwards
@@ -15,6 +12,7 @@ from docstore.double.entries import Entry
 from docstore.double.facts import Facts
 from docstore.double.faults import Faults
 from docstore.double.journal import MAX_BODY, Journal
+from docstore.double.profiles import COUCHDB, PROFILES
 from docstore.double.request_body import SeenBody
 from docstore.double.surface import Surface
 from docstore.httpd.dispatch import Dispatcher
@@ -22,23 +20,21 @@ from docstore.httpd.listener import Handle
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.streaming import StreamReply
 
-Around = Callable[[Handle, Dispatcher], Handle]
-"""Something else to put around a server, between it and the faults: what makes it look like another service."""
-
-PLAIN: Final[tuple[Around, ...]] = ()
-
 
 class Double:
     """The faults, the journal and the controls of one server.
 
-    ``seed`` decides what its rules draw, where they have no seed of their own.
+    ``seed`` decides what its rules draw, where they have no seed of their own. ``profile`` is the service that the
+    server stands for (``profiles.py``). Raises ValueError for one that is not known.
     """
 
-    def __init__(self, *, seed: int | None = None, around: tuple[Around, ...] = PLAIN) -> None:
+    def __init__(self, *, seed: int | None = None, profile: str = COUCHDB) -> None:
+        if profile not in PROFILES:
+            raise ValueError(f"there is no profile {profile}; there are {', '.join(PROFILES)}")
+        self.profile = PROFILES[profile]
         self.faults = Faults(seed)
         self.journal = Journal()
         self.surface = Surface(self.faults, self.journal)
-        self._around = around
         self._dispatcher: Dispatcher | None = None
         self._handle: Handle | None = None
 
@@ -46,7 +42,7 @@ class Double:
         """Put it around a server; what comes back answers the server's requests."""
         self._dispatcher = dispatcher
         handle: Handle = dispatcher.handle
-        for around in self._around:
+        for around in self.profile.around:
             handle = around(handle, dispatcher)
         self._handle = handle
         self.surface.attach(dispatcher)

@@ -4,14 +4,19 @@ Owns the order of their start and stop. It must not know who wants one: tests in
 ``docstore testserver``.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from docstore.config.configuration import Configuration
+from docstore.config.table import Name
 from docstore.double.double import Double
 from docstore.httpd.listener import Listener
+from docstore.httpd.service import Service
 from docstore.node import Node
 from docstore.settings import Settings
+
+NO_WORDS: Final[Mapping[Name, str]] = {}
 
 
 class Hosted(NamedTuple):
@@ -23,12 +28,17 @@ class Hosted(NamedTuple):
 
 
 @asynccontextmanager
-async def hosted(settings: Settings, double: Double) -> AsyncIterator[Hosted]:
-    """Run a server on the running event loop until the block ends."""
-    node = Node(settings)
+async def hosted(settings: Settings, double: Double, *, words: Mapping[Name, str] = NO_WORDS) -> AsyncIterator[Hosted]:
+    """Run a server on the running event loop until the block ends. ``words`` go before ``settings``."""
+    profile = double.profile
+    configuration = Configuration(settings, command_line={**profile.words, **words})
+    settings = configuration.settings()
+    node = Node(settings, configuration=configuration)
     await node.start()
     try:
-        listener = await Listener.start(node, settings.host, settings.port, wrap=double.attach)
+        listener = await Listener.listen(
+            Service(node), profile.router, settings.host, settings.port, wrap=double.attach
+        )
         try:
             yield Hosted(node, listener, double)
         finally:

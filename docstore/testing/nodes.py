@@ -5,7 +5,6 @@ the test, so nothing is synced to disk unless ``storage`` says otherwise.
 """
 
 import asyncio
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +16,7 @@ import uvloop
 
 from docstore.double.double import Double
 from docstore.double.faults import Faults
+from docstore.double.folders import temporary_folder
 from docstore.double.hosting import hosted
 from docstore.double.journal import Journal
 from docstore.node import Node
@@ -65,7 +65,7 @@ async def run_node(*, double: Double | None = None, **settings: Any) -> AsyncIte
     """
     with _complete(settings) as complete:
         async with hosted(complete, double or Double()) as server:
-            yield TestNode(server.listener.url, server.node, complete, server.double)
+            yield TestNode(server.listener.url, server.node, server.node.settings, server.double)
 
 
 @contextmanager
@@ -141,5 +141,5 @@ def _complete(settings: dict[str, Any]) -> Iterator[Settings]:
     if "data" in settings:
         yield Settings(**{**defaults, **settings})
         return
-    with tempfile.TemporaryDirectory(prefix="docstore-") as folder:
-        yield Settings(**{**defaults, **settings, "data": Path(folder)})
+    with temporary_folder() as folder:
+        yield Settings(**{**defaults, **settings, "data": folder})
