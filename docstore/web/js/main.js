@@ -5,6 +5,18 @@ import {drawShell, failed, shown} from './shell.js';
 
 const ROUTES = [
   ['/', () => import('./views/databases.js')],
+  ['activity', () => import('./views/activity.js')],
+  ['replications/new', () => import('./views/replicate.js')],
+  ['db/:db/conflicts', () => import('./views/conflicts.js')],
+  ['db/:db/doc/:id/tree', () => import('./views/tree.js')],
+  ['db/:db/doc/:id/merge', () => import('./views/merge.js')],
+  ['db/:db/query', () => import('./views/mango.js')],
+  ['db/:db/indexes', () => import('./views/indexes.js')],
+  ['db/:db/views', () => import('./views/view.js')],
+  ['db/:db/view/:ddoc/:view', () => import('./views/view.js')],
+  ['db/:db/design', () => import('./views/design.js')],
+  ['db/:db/design/:ddoc', () => import('./views/design.js')],
+  ['db/:db/changes', () => import('./views/changes.js')],
 ];
 
 await drawShell(document.getElementById('shell'));

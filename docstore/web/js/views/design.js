@@ -1,0 +1,151 @@
+// Design documents: their functions with an editor, tried on chosen documents before they are saved.
+
+import {json, path, send, text as readText} from '../api.js';
+import {codeField} from '../components/code-field.js';
+import {ask} from '../components/dialog.js';
+import {toast, words} from '../components/toast.js';
+import {field, h, replace} from '../dom.js';
+import {go, link, show as showAgain} from '../router.js';
+import {functionsOf, withMember} from '../query/design-text.js';
+import {tryOut} from '../query/try-out.js';
+import {session} from '../session.js';
+import {openMerge} from './merge.js';
+
+const SHAPES = {
+  view: ['views', 'map', 'function (doc) {\n  emit(doc._id, null);\n}'],
+  reduce: ['views', 'reduce', '_count'],
+  filter: ['filters', null, 'function (doc, req) {\n  return true;\n}'],
+  validation: [null, null, 'function (newDoc, oldDoc, userCtx, secObj) {\n  // throw({forbidden: "why"});\n}'],
+};
+const TRIED_AT_FIRST = 5;
+const NEW = '{\n  "language": "javascript"\n}';
+
+export async function show(outlet, {db, ddoc}, signal) {
+  if (ddoc === undefined) return showList(outlet, db, signal);
+  const id = `_design/${ddoc}`;
+  const {rev, original} = await readDesign(db, id, signal);
+  let design = original;
+  let at = null;
+  const parts = h('select', {'aria-label': 'Function', onchange: () => { at = JSON.parse(parts.value); drawCode(); }});
+  const holder = h('div', {});
+  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const state = h('span', {role: 'status', class: 'quiet'});
+  const tried = h('section', {'aria-label': 'Try-out'});
+
+  function change(next) {
+    design = next;
+    state.textContent = design === original && rev !== null ? '' : 'not saved yet';
+  }
+  function drawParts() {
+    const all = functionsOf(design);
+    if (!all.some((one) => same(one.path, at))) at = all[0]?.path ?? null;
+    replace(parts, all.map((one) => h('option', {value: JSON.stringify(one.path)}, one.label)));
+    if (at) parts.value = JSON.stringify(at);
+    drawCode();
+  }
+  function drawCode() {
+    const one = functionsOf(design).find(({path: own}) => same(own, at));
+    replace(holder, one ? codeField({value: one.code, label: one.label, rows: 16, submit: () => tryIt(),
+      changed: (code) => change(withMember(design, one.path, JSON.stringify(code)))}).element : h('p', {class: 'empty'}, 'It has no functions yet.'));
+  }
+  async function add() {
+    const kind = h('select', {}, Object.keys(SHAPES).map((one) => h('option', {value: one}, one)));
+    const name = h('input', {autocomplete: 'off', spellcheck: 'false'});
+    const made = await ask({title: 'New function', button: 'Add', content: [field('Kind', kind), field('Name', name, 'Of a reduction: the name of its view. A validation has none.')],
+      submit: () => {
+        const [group, part, code] = SHAPES[kind.value];
+        if (group && !name.value) throw new Error('It needs a name.');
+        return {path: [group ?? 'validate_doc_update', group && name.value, part].filter(Boolean), code};
+      }});
+    if (made === null) return;
+    if (!functionsOf(design).some((one) => same(one.path, made.path))) change(withMember(design, made.path, JSON.stringify(made.code)));
+    at = made.path;
+    drawParts();
+  }
+  async function save() {
+    problem.hidden = true;
+    try {
+      await send('PUT', path(db, id), {query: rev === null ? {} : {rev}, body: design, signal});
+      toast(`${id} was saved.`);
+      await showAgain();
+    } catch (error) {
+      if (error.status === 409) return openMerge({db, id, mine: design, base: rev});
+      problem.textContent = words(error);
+      problem.hidden = false;
+    }
+  }
+  const {isAdmin} = await session();
+  const ids = h('textarea', {class: 'mono', rows: 3, spellcheck: 'false', disabled: !isAdmin});
+  if (isAdmin) ids.value = (await firstIds(db, signal)).join('\n');
+  async function tryIt() {
+    if (!isAdmin || at === null) return;
+    replace(tried, h('p', {role: 'status'}, 'Trying…'));
+    try {
+      const wanted = ids.value.split('\n').map((one) => one.trim()).filter(Boolean);
+      const documents = await Promise.all(wanted.map((one) => readText(path(db, one), {signal})));
+      replace(tried, drawOutcome(await tryOut({design, id, at, documents}, signal)));
+    } catch (error) {
+      if (!signal.aborted) replace(tried, h('p', {class: 'problem', role: 'alert'}, words(error)));
+    }
+  }
+  outlet.append(
+    h('h1', {}, id),
+    h('div', {class: 'bar-of-tools'}, h('label', {}, 'Function ', parts), h('button', {onclick: add}, 'Add…'),
+      h('button', {class: 'primary', onclick: save}, 'Save'), state,
+      h('a', {class: 'button', href: link(['db', db, 'doc', id])}, 'The whole document'), links(db, ddoc, design)),
+    problem, holder,
+    h('h2', {}, 'Try it before saving'),
+    isAdmin ? h('div', {class: 'stack'}, field('On the documents with these ids', ids, 'One a line. Copies of them go into a database that is made for the try and deleted after it.'),
+      h('div', {class: 'buttons'}, h('button', {onclick: tryIt}, 'Try')))
+      : h('p', {class: 'quiet'}, 'A try makes a database for a moment, which only server admins may.'),
+    tried);
+  drawParts();
+  change(design);
+}
+
+const same = (left, right) => JSON.stringify(left) === JSON.stringify(right);
+
+function links(db, ddoc, design) {
+  const views = functionsOf(design).filter(({path: own}) => own[0] === 'views' && own[2] === 'map').map(({path: own}) => own[1]);
+  return views.map((view) => h('a', {href: link(['db', db, 'view', ddoc, view])}, `rows of ${view} `));
+}
+
+async function readDesign(db, id, signal) {
+  try {
+    const original = await readText(path(db, id), {signal});
+    return {original, rev: JSON.parse(original)._rev};
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return {original: NEW, rev: null};
+  }
+}
+
+async function firstIds(db, signal) {
+  const {rows} = await json(path(db, '_all_docs'), {query: {limit: TRIED_AT_FIRST, startkey: '"`"'}, signal});
+  const more = rows.length ? rows : (await json(path(db, '_all_docs'), {query: {limit: TRIED_AT_FIRST, endkey: '"_"'}, signal})).rows;
+  return more.map((row) => row.id);
+}
+
+function drawOutcome(outcome) {
+  if (outcome.kind === 'none') return h('p', {class: 'quiet'}, 'The design document was accepted. Functions that answer requests are not tried here.');
+  const head = outcome.kind === 'rows' ? ['Key', 'Value', 'Document'] : ['Document', 'Passes', 'Why not'];
+  const body = outcome.rows.map((row) => (outcome.kind === 'rows' ? [row.key, row.value, row.id ?? ''] : [row.id, row.passed ? 'yes' : 'no', row.reason]));
+  if (!body.length) return h('p', {role: 'status'}, 'Nothing was emitted.');
+  return h('div', {class: 'scrolling-x'}, h('table', {class: 'plain-table'},
+    h('thead', {}, h('tr', {}, head.map((title) => h('th', {scope: 'col'}, title)))),
+    h('tbody', {}, body.map((cells) => h('tr', {}, cells.map((cell) => h('td', {class: 'mono'}, cell)))))));
+}
+
+async function showList(outlet, db, signal) {
+  const {rows} = await json(path(db, '_design_docs'), {query: {include_docs: true}, signal});
+  const open = async () => {
+    const name = h('input', {required: true, autocomplete: 'off', spellcheck: 'false'});
+    const made = await ask({title: 'New design document', button: 'Begin', content: field('Name', name, 'What follows _design/'), submit: () => name.value});
+    if (made) go(['db', db, 'design', made]);
+  };
+  outlet.append(h('h1', {}, `Design documents of ${db}`),
+    h('div', {class: 'bar-of-tools'}, h('button', {class: 'primary', onclick: open}, 'New…'), h('a', {class: 'button', href: link(['db', db, 'views'])}, 'Views')),
+    rows.length ? h('ul', {}, rows.map(({id, doc}) => h('li', {}, h('a', {href: link(['db', db, 'design', id.slice('_design/'.length)])}, id),
+      h('span', {class: 'quiet'}, ` ${doc?.language ?? 'javascript'}, ${Object.keys(doc?.views ?? {}).length} views`))))
+      : h('p', {class: 'empty'}, 'There is none yet.'));
+}

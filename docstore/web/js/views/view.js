@@ -1,0 +1,115 @@
+// A view: rows of a range of keys as far as one scrolls, or groups with their reduced values and a chart.
+
+import {json, path, text} from '../api.js';
+import {barChart, measured} from '../components/bar-chart.js';
+import {words} from '../components/toast.js';
+import {virtualList} from '../components/virtual-list.js';
+import {field, h, replace} from '../dom.js';
+import {count, many} from '../format.js';
+import {viewReply} from '../query/document-rows.js';
+import {following, parametersOf, viewsOf} from '../query/view-questions.js';
+import {go, link, setQuery} from '../router.js';
+
+const PAGE = 100;
+const GROUPS = [['', 'one value of all'], ['exact', 'by key'], ['1', 'by the first item'], ['2', 'by the first 2 items'], ['3', 'by the first 3 items']];
+
+export async function show(outlet, {db, ddoc, view, query}, signal) {
+  const views = viewsOf((await json(path(db, '_design_docs'), {query: {include_docs: true}, signal})).rows);
+  if (ddoc === undefined) return showViews(outlet, db, views);
+  const known = views.find((one) => one.ddoc === ddoc && one.view === view);
+  const inputs = formOf(query, known?.reduces ?? false);
+  const filled = () => Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, input.type === 'checkbox' ? input.checked : input.value]));
+  const rows = [];
+  let asked = {};
+  let isComplete = false;
+  let reading = null;
+  const told = h('p', {role: 'status', class: 'quiet'});
+  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const chart = h('div', {});
+  const list = virtualList({
+    count: 0, rowHeight: 34, label: 'Rows', columns: 'minmax(6rem, 1fr) 2fr minmax(5rem, 1fr)', head: ['Key', 'Value', 'Document'],
+    draw: (index) => rows[index] && drawRow(db, rows[index]),
+    onRange: (_, last) => last >= rows.length - 1 && readOn(),
+    onOpen: (index) => rows[index]?.id && go(['db', db, 'doc', rows[index].id]),
+  });
+
+  async function readOn() {
+    if (reading || isComplete) return;
+    const own = (reading = new AbortController());
+    const from = rows.length ? following(asked, rows.at(-1)) : asked;
+    try {
+      const reply = viewReply(await text(path(db, '_design', ddoc, '_view', view), {query: {...from, limit: PAGE}, signal: AbortSignal.any([own.signal, signal])}));
+      rows.push(...reply.rows);
+      isComplete = reply.rows.length < PAGE;
+      tell(reply.others);
+    } catch (error) {
+      if (own.signal.aborted || signal.aborted) return;
+      isComplete = true;
+      problem.textContent = words(error);
+      problem.hidden = false;
+    } finally {
+      if (reading === own) reading = null;
+    }
+    list.count = rows.length;
+    drawChart();
+  }
+  function tell({total_rows: total}) {
+    const shown = `${many(rows.length, asked.reduce === 'true' ? 'group' : 'row')}${isComplete ? '' : ' so far'}`;
+    told.textContent = total === undefined ? shown : `${shown}; the view has ${count(total)}.`;
+  }
+  function drawChart() {
+    const bars = asked.reduce === 'true' ? rows.map((row) => [row.key === 'null' ? 'all' : row.key ?? 'all', measured(JSON.parse(row.value))]) : [];
+    replace(chart, bars.length && bars.every(([, value]) => value !== null) ? barChart(bars, {label: `${view} by key`}) : null);
+  }
+  function ask() {
+    reading?.abort();
+    reading = null;
+    rows.length = 0;
+    isComplete = false;
+    problem.hidden = true;
+    asked = parametersOf(filled());
+    list.count = 0;
+    setQuery(Object.fromEntries(Object.entries(filled()).filter(([, value]) => value !== false && value !== '').map(([name, value]) => [name, value === true ? '1' : value])));
+    return readOn();
+  }
+  outlet.addEventListener('viewkey', ({detail}) => {
+    if (detail.key === '/') inputs.startkey.focus();
+    else if (!list.press(detail.event)) return;
+    detail.event.preventDefault();
+  });
+  outlet.append(h('h1', {}, `${ddoc}/${view}`), drawForm(inputs, known?.reduces, ask),
+    h('p', {}, h('a', {href: link(['db', db, 'design', ddoc])}, 'The functions'), ' · ', h('a', {href: link(['db', db, 'views'])}, 'All views')),
+    problem, told, chart, list);
+  await ask();
+}
+
+function showViews(outlet, db, views) {
+  outlet.append(h('h1', {}, `Views of ${db}`),
+    h('div', {class: 'bar-of-tools'}, h('a', {class: 'button', href: link(['db', db, 'design'])}, 'Design documents')),
+    views.length ? h('ul', {}, views.map(({ddoc, view, reduces}) =>
+      h('li', {}, h('a', {href: link(['db', db, 'view', ddoc, view])}, `${ddoc}/${view}`), reduces ? h('span', {class: 'quiet'}, ' with a reduction') : null)))
+      : h('p', {class: 'empty'}, 'No design document of this database has a view.'));
+}
+
+function formOf(query, reduces) {
+  const input = (name) => h('input', {value: query.get(name) ?? '', autocomplete: 'off', spellcheck: 'false', class: 'mono'});
+  const box = (name, byDefault = false) => h('input', {type: 'checkbox', id: `view-${name}`, checked: query.has(name) || (byDefault && query.size === 0)});
+  const group = h('select', {}, GROUPS.map(([value, label]) => h('option', {value}, label)));
+  group.value = query.get('group') ?? (query.size === 0 && reduces ? 'exact' : '');
+  return {key: input('key'), startkey: input('startkey'), endkey: input('endkey'), descending: box('descending'),
+    reduce: box('reduce', reduces), group};
+}
+
+function drawForm(inputs, reduces, ask) {
+  const box = (input, label) => h('label', {class: 'check', for: input.id}, input, label);
+  return h('form', {class: 'bar-of-tools', onsubmit: (event) => { event.preventDefault(); ask(); }},
+    field('From key', inputs.startkey), field('To key', inputs.endkey), field('One key', inputs.key),
+    reduces ? field('Groups', inputs.group) : null,
+    reduces ? box(inputs.reduce, 'Reduce') : null, box(inputs.descending, 'Backwards'),
+    h('button', {class: 'primary'}, 'Show'));
+}
+
+function drawRow(db, row) {
+  return [h('span', {class: 'mono'}, (row.key ?? '').slice(0, 300)), h('span', {class: 'mono'}, (row.value ?? '').slice(0, 600)),
+    row.id === null ? '' : h('a', {href: link(['db', db, 'doc', row.id]), tabindex: '-1'}, row.id)];
+}

@@ -1,0 +1,1 @@
+"""The modules of the web page that need no browser, run by node."""
