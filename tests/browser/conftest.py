@@ -36,6 +36,7 @@ def browser() -> Iterator[Any]:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("no chromium in the PATH (apt-get install chromium)")
+    sync_api.expect.set_options(timeout=TIMEOUT)
     with sync_api.sync_playwright() as playwright:
         try:
             started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)

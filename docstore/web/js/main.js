@@ -5,6 +5,13 @@ import {drawShell, failed, shown} from './shell.js';
 
 const ROUTES = [
   ['/', () => import('./views/databases.js')],
+  ['login', () => import('./views/login.js')],
+  ['setup', () => import('./views/setup.js')],
+  ['account', () => import('./views/account.js')],
+  ['db/:db', () => import('./views/documents.js')],
+  ['db/:db/settings', () => import('./views/settings.js')],
+  ['db/:db/new', () => import('./views/document.js')],
+  ['db/:db/doc/:id', () => import('./views/document.js')],
   ['activity', () => import('./views/activity.js')],
   ['replications/new', () => import('./views/replicate.js')],
   ['db/:db/conflicts', () => import('./views/conflicts.js')],

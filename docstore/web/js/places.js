@@ -1,4 +1,7 @@
-// Where one can go: what the navigation shows, and what the palette finds. A view that is to be found enters itself here.
+// Where one can go and what one can do: what the navigation shows, and what the palette finds. A view that is to be found
+// enters itself here.
+
+import {go} from './router.js';
 
 // Above all: [title, segments, what it is for].
 export const PLACES = [
@@ -8,8 +11,15 @@ export const PLACES = [
 
 // Within a database: [title, segments behind `db/NAME`, the patterns of routes that belong to it].
 export const DATABASE_TABS = [
+  ['Documents', [], ['db/:db', 'db/:db/new', 'db/:db/doc/:id']],
   ['Conflicts', ['conflicts'], ['db/:db/conflicts', 'db/:db/doc/:id/tree', 'db/:db/doc/:id/merge']],
   ['Query', ['query'], ['db/:db/query', 'db/:db/indexes']],
   ['Views', ['views'], ['db/:db/views', 'db/:db/view/:ddoc/:view', 'db/:db/design', 'db/:db/design/:ddoc']],
   ['Changes', ['changes'], ['db/:db/changes']],
+  ['Settings', ['settings'], ['db/:db/settings']],
+];
+
+// Actions: [title, hint, call with the database or undefined, whether it needs one].
+export const ACTIONS = [
+  ['New document', 'write one', (db) => go(['db', db, 'new']), true],
 ];

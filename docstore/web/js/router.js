@@ -2,7 +2,8 @@
 //
 // A view is a module of `views/` with `async function show(outlet, params, signal)`. `params` has the named segments of
 // its pattern, decoded, and `query` (URLSearchParams). `signal` is aborted when the view is left: requests and listeners
-// get it. What `show` raises is shown in its place.
+// get it. What `show` raises is shown in its place. Keys that no field takes come to the outlet as events `viewkey` with
+// `{key, event}`; `export const keys = [[key, what it does]]` is what the help says of them.
 
 let routes = [];
 let outlet = null;
@@ -89,9 +90,10 @@ export async function show() {
     const module = await found.route.load();
     if (own.signal.aborted) return;
     outlet.replaceChildren(fresh);
-    shown({...where, pattern: found.route.pattern, params: found.params});
+    const told = {...where, pattern: found.route.pattern, params: found.params, keys: module.keys ?? []};
+    shown(told);
     await module.show(fresh, {...found.params, query: where.query}, own.signal);
-    if (!own.signal.aborted) shown({...where, pattern: found.route.pattern, params: found.params, complete: true});
+    if (!own.signal.aborted) shown({...told, complete: true});
   } catch (error) {
     if (own.signal.aborted) return;
     if (!fresh.isConnected) outlet.replaceChildren(fresh);

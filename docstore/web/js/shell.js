@@ -1,14 +1,16 @@
 // What surrounds every view: navigation, who is signed in, the theme, titles and focus, keys that work everywhere.
 
-import {$, h, replace, typesInto} from './dom.js';
+import {openHelp} from './components/help.js';
 import {menu} from './components/menu.js';
+import {openPalette} from './components/palette.js';
 import {tellFailure, words} from './components/toast.js';
-import {DATABASE_TABS, PLACES} from './places.js';
+import {$, h, replace, typesInto} from './dom.js';
+import {ACTIONS, DATABASE_TABS, PLACES} from './places.js';
 import {go, link, show} from './router.js';
 import {session, signOut} from './session.js';
 
 let shell = null;
-let current = null;
+let current = {params: {}, keys: []};
 
 export async function drawShell(element) {
   shell = element;
@@ -17,20 +19,27 @@ export async function drawShell(element) {
       h('a', {class: 'brand', href: '#/'}, h('img', {src: 'icon.svg', alt: '', width: 24, height: 24}), 'docstore'),
       h('nav', {'aria-label': 'Main', id: 'places'}),
       h('div', {class: 'tools'},
-        h('button', {class: 'plain', id: 'theme', onclick: switchTheme, 'aria-label': 'Light or dark', title: 'Light or dark'}, '◐'),
+        h('button', {id: 'jump', onclick: jump}, 'Jump ', h('kbd', {}, '/')),
+        h('button', {class: 'plain', onclick: () => openHelp(current.keys), 'aria-label': 'Keys', title: 'Keys (?)'}, '?'),
+        h('button', {class: 'plain', onclick: switchTheme, 'aria-label': 'Light or dark', title: 'Light or dark (t)'}, '◐'),
         h('div', {id: 'who'}))),
     h('nav', {'aria-label': 'Database', id: 'within', hidden: true}));
+  ACTIONS.push(['Light or dark', 'the colours of this page', switchTheme, false]);
   addEventListener('session', drawWho);
   document.addEventListener('keydown', onKey);
   await session().catch(() => {});
 }
 
-function drawWho() {
-  session().then((who) => {
-    const place = $('#who');
-    if (who.name !== null) replace(place, menu(who.name, [['Sign out', leave]], {class: 'plain'}));
-    else replace(place, who.isParty ? null : h('a', {href: '#/login'}, 'Sign in'));
-  });
+async function drawWho() {
+  const who = await session();
+  const place = $('#who');
+  if (who.name !== null) {
+    replace(place, menu(who.name, [['My account', () => go(['account'])], ['Sign out', leave]], {class: 'plain'}));
+  } else {
+    replace(place, who.isParty
+      ? h('a', {class: 'button', href: '#/setup', title: 'This server has no administrator: everybody on this machine may do everything.'}, 'Set up')
+      : h('a', {class: 'button', href: '#/login'}, 'Sign in'));
+  }
 }
 
 async function leave() {
@@ -52,6 +61,8 @@ function switchTheme() {
     // not kept then
   }
 }
+
+const jump = () => openPalette(current.params.db);
 
 // A view is there: called once when it begins to draw, and again when it is complete.
 export function shown(place) {
@@ -75,7 +86,7 @@ function drawNavigation({pattern, params, segments}) {
   const within = $('#within');
   within.hidden = !inside;
   replace(within, inside && [
-    h('a', {class: 'database', href: link(['db', params.db])}, params.db),
+    h('span', {class: 'database', title: params.db}, params.db),
     DATABASE_TABS.map(([title, to, patterns]) =>
       h('a', {href: link(['db', params.db, ...to]), 'aria-current': patterns.includes(pattern) && 'page'}, title)),
   ]);
@@ -90,13 +101,31 @@ export function failed(error, outlet, place) {
   replace(outlet,
     h('h1', {}, error.status === 404 ? 'Not found' : 'That did not work'),
     h('p', {class: 'problem', role: 'alert'}, words(error)),
-    h('p', {}, h('button', {onclick: () => show()}, 'Try again'), ' ', h('a', {href: '#/'}, 'All databases')));
-  shown({...place, pattern: '', params: {}, complete: true});
+    h('p', {class: 'buttons'}, h('button', {onclick: () => show()}, 'Try again'), h('a', {class: 'button', href: '#/'}, 'All databases')));
+  shown({...place, pattern: '', params: {}, keys: [], complete: true});
 }
 
 function onKey(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typesInto(event.target)) return;
-  if (document.querySelector('dialog[open]')) return;
-  const view = $('#main > .view');
-  view?.dispatchEvent(new CustomEvent('viewkey', {detail: {key: event.key, event, place: current}}));
+  if (event.defaultPrevented || document.querySelector('dialog[open]')) return;
+  if (event.altKey) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key === 'k') {
+      event.preventDefault();
+      jump();
+    }
+    return;
+  }
+  if (typesInto(event.target)) {
+    if (event.key === 'Escape') event.target.blur();
+    return;
+  }
+  const everywhere = {'/': jump, '?': () => openHelp(current.keys), t: switchTheme, f: toFilter}[event.key];
+  if (everywhere) {
+    event.preventDefault();
+    everywhere();
+    return;
+  }
+  $('#main > .view')?.dispatchEvent(new CustomEvent('viewkey', {detail: {key: event.key, event}}));
 }
+
+const toFilter = () => $('#main input[type=search]')?.focus();

@@ -1,0 +1,48 @@
+// One's own account: name, roles, another password.
+
+import {json, path, send} from '../api.js';
+import {toast, words} from '../components/toast.js';
+import {field, h} from '../dom.js';
+import {go} from '../router.js';
+import {session, signIn} from '../session.js';
+
+export async function show(outlet) {
+  const who = await session({fresh: true});
+  if (who.name === null) return go([who.isParty ? 'setup' : 'login']);
+  const password = h('input', {type: 'password', autocomplete: 'new-password', required: true});
+  const again = h('input', {type: 'password', autocomplete: 'new-password', required: true});
+  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const form = h('form', {class: 'stack'}, h('h2', {}, 'Another password'),
+    h('input', {type: 'text', hidden: true, autocomplete: 'username', value: who.name, readonly: true}),
+    field('New password', password), field('New password once more', again), problem,
+    h('div', {class: 'buttons'}, h('button', {class: 'primary', type: 'submit'}, 'Change')));
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    problem.hidden = true;
+    try {
+      if (password.value !== again.value) throw new Error('The two passwords differ.');
+      await change(who, password.value);
+      await signIn(who.name, password.value);
+      form.reset();
+      toast('The password is changed. Other sessions of yours have ended.');
+    } catch (error) {
+      problem.textContent = words(error);
+      problem.hidden = false;
+    }
+  });
+  outlet.append(h('h1', {}, 'My account'),
+    h('dl', {class: 'facts'}, h('dt', {}, 'Name'), h('dd', {}, who.name), h('dt', {}, 'Roles'), h('dd', {}, who.roles.join(', ') || 'none')), form);
+}
+
+// Admins stand in the configuration, all others in the database of users.
+async function change(who, password) {
+  if (who.isAdmin) {
+    const admins = await json(path('_node', '_local', '_config', 'admins')).catch(() => ({}));
+    if (Object.hasOwn(admins, who.name)) {
+      await send('PUT', path('_node', '_local', '_config', 'admins', who.name), {json: password});
+      return;
+    }
+  }
+  const where = path('_users', `org.couchdb.user:${who.name}`);
+  await send('PUT', where, {json: {...await json(where), password}});
+}

@@ -1,0 +1,38 @@
+// Signing in, for the cookie of a session.
+
+import {words} from '../components/toast.js';
+import {append, field, h} from '../dom.js';
+import {go} from '../router.js';
+import {session, signIn} from '../session.js';
+
+export async function show(outlet, {query}) {
+  const who = await session({fresh: true});
+  const next = query.get('next');
+  const name = h('input', {name: 'username', autocomplete: 'username', required: true, spellcheck: 'false', autocapitalize: 'none'});
+  const password = h('input', {name: 'password', type: 'password', autocomplete: 'current-password', required: true});
+  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const button = h('button', {class: 'primary', type: 'submit'}, 'Sign in');
+  const form = h('form', {class: 'stack'}, field('Name', name), field('Password', password), problem, h('div', {class: 'buttons'}, button));
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    problem.hidden = true;
+    try {
+      await signIn(name.value, password.value);
+      if (next?.startsWith('#/')) location.hash = next;
+      else go([]);
+    } catch (error) {
+      problem.textContent = words(error);
+      problem.hidden = false;
+      password.select();
+    } finally {
+      button.disabled = false;
+    }
+  });
+  append(outlet, [h('h1', {}, 'Sign in'),
+    who.isParty && h('p', {class: 'note'}, 'This server has no administrator; nobody has to sign in. ', h('a', {href: '#/setup'}, 'Set one up')),
+    who.name !== null && h('p', {class: 'note'}, `You are signed in as ${who.name}.`),
+    next && who.name !== null && h('p', {class: 'warning'}, 'You may not see that page; another user may.'),
+    form]);
+  name.focus();
+}
