@@ -4,7 +4,7 @@ Owns their members and what these may be. It must not know how any of it is done
 In JSON an action is an object whose ``type`` is the name here, or that name alone if nothing else is said.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -95,6 +95,34 @@ class ReorderRows(Struct, frozen=True, forbid_unknown_fields=True, tag="reorder_
     """Rows that a feed tells at once are told in another order, drawn from the rule's seed."""
 
 
+class Rewind(Struct, frozen=True, forbid_unknown_fields=True, tag="rewind"):
+    """A feed begins earlier than it was asked to, as a cluster does after a failover: ``by`` changes, or at the first.
+
+    Later requests that go on from there are told everything again as well, since ``since`` says so.
+    """
+
+    by: Count | None = None
+
+
+class StaleRead(Struct, frozen=True, forbid_unknown_fields=True, tag="stale_read"):
+    """A document is read as it was ``back`` revisions ago; as missing, if it was not there yet."""
+
+    back: Count = 1
+
+
+class SpuriousConflict(Struct, frozen=True, forbid_unknown_fields=True, tag="spurious_conflict"):
+    """A write that would be refused as a conflict is accepted as a second branch, as two nodes of a cluster do.
+
+    With ``rival`` a write that is accepted gets a sibling of this body, as if another node had taken that one too.
+    """
+
+    rival: dict[str, Any] | None = None
+
+
+class ExpireSession(Struct, frozen=True, forbid_unknown_fields=True, tag="expire_session"):
+    """The session of the request's cookie is over, from now on, or its bearer token is."""
+
+
 class Throttle(Struct, frozen=True, forbid_unknown_fields=True, tag="throttle"):
     """So many reads, writes and global queries a second as Cloudant counts them; beyond that 429. None is no limit."""
 
@@ -116,5 +144,9 @@ Action = (
     | BreakFeed
     | RepeatRows
     | ReorderRows
+    | Rewind
+    | StaleRead
+    | SpuriousConflict
+    | ExpireSession
     | Throttle
 )

@@ -16,7 +16,7 @@ from docstore.double.actions import BrokenJson, DropReply, Reset, SlowBody, Stal
 from docstore.double.before import Dropped, reset, stall
 from docstore.double.facts import Facts
 from docstore.double.faults import Hit
-from docstore.double.feeds import FEED_ACTIONS, changed_feed, is_feed
+from docstore.double.feeds import FEED_ACTIONS, changed_feed
 from docstore.double.waiting import Waiting, wait
 from docstore.httpd.replies import BODILESS, Reply
 from docstore.httpd.wire.streaming import StreamReply
@@ -55,7 +55,7 @@ async def _after(raw: BaseRequest, facts: Facts, hit: Hit, reply: Reply | Stream
     if isinstance(action, SlowBody):
         is_endless = isinstance(reply, StreamReply) and reply.feed
         return await changed(reply, partial(_slowly, action, None if is_endless else raw), raw)
-    if isinstance(action, FEED_ACTIONS) and reply.status == 200 and is_feed(facts):
+    if isinstance(action, FEED_ACTIONS) and reply.status == 200:
         return await changed(reply, partial(changed_feed, hit, facts), raw, keeps_length=False)
     return reply
 

@@ -80,7 +80,7 @@ class WasReset(ConnectionResetError):
 
 async def stall(raw: BaseRequest, fault: Fault) -> None:
     """Wait until the rule is taken away."""
-    waiting = Waiting()
+    waiting = Waiting(for_ever=True)
     fault.stalls_until(waiting.event)
     await wait(raw, None, waiting)
 

@@ -4,20 +4,28 @@ Owns the way of a request through rules, server and journal, and the paths that 
 server answers: its dispatcher is handed in, and everything is done around it.
 """
 
+from functools import partial
+
 from aiohttp.web import BaseRequest
 
+from docstore.double.actions import SpuriousConflict
 from docstore.double.afterwards import afterwards
+from docstore.double.asking import asked
 from docstore.double.before import before
+from docstore.double.branching import branched, may_branch
 from docstore.double.entries import Entry
+from docstore.double.expired import Expired
 from docstore.double.facts import Facts
 from docstore.double.faults import Faults
 from docstore.double.journal import MAX_BODY, Journal
 from docstore.double.profiles import COUCHDB, PROFILES
 from docstore.double.request_body import SeenBody
 from docstore.double.surface import Surface
+from docstore.errors import DocstoreError
 from docstore.httpd.dispatch import Dispatcher
 from docstore.httpd.listener import Handle
-from docstore.httpd.replies import Reply
+from docstore.httpd.problems.errors import error_reply
+from docstore.httpd.replies import Reply, new_request_id
 from docstore.httpd.wire.streaming import StreamReply
 
 
@@ -35,6 +43,7 @@ class Double:
         self.faults = Faults(seed)
         self.journal = Journal()
         self.surface = Surface(self.faults, self.journal)
+        self._expired = Expired()
         self._dispatcher: Dispatcher | None = None
         self._handle: Handle | None = None
 
@@ -67,23 +76,46 @@ class Double:
         return reply
 
     async def _answer(self, raw: BaseRequest, facts: Facts, entry: Entry) -> Reply | StreamReply:
-        assert self._handle is not None
-        assert self._dispatcher is not None
+        dispatcher, handle = self._dispatcher, self._handle
+        assert dispatcher is not None
+        assert handle is not None
         hits = await self.faults.struck(facts)
-        if not hits:
-            reply = await self._handle(raw)
-            entry.answered(reply)
-            return reply
-        entry.rules = tuple(hit.fault.id for hit in hits)
-        early = await before(raw, facts, hits)
-        if early is not None:
-            cors = self._dispatcher.service.cors
-            if cors.enabled:
-                early.headers = (*early.headers, *cors.headers(raw.headers, early))
-            entry.answered(early)
-            return early
-        reply = await self._handle(raw)
+        if hits:
+            entry.rules = tuple(hit.fault.id for hit in hits)
+            early = await before(raw, facts, hits)
+            if early is not None:
+                return self._made_here(raw, early, entry)
+        node = dispatcher.service.node
+        try:
+            reply = await handle(asked(raw, facts, hits, node, self._expired))
+        except DocstoreError as error:
+            reply = self._made_here(raw, error_reply(error), entry)
         entry.answered(reply)
-        changed = await afterwards(raw, facts, hits, reply)
-        entry.answered(changed)
-        return changed
+        if len(self.faults):
+            reply = await self._branched(raw, facts, entry, reply)
+        if hits:
+            reply = await afterwards(raw, facts, hits, reply)
+            entry.answered(reply)
+        return reply
+
+    async def _branched(
+        self, raw: BaseRequest, facts: Facts, entry: Entry, reply: Reply | StreamReply
+    ) -> Reply | StreamReply:
+        """The answer to a write once rules that look at answers were asked."""
+        assert self._dispatcher is not None
+        for hit in self.faults.struck_late(facts, partial(may_branch, facts, reply)):
+            entry.rules = (*entry.rules, hit.fault.id)
+            if isinstance(hit.action, SpuriousConflict) and isinstance(reply, Reply):
+                reply = await branched(hit.action, raw, facts, reply, self._dispatcher.service.node)
+                entry.answered(reply)
+        return reply
+
+    def _made_here(self, raw: BaseRequest, reply: Reply, entry: Entry) -> Reply:
+        """A reply that is not the server's, with what its replies have."""
+        assert self._dispatcher is not None
+        reply.request_id = new_request_id()
+        cors = self._dispatcher.service.cors
+        if cors.enabled:
+            reply.headers = (*reply.headers, *cors.headers(raw.headers, reply))
+        entry.answered(reply)
+        return reply

@@ -20,7 +20,8 @@ from typing import Any, Final
 import msgspec
 
 from docstore.core.json_text import JsonValue
-from docstore.double.actions import Action, Answer, Drop, Reset, Throttle
+from docstore.double.actions import Action, Answer, Drop, Reset, SpuriousConflict, Throttle
+from docstore.double.applying import applies, is_late
 from docstore.double.facts import Facts
 from docstore.double.matching import Matcher
 from docstore.double.rules import InvalidRule, Rule, plain, rule_of
@@ -70,12 +71,14 @@ class Fault:
 
     def looks_into(self, facts: Facts) -> bool:
         """Whether it has to know the body of a request that it matches otherwise."""
-        asks = self.rule.match.body is not None or isinstance(self.rule.action, Throttle)
-        return asks and not self.is_over and self._matcher.matches_head(facts)
+        asks = self.rule.match.body is not None or isinstance(self.rule.action, Throttle | SpuriousConflict)
+        return asks and applies(self.rule.action, facts) and not self.is_over and self._matcher.matches_head(facts)
 
     def strikes(self, facts: Facts) -> bool:
         """Whether it hits this request, which is counted."""
-        if self.is_over or not self._matcher.matches_head(facts) or not self._matcher.matches_body(facts):
+        if self.is_over or not applies(self.rule.action, facts):
+            return False
+        if not self._matcher.matches_head(facts) or not self._matcher.matches_body(facts):
             return False
         self.seen += 1
         if not self._chosen():
@@ -219,11 +222,19 @@ class Faults:
         with self._lock:
             return list(self._strike(facts))
 
-    def _strike(self, facts: Facts) -> Iterator[Hit]:
+    def struck_late(self, facts: Facts, means_something: Callable[[Action], bool]) -> Sequence[Hit]:
+        """What hits a request now that its answer is known."""
+        with self._lock:
+            return list(self._strike(facts, means_something))
+
+    def _strike(self, facts: Facts, late: Callable[[Action], bool] | None = None) -> Iterator[Hit]:
         for fault in list(self._faults.values()):
+            action = fault.rule.action
+            if is_late(action) if late is None else not (is_late(action) and late(action)):
+                continue
             if fault.strikes(facts):
-                yield Hit(fault, fault.rule.action, fault.random.randrange(SEEDS))
-                if ends(fault.rule.action):
+                yield Hit(fault, action, fault.random.randrange(SEEDS))
+                if ends(action):
                     return
 
 

@@ -15,15 +15,9 @@ from docstore.double.facts import Facts
 from docstore.double.faults import Hit
 
 FEED_ACTIONS: Final = (BreakFeed, RepeatRows, ReorderRows)
-FEEDS: Final = frozenset({"_changes", "_db_updates"})
 OPENING: Final = b'{"results":['
 
 Rows = list[bytes]
-
-
-def is_feed(facts: Facts) -> bool:
-    """Whether a request is for a feed, in any of its forms."""
-    return facts.endpoint in FEEDS
 
 
 class Torn(Exception):

@@ -42,7 +42,6 @@ async def hosted(settings: Settings, double: Double, *, words: Mapping[Name, str
         try:
             yield Hosted(node, listener, double)
         finally:
-            double.faults.clear()
             await listener.stop()
     finally:
         await node.stop()

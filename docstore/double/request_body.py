@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from typing import Final, cast
 
 from aiohttp import StreamReader, hdrs
-from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import BaseRequest
 
 from docstore.httpd.wire.bodies import GZIP_WINDOW, stream_body
@@ -35,15 +34,8 @@ class SeenBody:
     def of(cls, raw: BaseRequest, keep: int) -> "SeenBody":
         """Put between a request and its handler; ``keep`` is how many bytes of the beginning are kept."""
         seen = cls(raw.content, keep)
-        raw._payload = cast(StreamReader, seen)  # the one place where a request holds its body
+        raw._payload = raw._cache["content"] = cast(StreamReader, seen)  # where a request has its body
         return seen
-
-    @classmethod
-    def whole(cls, text: bytes) -> StreamReader:
-        """A body that is at hand."""
-        body = cls(EMPTY_PAYLOAD, 0)
-        body._ahead += text
-        return cast(StreamReader, body)
 
     @property
     def seen(self) -> bytes:

@@ -11,9 +11,13 @@ from docstore.httpd.wire.connection import Connection
 
 
 class Waiting:
-    """Stands where a feed would: its connection tells it of the client and of the server's end."""
+    """Stands where a feed would: its connection tells it of the client and of the server's end.
 
-    def __init__(self) -> None:
+    ``for_ever``: who sends no more has left, since there is nothing to wait for.
+    """
+
+    def __init__(self, *, for_ever: bool = False) -> None:
+        self._for_ever = for_ever
         self.event = asyncio.Event()
         self.is_over = False
 
@@ -28,6 +32,8 @@ class Waiting:
 
     def hurry(self) -> None:
         """The client sends no more, but it may well read."""
+        if self._for_ever:
+            self.end()
 
 
 async def wait(raw: BaseRequest, seconds: float | None, waiting: Waiting) -> None:

@@ -6,13 +6,16 @@ import aiohttp
 import pytest
 
 from docstore.testing import TestNode, run_node
+from tests.storage_findings import storage_findings
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[TestNode]:
+    """Whatever its faults did to clients, its store is consistent in the end."""
     async with run_node() as server:
         await server.node.registry.create("films")
         yield server
+        assert storage_findings(server.node) == []
 
 
 @pytest.fixture

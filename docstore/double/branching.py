@@ -1,0 +1,148 @@
+"""Writes that become branches: conflicts as a cluster makes them, on one node.
+
+Owns which revision a refused write would have been on a node that had not heard of the other, and its writing as a
+replicated one. Documents with attachments are left as they are. It must not know which requests are hit.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import hdrs
+from aiohttp.web import BaseRequest
+
+from docstore.core.document import Document, parse_document
+from docstore.core.json_text import JsonValue, decode
+from docstore.core.rev import Rev, parse_rev
+from docstore.core.revision_hash import new_revision
+from docstore.core.revtree import RevTree
+from docstore.database.database import Database
+from docstore.database.reading.trees import read_tree
+from docstore.double.actions import Action, SpuriousConflict
+from docstore.double.facts import Facts
+from docstore.errors import DocstoreError
+from docstore.httpd.replies import Reply, json_reply, location
+from docstore.httpd.wire.streaming import StreamReply
+from docstore.node import Node
+from docstore.settings import Limits
+
+BULK: Final = "_bulk_docs"
+CONFLICT: Final = "conflict"
+ATTACHMENTS: Final = "_attachments"
+WRITTEN: Final = frozenset({200, 201})
+MAX_DEPTH: Final = 500
+
+Members = Mapping[str, JsonValue]
+
+
+def may_branch(facts: Facts, reply: Reply | StreamReply, action: Action) -> bool:
+    """Whether there is something to do: a write that was refused as a conflict, or with a rival one that was made."""
+    if not isinstance(reply, Reply) or not isinstance(action, SpuriousConflict):
+        return False
+    if facts.endpoint == BULK:
+        return any(
+            bool(row.get("ok")) if action.rival is not None else row.get("error") == CONFLICT for row in _rows(reply)
+        )
+    return reply.status == 409 if action.rival is None else reply.status in WRITTEN
+
+
+async def branched(action: SpuriousConflict, raw: BaseRequest, facts: Facts, reply: Reply, node: Node) -> Reply:
+    """The reply to a write once it is a branch, or has got one beside it."""
+    branches = _Branches(node.registry.open(facts.database), node.settings.limits)
+    if facts.endpoint == BULK:
+        return await _bulk(action, branches, facts, reply)
+    if action.rival is not None:
+        told = decode(reply.body, max_depth=MAX_DEPTH)
+        if isinstance(told, dict):
+            await branches.write_rival(str(told["id"]), parse_rev(told["rev"]), action.rival)
+        return reply
+    members = _members(raw, facts)
+    doc_id = facts.document or str(members.get("_id", ""))
+    rev = await branches.write(doc_id, members)
+    if rev is None:
+        return reply
+    made = json_reply(
+        _accepted(doc_id, rev),
+        200 if raw.method == hdrs.METH_DELETE else 201,
+        headers=(("Location", location(f"{raw.scheme}://{raw.host}", facts.database, doc_id)),),
+        etag=str(rev),
+    )
+    made.request_id = reply.request_id
+    return made
+
+
+async def _bulk(action: SpuriousConflict, branches: "_Branches", facts: Facts, reply: Reply) -> Reply:
+    """The same for each row, which stands where its document stood."""
+    sent = facts.json.get("docs") if isinstance(facts.json, dict) else None
+    rows = _rows(reply)
+    if not isinstance(sent, list) or len(sent) != len(rows):
+        return reply
+    made: list[JsonValue] = []
+    for row, members in zip(rows, sent, strict=True):
+        doc_id = str(row.get("id"))
+        rev = None
+        if action.rival is not None and row.get("ok"):
+            await branches.write_rival(doc_id, parse_rev(row["rev"]), action.rival)
+        elif action.rival is None and row.get("error") == CONFLICT and isinstance(members, dict):
+            rev = await branches.write(doc_id, members)
+        made.append(row if rev is None else _accepted(doc_id, rev))
+    changed = json_reply(made, reply.status, headers=reply.headers)
+    changed.request_id = reply.request_id
+    return changed
+
+
+def _accepted(doc_id: str, rev: Rev) -> dict[str, JsonValue]:
+    return {"ok": True, "id": doc_id, "rev": str(rev)}
+
+
+def _rows(reply: Reply) -> list[dict[str, JsonValue]]:
+    try:
+        rows = decode(reply.body, max_depth=MAX_DEPTH)
+    except DocstoreError:
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _members(raw: BaseRequest, facts: Facts) -> dict[str, JsonValue]:
+    """The document that the request would write, with the revision that it names wherever it does so."""
+    members = dict(facts.json) if isinstance(facts.json, dict) else {}
+    named = facts.query.get("rev") or raw.headers.get(hdrs.IF_MATCH, "").strip('"')
+    if named:
+        members["_rev"] = named
+    if raw.method == hdrs.METH_DELETE:
+        members["_deleted"] = True
+    return members
+
+
+class _Branches:
+    """Writing into one database what another node would have written there."""
+
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    async def write(self, doc_id: str, members: Members) -> Rev | None:
+        """Write a document; its revision, None if no node would have taken it, or it cannot be told."""
+        if ATTACHMENTS in members:
+            return None
+        try:
+            document = parse_document(dict(members), doc_id=doc_id, limits=self._limits)
+            tree = read_tree(self._database, doc_id).tree
+        except DocstoreError:
+            return None
+        return await self._write(tree, document, document.rev)
+
+    async def write_rival(self, doc_id: str, rev: Rev, body: Members) -> None:
+        """Write a sibling of a revision."""
+        tree = read_tree(self._database, doc_id).tree
+        node = tree.nodes.get(rev)
+        if node is not None:
+            document = parse_document(dict(body), doc_id=doc_id, limits=self._limits)
+            await self._write(tree, document, node.parent)
+
+    async def _write(self, tree: RevTree, document: Document, parent: Rev | None) -> Rev | None:
+        if (parent is None and document.deleted) or (parent is not None and parent not in tree.nodes):
+            return None
+        rev = new_revision(document.deleted, parent, document.term)
+        path = (rev,) if parent is None else (rev, *tree.path_to(parent))
+        [result] = await self._database.update_docs([document._replace(path=path, rev=rev)], new_edits=False)
+        return None if result.error is not None else rev
