@@ -345,7 +345,7 @@ def test_apply_remembers_nothing() -> None:
 def is_mutable(value: ast.expr) -> bool:
     """Whether an expression makes a list, a set, a dict or any object that is no plain number, text or type."""
     if isinstance(value, ast.Call):
-        return not (isinstance(value.func, ast.Name) and value.func.id in {"frozenset", "tuple"})
+        return not (isinstance(value.func, ast.Name) and value.func.id in {"frozenset", "len", "tuple"})
     return isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
 
 

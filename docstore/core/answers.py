@@ -4,10 +4,10 @@ Owns that spelling, alone and as a row of ``_bulk_docs``, for replies that are s
 must not know requests. Follows ``chttpd_db:update_doc_result_to_json``.
 """
 
+from binascii import hexlify
 from typing import Final, NamedTuple, cast
 
-from docstore.core.document import quote_id
-from docstore.core.json_text import JsonValue, encode
+from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.rev import HASH_BYTES, Rev
 from docstore.errors import (
     BadRequest,
@@ -62,8 +62,8 @@ def rev_json(rev: Rev) -> bytes:
 def written_json(doc_id: str, rev: Rev) -> bytes:
     """What an edit that went through is answered with, alone or as a row of ``_bulk_docs``."""
     if len(rev.id) == HASH_BYTES:
-        return b'{"ok":true,"id":%b,"rev":"%d-%b"}' % (quote_id(doc_id), rev.generation, rev.id.hex().encode())
-    return b'{"ok":true,"id":%b,"rev":%b}' % (quote_id(doc_id), rev_json(rev))
+        return b'{"ok":true,"id":%b,"rev":"%d-%b"}' % (encode_string(doc_id), rev.generation, hexlify(rev.id))
+    return b'{"ok":true,"id":%b,"rev":%b}' % (encode_string(doc_id), rev_json(rev))
 
 
 def refused_json(doc_id: str, error: DocstoreError, rev: Rev | None = None) -> bytes:

@@ -17,6 +17,8 @@ from docstore.core.revision_hash import new_revision
 from docstore.errors import DocstoreError
 from docstore.settings import Limits
 
+_new = tuple.__new__
+
 Columns: TypeAlias = list[list[Any]]
 """Ids (None where the near side makes one), bodies, terms, hashes of foreseen revisions, deleted or not, and paths:
 None, or a generation and the ids from there downwards."""
@@ -109,9 +111,9 @@ def documents_of(columns: Columns) -> Iterator[list[Document]]:
             generation, *ids = told
             path = tuple(map(Rev, range(generation, generation - len(ids), -1), ids))
             rev = path[0]
-        child = None if foreseen is None else Foreseen(rev, Rev(generation + 1, foreseen))
+        child = None if foreseen is None else Foreseen(rev, _new(Rev, (generation + 1, foreseen)))
         name = _NO_ID if doc_id is None else doc_id
-        documents.append(Document(name, rev, deleted, body, term, path, (), None, child))
+        documents.append(_new(Document, (name, rev, deleted, body, term, path, (), None, child)))
         if len(documents) == AT_ONCE:
             yield documents
             documents = []

@@ -56,6 +56,8 @@ from docstore.errors import Conflict, DocstoreError, DocumentDeleted, LastGenera
 
 DESIGN_PREFIX = "_design/"
 
+_new = tuple.__new__
+
 
 class Edit(NamedTuple):
     """One edit of one document.
@@ -194,7 +196,7 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
         if parent is not None:
             return Rejected(Conflict())
         rev = _revision(edit, None)
-        return Create(rev, edit.deleted, (rev,))
+        return _new(Create, (rev, edit.deleted, (rev,)))
     if head.deleted:
         if parent is not None or edit.deleted:
             return Rejected(Conflict())
@@ -234,7 +236,7 @@ def decide_replicated(head: Head | None, load_tree: LoadTree, edit: Edit, seq: i
     """
     path = edit.path
     if head is None:
-        return Create(path[0], edit.deleted, path[:revs_limit])
+        return _new(Create, (path[0], edit.deleted, path[:revs_limit]))
     if head.linear:
         length = head.length
         if path[0] == head.winner and 0 < length <= revs_limit and (len(path) <= length or length == revs_limit):

@@ -57,7 +57,7 @@ class EditDocuments:
     @property
     def cost(self) -> int:
         """Bytes of the bodies, and the edits as so many bytes more, for the size of a group commit."""
-        return EDIT_COST * len(self.edits) + sum(len(edit.body) for edit in self.edits)
+        return EDIT_COST * len(self.edits) + sum([len(edit.body) for edit in self.edits])
 
 
 @dataclass(frozen=True, slots=True)

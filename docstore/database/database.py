@@ -7,13 +7,12 @@ a snapshot each, since they cost microseconds; writes and long reads are awaited
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from copy import copy
 from functools import partial
-from itertools import repeat
 from typing import cast
 from uuid import uuid4
 
 from docstore.core.attachment import Linked
 from docstore.core.conditions import Condition
-from docstore.core.document import EMPTY_BODY, NEEDS_REV, Document
+from docstore.core.document import EMPTY_BODY, LOCAL_PREFIX, NEEDS_REV, Document
 from docstore.core.edit import Head, refuse_delete
 from docstore.core.json_text import JsonValue
 from docstore.core.local_document import DELETED, is_local, rev_of
@@ -43,7 +42,7 @@ from docstore.database.reading.at_once import list_of
 from docstore.database.reading.bulk_reading import Found, RevsRequest
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions, Revs
 from docstore.database.reading.revisions import RevsDiff
-from docstore.database.results import EditResult, result_of
+from docstore.database.results import EditResult, results_of
 from docstore.database.sequences import opaque_part, parse_since
 from docstore.database.write_gate import Check, Gate, bound
 from docstore.database.write_hooks import Actor, WriteHook, settle
@@ -240,25 +239,24 @@ class Database:
         this raises, and what was written before stays. Raises BadRequest, before anything is written, for a document
         without revision where ``new_edits`` is false.
         """
-        if not new_edits and any(not document.path for document in documents):
+        if not new_edits and not all(one.path for one in documents):
             raise BadRequest(NEEDS_REV)
         if isinstance(self._writer, Once) and any(is_local(document.id) for document in documents):
             check_local(self._actor, documents)
-            bound = self.environment.settings.keyed_command_max_work
-            mixed = await write_mixed(self, self.number, documents, self._writer, bound, new_edits=new_edits)
-            return [result_of(document, answer, new_edits) for document, answer in zip(documents, mixed, strict=True)]
+            most = self.environment.settings.keyed_command_max_work
+            mixed = await write_mixed(self, self.number, documents, self._writer, most, new_edits=new_edits)
+            return list(results_of(documents, mixed, new_edits))
         if self._actor is not None and self.write_hook is not None:
             documents = await settle(self.write_hook, self._actor, documents, new_edits=new_edits)
-        plain = [document for document in documents if not is_local(document.id)]
+        plain = [one for one in documents if not one.id.startswith(LOCAL_PREFIX)]
         answers = await self._write(plain, new_edits=new_edits) if plain else []
         attempts.note_all(answers, self.number, plain)
-        results = await list_of(map(result_of, plain, answers, repeat(new_edits)), len(plain))
+        results = await list_of(results_of(plain, answers, new_edits), len(plain))
         if len(plain) == len(documents):
             return results
-        others = iter(results)
+        rest = iter(results)
         return [
-            await self._try_local(document, new_edits=new_edits) if is_local(document.id) else next(others)
-            for document in documents
+            await self._try_local(one, new_edits=new_edits) if is_local(one.id) else next(rest) for one in documents
         ]
 
     async def delete_doc(self, doc_id: str, rev: Rev | None, condition: Condition | None = None) -> EditResult:
@@ -277,8 +275,8 @@ class Database:
     async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
         """Documents with a history; an answer for each. Raises IllegalDocId before anything is written."""
         if self.partitioned:
-            await list_of((check_partitioned_id(document.id) for document in documents), len(documents))
-        if any(document.attachments for document in documents):
+            await list_of(map(check_partitioned_id, [one.id for one in documents]), len(documents))
+        if [True for one in documents if one.attachments]:
             return await self._attachments.write(documents, new_edits=new_edits, check=self.check)
         if new_edits and len(documents) == 1:
             answers = await submit_known(self._writer, self._gate, self.number, edit_of(documents[0], new_edits=True))

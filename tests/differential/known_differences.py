@@ -2,7 +2,7 @@
 
 import json
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from tests.differential.comparing import ABSENT, Difference
 from tests.differential.known import Known
@@ -12,8 +12,9 @@ from tests.differential.steps import Rendered
 
 def repeated(difference: Difference, request: Rendered) -> bool:
     """Whether a list of revisions in the request names one twice."""
+    named = re.search(r"[?&]open_revs=([^&]*)", request.target)
     try:
-        lists = json.loads(request.body or b"").values()
+        lists = [json.loads(unquote(named[1]))] if named else json.loads(request.body or b"").values()
     except (ValueError, AttributeError):
         return False
     return any(isinstance(revs, list) and len({str(rev) for rev in revs}) < len(revs) for revs in lists)
@@ -203,8 +204,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "revision named twice",
-        "| a revision that is named twice in `_revs_diff` |",
-        r"revs\..*|path|method",
+        "| a revision that is named twice in `_revs_diff`, or in `open_revs` with `latest` |",
+        r"revs\..*|document\.open_revs|path|method",
         "json.*",
         ('POST /db/_revs_diff\n{"ka":["1-a","1-a"]}', "revs.diff", "json.ka", {"missing": ["1-a"]}, "<absent>"),
         condition=repeated,
@@ -264,7 +265,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "names in _replicate",
         "| a name as source or target in `_replicate` |",
-        "server",
+        "server|method|path",
         "json.reason",
         ("POST /_replicate", "server", "json.reason", "could not open http://x/nope/", "could not open nope"),
         theirs="could not open http:.*",
@@ -307,7 +308,7 @@ KNOWN: tuple[Known, ...] = (
         "the limit of a filter",
         "| a `_changes` with a filter whose `limit` is reached",
         "changes|path|method",
-        r"json\.(pending|last_seq).*",
+        r"(json|lines\[\d*\])\.(pending|last_seq).*",
         ("POST /db/_changes?filter=_selector&limit=0", "changes", "json.pending", 0, 1),
         asked="(?=.*filter=).*limit=[0-9]",
     ),

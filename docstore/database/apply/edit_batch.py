@@ -5,6 +5,7 @@ design document takes its unique indexes with it. It must not know the edit rule
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.unique.definition import definitions_in
@@ -18,6 +19,8 @@ from docstore.storage.documents.unique_definitions import follow_design
 from docstore.storage.documents.unique_keys import UniqueKeys
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.rows import DatabaseState
+
+_DESIGN_LENGTH: Final = len(DESIGN_PREFIX)
 
 
 class EditBatch:
@@ -45,7 +48,7 @@ class EditBatch:
     def took(self, change: DocumentChange, last_seq: int) -> None:
         """A change has taken an edit, or several, up to this sequence number."""
         self.state.update_seq = last_seq
-        if change.id.startswith(DESIGN_PREFIX):
+        if change.id[:_DESIGN_LENGTH] == DESIGN_PREFIX:  # cheaper than a call, for every edit
             self.state.note_design(last_seq)
         if self.unique is not None:
             self.unique.follow(change)

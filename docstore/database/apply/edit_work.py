@@ -59,12 +59,23 @@ def most_work(edits: Sequence[Edit]) -> int:
 class Work:
     """The work that a command has taken on so far, ``trees`` of it on stored trees. ``bound`` 0: there is none."""
 
-    __slots__ = ("_bound", "_done", "trees")
+    __slots__ = ("_bound", "_done", "bounded", "trees")
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
         self._done = 0
+        self.bounded = bound > 0
         self.trees = 0
+
+    def charge(self, edits: Sequence[Edit]) -> bool:
+        """Take on all edits at once, if by themselves they cannot be too much; whether each is to be added instead."""
+        if not self.bounded:
+            return False
+        work = most_work(edits)
+        if work >= self._bound:
+            return True
+        self._done += work
+        return False
 
     def over(self) -> bool:
         """Whether this is enough for one command."""

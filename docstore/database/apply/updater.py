@@ -224,8 +224,8 @@ def _edit_documents(
 ) -> list[object]:
     """Carry out the edits of one database. Raises DatabaseNotFound, and TooLarge for a whole command."""
     state = get_state(txn, number)
-    changes = open_changes(txn, number, (edit.id for command in batch for edit in command.edits))
-    links = Links(txn, (edit for command in batch for edit in command.edits if edit.attachments))
+    changes = open_changes(txn, number, [edit.id for command in batch for edit in command.edits])
+    links = Links(txn, [edit for command in batch for edit in command.edits if edit.attachments])
     scene = EditBatch(txn, number, state, changes, links)
     answers: list[object] = []
     for command in batch:
@@ -247,23 +247,29 @@ def _decide_command(scene: EditBatch, command: EditDocuments) -> list[EditAnswer
         return [RulesChanged()] * len(edits)
     answers: dict[int, EditAnswer] = {refusal.place: refusal.as_error() for refusal in command.refusals}
     work = Work(command.max_work)
+    counted = not command.new_edits or work.charge(edits)
     id_at = [edit.id for edit in edits].__getitem__
-    order = sorted((place for place in range(len(edits)) if place not in answers), key=id_at)
+    places_left = [place for place in range(len(edits)) if place not in answers] if answers else range(len(edits))
+    order = sorted(places_left, key=id_at)
     for doc_id, places in groupby(order, key=id_at):
-        if work.over():
+        if work.bounded and work.over():
             break
         change = scene.changes[doc_id]
+        looks = counted
         if change.record is not None and change.record.whole:
             work.unpack(change.record.whole)
+            looks = True
         if command.new_edits:
             for place in places:
-                if answers and work.over():
+                if looks and answers and work.over():
                     break
                 before = change.record
                 answers[place] = _decide_interactive(scene, change, edits[place])
-                work.add(edits[place])
+                if counted:
+                    work.add(edits[place])
                 if change.record is not before and change.record is not None and change.record.whole:
                     work.rewrite(change.record.whole)
+                    looks = True
         else:
             _decide_arrivals(scene, change, {place: edits[place] for place in places}, answers, work)
     scene.txn.tree_work += work.trees
@@ -323,7 +329,8 @@ def _decide_interactive(scene: EditBatch, change: DocumentChange, edit: Edit) ->
         if isinstance(settled, Rejected):
             return settled.error
         edit = settled
-    outcome = decide(change.head(), lambda: change.tree(txn), edit, seq, state.revs_limit)
+    head = None if change.record is None else change.record.head()
+    outcome = decide(head, lambda: change.tree(txn), edit, seq, state.revs_limit)
     if isinstance(outcome, Rejected):
         return outcome.error
     if asked.attachments and not scene.links.allow(asked):
@@ -358,7 +365,7 @@ def _take(
     revs_limit: int,
 ) -> None:
     """Tell the change what was decided. The edit at a place of ``edits`` has its body under the seq at that place."""
-    seq, body = seqs[0], body_of(edits[0])
+    seq, body = seqs[0], body_of(edits[0]) if edits[0].attachments else edits[0].body
     match outcome:
         case Create():
             change.create(outcome.path, seq, outcome.deleted, body, revs_limit)

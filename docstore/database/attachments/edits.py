@@ -26,7 +26,7 @@ from docstore.core.document import EMPTY_BODY, NEEDS_REV, Document
 from docstore.core.edit import Edit, Rejected, meet_condition, settle_attachments
 from docstore.core.local_document import is_local
 from docstore.core.rev import Rev
-from docstore.core.revision_hash import EMPTY_BODY_TERM
+from docstore.core.revision_hash import EMPTY_BODY_TERM, NIL
 from docstore.core.revtree import RevTree
 from docstore.database.attachments.blob_reader import Hold, OpenedAttachment
 from docstore.database.attachments.blob_store import BlobStore
@@ -48,6 +48,8 @@ from docstore.storage.tables import ReadTransaction
 
 SubmitEdits: TypeAlias = Callable[[tuple[Edit, ...]], Awaitable[Sequence[object]]]
 """Carries out edits; an answer for each, a DocstoreError for one that failed."""
+
+_new = tuple.__new__
 
 NO_ATTACHMENT: Final = "Document is missing attachment"
 NO_PARTS: Final = "Attachment `{}` is said to follow, but there are no parts."
@@ -73,16 +75,21 @@ def edit_of(document: Document, *, new_edits: bool, attachments: tuple[EditAttac
     """The edit that a document asks for. Raises BadRequest for a replicated one without revision."""
     if not new_edits and not document.path:
         raise BadRequest(NEEDS_REV)
-    return Edit(
-        document.id,
-        document.rev,
-        document.deleted,
-        document.body,
-        document.term,
-        path=document.path,
-        attachments=attachments,
-        condition=document.condition,
-        foreseen=document.foreseen,
+    return _new(  # as a call of the class is, without the frame of its own: this is done for every document
+        Edit,
+        (
+            document.id,
+            document.rev,
+            document.deleted,
+            document.body,
+            document.term,
+            NIL,
+            document.path,
+            attachments,
+            document.condition,
+            False,
+            document.foreseen,
+        ),
     )
 
 

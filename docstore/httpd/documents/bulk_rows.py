@@ -47,7 +47,12 @@ def plain_rows(request: Request, results: Sequence[EditResult]) -> Iterator[byte
         for row, result in enumerate(some, start):
             if result.error is not None and isinstance(result.error, Conflict):
                 count_conflict(request, result.error, row=row)
-        yield b",".join([result_json(result) for result in some])
+        yield b",".join(
+            [
+                written_json(one.id, one.rev) if one.rev is not None and one.error is None else result_json(one)
+                for one in some
+            ]
+        )
 
 
 async def explained_rows(request: Request, results: Sequence[EditResult]) -> AsyncGenerator[bytes]:

@@ -111,7 +111,7 @@ class DocumentChange:
             self._take_tree(tree, seq, {seq: body}, len(body))
             return
         self.bodies[seq] = body
-        self.record = DocRecord(path[0], deleted, seq, seq, len(body), long_id=self._long_id())
+        self.record = records.first(path[0], deleted, seq, len(body), self._long_id())
 
     def extend(self, txn: ReadTransaction, rev: Rev, seq: int, deleted: bool, body: bytes, revs_limit: int) -> None:
         """``rev`` becomes the child of the only leaf, and the tree is stemmed to ``revs_limit``."""
@@ -208,7 +208,7 @@ class DocumentChange:
         return self.record
 
     def _long_id(self) -> bytes:
-        return self.id_bytes if keys.is_long_id(self.id_bytes) else b""
+        return self.id_bytes if len(self.id_bytes) >= keys.LONG_ID_FROM else b""
 
     def _take_tree(
         self, tree: RevTree, seq: int, bodies: Mapping[int, bytes], winner_size: int, owner: int = 0

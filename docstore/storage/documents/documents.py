@@ -12,6 +12,7 @@ A batch, as the updater does it::
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter, itemgetter
 
 from docstore.core.rev import Rev
 from docstore.core.revtree import RevTree
@@ -29,6 +30,8 @@ from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
 
 _BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
+_first, _second, _id_bytes = itemgetter(0), itemgetter(1), attrgetter("id_bytes")
+_new = tuple.__new__
 
 # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -59,10 +62,11 @@ def get_records(txn: ReadTransaction, db: int, doc_ids: Iterable[str]) -> dict[s
     """The records of those documents that exist, by id. Ids may repeat and come in any order."""
     short: dict[bytes, str] = {}
     result: dict[str, DocRecord] = {}
+    prefix = keys.prefix(db)
     for doc_id in doc_ids:
         id_bytes = doc_id.encode()
         if len(id_bytes) < keys.LONG_ID_FROM:
-            short[keys.short_key(db, id_bytes)] = doc_id
+            short[prefix + id_bytes] = doc_id
         elif doc_id not in result and (record := get_record(txn, db, doc_id)) is not None:
             result[doc_id] = record
     for key, value in txn.getmulti(txn.tables.docs, sorted(short)):
@@ -136,9 +140,7 @@ def write_batch(
 
     The caller has raised ``state.update_seq`` beyond every seq in the changes. ``unique`` is what edits were asked of.
     """
-    batch = sorted(
-        (change for change in changes if change.record is not change.before), key=lambda change: change.id_bytes
-    )
+    batch = sorted([change for change in changes if change.record is not change.before], key=_id_bytes)
     if state.unique:
         unique = unique or UniqueKeys.open(txn, db, state)
         _write_unique(txn, state, batch, unique)
@@ -165,20 +167,26 @@ def _write_records(txn: WriteTransaction, db: int, state: DatabaseState, batch: 
     items: list[tuple[bytes, bytes]] = []
     counts: list[CountChange] = []
     long: list[DocumentChange] = []
+    size = 0
+    prefix = keys.prefix(db)
     for change in batch:
         if len(change.id_bytes) >= keys.LONG_ID_FROM:
             long.append(change)
             continue
-        key = keys.short_key(db, change.id_bytes)
-        length = 0
-        if change.record is None:
+        key = prefix + change.id_bytes
+        record = change.record
+        if record is None:
             txn.delete(docs, key)
+            _account_record(txn, state, change, key, 0)
         else:
-            value = encode_record(change.record)
+            value = encode_record(record)
             items.append((key, value))
-            length = len(value)
-        _account_record(txn, state, change, key, length)
+            if change.before is None and not record.conflicted:  # as of nearly all that are new
+                size += len(key) + len(value)
+            else:
+                _account_record(txn, state, change, key, len(value))
         _count_document(state, change, key, counts)
+    state.grow(size)
     txn.putmulti(docs, items)
     if long:
         _write_long(txn, db, state, long, counts)
@@ -249,7 +257,7 @@ def _count_document(state: DatabaseState, change: DocumentChange, key: bytes, co
     state.doc_count += live
     state.doc_del_count += gone
     if live or gone:
-        counts.append(CountChange(key, change.id_bytes, live, live + gone))
+        counts.append(_new(CountChange, (key, change.id_bytes, live, live + gone)))
 
 
 def _write_conflict(txn: WriteTransaction, state: DatabaseState, change: DocumentChange, key: bytes) -> None:
@@ -275,7 +283,6 @@ def _write_bodies(txn: WriteTransaction, db: int, state: DatabaseState, batch: S
     for change in batch:
         for seq, body in change.bodies.items():
             items.append((pack_seq_key(db, seq), body))
-            state.file_size += _BODY_KEY_BYTES + len(body)
             if body[0] == rows.WITH_METADATA:
                 references.written(body)
         if not change.is_plain:
@@ -284,6 +291,7 @@ def _write_bodies(txn: WriteTransaction, db: int, state: DatabaseState, batch: S
             _account_plain(state, change.before, change.record)
     if others:
         _account_others(txn, db, state, others, references)
+    state.file_size += _BODY_KEY_BYTES * len(items) + sum(map(len, map(_second, items)))
     items.sort()
     txn.putmulti(txn.tables.bodies, items)
     references.apply(txn)
@@ -334,7 +342,7 @@ def _account_others(
 
 
 def _write_chunks(txn: WriteTransaction, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
-    chunks = {key: chunk for change in batch for key, chunk in change.chunks.items()}
+    chunks = {key: chunk for change in batch if change.chunks for key, chunk in change.chunks.items()}
     if not chunks:
         return
     runs = txn.tables.runs
@@ -366,11 +374,10 @@ def _write_changes(txn: WriteTransaction, db: int, state: DatabaseState, batch: 
             continue
         others = change.tree(txn).leaves()[1:] if record.branched else ()
         value = rows.encode_change(change.id, record.winner, record.deleted, record.seq, record.body_seq, others)
-        key = pack_seq_key(db, record.seq)
-        state.grow(len(key) + len(value))
-        items.append((key, value))
+        items.append((pack_seq_key(db, record.seq), value))
         block = record.seq >> keys.SEQ_BLOCK_BITS
         blocks[block] = blocks.get(block, 0) + 1
+    state.grow(sum(map(len, map(_first, items))) + sum(map(len, map(_second, items))))
     items.sort()
     txn.putmulti(table, items)
     counted.add_sequences(txn, db, state, blocks)

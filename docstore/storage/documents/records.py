@@ -172,6 +172,11 @@ def from_tree(
     return record, chunks
 
 
+def first(rev: Rev, deleted: bool, seq: int, size: int, long_id: bytes) -> DocRecord:
+    """The record of a document with one revision, whose body has ``size`` bytes."""
+    return _new(DocRecord, (rev, deleted, seq, seq, size, False, False, long_id, 0, 0, b"", b""))
+
+
 def encode_record(record: DocRecord) -> bytes:
     """The value in ``docs``."""
     winner = record.winner
