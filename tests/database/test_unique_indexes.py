@@ -1,6 +1,7 @@
 """Unique indexes of a database: what writes they refuse, how they come and go, and what stands twice."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -288,10 +289,9 @@ async def test_whoever_asks_and_goes_leaves_nothing(node, db, monkeypatch, turns
     for number in range(200):
         await put(db, str(number), email=number)
     asked = asyncio.create_task(make(node, db, "email"))
-    if turns is None:
-        while not state_of(node, db):
-            await asyncio.sleep(0)
-    for _ in range(turns or 0):
+    for turn in itertools.count():
+        if turn == turns or (turns is None and state_of(node, db)):
+            break
         await asyncio.sleep(0)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):

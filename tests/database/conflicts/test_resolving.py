@@ -415,9 +415,10 @@ async def test_results_pass_the_write_hook(node, monkeypatch):
         return edit._replace(body=b'{"seen":true}', term=encode_term({"seen": True}))
 
     monkeypatch.setattr(node.registry, "_write_hooks", lambda name: hook)
-    db = (await node.registry.create("hooked")).acting_for(Actor("sue", False))
+    plain = await node.registry.create("hooked")
+    db = plain.acting_for(Actor("sue", False))
     for doc_id, name in (("a", "good"), ("b", "bad")):
-        await conflict(db.acting_for(None), doc_id, None, {"name": name, "n": 1}, {"name": name, "n": 2})
+        await conflict(plain, doc_id, None, {"name": name, "n": 1}, {"name": name, "n": 2})
     await resolve(db, "a", Latest("/n"))
     assert opened(db, "a")["seen"] is True
     with pytest.raises(Forbidden, match="not by sue"):
