@@ -68,6 +68,7 @@ const jump = () => openPalette(current.params.db);
 export function shown(place) {
   current = place;
   drawNavigation(place);
+  $('#main').setAttribute('aria-busy', String(!place.complete));
   if (!place.complete) return;
   const heading = $('#main h1');
   document.title = heading ? `${heading.textContent} · docstore` : 'docstore';

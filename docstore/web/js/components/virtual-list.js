@@ -48,6 +48,7 @@ class VirtualList extends HTMLElement {
     this.scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
     this.scroller.addEventListener('keydown', (event) => this.#onKey(event));
     this.windowed.addEventListener('click', (event) => this.#onClick(event));
+    this.windowed.addEventListener('pointerup', () => this.refresh());
     replace(this, this.scroller);
     this.#resized.observe(this.scroller);
   }
@@ -197,7 +198,8 @@ class VirtualList extends HTMLElement {
 
   #row(index) {
     let row = this.#rows.get(index);
-    if (row && !row.stale) return row;
+    // What is being pressed stays until it is let go: a click is one only on the element that it began on.
+    if (row && (!row.stale || row.matches(':active'))) return row;
     const cells = this.#options.draw(index);
     if (!row) {
       row = h('div', {class: 'v-row', role: 'row', id: `${this.#prefix}-${index}`, 'aria-rowindex': index + 2});

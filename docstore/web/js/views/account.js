@@ -1,8 +1,9 @@
 // One's own account: name, roles, another password.
 
-import {json, path, send} from '../api.js';
+import {json, path, send, text} from '../api.js';
 import {toast, words} from '../components/toast.js';
 import {field, h} from '../dom.js';
+import {withMember} from '../lossless/members.js';
 import {go} from '../router.js';
 import {session, signIn} from '../session.js';
 
@@ -44,5 +45,5 @@ async function change(who, password) {
     }
   }
   const where = path('_users', `org.couchdb.user:${who.name}`);
-  await send('PUT', where, {json: {...await json(where), password}});
+  await send('PUT', where, {body: withMember(await text(where), 'password', JSON.stringify(password))});
 }

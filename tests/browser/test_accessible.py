@@ -1,0 +1,80 @@
+"""Nothing keeps people out: axe finds nothing serious, in both themes, and nothing is wider than a narrow screen."""
+
+import json
+
+import pytest
+
+from tests.browser.conftest import NARROW, opened
+
+pytest.importorskip("playwright.sync_api")
+axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
+
+SERIOUS = {"serious", "critical"}
+
+STATES = (
+    "/",
+    "/login",
+    "/setup",
+    "/db/seen",
+    "/db/seen?view=json",
+    "/db/seen/doc/a",
+    "/db/seen/new",
+    "/db/seen/settings",
+)
+"""The states that are always looked at."""
+
+OTHERS = (
+    "/activity", "/replications/new", "/db/seen/conflicts", "/db/seen/doc/torn/tree", "/db/seen/doc/torn/merge",
+    "/db/seen/query", "/db/seen/indexes", "/db/seen/views", "/db/seen/design", "/db/seen/changes", "/no/such/view",
+)  # fmt: skip
+"""Those that are looked at by ``make test-long`` as well."""
+
+
+@pytest.fixture(scope="module")
+def seen(site):
+    db = site.database(
+        "seen", [{"_id": "a", "text": "x" * 300, "n": 1}, *({"_id": f"d{number}"} for number in range(50))]
+    )
+    site.ask("PUT", f"{db}/a/file.txt?rev={site.ask('GET', f'{db}/a')['_rev']}", b"text")
+    torn = [{"_id": "torn", "_rev": f"1-{letter * 32}", "value": letter} for letter in "ab"]
+    site.ask("POST", f"{db}/_bulk_docs", {"new_edits": False, "docs": torn})
+    return site
+
+
+def serious(page, rules=None):
+    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    found = axe_playwright.Axe().run(page, options=options).response["violations"]
+    return [(one["id"], [node["target"] for node in one["nodes"]][:5]) for one in found if one["impact"] in SERIOUS]
+
+
+def look(browser, site, states):
+    """What is wrong with each state."""
+    wrong = {}
+    with opened(browser, site) as page:
+        for state in states:
+            page.set_viewport_size({"width": 1100, "height": 720})
+            page.emulate_media(color_scheme="light")
+            page.goto("about:blank")
+            page.goto(site.page(state))
+            page.wait_for_selector("main[aria-busy=false]")
+            found = serious(page)
+            page.emulate_media(color_scheme="dark")
+            found += serious(page, ["color-contrast"])
+            page.set_viewport_size(NARROW)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if wide > 0:
+                found.append(("wider than the screen", wide))
+            if found:
+                wrong[state] = found
+    return wrong
+
+
+def test_the_main_views(browser, seen):
+    wrong = look(browser, seen, STATES)
+    assert not wrong, json.dumps(wrong, indent=1)
+
+
+@pytest.mark.long
+def test_all_views(browser, seen):
+    wrong = look(browser, seen, OTHERS)
+    assert not wrong, json.dumps(wrong, indent=1)

@@ -1,0 +1,46 @@
+"""A database as a whole: security, limits, compaction, deletion."""
+
+import re
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+def test_security_keeps_what_it_does_not_show(page, site):
+    db = site.database("secured")
+    site.ask("PUT", f"{db}/_security", {"members": {"names": ["a"], "roles": []}, "own": {"__proto__": [1]}})
+    page.goto(site.page("/db/secured/settings"))
+    members = page.get_by_role("group", name="Members")
+    expect(members.get_by_label("Names")).to_have_value("a")
+    members.get_by_label("Roles").fill("dev, ops")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Security is saved.")).to_be_visible()
+    stored = site.ask("GET", f"{db}/_security")
+    assert stored["members"] == {"names": ["a"], "roles": ["dev", "ops"]}
+    assert stored["own"] == {"__proto__": [1]}
+
+
+def test_limits_and_compaction(page, site):
+    db = site.database("limited", [{"_id": "a"}])
+    page.goto(site.page("/db/limited/settings"))
+    page.get_by_label("Revisions of a branch that are remembered").fill("7")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert site.ask("GET", f"{db}/_revs_limit") == 7
+    page.get_by_role("button", name="Compact").click()
+    expect(page.get_by_text("Compaction has begun.")).to_be_visible()
+
+
+def test_a_database_goes_when_its_name_is_typed(page, site):
+    site.database("gone", [{"_id": "a"}])
+    page.goto(site.page("/db/gone/settings"))
+    page.get_by_role("button", name="Delete this database").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Type the name").fill("gon")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("That is not its name.")
+    dialog.get_by_label("Type the name").fill("gone")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("#/$"))
+    assert "gone" not in site.ask("GET", "_all_dbs")
