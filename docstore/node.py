@@ -27,7 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 from uuid import uuid4
 
 from docstore.accounts.accounts import Accounts
@@ -35,6 +35,7 @@ from docstore.config.configuration import Configuration
 from docstore.config.table import TABLE, with_words
 from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
+from docstore.database.apply.putting_back import PutBackImage
 from docstore.database.apply.updater import apply
 from docstore.database.attachments.uploads import Uploads
 from docstore.database.conflicts.statistics import ConflictStats
@@ -42,6 +43,7 @@ from docstore.database.database import Database
 from docstore.database.global_changes import GlobalChanges
 from docstore.database.notifier import Notifier
 from docstore.database.once import RememberedReplies
+from docstore.database.reading.at_once import in_thread
 from docstore.database.reading.selected_changes import Select
 from docstore.database.registry import Registry
 from docstore.database.rule_gate import RuleGate
@@ -50,7 +52,7 @@ from docstore.database.write_gate import Gate
 from docstore.database.write_hooks import WriteHook
 from docstore.errors import DocstoreError
 from docstore.query.service import Query
-from docstore.replication.jobs.clock import SystemClock
+from docstore.replication.jobs.clock import Clock, SystemClock
 from docstore.replication.jobs.documents import is_replicator, owner_rule, replicator_hook
 from docstore.replication.jobs.replications import Replications
 from docstore.settings import Settings
@@ -59,6 +61,7 @@ from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.folder_lock import FolderLock
 from docstore.storage.engine.group_commit import CommitSummary
 from docstore.storage.engine.writer import Writer
+from docstore.storage.image import Image, PutBack, take_image
 from docstore.storage.rows import DatabaseRow
 from docstore.workers.pool import Pool
 
@@ -90,6 +93,7 @@ class Node:
     ``uuid``        the node's uuid, 32 hex digits, that of the store unless the settings name one
     ``started_at``  seconds since 1970
     ``settings``    as they are now: those that can change while it runs are looked up here at each use
+    ``clock``       what everything that expires goes by
     Those parts that need the open store exist from ``start`` on.
     """
 
@@ -106,21 +110,27 @@ class Node:
     started_at: float
 
     def __init__(
-        self, settings: Settings, *, lock: FolderLock | None = None, configuration: Configuration | None = None
+        self,
+        settings: Settings,
+        *,
+        lock: FolderLock | None = None,
+        configuration: Configuration | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """``lock`` is the data folder's lock, if the caller holds it already.
+        """``lock`` is the data folder's lock, if the caller holds it already; ``clock`` another one than the machine's.
 
         A ``configuration`` goes before ``settings``; without one it is these and what is kept in their data folder.
         Raises InvalidSetting.
         """
         self.config = Configuration(settings) if configuration is None else configuration
         self.settings = settings = self.config.settings()
+        self.clock = SystemClock() if clock is None else clock
         self.notifier = Notifier()
-        self.active_tasks = ActiveTasks(time.time)
+        self.active_tasks = ActiveTasks(self.clock.now)
         self.counters = Counters()
         self.conflict_stats = ConflictStats(time.monotonic)
         self.pool = Pool(settings.workers)
-        self.uuids = UuidGenerator(settings.uuid_algorithm, _microseconds, os.urandom)
+        self.uuids = UuidGenerator(settings.uuid_algorithm, self.clock.microseconds, os.urandom)
         self._lock = lock
         self._old_switch_interval = sys.getswitchinterval()
         self._unwatch: Callable[[], None] = _nothing
@@ -141,13 +151,13 @@ class Node:
             self.notifier,
             self.active_tasks,
             settings,
-            clock=_microseconds,
+            clock=self.clock.microseconds,
             new_uuid=lambda: uuid4().hex,
             write_hooks=self._write_hook,
             gates=self._gate,
             design_filter=self._design_filter,
         )
-        self.accounts = Accounts(self.registry, self.config, settings, time.time)
+        self.accounts = Accounts(self.registry, self.config, settings, self.clock.now)
         self.registry.is_system = self._is_system
         self.registry.creates_public = lambda: self.accounts.policy.public_databases
         self.global_changes = GlobalChanges(self.registry, self.config)
@@ -156,19 +166,19 @@ class Node:
             self.env,
             self.writer,
             self.registry.blobs,
-            clock=_microseconds,
+            clock=self.clock.microseconds,
             new_uuid=lambda: uuid4().bytes,
             lifetime=settings.upload_lifetime,
             limits=settings.limits,
         )
-        self.remembered = RememberedReplies(self.env, self.writer, settings, clock=_microseconds)
+        self.remembered = RememberedReplies(self.env, self.writer, settings, clock=self.clock.microseconds)
         self.replications = Replications(
             self.registry,
             self.active_tasks,
             settings,
             server_uuid=self.uuid,
             node_name=self.name,
-            clock=SystemClock(),
+            clock=self.clock,
             random=random.random,
         )
         self.started_at = time.time()
@@ -201,6 +211,32 @@ class Node:
                     await self.registry.create(name)
                 except DocstoreError as error:  # a full disk, say: the server is of use without
                     logger.warning("the database %s is not made: %s", name, error.reason)
+
+    async def image(self) -> Image:
+        """All that is in the store, with what has happened to databases written down. Raises Unavailable."""
+        await self.global_changes.written()
+        return await in_thread(self.env, take_image)
+
+    async def put_back(self, image: Image) -> Image:
+        """Make the store what it was when the image was taken; for tests, at any time. The image to use next.
+
+        To whoever is at work in a database that has changed since, this is as if it had been deleted: feeds end,
+        requests find no database, replications end or begin anew. Failed logins and remembered passwords are forgotten.
+        Raises StorageFull, StorageFailed, Unavailable; then nothing has changed.
+        """
+        await self.global_changes.written()
+        done = cast("PutBack", await self.writer.submit(PutBackImage(image)))
+        self.global_changes.forget()
+        self.uploads.forget()
+        self.accounts.logins.forget()
+        self.registry.came_back(done.new.values())
+        return done.image
+
+    async def expire(self) -> None:
+        """Forget what has expired, now and not at the next time; for a clock that was moved."""
+        await self.registry.blobs.collector.expire()
+        await self.uploads.expire()
+        await self.remembered.expire()
 
     async def stop(self) -> None:
         """Stop replications, end all feeds, finish what was accepted, close the store cleanly."""
@@ -267,7 +303,3 @@ class Node:
 
 def _nothing() -> None:
     pass
-
-
-def _microseconds() -> int:
-    return time.time_ns() // 1_000

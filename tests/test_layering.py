@@ -95,8 +95,8 @@ APPLY = "docstore.database.apply"
 INSIDE_THE_TRANSACTION = (
     "docstore.errors", "docstore.settings", "docstore.core", "docstore.database.commands", "docstore.storage.keys",
     "docstore.storage.rows", "docstore.storage.tables", "docstore.storage.databases", "docstore.storage.remembered",
-    "docstore.storage.remembered_rows", "docstore.storage.documents", "docstore.storage.attachments",
-    "docstore.storage.engine.transactions", APPLY,
+    "docstore.storage.remembered_rows", "docstore.storage.image", "docstore.storage.documents",
+    "docstore.storage.attachments", "docstore.storage.engine.transactions", APPLY,
 )  # fmt: skip
 
 IMPURE_BELOW_APPLY = {

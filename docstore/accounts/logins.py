@@ -81,6 +81,11 @@ class Logins:
         if not policy.cached:
             self._right.clear()
 
+    def forget(self) -> None:
+        """Know nothing of failures and of passwords that were right."""
+        self._lockout = Lockout()
+        self._right.clear()
+
     async def check(
         self, name: str, password: str, address: str | None, *, token: str | None = None, basic: bool = False
     ) -> Account:

@@ -63,6 +63,14 @@ class Entry:
     source: Source
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The words that were set while a node ran, and those of them that are kept."""
+
+    running: Words
+    kept: Words
+
+
 class Configuration:
     """Words by section and key. All but the reading of files is for the thread of the event loop.
 
@@ -189,6 +197,20 @@ class Configuration:
                 del kept[section, key]
             logger.info("%s/%s is deleted", section, key)
             self._change({Source.RUNNING: running, Source.KEPT: kept})
+
+    def changes(self) -> Changes:
+        """What was changed at run time, to be put back later."""
+        return Changes(dict(self._layers[Source.RUNNING]), dict(self._layers[Source.KEPT]))
+
+    async def put_back(self, changes: Changes) -> None:
+        """Let what was changed at run time be what it was. Raises as ``set``."""
+        async with self._turn:
+            kept = self._layers[Source.KEPT]
+            words = {name: changes.kept.get(name) for name in {*kept, *changes.kept}}
+            other = {name: word for name, word in words.items() if word != kept.get(name)}
+            if other:
+                await asyncio.to_thread(self._kept.update, other)
+            self._change({Source.RUNNING: dict(changes.running), Source.KEPT: dict(changes.kept)})
 
     async def reload(self) -> None:
         """Read the files again, and forget what was set without being kept.

@@ -55,6 +55,18 @@ class GlobalChanges:
         while self._task is not None:
             await self._task
 
+    async def written(self) -> None:
+        """Write down at once what has happened so far."""
+        while self._task is not None:
+            self._hurried.set()
+            await self._task
+        self._hurried.clear()
+
+    def forget(self) -> None:
+        """What was not written down yet is not to be: the store is another one, perhaps with the database, now."""
+        self._events.clear()
+        self._read()
+
     def committed(self, changed: Mapping[int, int]) -> None:
         """After each group commit: database number -> its update sequence."""
         if not self._heeding:

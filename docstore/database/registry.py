@@ -8,7 +8,8 @@ exist is the ``databases`` table in a snapshot; the handles kept here are only s
 import logging
 import re
 from asyncio import Task, create_task, sleep, wait
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 from itertools import islice
@@ -249,6 +250,15 @@ class Registry:
             raise DatabaseNotFound
         await (once or self._writer).submit(DeleteDatabase(name))
         self.on_event(Event.DELETED, name)
+
+    def came_back(self, names: Iterable[str]) -> None:
+        """Databases of these names are there that nobody has made, and the store is another one."""
+        for name in names:
+            with suppress(DatabaseNotFound):
+                self.on_created(self.open(name))
+        self.blobs.collector.forget()
+        self.resume_sweeps()
+        self.unique.resume()
 
     def committed(self, summary: CommitSummary) -> None:
         """Wake those who wait for what a group commit changed. Called on the event loop after each.

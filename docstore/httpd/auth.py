@@ -8,7 +8,6 @@ of cookies. It must not know what a user may do. Whether a password is right is 
 
 import base64
 import hmac
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -48,7 +47,7 @@ Handler = Callable[[Mapping[str, str], str | None, Callable[[], bool]], Awaitabl
 class Authenticator:
     """Recognises the users of one server. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, accounts: Accounts, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
         self._accounts = accounts
         self._clock = clock
         self._handlers: dict[str, Handler] = {

@@ -29,7 +29,7 @@ class Service:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.memory = Memory(node.settings.limits)
-        self.authenticator = Authenticator(node.accounts)
+        self.authenticator = Authenticator(node.accounts, node.clock.now)
         self.cors = Cors(node.config)
         self.proxies = Proxies(node.config)
         self.conflict_log = ConflictLog(node.settings.conflict_lines)

@@ -104,6 +104,26 @@ async def test_watchers_are_told_what_counts_now(base):
     assert told == [("a", "b", "c"), ("cors", "max_age", "1"), ("a", "b", None), ("cors", "max_age", "600")]
 
 
+async def test_changes_are_put_back(base):
+    configuration = Configuration(base)
+    await configuration.set("log", "level", "debug")
+    await configuration.set("couchdb", "uuid", "00" * 16, persist=False)
+    before = dict(configuration.entries())
+    changes = configuration.changes()
+    told = []
+    configuration.watch(lambda *change: told.append(change))
+    await configuration.set("log", "level", "error")
+    await configuration.set("admins", "sue", "secret")
+    await configuration.delete("couchdb", "uuid")
+    told.clear()
+    await configuration.put_back(changes)
+    assert dict(configuration.entries()) == before
+    assert sorted(told) == [("admins", "sue", None), ("couchdb", "uuid", "00" * 16), ("log", "level", "debug")]
+    again = Configuration(base)
+    assert again.get("log", "level") == "debug"
+    assert again.section("admins") == {}
+
+
 async def test_a_watcher_that_fails_keeps_nobody_from_being_told(base, caplog):
     told = []
     configuration = Configuration(base)

@@ -10,9 +10,10 @@ from docstore.core.resolution import Resolution
 from docstore.core.rev import Rev
 from docstore.core.unique.definition import Definition
 from docstore.database import commands
-from docstore.database.apply import remembered, reply_forms, unique
+from docstore.database.apply import putting_back, remembered, reply_forms, unique
 from docstore.database.apply.updater import HANDLERS
 from docstore.storage.attachments.upload_rows import Refusal, UploadRow
+from docstore.storage.image import Image
 
 REV = Rev(1, b"\x01" * 16)
 UUID = b"u" * 16
@@ -54,6 +55,7 @@ EXAMPLES = [
     unique.SweepUnique(1, 2),
     unique.RenewUnique(1, 2),
     unique.MendUnique(1),
+    putting_back.PutBackImage(Image((), (), b"")),
 ]
 
 
@@ -69,7 +71,7 @@ def test_cannot_be_changed(command):
 
 
 def test_every_handler_is_for_a_command():
-    modules = {commands.__name__, remembered.__name__, unique.__name__}
+    modules = {module.__name__ for module in (commands, putting_back, remembered, unique)}
     assert all(is_dataclass(handled) and handled.__module__ in modules for handled in HANDLERS)
     assert {type(example) for example in EXAMPLES} <= {*HANDLERS, commands.EditDocuments, remembered.Remembered}
 

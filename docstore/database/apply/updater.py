@@ -40,6 +40,7 @@ from docstore.database.apply import (
     blob_commands,
     local_docs,
     purging,
+    putting_back,
     remembered,
     remembered_commands,
     resolve_commands,
@@ -103,6 +104,7 @@ HANDLERS: dict[type, Callable[[GroupTransaction, Any], object]] = {
     unique.MendUnique: unique_commands.mend,
     remembered.Refused: remembered_commands.refuse,
     remembered.ExpireReplies: remembered_commands.expire,
+    putting_back.PutBackImage: putting_back.put_back,
 }
 """What every command but EditDocuments and Remembered does. A handler raises its error before it writes anything."""
 

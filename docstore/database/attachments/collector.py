@@ -75,6 +75,10 @@ class Collector:
             if waiting:
                 self._wake.set()
 
+    def forget(self) -> None:
+        """What was seen as garbage before is not known to be garbage now."""
+        self._first_seen.clear()
+
     async def expire(self, *, all_transient: bool = False) -> None:
         """End leases that have expired, and if so all of those that cannot be resumed. A thread looks for them."""
         while True:

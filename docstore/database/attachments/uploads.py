@@ -261,6 +261,10 @@ class Uploads:
             task.cancel()
             await gather(task, return_exceptions=True)
 
+    def forget(self) -> None:
+        """Compute digests anew: the bytes that uploads have received may be others by now."""
+        self._digests.clear()
+
     # --- steps
 
     async def _finish_bytes(self, upload: Upload) -> Upload:

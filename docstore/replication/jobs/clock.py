@@ -1,6 +1,7 @@
-"""The time, and waking up later: what of both the scheduler of replications needs.
+"""The time, and waking up later.
 
-Owns the seam at which tests put a clock of their own.
+Owns the seam at which tests put a clock of their own: a node has one clock, and whatever expires, or is tried again
+later, goes by it. How long something takes, and how long a client is waited for, is measured by the machine's.
 """
 
 import asyncio
@@ -24,6 +25,10 @@ class Clock(Protocol):
         """The time."""
         ...
 
+    def microseconds(self) -> int:
+        """The time as a whole number of microseconds."""
+        ...
+
     def call_at(self, when: float, callback: Callable[[], None]) -> Alarm:
         """Call this at a time, or soon if it is over."""
         ...
@@ -32,9 +37,12 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the machine. If it is set while an alarm waits, the alarm keeps its distance."""
 
-    def now(self) -> float:
-        """The time."""
-        return time.time()
+    now = staticmethod(time.time)  # the function itself, for it is called for every request that has a session
+
+    @staticmethod
+    def microseconds() -> int:
+        """The time as a whole number of microseconds."""
+        return time.time_ns() // 1_000
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Alarm:
         """Call this at a time, or soon if it is over."""
