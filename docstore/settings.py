@@ -25,6 +25,12 @@ UNIQUE_SELECTOR_STEPS: Final = 2_000
 """Of one document, about a millisecond; one for which they run out counts as one that the selector matches."""
 
 
+# Of a server for tests, which keeps its snapshots in memory.
+MAX_SNAPSHOTS: Final = 1_000
+MAX_SNAPSHOT_BYTES: Final = 1 * GIB
+"""Of the rows of all of them."""
+
+
 class Durability(StrEnum):
     """What a power cut may take (docs/architecture.md, Durability)."""
 

@@ -11,6 +11,9 @@ from typing import Final, NamedTuple
 from docstore.config.configuration import Configuration
 from docstore.config.table import Name
 from docstore.double.double import Double
+from docstore.double.stage.clock import MovableClock
+from docstore.double.stage.paths import add_paths
+from docstore.double.stage.stage import Stage
 from docstore.httpd.listener import Listener
 from docstore.httpd.service import Service
 from docstore.node import Node
@@ -25,6 +28,7 @@ class Hosted(NamedTuple):
     node: Node
     listener: Listener
     double: Double
+    stage: Stage
 
 
 @asynccontextmanager
@@ -33,15 +37,20 @@ async def hosted(settings: Settings, double: Double, *, words: Mapping[Name, str
     profile = double.profile
     configuration = Configuration(settings, command_line={**profile.words, **words})
     settings = configuration.settings()
-    node = Node(settings, configuration=configuration)
+    clock = MovableClock()
+    node = Node(settings, configuration=configuration, clock=clock)
     await node.start()
+    stage = Stage(node, clock, double)
     try:
         listener = await Listener.listen(
             Service(node), profile.router, settings.host, settings.port, wrap=double.attach
         )
         try:
-            yield Hosted(node, listener, double)
+            add_paths(double.surface, stage)
+            await stage.begin()
+            yield Hosted(node, listener, double, stage)
         finally:
+            stage.end()
             await listener.stop()
     finally:
         await node.stop()

@@ -6,24 +6,31 @@ the test, so nothing is synced to disk unless ``storage`` says otherwise.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
+from docstore.core.json_text import JsonValue
 from docstore.double.double import Double
 from docstore.double.faults import Faults
 from docstore.double.folders import temporary_folder
 from docstore.double.hosting import hosted
 from docstore.double.journal import Journal
+from docstore.double.stage.clock import MovableClock
+from docstore.double.stage.loading import Loaded
+from docstore.double.stage.snapshots import Snapshot
+from docstore.double.stage.stage import Stage
 from docstore.node import Node
 from docstore.settings import Durability, Settings, StorageSettings
 
 HOST = "127.0.0.1"
 FREE_PORT = 0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class TestNode:
     """A running server. ``url`` has no slash at its end; ``node`` is for looking inside.
 
     ``double`` is what stands around it: its rules (``faults``) and what it was asked (``journal``).
+    ``stage`` is its state: snapshots, data, the clock; ``await server.stage.snapshot()`` is for the server's own event
+    loop, ``server.snapshot()`` for all other threads.
     """
 
     __test__ = False  # not a test class, whatever its name says to a collector
@@ -39,6 +48,8 @@ class TestNode:
     node: Node
     settings: Settings
     double: Double
+    stage: Stage
+    loop: asyncio.AbstractEventLoop
 
     @property
     def faults(self) -> Faults:
@@ -51,9 +62,50 @@ class TestNode:
         return self.double.journal
 
     @property
+    def clock(self) -> MovableClock:
+        """What everything that expires goes by."""
+        return self.stage.clock
+
+    @property
     def data(self) -> Path:
         """The folder of its data."""
         return self.settings.data
+
+    def snapshot(self, name: str | None = None) -> Snapshot:
+        """Keep the present state of all databases, users and settings, to go back to it. Raises TooLarge."""
+        return self.run(self.stage.snapshot(name))
+
+    def restore(self, snapshot: Snapshot | str | Path) -> None:
+        """Go back to a state: one that was kept, or that of a file. Raises NotFound, BadRequest, OSError."""
+        self.run(self.stage.restore(snapshot))
+
+    def save(self, snapshot: Snapshot | str, path: Path) -> None:
+        """Write a state that was kept into a file. Raises NotFound, OSError."""
+        self.stage.snapshots.save(snapshot if isinstance(snapshot, str) else snapshot.name, path)
+
+    def load(self, source: Path | str | JsonValue, db: str) -> Loaded:
+        """Put documents, or those of a file, a folder or a backup (by its path), into a database.
+
+        Raises BadFixture, a ValueError, and OSError.
+        """
+        return self.run(self.stage.load(db, Path(source) if isinstance(source, str) else source))
+
+    def reset(self) -> None:
+        """No faults, nothing in the journal, the machine's time, and the data of the beginning."""
+        self.run(self.stage.reset())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the server's event loop and wait. Raises RuntimeError if called there."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is self.loop:
+            work.close()
+            raise RuntimeError(
+                "on the server's own event loop this is awaited: await server.stage.snapshot() and so on"
+            )
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
 
 @asynccontextmanager
@@ -65,7 +117,8 @@ async def run_node(*, double: Double | None = None, **settings: Any) -> AsyncIte
     """
     with _complete(settings) as complete:
         async with hosted(complete, double or Double()) as server:
-            yield TestNode(server.listener.url, server.node, server.node.settings, server.double)
+            loop = asyncio.get_running_loop()
+            yield TestNode(server.listener.url, server.node, server.node.settings, server.double, server.stage, loop)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import uvloop
@@ -26,6 +27,7 @@ from docstore.double.folders import remove_leftovers, temporary_folder
 from docstore.double.hosting import Hosted, hosted
 from docstore.double.parent import parent_gone
 from docstore.double.profiles import COUCHDB, PROFILES
+from docstore.double.stage.stage import BEGINNING
 from docstore.errors import DocstoreError
 from docstore.httpd.guard import is_loopback
 from docstore.settings import Admin, Durability, Settings, StorageSettings
@@ -34,6 +36,14 @@ PASSWORD_VARIABLE = "DOCSTORE_ADMIN_PASSWORD"
 MAX_DEPTH = 100
 LOG_LEVELS = ("debug", "info", "warning", "error")
 CONTROL = "/_docstore/"
+
+
+class Beginning(NamedTuple):
+    """What is there at once: databases, data by the names of theirs, the state that another server has saved."""
+
+    databases: Sequence[str]
+    loads: Sequence[tuple[str, Path]]
+    state: Path | None
 
 
 @click.command()
@@ -75,6 +85,19 @@ CONTROL = "/_docstore/"
 )
 @click.option("--database", "databases", metavar="NAME", multiple=True, help="A database that is there at once.")
 @click.option(
+    "--load",
+    "loads",
+    metavar="DB=PATH",
+    multiple=True,
+    help="Put a JSON file, a folder of documents or a backup into a database; several times for several.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Begin with a state that another test server has saved.",
+)
+@click.option(
     "--data",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
@@ -110,6 +133,8 @@ def testserver(
     seed: int | None,
     admin: str | None,
     databases: tuple[str, ...],
+    loads: tuple[str, ...],
+    state: Path | None,
     data: Path | None,
     others: tuple[str, ...],
     parent: int | None,
@@ -117,8 +142,9 @@ def testserver(
 ) -> None:
     """Run a server for tests, empty and at once.
 
-    It misbehaves by rules, and tells what it was asked: /_docstore/faults and /_docstore/requests. Its data are gone
-    in the end, and nothing is synced to disk. It ends on SIGTERM and SIGINT, and with its parent.
+    It misbehaves by rules, and tells what it was asked: /_docstore/faults and /_docstore/requests. It goes back to
+    earlier states: /_docstore/snapshots. Its data are gone in the end, and nothing is synced to disk. It ends on
+    SIGTERM and SIGINT, and with its parent.
     """
     started_by = os.getppid() if parent is None else parent
     administrator = _administrator(admin)
@@ -139,7 +165,8 @@ def testserver(
             admin=administrator,
             storage=StorageSettings(durability=Durability.NONE),
         )
-        running = _run(settings, double, words_of(others), databases, ready_file, started_by, as_json=as_json)
+        beginning = Beginning(databases, [_load(text) for text in loads], state)
+        running = _run(settings, double, words_of(others), beginning, ready_file, started_by, as_json=as_json)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(running)
@@ -152,7 +179,7 @@ async def _run(
     settings: Settings,
     double: Double,
     words: dict[Name, str],
-    databases: Sequence[str],
+    beginning: Beginning,
     ready_file: Path | None,
     parent: int,
     *,
@@ -167,13 +194,37 @@ async def _run(
     watching.add_done_callback(lambda _: stop.set())
     try:
         async with hosted(settings, double, words=words) as server:
-            for name in databases:
-                if not server.node.registry.exists(name):
-                    await server.node.registry.create(name)
+            await _begin(server, beginning)
             _tell(server, ready_file, as_json=as_json)
             await stop.wait()
     finally:
         watching.cancel()
+
+
+async def _begin(server: Hosted, beginning: Beginning) -> None:
+    """Put in what is to be there at once. Raises ClickException."""
+    stage = server.stage
+    try:
+        if beginning.state is not None:
+            await stage.restore(beginning.state)
+        for name in beginning.databases:
+            if not server.node.registry.exists(name):
+                await server.node.registry.create(name)
+        for name, path in beginning.loads:
+            await stage.load(name, path)
+        await stage.snapshot(BEGINNING)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    except DocstoreError as error:
+        raise click.ClickException(error.reason) from None
+
+
+def _load(text: str) -> tuple[str, Path]:
+    """The database and the path of ``--load``. Raises BadParameter."""
+    name, sign, path = text.partition("=")
+    if not (name and sign and path):
+        raise click.BadParameter(f"{text} is not DB=PATH", param_hint="--load")
+    return name, Path(path)
 
 
 def _tell(server: Hosted, ready_file: Path | None, *, as_json: bool) -> None:

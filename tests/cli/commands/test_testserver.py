@@ -1,6 +1,7 @@
 """``docstore testserver``: what it tells, what it takes, and that it never outlives whoever started it."""
 
 import asyncio
+import base64
 import json
 import signal
 import subprocess
@@ -60,6 +61,39 @@ def test_it_tells_where_it_is_misbehaves_and_leaves_nothing(tmp_path: Path) -> N
         found = list(folders.IN_MEMORY.glob(f"{folders.PREFIX}{told['pid']}-*"))
     assert not ready.exists()
     assert not any(folder.exists() for folder in found)
+
+
+def test_data_are_there_at_once_and_a_reset_goes_back_to_them(tmp_path: Path) -> None:
+    folder, state = tmp_path / "films", tmp_path / "state"
+    (folder / "alien").mkdir(parents=True)
+    (folder / "alien.json").write_text('{"year":1979}')
+    (folder / "alien" / "poster.png").write_bytes(b"png")
+    with running("--load", f"films={folder}", "--database", "people") as told:
+        url, control = told["url"], told["control"]
+        assert ask(f"{url}/films/alien")[1]["_attachments"]["poster.png"]["length"] == 3
+        assert ask(f"{url}/films/brazil", "PUT", {})[0] == 201
+        assert ask(f"{control}reset", "POST") == (201, {"ok": True})
+        assert ask(f"{url}/films/brazil")[0] == 404
+        packed = ask(f"{control}snapshots/beginning?data=true")[1]["data"]
+    state.write_bytes(base64.b64decode(packed))
+    with running("--state", str(state)) as told:
+        assert ask(f"{told['url']}/films/alien")[1]["year"] == 1979
+        assert ask(f"{told['url']}/people")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--load", "films"], "is not DB=PATH"),
+        (["--load", "films=nowhere.json"], "nowhere.json"),
+        (["--load", f"UPPER={__file__}"], "test_testserver.py"),
+        (["--state", __file__], "no saved state"),
+    ],
+)
+def test_data_that_cannot_be_read_are_told(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    failed = run(capsys, "testserver", *arguments)
+    assert failed.status != 0
+    assert said in failed.err
 
 
 def test_an_admin_is_asked_for_a_password() -> None:
