@@ -31,12 +31,14 @@ export async function show(outlet, params, signal) {
     for (const job of shownJobs) samples.note(job.key, job.checked, now);
     samples.keep(new Set([...shownTasks, ...shownJobs].map(({key}) => key)));
     const drawn = JSON.stringify([shownTasks, shownJobs, [...shownTasks, ...shownJobs].map(({key}) => samples.rate(key)?.toFixed(0))]);
-    if (drawn === last || outlet.contains(document.activeElement?.closest('.task button') ?? null)) return;
+    if (drawn === last) return;
     last = drawn;
+    const focused = outlet.contains(document.activeElement) ? document.activeElement.id : '';
     replace(tasks, shownTasks.length ? shownTasks.map((task) => drawTask(task, samples.rate(task.key))) : h('p', {class: 'quiet'}, 'No index is being built, nothing is being compacted.'));
     replace(replications, shownJobs.length ? shownJobs.map((job) => drawReplication(job, samples.rate(job.key), () => { last = ''; }))
       : h('p', {class: 'quiet'}, 'There are no replications.'),
     docs.total_rows > SHOWN ? h('p', {class: 'quiet'}, `The first ${SHOWN} of ${count(docs.total_rows)}.`) : null);
+    if (focused) document.getElementById(focused)?.focus();
   }
   async function lookOn() {
     if (!document.hidden) {
@@ -76,8 +78,8 @@ function drawReplication(job, rate, changed) {
   return h('article', {class: 'task'},
     h('div', {class: 'bar-of-tools'}, h('h3', {}, title), h('span', {class: `badge ${job.isBad ? 'danger' : isOver ? 'done' : ''}`}, job.state),
       h('div', {class: 'buttons spread'},
-        isOver && job.docId ? h('button', {onclick: () => startAgain(job).then(changed)}, 'Start again') : null,
-        h('button', {class: 'danger', onclick: () => stop(job).then(changed)}, isOver ? 'Remove' : 'Stop'))),
+        isOver && job.docId ? h('button', {id: `start ${job.key}`, onclick: () => startAgain(job).then(changed)}, 'Start again') : null,
+        h('button', {id: `stop ${job.key}`, class: 'danger', onclick: () => stop(job).then(changed)}, isOver ? 'Remove' : 'Stop'))),
     job.isBad ? null : bar(job.share, title),
     h('p', {class: 'quiet'}, `It ${job.words}: ${count(job.read)} read, ${count(job.written)} written${job.failures ? `, ${count(job.failures)} refused` : ''}`
       + `${job.pending ? `, ${count(job.pending)} to come` : ''}${speed(rate, 'revisions')}.`),

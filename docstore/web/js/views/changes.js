@@ -19,7 +19,7 @@ export async function show(outlet, {db, query}, signal) {
   let seen = 0;
   const state = h('span', {role: 'status', class: 'quiet'});
   const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
-  const pauseButton = h('button', {'aria-pressed': 'false', onclick: () => (running ? stop('Paused.') : start())}, 'Pause');
+  const pauseButton = h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => (running ? stop('Paused.') : start())}, 'Pause');
   const kind = h('select', {onchange: () => drawArgument()}, [['', 'everything'], ['selector', 'what matches a selector'], ['ids', 'these ids'],
     ['conflicts', 'what is in conflict'], ['design', 'a filter of a design document'], ].map(([value, label]) => h('option', {value}, label)));
   const argument = h('input', {autocomplete: 'off', spellcheck: 'false', class: 'mono'});
