@@ -183,3 +183,25 @@ def test_in_the_dark_and_on_a_telephone(browser, site, look):
         page.keyboard.press("2")
         expect(page.get_by_label("Result")).to_have_value(re.compile(str(OTHER["year"])))
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_two_browsers_edit_one_document_and_both_edits_are_in_the_result(browser, site):
+    site.database("raced")
+    site.ask("PUT", "raced/d", '{"title": "Alien", "year": 1979, "exact": 12345678901234567890}')
+    with opened(browser, site) as first, opened(browser, site) as second:
+        for page in (first, second):
+            page.goto(site.page("/db/raced/doc/d"))
+            expect(page.get_by_label("Text of d")).to_have_value(re.compile("1979"))
+        text = first.get_by_label("Text of d")
+        text.fill(text.input_value().replace('"Alien"', '"Aliens"'))
+        first.keyboard.press("Control+s")
+        expect(first.get_by_text("Saved as 2-")).to_be_visible()
+        text = second.get_by_label("Text of d")
+        text.fill(text.input_value().replace("1979", "1986"))
+        second.keyboard.press("Control+s")
+        expect(second.get_by_role("heading", name="Merge d")).to_be_visible()
+        expect(second.get_by_text("0 clashes, all decided; 2 changes merged without a question.")).to_be_visible()
+        second.keyboard.press("s")
+        expect(second.get_by_text("Saved as 3-")).to_be_visible()
+    after = site.ask("GET", "raced/d", text=True)
+    assert '"title":"Aliens","year":1986,"exact":12345678901234567890' in after

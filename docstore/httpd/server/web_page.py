@@ -1,12 +1,13 @@
 """The web page: the files of ``docstore/web`` below ``/_utils/``.
 
-Owns their replies: types, entity tags, gzip, and the headers that keep a page from doing more than it should. It must
-not know what is in the files. They are the package's own and say nothing of any database, so anybody gets them; what
-the page then asks for is asked with its user's rights. CouchDB has Fauxton there
+Owns their replies: types, entity tags, gzip, what is left out of them, and the headers that keep a page from doing more
+than it should. It must not know what is in the files. They are the package's own and say nothing of any database, so
+anybody gets them; what the page then asks for is asked with its user's rights. CouchDB has Fauxton there
 (``chttpd_misc:handle_utils_dir_req``).
 """
 
 import gzip
+import re
 from asyncio import to_thread
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,6 +57,13 @@ HEADERS: Final[tuple[Header, ...]] = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
+
+
+_NOT_RUN: Final = {
+    "js": re.compile(rb"^[ \t]+(?://.*)?|^//.*", re.MULTILINE),
+    "css": re.compile(rb"^[ \t]+|/\*[^\n]*?\*/", re.MULTILINE),
+}
+"""What of scripts and styles is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,16 @@ def web_files() -> dict[str, WebFile]:
     return {name: _read(entry) for name, entry in _entries(resources.files("docstore") / "web")}
 
 
+def served(kind: str, content: bytes) -> bytes:
+    """A file as browsers get it: scripts and styles without indentation and without lines that are comments.
+
+    They are written to be read and weigh a fifth less so. Lines keep their numbers. What is left out is no part of a
+    text, since none in them goes over several lines; a test holds them to that.
+    """
+    pattern = _NOT_RUN.get(kind)
+    return content if pattern is None else pattern.sub(b"", content)
+
+
 def _entries(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
     for entry in folder.iterdir():
         if entry.is_dir():
@@ -119,6 +137,6 @@ def _entries(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Trave
 
 
 def _read(entry: Traversable) -> WebFile:
-    content = entry.read_bytes()
-    content_type = TYPES[entry.name.rpartition(".")[2]]
+    kind = entry.name.rpartition(".")[2]
+    content, content_type = served(kind, entry.read_bytes()), TYPES[kind]
     return WebFile(content_type, content, gzip.compress(content, 9, mtime=0), content_etag(content))

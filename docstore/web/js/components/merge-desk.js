@@ -2,9 +2,8 @@
 
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
-import {parseNodes, Values} from '../merge/json-nodes.js';
 import {choose, editByHand, undecided} from '../merge/result-text.js';
-import {codeField} from './code-field.js';
+import {jsonEditor} from './json-editor.js';
 import {words} from './toast.js';
 import {virtualList} from './virtual-list.js';
 
@@ -27,7 +26,9 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     draw: (index) => drawPlace(state.places[shown[index]], names),
     onActive: () => drawActive(true),
   });
-  const editor = codeField({value: state.text, label: 'Result', changed: (text) => update(editByHand(state, text))});
+  const editor = jsonEditor({label: 'Result', submit: finish});
+  editor.value = state.text;
+  editor.area.addEventListener('input', () => update(editByHand(state, editor.value)));
   const all = h('input', {type: 'checkbox', disabled: !clashes.length, checked: !clashes.length, onchange: () => {
     const at = shown[list.active];
     shown = all.checked ? state.places.map((place) => place.id) : clashes;
@@ -72,7 +73,8 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     problem.hidden = true;
     button.disabled = true;
     try {
-      parseNodes(state.text, new Values());
+      const wrong = editor.problem;
+      if (wrong) throw Object.assign(new Error(`Not saved. Line ${wrong.line}, column ${wrong.column}: ${wrong.message}`), {at: wrong.at});
       await save(state.text);
     } catch (error) {
       if (error.name === 'AbortError') return;
@@ -102,7 +104,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     problem,
     h('div', {class: 'merge-panes'},
       h('div', {class: 'merge-places'}, list, alternatives),
-      h('div', {class: 'merge-result'}, h('h2', {}, 'Result'), editor.element)));
+      h('div', {class: 'merge-result'}, h('h2', {}, 'Result'), editor)));
   element.addEventListener('keydown', (event) => {
     if (event.target !== list.scroller || event.ctrlKey || event.metaKey || event.altKey || 'jk'.includes(event.key)) return;
     if (!event.key.startsWith('Arrow') && press(event.key)) {

@@ -12,7 +12,7 @@ const NOTHING = '{}';
 // `{base, ours, theirs, names, revs, step, steps, target, leaves, sources, note}`. `base`, `ours` and `theirs` are texts; `base` is null
 // if it is not to be had. `names` are what people call them. `step` of `steps` counts the leaves to merge. `target` is the revision
 // that the result follows, null if it makes the document anew; `leaves` are the live ones that a resolution needs, null for an
-// edit. `sources` are revisions that attachments may come from. `draft` is as in `drafts.js`, or null; `step` begins with 0 and
+// edit. `sources` are revisions that attachments may come from. `draft` is that of `views/merge.js`, or null; `step` begins with 0 and
 // `soFar` is the result of the step before.
 export async function readSides(db, id, {draft, step = 0, soFar = null}, signal) {
   const history = await readHistory(db, id, signal);

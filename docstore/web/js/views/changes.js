@@ -11,6 +11,8 @@ import {shortRev} from '../tree/history.js';
 
 const MOST = 5000;
 
+export const keys = [['p', 'pause, or go on']];
+
 export async function show(outlet, {db, query}, signal) {
   await json(path(db), {signal});
   const rows = []; // newest first: {change, seen, isNew}
@@ -95,7 +97,6 @@ export async function show(outlet, {db, query}, signal) {
   }
   outlet.addEventListener('viewkey', ({detail}) => {
     if (detail.key === 'p') pauseButton.click();
-    else if (detail.key === '/') kind.focus();
     else if (!list.press(detail.event)) return;
     detail.event.preventDefault();
   });

@@ -11,6 +11,8 @@ import {shortRev} from '../tree/history.js';
 
 const PAGE = 200;
 
+export const keys = [['Enter', 'merge'], ['r', 'the tree of revisions']];
+
 export async function show(outlet, {db}, signal) {
   const rows = [];
   let total = 0;
@@ -40,7 +42,7 @@ export async function show(outlet, {db}, signal) {
   });
   outlet.addEventListener('viewkey', ({detail}) => {
     const row = rows[list.active];
-    if (detail.key === 't' && row) go(['db', db, 'doc', row.id, 'tree']);
+    if (detail.key === 'r' && row) go(['db', db, 'doc', row.id, 'tree']);
     else if (!list.press(detail.event)) return;
     detail.event.preventDefault();
   });
@@ -49,7 +51,7 @@ export async function show(outlet, {db}, signal) {
     h('p', {class: 'quiet'}, total ? `${many(total, 'document')} with more than one live revision. Nothing of them is lost until somebody resolves them.`
       : 'No document of this database is in conflict.'),
     total ? h('div', {class: 'bar-of-tools'}, h('button', {onclick: () => resolveAll(db, signal)}, 'Resolve all…'),
-      h('span', {class: 'quiet'}, h('kbd', {}, 'Enter'), ' merge  ', h('kbd', {}, 't'), ' tree')) : null,
+      h('span', {class: 'quiet'}, h('kbd', {}, 'Enter'), ' merge  ', h('kbd', {}, 'r'), ' tree')) : null,
     ...(total ? [list] : []));
 }
 

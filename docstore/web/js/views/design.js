@@ -121,7 +121,7 @@ async function readDesign(db, id, signal) {
 }
 
 async function firstIds(db, signal) {
-  const {rows} = await json(path(db, '_all_docs'), {query: {limit: TRIED_AT_FIRST, startkey: '"`"'}, signal});
+  const {rows} = await json(path(db, '_all_docs'), {query: {limit: TRIED_AT_FIRST, startkey: '"\\u0060"'}, signal});
   const more = rows.length ? rows : (await json(path(db, '_all_docs'), {query: {limit: TRIED_AT_FIRST, endkey: '"_"'}, signal})).rows;
   return more.map((row) => row.id);
 }

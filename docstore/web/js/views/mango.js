@@ -1,12 +1,13 @@
 // Queries: an editor for `_find`, how it is answered as a picture, what it finds, and queries of before.
 
 import {call, json, path, send} from '../api.js';
-import {codeField} from '../components/code-field.js';
 import {explainPicture} from '../components/explain-picture.js';
+import {jsonEditor} from '../components/json-editor.js';
 import {words} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
+import {checkObject} from '../lossless/check.js';
 import {findReply} from '../query/document-rows.js';
 import {fieldsOf} from '../query/explain-words.js';
 import {pastQueries, rememberQuery} from '../query/past-queries.js';
@@ -14,12 +15,22 @@ import {go, link, setQuery} from '../router.js';
 
 const FIRST = '{\n  "selector": {\n    "_id": {"$gt": null}\n  },\n  "limit": 50\n}';
 
+export const keys = [['Ctrl+Enter', 'run the query'], ['e', 'into the query']];
+
 export async function show(outlet, {db, query}, signal) {
   await json(path(db), {signal});
   const found = [];
   let bookmark = null;
   let running = null;
-  const editor = codeField({value: query.get('q') ?? pastQueries(db)[0] ?? FIRST, label: 'Query', rows: 12, submit: () => run()});
+  const editor = jsonEditor({label: 'Query', validate: checkObject});
+  editor.value = query.get('q') ?? pastQueries(db)[0] ?? FIRST;
+  editor.classList.add('query-editor');
+  editor.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      run();
+    }
+  });
   const told = h('p', {role: 'status', class: 'quiet'}, 'Ctrl+Enter runs the query.');
   const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
   const plan = h('div', {});
@@ -81,13 +92,13 @@ export async function show(outlet, {db, query}, signal) {
   });
 
   outlet.addEventListener('viewkey', ({detail}) => {
-    if (detail.key === 'e' || detail.key === '/') editor.focus();
+    if (detail.key === 'e') editor.focus();
     else if (!list.press(detail.event)) return;
     detail.event.preventDefault();
   });
   listPast();
   outlet.append(
-    h('h1', {}, `Query ${db}`), editor.element,
+    h('h1', {}, `Query ${db}`), editor,
     h('div', {class: 'bar-of-tools'}, h('button', {class: 'primary', onclick: () => run()}, 'Run'), h('button', {onclick: explain}, 'Explain'), past,
       h('a', {class: 'button', href: link(['db', db, 'indexes'])}, 'Indexes')),
     problem, told, plan, list, more);

@@ -3,26 +3,38 @@
 
 import {mergeDesk} from '../components/merge-desk.js';
 import {toast, words} from '../components/toast.js';
+import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
 import {h, replace} from '../dom.js';
-import {dropDraft, draftOf, keepDraft} from '../merge/drafts.js';
 import {compute} from '../merge/off-page.js';
 import {saveMerged} from '../merge/saving.js';
 import {readSides} from '../merge/sides.js';
 import {go, link, show as showAgain} from '../router.js';
 
+// Drafts of merges stand beside those of edits. No database is called so. A draft is `{mine, base, revs, marks, result}`, `mine` and
+// `base` those of an edit, the others what was done on the desk.
+const kept = (db) => `merge of ${db}`;
+
 // An edit that the server refused since another one was faster: `mine` is the text that was to be saved, `base` the revision that
 // it began with (null for a new document). Nothing of it is lost: it is kept until it is saved or dropped.
 export function openMerge({db, id, mine, base}) {
-  keepDraft(db, id, {mine, base});
+  keepDraft(kept(db), id, {mine, base});
   go(['db', db, 'doc', id, 'merge']);
 }
 
+export const keys = [
+  ['1 2 3 4', 'take our side, theirs, the ancestor, both'],
+  ['n', 'to the next clash'],
+  ['j k', 'from place to place'],
+  ['e', 'into the result'],
+  ['s', 'save'],
+];
+
 export async function show(outlet, {db, id}, signal) {
-  let draft = draftOf(db, id);
+  let draft = draftOf(kept(db), id);
   let sides = await readSides(db, id, {draft}, signal);
   outlet.append(h('h1', {}, `Merge ${id}`));
   if (sides === null) {
-    dropDraft(db, id);
+    dropDraft(kept(db), id);
     outlet.append(h('p', {}, 'This document is not in conflict.'), h('p', {}, h('a', {href: link(['db', db, 'doc', id])}, 'To the document')));
     return;
   }
@@ -33,7 +45,7 @@ export async function show(outlet, {db, id}, signal) {
     const work = await restored(sides, draft, signal);
     const desk = mergeDesk({
       sides, work, signal,
-      changed: (state) => keepDraft(db, id, {...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text}),
+      changed: (state) => keepDraft(kept(db), id, {...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text}),
       save: (text) => (sides.step + 1 < sides.steps ? nextLeaf(text) : save(text)),
       drop,
     });
@@ -55,18 +67,18 @@ export async function show(outlet, {db, id}, signal) {
       rev = await saveMerged(db, id, sides, text, signal);
     } catch (error) {
       if (error.status !== 409) throw error;
-      keepDraft(db, id, {mine: text, base: sides.target});
+      keepDraft(kept(db), id, {mine: text, base: sides.target});
       toast('The document was changed once more meanwhile. Your result is merged with that.');
       await showAgain();
       return;
     }
-    dropDraft(db, id);
+    dropDraft(kept(db), id);
     toast(`Saved as ${rev}.`);
     go(['db', db, 'doc', id]);
   }
 
   async function drop() {
-    dropDraft(db, id);
+    dropDraft(kept(db), id);
     draft = null;
     if (sides.leaves === null) go(['db', db, 'doc', id]);
     else await showAgain();

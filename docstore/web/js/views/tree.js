@@ -14,6 +14,8 @@ import {History, shortRev, stateOf} from '../tree/history.js';
 const LEAVES_DRAWN = 24;
 const LISTED_FROM = 2;
 
+export const keys = [['m', 'merge'], ['x', 'exchange the two sides'], ['arrows', 'from revision to revision, in the picture']];
+
 export async function show(outlet, {db, id, query}, signal) {
   const tree = new History(await json(path(db, id, '_tree'), {signal}));
   const leaves = tree.leaves();

@@ -73,9 +73,7 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
     return readOn();
   }
   outlet.addEventListener('viewkey', ({detail}) => {
-    if (detail.key === '/') inputs.startkey.focus();
-    else if (!list.press(detail.event)) return;
-    detail.event.preventDefault();
+    if (list.press(detail.event)) detail.event.preventDefault();
   });
   outlet.append(h('h1', {}, `${ddoc}/${view}`), drawForm(inputs, known?.reduces, ask),
     h('p', {}, h('a', {href: link(['db', db, 'design', ddoc])}, 'The functions'), ' · ', h('a', {href: link(['db', db, 'views'])}, 'All views')),
