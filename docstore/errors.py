@@ -213,6 +213,12 @@ class MethodNotAllowed(DocstoreError):
         self.allowed = allowed
 
 
+class Gone(DocstoreError):
+    """Something that CouchDB had once."""
+
+    error = "gone"
+
+
 class NotAcceptable(DocstoreError):
     """What there is cannot be had in a form that the client takes."""
 

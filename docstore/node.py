@@ -130,7 +130,7 @@ class Node:
         self.counters = Counters()
         self.conflict_stats = ConflictStats(time.monotonic)
         self.pool = Pool(settings.workers)
-        self.uuids = UuidGenerator(settings.uuid_algorithm, self.clock.microseconds, os.urandom)
+        self.uuids = _uuids(settings, self.clock)
         self._lock = lock
         self._old_switch_interval = sys.getswitchinterval()
         self._unwatch: Callable[[], None] = _nothing
@@ -266,6 +266,8 @@ class Node:
         if row is None or row.path is None or word is None or not row.live:
             return
         self.settings = with_words(self.settings, {row.path: word})
+        if section == "uuids":
+            self.uuids = _uuids(self.settings, self.clock)
         self.registry.heed(self.settings)
         self.uploads.max_size = self.settings.limits.max_attachment_size
 
@@ -303,3 +305,7 @@ class Node:
 
 def _nothing() -> None:
     pass
+
+
+def _uuids(settings: Settings, clock: Clock) -> UuidGenerator:
+    return UuidGenerator(settings.uuid_algorithm, clock.microseconds, os.urandom, settings.utc_id_suffix or "")

@@ -45,6 +45,7 @@ class UuidAlgorithm(StrEnum):
     SEQUENTIAL = "sequential"
     RANDOM = "random"
     UTC_RANDOM = "utc_random"
+    UTC_ID = "utc_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Limits:
     """What a request may not exceed.
 
     ``max_documents``  of one ``_bulk_docs``
+    ``max_form_files``  fields of a form, files among them
     ``max_inflation``  how many times its size a gzipped body may have, beyond ``max_small_inflation``
     ``max_memory``     of all requests in flight (``httpd/wire/memory.py``)
     ``max_user_name``  bytes of a name that logs in, which goes into the cookie of the session
@@ -102,6 +104,7 @@ class Limits:
     max_request_body: int = 256 * MIB
     max_json_depth: int = 500
     max_documents: int = 100_000
+    max_form_files: int = 1_000
     max_inflation: int = 100
     max_small_inflation: int = 64 * KIB
     max_memory: int = 1 * GIB
@@ -129,6 +132,10 @@ class Limits:
     max_settings_bytes: int = 1 * MIB
 
 
+HIGHEST_LIMIT: Final = 2**59 - 1
+"""Rows that a query may ask for at most, in CouchDB too."""
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionSettings:
     """What a function of a design document may take.
@@ -142,6 +149,10 @@ class FunctionSettings:
     ``list_rows``  rows of a view, as JSON text, that a list function is given at once
     ``list_patience``  a client that takes nothing of a list for so long is left
     ``reduce_limit``  whether reductions have to shrink
+    ``query_limit``, ``partition_query_limit``  rows that a query of a view or listing may ask for, and is given; the
+        latter one of a partition
+    ``secure_rewrites``  whether the targets of ``rewrites`` stay in their database
+    ``rewrite_limit``    how often one request may be rewritten
     ``batch``   JSON text of the rows of documents that are mapped at once; what comes to more is mapped by halves
     ``line``    bytes of a line that a query server answers with
     ``servers`` query servers that one worker process keeps
@@ -156,6 +167,10 @@ class FunctionSettings:
     list_rows: int = 256 * KIB
     list_patience: float = 60.0
     reduce_limit: bool = True
+    query_limit: int = HIGHEST_LIMIT
+    partition_query_limit: int = HIGHEST_LIMIT
+    secure_rewrites: bool = True
+    rewrite_limit: int = 100
     batch: int = 64 * MIB
     line: int = 64 * MIB
     servers: int = 8
@@ -266,6 +281,8 @@ class Settings:
     """All settings of one node.
 
     ``system_databases``  that ``docstore serve`` makes where they are missing
+    ``utc_id_suffix``  what is behind the time in ids of that algorithm
+    ``decode_plus_to_space``  whether a plus sign in a path is a blank, as it is in a query string
     ``conflict_lines``  refused edits that are logged one by one in a second; the others of it are told in one line
     ``query_servers``   language -> the words of the command that runs its functions (docs/query_servers.md)
     """
@@ -276,6 +293,7 @@ class Settings:
     server_uuid: str | None = None
     admin: Admin | None = None
     uuid_algorithm: UuidAlgorithm = UuidAlgorithm.SEQUENTIAL
+    utc_id_suffix: str | None = None
     cookie_lifetime: float = 600.0
     upload_lifetime: float = 86_400.0
     idempotency_lifetime: float = 86_400.0
@@ -285,6 +303,7 @@ class Settings:
     shutdown_grace: float = 10.0
     conflict_lines: int = 10
     system_databases: tuple[str, ...] = ("_users", "_replicator", "_global_changes")
+    decode_plus_to_space: bool = True
     query_servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     revs_limit: int = 1_000
     purged_infos_limit: int = 1_000

@@ -121,9 +121,11 @@ class Accounts:
     def _heed(self, section: str, key: str, word: str | None) -> None:
         if section not in SECTIONS:
             return
-        # which documents are users is settled when a database is opened, so that does not change
-        self.policy = replace(self._read(), users=self.policy.users)
+        before = self.policy.users
+        self.policy = self._read()
         self._keys = None
+        if self.policy.users != before:  # which documents are users is settled when a database is opened
+            self._registry.reopen((before, self.policy.users))
         self.directory.heed(self.policy)
         self.logins.heed(self.policy)
 

@@ -51,7 +51,10 @@ class Remembered(NamedTuple):
 
 
 class Logins:
-    """The logins of one node. ``clock`` gives seconds since 1970; ``spawn`` runs what nobody waits for."""
+    """The logins of one node. ``clock`` gives seconds since 1970; ``spawn`` runs what nobody waits for.
+
+    ``known`` counts the digests of passwords, looked up or remembered, ``hashed`` passwords that had to be hashed.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,8 @@ class Logins:
         self._clock = clock
         self._spawn = spawn
         self._lockout = Lockout()
+        self.known = 0
+        self.hashed = 0
         self._key = secrets.token_bytes(32)
         self._right: dict[bytes, Remembered] = {}
         self._asked: dict[bytes, asyncio.Task[bool]] = {}
@@ -108,6 +113,10 @@ class Logins:
         digest = self._digest(name, password)
         remembered = self._right.get(digest)
         known = remembered is not None and remembered.record == record and now <= remembered.until
+        if known:
+            self.known += 1
+        else:
+            self.hashed += 1
         right = known or await self._is_right(digest, record, password)
         if not known and self._lockout.is_locked(attempt, now, self._policy.lockout):
             raise Forbidden(LOCKED)  # others that were asked at the same time were wrong: this one tells nothing either
@@ -160,6 +169,7 @@ class Logins:
         self._right.pop(digest, None)
         while len(self._right) >= max(1, self._policy.max_cached):
             del self._right[next(iter(self._right))]
+        self.known += 1
         self._right[digest] = Remembered(self._clock() + self._policy.cached, record)
 
     def _digest(self, name: str, password: str) -> bytes:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from docstore.settings import HIGHEST_LIMIT
+
 _INTEGER: Final = re.compile(r"[0-9]{1,18}")
 _FLOAT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
@@ -67,6 +69,10 @@ def _parse_path(word: str) -> Path:
     return Path(word)
 
 
+def _parse_rows(word: str) -> int:
+    return HIGHEST_LIMIT if word == NO_LIMIT else min(_parse_positive(word), HIGHEST_LIMIT)
+
+
 def _parse_port(word: str) -> int:
     port = _parse_integer(word)
     if port > HIGHEST_PORT:
@@ -102,6 +108,12 @@ def _list_word(value: Iterable[str]) -> str:
 HIGHEST_PORT: Final = 65_535
 INTEGER: Final = Kind("a whole number", _parse_integer, str)
 POSITIVE: Final = Kind("a whole number from 1 on", _parse_positive, str)
+NO_LIMIT: Final = "infinity"
+ROWS: Final = Kind(
+    f"a whole number from 1 on, or {NO_LIMIT}",
+    _parse_rows,
+    lambda value: NO_LIMIT if value == HIGHEST_LIMIT else str(value),
+)
 PORT: Final = Kind(f"a port, 0 to {HIGHEST_PORT}", _parse_port, str)
 SECONDS: Final = Kind("a number of seconds", _parse_float, _float_word)
 WHOLE_SECONDS: Final = Kind("a whole number of seconds", lambda word: float(_parse_integer(word)), _float_word)

@@ -8,7 +8,7 @@ exist is the ``databases`` table in a snapshot; the handles kept here are only s
 import logging
 import re
 from asyncio import Task, create_task, sleep, wait
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -160,6 +160,11 @@ class Registry:
     def heed(self, settings: Settings) -> None:
         """Go by these settings from now on."""
         self._settings = settings
+
+    def reopen(self, names: Container[str]) -> None:
+        """Open databases of these names anew at their next use, since what they are to the server has changed."""
+        for value in [value for value, handle in self._handles.items() if handle.name in names]:
+            self._forget(self._handles[value].number)
 
     def exists(self, name: str) -> bool:
         """Whether there is a database of this name."""

@@ -1,6 +1,6 @@
-"""Ids for documents that come without one: ``sequential``, ``random`` and ``utc_random``.
+"""Ids for documents that come without one: ``sequential``, ``random``, ``utc_random`` and ``utc_id``.
 
-Owns the three algorithms, which follow ``couch_uuids``. Clock and randomness are handed in.
+Owns the four algorithms, which follow ``couch_uuids``. Clock and randomness are handed in.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ UTC_RANDOM_BYTES = 9
 
 
 class UuidGenerator:
-    """Makes ids of 32 hex digits.
+    """Makes ids of 32 hex digits; those of ``utc_id`` are 14, and ``suffix``.
 
     ``clock`` gives microseconds since 1970, ``random_bytes`` that many random bytes. ``sequential`` ids share a random
     prefix and grow by random steps, so that they go to one place of the index and yet cannot be guessed; the prefix is
@@ -24,17 +24,24 @@ class UuidGenerator:
     """
 
     def __init__(
-        self, algorithm: UuidAlgorithm, clock: Callable[[], int], random_bytes: Callable[[int], bytes]
+        self,
+        algorithm: UuidAlgorithm,
+        clock: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        suffix: str = "",
     ) -> None:
         self.algorithm = algorithm
         self._clock = clock
         self._random_bytes = random_bytes
+        self._utc_suffix = suffix
+        self._told = 0
         self._prefix = ""
         self._suffix = LAST_SUFFIX
         self._make = {
             UuidAlgorithm.SEQUENTIAL: self._sequential,
             UuidAlgorithm.RANDOM: self._random,
             UuidAlgorithm.UTC_RANDOM: self._utc_random,
+            UuidAlgorithm.UTC_ID: self._utc_id,
         }[algorithm]
 
     def next(self) -> str:
@@ -60,3 +67,8 @@ class UuidGenerator:
 
     def _utc_random(self) -> str:
         return f"{self._clock():0{UTC_DIGITS}x}{self._random_bytes(UTC_RANDOM_BYTES).hex()}"
+
+    def _utc_id(self) -> str:
+        """The time, or the next microsecond that none was made of; so also while the clock goes back."""
+        self._told = max(self._clock(), self._told + 1)
+        return f"{self._told:0{UTC_DIGITS}x}{self._utc_suffix}"

@@ -10,7 +10,17 @@ document.
 from docstore.core.security.access import Access
 from docstore.httpd.cloudant import granting
 from docstore.httpd.description import endpoint as description
-from docstore.httpd.documents import attachments, bulk, bulk_get, documents, local_docs, resolve, revs, tree
+from docstore.httpd.documents import (
+    attachments,
+    bulk,
+    bulk_get,
+    documents,
+    form_documents,
+    local_docs,
+    resolve,
+    revs,
+    tree,
+)
 from docstore.httpd.functions import lists, rewrites, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, find, views
 from docstore.httpd.routing import READING, Handler, Route, Router, in_system, open_route, route
@@ -69,14 +79,14 @@ def refused(pattern: str, handler: Handler, may: Access | None = None) -> Route:
 OF_DOCUMENT: dict[str, Handler] = {
     "GET": documents.get_document,
     "PUT": documents.put_document,
-    "POST": documents.post_form,
+    "POST": form_documents.post_form,
     "DELETE": documents.delete_document,
     "COPY": documents.copy_document,
 }
 OF_LOCAL: dict[str, Handler] = {
     "GET": local_docs.get_local,
     "PUT": local_docs.put_local,
-    "POST": documents.post_form,
+    "POST": form_documents.post_form,
     "DELETE": local_docs.delete_local,
     "COPY": documents.copy_document,
 }
@@ -192,6 +202,7 @@ ROUTES = (
     route("/{db}/_conflicts", "GET,HEAD,POST", MEMBER, GET=conflicts.get_conflicts, POST=conflicts.post_conflicts),
     route("/{db}/_resolve", "POST", EDITOR, POST=resolve.resolve_many),
     route("/{db}/_purge", "POST", ADMIN, POST=purge.purge),
+    route("/{db}/_temp_view", "POST", MEMBER, POST=refusals.no_temporary_view),
     route("/{db}/_purged_infos", "GET", GET=purge.purged_infos),
     route("/{db}/_find", "POST", MEMBER, POST=find.find),
     route("/{db}/_explain", "POST", MEMBER, POST=find.explain),
@@ -232,7 +243,12 @@ ROUTES = (
     refused("/{db}/_design/{doc}/_update", shows.no_update, EDITOR),
     refused("/{db}/_design/{doc}/_update/{path...}", shows.update, EDITOR),
     refused("/{db}/_design/{doc}/_list", lists.no_list, MEMBER),
-    refused("/{db}/_design/{doc}/_list/{path...}", lists.render_list, MEMBER),
+    route(
+        "/{db}/_design/{doc}/_list/{path...}",
+        ",".join(METHODS),
+        MEMBER,
+        **dict.fromkeys((*METHODS, "OPTIONS"), lists.render_list),
+    ),
     route("/{db}/_design/{doc}/_tree", "GET,HEAD", DESIGNS, GET=tree.get_tree),
     route("/{db}/_design/{doc}/_resolve", "POST", DESIGNER, POST=resolve.resolve_document),
     route("/{db}/_design/{doc}/{path...}", ATTACHMENT, DESIGNS, **OF_ATTACHMENT),

@@ -20,7 +20,7 @@ from docstore.httpd.description.openapi import description
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.params.header_text import check_header_text
 from docstore.httpd.problems.refusing import refused
-from docstore.httpd.replies import Reply, new_request_id
+from docstore.httpd.replies import REQUEST_ID, Reply, named_request_id, new_request_id
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Route, Router
 from docstore.httpd.service import Service
@@ -59,7 +59,7 @@ class Dispatcher:
         if connection is not None:
             connection.begun += 1
         request = Request(service, raw, _method(raw), [], "")
-        request.id = new_request_id()
+        request.id = named_request_id(raw.headers.get(REQUEST_ID)) or new_request_id()
         service.running += 1
         headers = raw.headers
         unusual = hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers
@@ -115,7 +115,7 @@ class Dispatcher:
         path, _, request.query_string = target.partition("?")
         if path[:1] != "/":
             path = path_of_absolute(path)
-        request.segments = split_path(path)
+        request.segments = split_path(path, plus=request.node.settings.decode_plus_to_space)
         if cors.enabled and request.method == hdrs.METH_OPTIONS and (allowed := cors.preflight(headers)) is not None:
             return allowed
         if unusual:

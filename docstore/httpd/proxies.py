@@ -20,9 +20,11 @@ from docstore.config.kinds import parse_networks, split_list
 TRUSTED: Final = ("docstore", "trusted_proxies")
 PREFIX: Final = ("docstore", "path_prefix")
 FOR: Final = istr("X-Forwarded-For")
-HOST: Final = istr("X-Forwarded-Host")
-PROTO: Final = istr("X-Forwarded-Proto")
-SSL: Final = istr("X-Forwarded-Ssl")
+NAMES: Final = (("chttpd", "x_forwarded_host"), ("chttpd", "x_forwarded_proto"), ("chttpd", "x_forwarded_ssl"))
+"""Settings that name headers, as CouchDB has them."""
+
+READ: Final = (TRUSTED, PREFIX, *NAMES)
+
 FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
 VHOST_PATH: Final = istr("X-Couchdb-Vhost-Path")
 KNOWN_KEPT: Final = 256
@@ -39,6 +41,7 @@ class Proxies:
         self._networks: tuple[Network, ...] = ()
         self._known: dict[str, bool] = {}
         self._prefix = ""
+        self._host = self._proto = self._ssl = istr("")
         self._read()
         self._unwatch = configuration.watch(self._changed)
 
@@ -66,8 +69,8 @@ class Proxies:
         """
         host, prefix = headers.get(hdrs.HOST), self._prefix
         if self.trusts(peer):
-            host = headers.get(HOST) or host
-            secure = secure or headers.get(SSL) == "on" or headers.get(PROTO) == "https"
+            host = headers.get(self._host) or host
+            secure = secure or headers.get(self._ssl) == "on" or headers.get(self._proto) == "https"
             prefix = _forwarded_prefix(headers, target) or prefix
         return f"{'https' if secure else 'http'}://{host or own()}{prefix}"
 
@@ -95,13 +98,14 @@ class Proxies:
         return any((mapped or found) in network for network in self._networks)
 
     def _changed(self, section: str, key: str, word: str | None) -> None:
-        if (section, key) in (TRUSTED, PREFIX):
+        if (section, key) in READ:
             self._read()
 
     def _read(self) -> None:
         self._networks = parse_networks(self._configuration.get(*TRUSTED) or "")
         self._prefix = self._configuration.get(*PREFIX) or ""
         self._known = {}
+        self._host, self._proto, self._ssl = (istr(self._configuration.get(*name) or "") for name in NAMES)
 
 
 def _forwarded_prefix(headers: Mapping[str, str], target: str) -> str:

@@ -9,6 +9,7 @@ and printing it again costs more than all the rest of a document's GET. aiohttp 
 """
 
 import platform
+import re
 import time
 from collections.abc import Sequence
 from email.utils import formatdate
@@ -33,6 +34,9 @@ SERVER = f"docstore/{__version__} (Python/{platform.python_version()})"
 BODILESS = frozenset({204, 304})
 OTHER_PHRASES = {460: "Checksum Mismatch"}
 """Statuses that the standard library does not know."""
+
+REQUEST_ID = "X-Couch-Request-ID"
+_REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{1,36}")
 
 JOIN_UP_TO = 64 * 1024
 
@@ -83,6 +87,11 @@ def _bytes(text: str) -> bytes:
 def new_request_id() -> bytes:
     """Ten hex digits, as CouchDB numbers its requests; unpredictable enough to tell log lines apart, nothing more."""
     return b"%010x" % getrandbits(40)
+
+
+def named_request_id(named: str | None) -> bytes | None:
+    """The id that a client gave its request, if it can be one: up to 36 letters, digits, ``-`` and ``_``."""
+    return None if named is None or _REQUEST_ID.fullmatch(named) is None else named.encode()
 
 
 class Head:

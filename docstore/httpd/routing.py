@@ -23,6 +23,8 @@ DATABASE = "{db}"
 DOCUMENT = "{doc}"
 REST = "{path...}"
 ENCODED_SLASH = "%2F"
+NO_LOCAL_ID = "_local/"
+"""``_local%2F`` with nothing behind it, which is ``_local``."""
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -171,7 +173,9 @@ class Router:
     def _reserved(self, segments: Sequence[str]) -> Route | None:
         """The row of an endpoint of a database, or of an id below ``_design`` or ``_local``."""
         second = segments[1]
-        row = _first_match(self._of_database.get(second, ()), segments)
+        if second == NO_LOCAL_ID:
+            second = second[:-1]
+        row = _first_match(self._of_database.get(second, ()), segments, 2)
         if row is not None:
             return row
         for prefix, encoded in self._encoded:
@@ -180,8 +184,8 @@ class Router:
         return None
 
 
-def _first_match(rows: Iterable[Route], segments: Sequence[str]) -> Route | None:
+def _first_match(rows: Iterable[Route], segments: Sequence[str], start: int = 1) -> Route | None:
     for row in rows:
-        if row.matches(segments):
+        if row.matches(segments, start):
             return row
     return None

@@ -178,3 +178,34 @@ async def test_the_security_object_can_be_set_if_so_configured(client, guarded):
         403,
         {"error": "forbidden", "reason": "You can't edit the security object of the user database."},
     )
+
+
+async def test_another_database_becomes_that_of_the_users_while_the_server_runs(client):
+    await client("PUT", "/people", "root")
+    person = SUE | {"_id": "org.couchdb.user:sue", "password": "pw"}
+    assert (await client("PUT", "/people/plain", "root", body={"password": "kept"}))[0] == 201
+    assert (await client("PUT", "/_node/_local/_config/chttpd_auth/authentication_db", "root", body="people"))[0] == 200
+    assert (await client("PUT", "/people/other", "root", body={"name": "other"}))[0] == 403
+    assert (await client("POST", "/people", "root", body=person))[0] == 201
+    assert "derived_key" in (await client("GET", "/people/org.couchdb.user:sue", "root"))[1]
+    assert (await client("GET", "/_session", "sue"))[1]["userCtx"]["name"] == "sue"
+    assert (await client("GET", "/people/org.couchdb.user:sue"))[0] == 401
+    assert (await client("PUT", "/_users/any", "root", body={"password": "as it is"}))[0] == 201
+    assert (await client("DELETE", "/_node/_local/_config/chttpd_auth/authentication_db", "root"))[0] == 200
+    assert (await client("GET", "/_session", "sue"))[0] == 401
+    assert (await client("PUT", "/_users/any2", "root", body={"password": "as it is"}))[0] == 403
+    assert (await client("PUT", "/people/other", "root", body={"name": "other"}))[0] == 201
+
+
+async def test_hashed_passwords_and_those_that_were_known_are_counted(client):
+    async def counts():
+        logins = (await client("GET", "/_node/_local/_stats", "root"))[1]["couchdb"]
+        return logins["password_hashing_fast"]["value"], logins["password_hashing_slow"]["value"]
+
+    await client.add_user("sue", "pw")
+    await counts()
+    fast, slow = await counts()
+    await client("GET", "/_session", "sue")
+    await client("GET", "/_session", "sue")
+    await client("GET", "/_session", "sue", "wrong")
+    assert await counts() == (fast + 3, slow + 2)  # the administrator's own password among those that are known

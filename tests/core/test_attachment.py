@@ -105,7 +105,9 @@ def test_the_shapes(member: dict[str, Any], spec: Inline | Stub | Follows):
     assert parse({"a": member}) == (spec,)
 
 
-@pytest.mark.parametrize("data", ["%%%", 5, None, "aGVsbG8", "aGVsbG8==", "=", "a", ["aGk="], {}, "\u00e9", "aGk=aGk="])
+@pytest.mark.parametrize(
+    "data", ["%%%", 5, None, "aGVsbG8", "aGVsbG8==", "=", "a", ["aGk="], {}, "\u00e9", "aGk=aGk=", "notBase64Encoded="]
+)
 def test_data_that_are_not_base64(data: Any):
     assert refused({"data": data}) == "Invalid attachment data for a"
 

@@ -56,3 +56,12 @@ async def test_an_escaped_design_path_leads_to_the_plain_one(server, client):
         got = await ask(client, "GET", URL(f"{server.url}/db/{path}", encoded=True))
         assert got == (301, None, f"{server.url}/db/{target}")
     assert (await ask(client, "GET", URL(f"{server.url}/nope/_design%2Fa", encoded=True)))[0] == 404
+
+
+async def test_plus_signs_in_paths_are_blanks_unless_the_settings_say_otherwise(db):
+    assert (await db.put("a+b", {})).json["id"] == "a b"
+    async with db.client.put("/_node/_local/_config/chttpd/decode_plus_to_space", json="false") as reply:
+        assert reply.status == 200
+    assert (await db.put("a+b", {})).json["id"] == "a+b"
+    rows = (await db.get("_all_docs?startkey=%22a+b%22&limit=1")).json["rows"]
+    assert [row["id"] for row in rows] == ["a b"]

@@ -46,6 +46,14 @@ def test_what_a_proxy_says_counts(proxies):
     assert url(proxies, Host="db", **{"X-Couchdb-Vhost-Path": "/couch/db/doc?x=y"}) == "http://db/couch"
 
 
+async def test_the_names_of_the_headers_are_settings(configuration, proxies):
+    for key, name in (("host", "X-Host"), ("proto", "X-Scheme"), ("ssl", "")):
+        await configuration.set("chttpd", f"x_forwarded_{key}", name, persist=False)
+    asked = {"X-Host": "api.example", "X-Scheme": "https", "X-Forwarded-Host": "other"}
+    assert url(proxies, Host="db", **asked) == "https://api.example"
+    assert url(proxies, Host="db", **{"X-Forwarded-Ssl": "on"}) == "http://db"
+
+
 def test_what_anybody_else_says_does_not(proxies):
     headers = {"X-Forwarded-Host": "evil", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/x"}
     assert url(proxies, FAR, Host="db", **headers) == "http://db"

@@ -122,3 +122,15 @@ def test_if_none_match(header, matches):
 
 def test_a_location():
     assert location("http://h:1", "a/b", "_design/x") == "http://h:1/a%2Fb/_design%2Fx"
+
+
+@pytest.mark.parametrize("named", ["E7498DE1-B661-42FA-943D-17F890143068", "a", "_-9"])
+async def test_a_client_may_name_its_request(client, named):
+    async with client.get("/", headers={"X-Couch-Request-ID": named}) as reply:
+        assert reply.headers["X-Couch-Request-ID"] == named
+
+
+@pytest.mark.parametrize("named", ["", "a" * 37, "a b", "a\u00fc", "a;b"])
+async def test_but_not_as_it_likes(client, named):
+    async with client.get("/", headers={"X-Couch-Request-ID": named}) as reply:
+        assert re.fullmatch("[0-9a-f]{10}", reply.headers["X-Couch-Request-ID"])

@@ -5,8 +5,6 @@ a conflict is not decided here. PUT and GET without parameters are the hot paths
 CouchDB.
 """
 
-from urllib.parse import urlsplit
-
 from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
@@ -15,7 +13,7 @@ from docstore.core.rev import parse_rev
 from docstore.database.database import Database
 from docstore.database.once import Once
 from docstore.database.results import EditResult
-from docstore.errors import BadRequest, NotFound, NotImplementedHere, UnsupportedMediaType
+from docstore.errors import BadRequest, NotFound
 from docstore.httpd.documents.bodies import as_edit, check_told_id, document_of, read_document, read_members
 from docstore.httpd.documents.early_refusals import asks_plainly, refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
@@ -31,9 +29,6 @@ from docstore.httpd.wire.multipart import RELATED
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing.writes import Edit, through
 from docstore.storage.documents.records import DocRecord
-
-FORM = "multipart/form-data"
-NO_FORMS = "Forms with attachments are not supported."
 
 
 async def get_document(request: Request) -> Reply | StreamReply:
@@ -178,16 +173,3 @@ async def copy_document(request: Request) -> Edit:
 def _check_placed(request: Request, database: Database) -> None:
     if database.partitioned:
         check_placed(request.doc_id)
-
-
-async def post_form(request: Request) -> Reply:
-    """``POST /{db}/{doc}``: a form with attachments, from a page of this very server."""
-    request.database()
-    referer = request.headers.get("Referer")
-    if referer is None:
-        raise BadRequest("Referer header required.")
-    if urlsplit(referer).netloc != request.headers.get("Host"):
-        raise BadRequest("Referer header must match host.")
-    if request.content_type != FORM:
-        raise UnsupportedMediaType(f"Content-Type must be {FORM}")
-    raise NotImplementedHere(NO_FORMS)

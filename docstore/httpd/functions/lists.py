@@ -7,12 +7,16 @@ A client that takes nothing for long is left, since a process is held for it. Fo
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from docstore.core.json_text import JsonValue, encode
+from docstore.database.database import Database
+from docstore.database.reading.all_docs import AllDocsQuery, read_all_docs
+from docstore.database.reading.document_text import Row
 from docstore.httpd.functions.answers import function_reply
+from docstore.httpd.params.all_docs import query_of_get, query_of_post
 from docstore.httpd.params.function_request import function_request
 from docstore.httpd.params.views import view_query_of_get, view_query_of_post
 from docstore.httpd.replies import JSON, Reply
@@ -22,9 +26,22 @@ from docstore.query.design.document import design_id
 from docstore.query.errors import InvalidPath
 from docstore.query.javascript.calling import Function
 from docstore.query.lists.step import END, TURN, Step
-from docstore.query.views.map_reader import ViewSlice
+from docstore.query.views.view_query import ViewQuery
+from docstore.query.views.views import OpenedView
 
 NAME: Final = 4
+ALL_DOCS: Final = "_all_docs"
+"""In the place of a view: the documents of the database."""
+
+
+class _Slice(NamedTuple):
+    """Some rows of what is listed, and what is told of all of it."""
+
+    head: dict[str, JsonValue]
+    rows: list[Row]
+
+
+Slices: TypeAlias = AsyncGenerator[_Slice]
 
 
 class _Portion(NamedTuple):
@@ -42,28 +59,46 @@ async def render_list(request: Request) -> Reply | StreamReply:
     function = request.node.query.function(database, request.segments[2], "lists", name)
     if len(rest) not in (1, 2):
         raise InvalidPath(error="list_error")
-    design = await request.node.query.views.design(database, request.segments[2] if len(rest) == 1 else rest[0])
-    if request.method == "POST":
-        body = await request.json_object(require_json_type=True)
-        query = view_query_of_post(request, body, len(await request.body()))
+    body = await request.json_object(require_json_type=True) if request.method == "POST" else None
+    if rest[-1] == ALL_DOCS:
+        listing = query_of_get(request) if body is None else query_of_post(request, body)
+        slices = _all_docs(database, listing)
     else:
-        query = view_query_of_get(request)
-    view = design.view(rest[-1])
-    await view.check_slowly(query)
+        design = await request.node.query.views.design(database, request.segments[2] if len(rest) == 1 else rest[0])
+        if body is None:
+            query = view_query_of_get(request)
+        else:
+            query = view_query_of_post(request, body, len(await request.body()))
+        view = design.view(rest[-1])
+        await view.check_slowly(query)
+        slices = _view(database, view, query)
     asked = await function_request(request, database)
-
-    def head_of(part: ViewSlice) -> dict[str, JsonValue]:
-        counts: dict[str, JsonValue] = {}
-        if part.total_rows is not None:
-            counts = {"total_rows": part.total_rows, "offset": part.offset or 0}
-        return counts | {"update_seq": database.update_seq_text(part.seq)} if query.update_seq else counts
-
-    steps = _steps(request, function, view.read(query), head_of, asked)
+    steps = _steps(request, function, slices, asked)
     try:
         return await _reply(request, steps)
     except BaseException:
         await steps.aclose()
         raise
+
+
+async def _view(database: Database, view: OpenedView, query: ViewQuery) -> Slices:
+    async with aclosing(view.read(query)) as slices:
+        async for part in slices:
+            head: dict[str, JsonValue] = {}
+            if part.total_rows is not None:
+                head = {"total_rows": part.total_rows, "offset": part.offset or 0}
+            if query.update_seq:
+                head["update_seq"] = database.update_seq_text(part.seq)
+            yield _Slice(head, part.rows)
+
+
+async def _all_docs(database: Database, query: AllDocsQuery) -> Slices:
+    async with aclosing(read_all_docs(database, query)) as slices:
+        async for part in slices:
+            head: dict[str, JsonValue] = {"total_rows": part.total_rows, "offset": part.offset}
+            if query.update_seq:
+                head["update_seq"] = part.update_seq
+            yield _Slice(head, part.rows)
 
 
 async def no_list(request: Request) -> Reply:
@@ -117,17 +152,11 @@ def _leave(request: Request) -> None:
         request.raw.transport.abort()
 
 
-async def _steps(
-    request: Request,
-    function: Function,
-    slices: AsyncGenerator[ViewSlice],
-    head_of: Callable[[ViewSlice], dict[str, JsonValue]],
-    asked: str,
-) -> AsyncGenerator[Step]:
+async def _steps(request: Request, function: Function, slices: Slices, asked: str) -> AsyncGenerator[Step]:
     """The steps of the function's call, up to its end."""
     limit = request.node.settings.functions.list_rows
     async with (
-        aclosing(_portions(slices, head_of, limit)) as portions,
+        aclosing(_portions(slices, limit)) as portions,
         request.node.query.lists.run(function) as listing,
     ):
         begun = False
@@ -146,9 +175,7 @@ async def _steps(
                 return
 
 
-async def _portions(
-    slices: AsyncGenerator[ViewSlice], head_of: Callable[[ViewSlice], dict[str, JsonValue]], limit: int
-) -> AsyncGenerator[_Portion]:
+async def _portions(slices: Slices, limit: int) -> AsyncGenerator[_Portion]:
     """The rows in portions of so many bytes; one is held back, so that the last one is known as that."""
     head: dict[str, JsonValue] | None = None
     rows: list[bytes] = []
@@ -156,7 +183,7 @@ async def _portions(
     async with aclosing(slices):
         async for part in slices:
             if head is None:
-                head = head_of(part)
+                head = part.head
             for row in part.rows:
                 if size >= limit:
                     yield _Portion(head, rows, last=False)

@@ -19,9 +19,6 @@ from docstore.query.design.document import design_id
 from docstore.query.design.rewriting import RewriteFailed, match_rules, normal_path
 from docstore.query.errors import InvalidPath
 
-MAX_REWRITES: Final = 100
-"""So often one request may be rewritten (``rewrite_limit``)."""
-
 READING: Final = ("GET", "HEAD", "OPTIONS")
 """What a function may make of a request beyond its database. Else who writes design documents could have done in other
 places, and in the server's configuration, what they may there who follow a link."""
@@ -38,7 +35,14 @@ async def rewrite(request: Request) -> Reply | StreamReply:
     design = request.segments[2]
     rules = cast("dict[str, JsonValue]", decode(database.open_doc(design_id(design)).json)).get("rewrites")
     if isinstance(rules, list):
-        target = match_rules(rules, _prefix(request), request.method, request.segments[SKIPPED:], request.query_list)
+        target = match_rules(
+            rules,
+            _prefix(request),
+            request.method,
+            request.segments[SKIPPED:],
+            request.query_list,
+            secure=request.node.settings.functions.secure_rewrites,
+        )
         if target is None:
             raise NotFound
         return await _answer_again(request, request.method, target, None)
@@ -77,9 +81,11 @@ async def _carry_out(request: Request, told: JsonValue) -> Reply | StreamReply:
     method = cast("str", told.get("method", request.method))
     if method not in READING and split_path(path.partition("?")[0])[:1] != request.segments[:1]:
         raise RewriteFailed(INSECURE, error="insecure_rewrite_rule")
-    query = cast("dict[str, JsonValue]", told.get("query", {}))
+    query = [(name, str(value)) for name, value in cast("dict[str, JsonValue]", told.get("query", {})).items()]
+    if "query" not in told:
+        query = request.query_list
     if query:
-        path += ("&" if "?" in path else "?") + urlencode({name: str(value) for name, value in query.items()})
+        path += ("&" if "?" in path else "?") + urlencode(query)
     body = told.get("body")
     return await _answer_again(request, method, path, body.encode() if isinstance(body, str) else None)
 
@@ -87,6 +93,6 @@ async def _carry_out(request: Request, told: JsonValue) -> Reply | StreamReply:
 async def _answer_again(request: Request, method: str, target: str, body: bytes | None) -> Reply | StreamReply:
     """Answer another request in the place of this one. Raises BadRequest after too many of them."""
     request.rewrites += 1
-    if request.rewrites > MAX_REWRITES:
+    if request.rewrites > request.node.settings.functions.rewrite_limit:
         raise BadRequest("Exceeded rewrite recursion limit")
     return await request.answer_as(method, target, body)

@@ -60,9 +60,8 @@ async def update(request: Request) -> Reply:
     if not isinstance(changed, dict):
         return await to_thread(function_reply, reply)
     await to_thread(function_reply, reply)  # an answer that is none changes nothing
-    new_id = request.node.uuids.next() if "_id" not in changed else ""  # on the loop, where ids are made
-    limits = request.node.settings.limits
-    document = await to_thread(parse_document, changed, limits=limits, new_id=lambda: new_id)
+    # a document without an id is refused as one whose id is empty
+    document = await to_thread(parse_document, changed, limits=request.node.settings.limits, new_id=str)
     written = await database.acting_for(request.actor).update_doc(document)
     headers = (("X-Couch-Update-NewRev", str(written.rev)), ("X-Couch-Id", encode_segment(document.id)))
     return await to_thread(function_reply, reply, status=201, headers=headers)

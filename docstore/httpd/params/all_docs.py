@@ -14,6 +14,7 @@ from docstore.database.reading.all_docs import UNSET, AllDocsQuery, Namespace
 from docstore.errors import BadRequest, QueryParseError
 from docstore.httpd.params.values import erlang_text, parse_boolean, parse_json, parse_positive_integer
 from docstore.httpd.request import Request
+from docstore.settings import HIGHEST_LIMIT, FunctionSettings
 
 NAMESPACES = {"_all_docs": Namespace.ALL, "_design_docs": Namespace.DESIGN, "_local_docs": Namespace.LOCAL}
 
@@ -69,7 +70,6 @@ _FIELDS = (
     "partition",
 )
 
-HIGHEST_LIMIT = 2**59 - 1
 """CouchDB's: the largest integer that takes no memory of its own there."""
 
 Values = dict[str, Any]
@@ -159,15 +159,18 @@ def _read(pairs: Iterable[tuple[str, JsonValue]], values: Values) -> Values:
     return values
 
 
-def check_limit(values: Values) -> None:
-    """Raises QueryParseError for a limit beyond CouchDB's."""
-    if values.get("limit", 0) > HIGHEST_LIMIT:
-        raise QueryParseError(f"Limit is too large, must not exceed {HIGHEST_LIMIT}")
+def check_limit(values: Values, settings: FunctionSettings) -> None:
+    """Who names no limit has the highest that there may be. Raises QueryParseError beyond that."""
+    highest = settings.partition_query_limit if "partition" in values else settings.query_limit
+    if values.get("limit", 0) > highest:
+        raise QueryParseError(f"Limit is too large, must not exceed {highest}")
+    if highest < HIGHEST_LIMIT:
+        values.setdefault("limit", highest)
 
 
 def _query(request: Request, values: Values, partitioned: bool) -> AllDocsQuery:
     _refuse_reduction(values)
-    check_limit(values)
+    check_limit(values, request.node.settings.functions)
     if "partition" in values and not partitioned:
         raise QueryParseError("`partition` parameter is not supported on this db")
     keys = values.get("keys")

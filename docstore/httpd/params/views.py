@@ -44,7 +44,7 @@ def view_query_of_get(request: Request) -> ViewQuery:
     first = next((value for name, value in request.query_list if name == "keys"), None)
     keys = None if first is None else parse_json(first)
     values: Values = {} if keys is None or _is_single(keys) else {"keys": keys}
-    return _query(read_text(request.query_list, values))
+    return _query(request, read_text(request.query_list, values))
 
 
 def view_query_of_post(request: Request, body: Mapping[str, JsonValue], size: int) -> ViewQuery:
@@ -53,7 +53,7 @@ def view_query_of_post(request: Request, body: Mapping[str, JsonValue], size: in
         raise BadRequest("The `queries` parameter is no longer supported at this endpoint")
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` member must be an array.")
-    return _query(read_text(request.query_list, read_body(body, {})), size)
+    return _query(request, read_text(request.query_list, read_body(body, {})), size)
 
 
 def view_queries_of_post(request: Request, body: Mapping[str, JsonValue], size: int) -> Iterator[ViewQuery]:
@@ -70,11 +70,11 @@ def view_queries_of_post(request: Request, body: Mapping[str, JsonValue], size: 
     for query in queries:
         if not isinstance(query, dict):
             raise BadRequest("A query must be a JSON object.")
-        yield _query(read_body(query, dict(common)), size)
+        yield _query(request, read_body(query, dict(common)), size)
 
 
-def _query(values: Values, size: int = 0) -> ViewQuery:
-    check_limit(values)
+def _query(request: Request, values: Values, size: int = 0) -> ViewQuery:
+    check_limit(values, request.node.settings.functions)
     keys = values.get("keys")
     if "keys" in values and not isinstance(keys, list):
         raise QueryParseError("`keys` must be an array of strings.")

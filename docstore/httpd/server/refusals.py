@@ -4,7 +4,7 @@ Owns the words for them, as CouchDB has them in ``chttpd_db:db_req`` and ``chttp
 endpoints that docstore does not have: they are named, so that nobody is told of a missing database or document.
 """
 
-from docstore.errors import BadRequest, MethodNotAllowed, NotFound, Unavailable
+from docstore.errors import BadRequest, Gone, MethodNotAllowed, NotFound, Unavailable
 from docstore.httpd.replies import Reply, redirect
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import path_of_absolute
@@ -25,6 +25,12 @@ async def no_local_attachment(request: Request) -> Reply:
 async def no_node_name(request: Request) -> Reply:
     """/_node with no name below it."""
     raise BadRequest("Incomplete path to _node request")
+
+
+async def no_temporary_view(request: Request) -> Reply:
+    """Temporary views, which CouchDB had before 2.0."""
+    request.database()
+    raise Gone("Temporary views are not supported in CouchDB")
 
 
 async def no_search(request: Request) -> Reply:

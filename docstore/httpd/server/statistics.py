@@ -28,6 +28,7 @@ UPLOADS: Final = {
 def statistics_of(node: Node) -> dict[str, JsonValue]:
     """The counters of a node, nested as the paths of ``_stats``."""
     counters = node.counters
+    logins = node.accounts.logins
     methods = dict.fromkeys(METHODS, 0) | dict(counters.requests_by_method)
     statuses = dict.fromkeys(STATUSES, 0) | dict(counters.responses_by_status)
     return {
@@ -42,6 +43,8 @@ def statistics_of(node: Node) -> dict[str, JsonValue]:
                 for status, count in sorted(statuses.items())
             },
             "open_databases": _counter(len(node.registry.names()), "number of open databases"),
+            "password_hashing_fast": _counter(logins.known, "number of fast password hashing operations"),
+            "password_hashing_slow": _counter(logins.hashed, "number of slow password hashing operations"),
             "commits": _counter(node.writer.groups, "number of commits performed"),
         },
         "docstore": {

@@ -28,22 +28,23 @@ def path_of_absolute(target: str) -> str:
     return rest[slash:] if slash >= 0 else "/"
 
 
-def split_path(path: str) -> list[str]:
-    """The segments of a raw path, each decoded once; ``+`` is a space, and empty segments count for nothing.
+def split_path(path: str, *, plus: bool = True) -> list[str]:
+    """The segments of a raw path, each decoded once; empty segments count for nothing.
 
-    So ``//db/a%2Fb/`` is ``["db", "a/b"]``. Raises BadRequest or IllegalDocId for bytes that are no UTF-8.
+    ``plus``: a ``+`` is a space. So ``//db/a%2Fb/`` is ``["db", "a/b"]``. Raises BadRequest or IllegalDocId for bytes
+    that are no UTF-8.
     """
     segments = path[1:].split("/")
     if "" in segments:
         segments = [segment for segment in segments if segment]
     if "%" in path or "+" in path or not path.isascii():
-        return [_decode_segment(segments, position) for position in range(len(segments))]
+        return [_decode_segment(segments, position, plus=plus) for position in range(len(segments))]
     return segments
 
 
-def _decode_segment(segments: list[str], position: int) -> str:
+def _decode_segment(segments: list[str], position: int, *, plus: bool) -> str:
     try:
-        return _decode(segments[position])
+        return _decode(segments[position], plus=plus)
     except UnicodeError:
         if not position:
             raise BadRequest("invalid_url_encoding") from None
@@ -52,11 +53,11 @@ def _decode_segment(segments: list[str], position: int) -> str:
         raise IllegalDocId("Document id must be valid UTF-8") from None
 
 
-def _decode(text: str) -> str:
+def _decode(text: str, *, plus: bool = True) -> str:
     if "%" not in text and "+" not in text and text.isascii():
         return text
     # aiohttp hands bytes beyond ASCII over as surrogate escapes
-    return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogateescape")).decode()
+    return unquote_to_bytes((text.replace("+", " ") if plus else text).encode("utf-8", "surrogateescape")).decode()
 
 
 def decode_query(query_string: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ has ``from`` and ``to``, perhaps ``method`` and ``query``; ``:name`` stands for 
 is left. What was bound by the path, by the rule's query and by the request's own becomes the query of the new target.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote_plus, urlencode
@@ -13,6 +14,7 @@ from docstore.core.json_text import JsonValue, encode
 from docstore.query.errors import FunctionFailed
 
 STAR: Final = "*"
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,308}", re.ASCII)
 MAX_UPWARDS: Final = 2
 """How often a target may go up: to the database's design documents, and to the database."""
 
@@ -28,23 +30,29 @@ class RewriteFailed(FunctionFailed):
 
 
 def match_rules(
-    rules: Sequence[JsonValue], prefix: str, method: str, segments: Sequence[str], query: Sequence[tuple[str, str]]
+    rules: Sequence[JsonValue],
+    prefix: str,
+    method: str,
+    segments: Sequence[str],
+    query: Sequence[tuple[str, str]],
+    *,
+    secure: bool = True,
 ) -> str | None:
     """The target, path and query, that the first fitting rule makes; None if none fits. Raises RewriteFailed.
 
-    ``prefix`` is the path of the design document, from which targets count.
+    ``prefix`` is the path of the design document, from which targets count; ``secure``: they stay in the database.
     """
     for rule in rules:
         if not isinstance(rule, dict):
             continue
-        bound = _bind(_segments(rule.get("from", STAR)), segments)
+        bound = _bind(_segments(rule.get("from", STAR), secure=secure), segments)
         if bound is None or rule.get("method", STAR) not in (STAR, method):
             continue
         names, rest = bound
-        values = _values(rule.get("query"), names, query)
+        values = _values(rule.get("query"), names, query, rule.get("formats"))
         if "to" not in rule:
             raise RewriteFailed("invalid_rewrite_target")
-        path = _target(_segments(rule["to"]), {**dict(query), **names}, rest)
+        path = _target(_segments(rule["to"], secure=secure), {**dict(query), **names}, rest)
         text = _normal(f"{prefix}/{path}")
         return f"{text}?{urlencode(values)}" if values else text
     return None
@@ -55,11 +63,11 @@ def normal_path(prefix: str, path: str) -> str:
     return _normal(f"{prefix}/{path}")
 
 
-def _segments(pattern: JsonValue) -> list[str]:
+def _segments(pattern: JsonValue, *, secure: bool) -> list[str]:
     if not isinstance(pattern, str):
         raise RewriteFailed("invalid_rewrite_target")
     found = [segment for segment in pattern.split("/") if segment]
-    if found.count("..") > MAX_UPWARDS:
+    if secure and found.count("..") > MAX_UPWARDS:
         raise RewriteFailed(INSECURE, error="insecure_rewrite_rule")
     return found
 
@@ -79,12 +87,15 @@ def _bind(pattern: Sequence[str], segments: Sequence[str]) -> tuple[dict[str, st
     return (names, []) if len(segments) == len(pattern) else None
 
 
-def _values(told: JsonValue, names: Mapping[str, str], query: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _values(
+    told: JsonValue, names: Mapping[str, str], query: Sequence[tuple[str, str]], formats: JsonValue
+) -> dict[str, str]:
     """The query of the target: the rule's, with what is bound in the place of names; then what was bound and asked."""
     known = {**dict(query), **names}
+    kinds = formats if isinstance(formats, dict) else {}
     values: dict[str, str] = {}
     for name, value in (told if isinstance(told, dict) else {}).items():
-        replaced = _replaced(value, known)
+        replaced = _replaced(value, known, kinds)
         values[name] = replaced if isinstance(replaced, str) and name not in SPELLED else encode(replaced).decode()
     for name, value in names.items():
         values.setdefault(name, encode(value).decode() if name in SPELLED else value)
@@ -93,10 +104,19 @@ def _values(told: JsonValue, names: Mapping[str, str], query: Sequence[tuple[str
     return values
 
 
-def _replaced(value: JsonValue, known: Mapping[str, str]) -> JsonValue:
+def _replaced(value: JsonValue, known: Mapping[str, str], kinds: Mapping[str, JsonValue]) -> JsonValue:
     if isinstance(value, str) and value.startswith(":"):
-        return known.get(value[1:], value)
-    return [_replaced(item, known) for item in value] if isinstance(value, list) else value
+        return _formatted(known.get(value[1:], value), kinds.get(value[1:]))
+    return [_replaced(item, known, kinds) for item in value] if isinstance(value, list) else value
+
+
+def _formatted(text: str, kind: JsonValue) -> JsonValue:
+    """What was bound as the value that ``formats`` says it spells; a text that does not spell one stays that."""
+    if kind == "int" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "bool" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return text
 
 
 def _target(pattern: Sequence[str], names: Mapping[str, str], rest: Sequence[str]) -> str:

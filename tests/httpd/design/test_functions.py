@@ -297,3 +297,51 @@ async def test_a_replication_by_a_view(docs):
 async def test_a_language_that_nobody_speaks_here(db):
     await db.write("_design/p", {"language": "python", "shows": {"f": "lambda doc, req: 'x'"}})
     assert (await db.get("_design/p/_show/f")).error == (500, "unknown_query_language", "python")
+
+
+async def test_an_update_function_names_its_document(docs):
+    source = "function(doc, req) { return [{}, 'oops'] }"
+    await docs.write("_design/u", {"updates": {"empty": source}})
+    answer = await docs.put("_design/u/_update/empty/foo", {})
+    assert answer.error == (400, "illegal_docid", "Document id must not be empty")
+
+
+async def test_a_reduction_that_does_not_shrink_is_an_error_in_its_row(docs):
+    reduce = "function(keys, values) { return new Array(5000).join('x') }"
+    await docs.write("_design/v", {"views": {"big": {"map": "function(doc) { emit(doc.t, 1) }", "reduce": reduce}}})
+    for query in ("", "?group=true&key=2"):
+        [row] = (await docs.get(f"_design/v/_view/big{query}")).json["rows"]
+        assert list(row) == ["key", "error", "reason"]
+        assert (row["key"], row["error"]) == (None, "reduce_overflow_error")
+        assert row["reason"].startswith("Reduce output must shrink more rapidly")
+    shown = {"map": "function(doc) { emit(doc.t, {reduce_overflow_error: 1, more: 2}) }", "reduce": "_sum"}
+    await docs.write("_design/w", {"views": {"own": shown}})
+    [row] = (await docs.get("_design/w/_view/own")).json["rows"]
+    assert row["value"] == {"reduce_overflow_error": 3, "more": 6}
+
+
+async def test_a_rewrite_function_that_says_no_query_keeps_the_requests(docs):
+    shows = {"q": "function(doc, req) { return JSON.stringify(req.query) }"}
+    source = "function(req) { return req.path[4] == 'own' ? {path: '_show/q', query: {b: '2'}} : '_show/q' }"
+    await docs.write("_design/r", {"rewrites": source, "shows": shows})
+    assert (await docs.get("_design/r/_rewrite/x?a=1&c=%26")).json == {"a": "1", "c": "&"}
+    assert (await docs.get("_design/r/_rewrite/own?a=1")).json == {"b": "2"}
+
+
+async def test_rules_may_leave_their_database_where_the_settings_let_them(docs):
+    rules = [{"from": "ids", "to": "../../../_uuids"}, {"from": "again", "to": "_rewrite/ids"}]
+    await docs.write("_design/r", {"rewrites": rules})
+    insecure = (500, "insecure_rewrite_rule", "too many ../.. segments")
+    assert (await docs.get("_design/r/_rewrite/ids")).error == insecure
+    async with docs.client.put("/_node/_local/_config/chttpd/secure_rewrites", json="false") as reply:
+        assert reply.status == 200
+    assert len((await docs.get("_design/r/_rewrite/ids")).json["uuids"]) == 1
+    assert (await docs.get("_design/r/_rewrite/again")).status == 200
+    async with docs.client.put("/_node/_local/_config/chttpd/rewrite_limit", json="1") as reply:
+        assert reply.status == 200
+    assert (await docs.get("_design/r/_rewrite/again")).error == (
+        400,
+        "bad_request",
+        "Exceeded rewrite recursion limit",
+    )
+    assert (await docs.get("_design/r/_rewrite/ids")).status == 200

@@ -157,3 +157,24 @@ async def test_lists_need_a_process(view, monkeypatch):
     answer = await view.get(path("first"))
     assert answer.status == 503
     assert json.loads(answer.body)["error"] == "workers_busy"
+
+
+ALL_DOCS_LIST = (
+    "function(head, req) { start({headers: {'Content-Type': 'application/json'}}); var row, rows = [];"
+    " while (row = getRow()) rows.push(row);"
+    " return JSON.stringify({total_rows: head.total_rows, offset: head.offset, rows: rows}) }"
+)
+
+
+async def test_all_documents_are_listed_as_a_view(db):
+    await db.post("_bulk_docs", {"docs": [{"_id": letter} for letter in "abc"]})
+    await db.write("_design/l", {"lists": {"all": ALL_DOCS_LIST}})
+    for query in ("", "?include_docs=true&limit=1", "?startkey=%22b%22&descending=true"):
+        listed = (await db.get(f"_all_docs{query}")).json
+        assert (await db.get(f"_design/l/_list/all/_all_docs{query}")).json == listed
+        assert (await db.get(f"_design/l/_list/all/other/_all_docs{query}")).json == listed
+    asked = {"keys": ["c", "none"]}
+    answer = await db.post("_design/l/_list/all/_all_docs", asked)
+    assert answer.json == (await db.post("_all_docs", asked)).json
+    assert (await db.ask("OPTIONS", "/_design/l/_list/all/_all_docs")).json == (await db.get("_all_docs")).json
+    assert (await db.get("_design/l/_list/all/_all_docs?limit=x")).status == 400

@@ -79,3 +79,8 @@ async def test_not_among_the_documents(db):
 async def test_slashes(db):
     assert (await db.put("_local/a%2Fb", {})).json["id"] == "_local/a/b"
     assert (await db.get("_local%2Fa%2Fb")).status == 200
+
+
+async def test_no_id(db):
+    for path in ("_local", "_local/", "_local%2F"):
+        assert (await db.put(path, {})).error == (400, "bad_request", "Invalid _local document id.")

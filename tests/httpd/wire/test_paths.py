@@ -81,3 +81,7 @@ def test_an_absolute_target_has_a_path():
     assert path_of_absolute("http://host:1/db/doc?x=1") == "/db/doc?x=1"
     assert path_of_absolute("http://host") == "/"
     assert path_of_absolute("*") == "/"
+
+
+def test_a_plus_sign_that_is_one():
+    assert split_path("/d+b/a%20+b", plus=False) == ["d+b", "a +b"]
