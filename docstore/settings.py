@@ -39,6 +39,14 @@ class Durability(StrEnum):
     NONE = "none"
 
 
+class Profile(StrEnum):
+    """The service whose surface a server has (docs/cloudant.md)."""
+
+    COUCHDB = "couchdb"
+    CLOUDANT = "cloudant"
+    CLOUDANT_GEN2 = "cloudant-gen2"
+
+
 class UuidAlgorithm(StrEnum):
     """How ids are made for documents that come without one."""
 
@@ -96,6 +104,7 @@ class Limits:
     ``max_header_time``   from the first byte of a request to the end of its headers
     ``max_body_wait``     in which ``min_body_rate`` bytes a second have to come of a body that is waited for
     ``max_answer_wait``   in which a client has to read something of an answer that waits for it
+    ``max_databases``  whose names do not begin with an underscore; 0 for any
     ``max_settings``   changed while the server runs, and ``max_settings_bytes`` of their names and words
     """
 
@@ -112,6 +121,7 @@ class Limits:
     max_memory_wait: float = 10.0
     max_doc_id: int = 7_168
     max_database_name: int = 238
+    max_databases: int = 0
     max_user_name: int = 512
     max_url: int = 64 * KIB
     max_header: int = 32 * KIB
@@ -269,6 +279,20 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudantSettings:
+    """What a server with Cloudant's surface has besides; heeded in that profile alone.
+
+    ``blocks``  of provisioned throughput: 100 reads, 50 writes and 5 global queries a second each
+    ``event_types``  the events that an activity tracker would be told; remembered, and told again
+    ``any_api_key``  whether every API key is a manager's where none is configured: in servers for tests alone
+    """
+
+    blocks: int = 100
+    event_types: tuple[str, ...] = ("management",)
+    any_api_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Admin:
     """An administrator that a server is started with, besides those of its configuration."""
 
@@ -305,6 +329,7 @@ class Settings:
     system_databases: tuple[str, ...] = ("_users", "_replicator", "_global_changes")
     decode_plus_to_space: bool = True
     query_servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    profile: Profile = Profile.COUCHDB
     revs_limit: int = 1_000
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -315,3 +340,4 @@ class Settings:
     views: ViewSettings = field(default_factory=ViewSettings)
     find: FindSettings = field(default_factory=FindSettings)
     accounts: AccountSettings = field(default_factory=AccountSettings)
+    cloudant: CloudantSettings = field(default_factory=CloudantSettings)

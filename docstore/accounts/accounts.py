@@ -24,7 +24,7 @@ from docstore.database.rule_gate import RuleGate
 from docstore.database.write_gate import Gate
 from docstore.database.write_hooks import WriteHook
 from docstore.errors import DocstoreError
-from docstore.settings import Settings
+from docstore.settings import Profile, Settings
 from docstore.storage.engine.environment import Environment
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Accounts:
 
     @property
     def open(self) -> bool:
-        """Whether everybody is administrator, since there is none."""
-        return not self.policy.admins
+        """Whether everybody is administrator, since there is none. Cloudant asks everybody who they are."""
+        return not self.policy.admins and self._settings.profile is Profile.COUCHDB
 
     @property
     def secret(self) -> str:

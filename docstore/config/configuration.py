@@ -3,6 +3,7 @@
 Owns the order of the sources and the changes. Of two sources the later one counts::
 
     default         the table (table.py)
+    profile         the limits of the service whose surface the server has (profiles.py)
     file            the TOML file that the server was started with
     kept            what was set at run time, in the data folder (kept.py)
     environment     variables DOCSTORE_SECTION__KEY
@@ -25,6 +26,7 @@ from typing import Final, Self
 
 from docstore.config.errors import InvalidSetting
 from docstore.config.kept import KeptSettings
+from docstore.config.profiles import words_of_profile
 from docstore.config.secrets import is_mask, is_secret, shown
 from docstore.config.sources import Words, read_file
 from docstore.config.table import DEFAULTS, TABLE, Name, leaves, with_words
@@ -48,6 +50,7 @@ class Source(StrEnum):
     """Where a word comes from."""
 
     DEFAULT = "default"
+    PROFILE = "profile"
     FILE = "file"
     KEPT = "kept"
     ENVIRONMENT = "environment"
@@ -91,6 +94,7 @@ class Configuration:
         self._kept = KeptSettings(base.data)
         self._layers: dict[Source, Words] = {
             Source.DEFAULT: {name: row.default for name, row in TABLE.items() if row.default is not None},
+            Source.PROFILE: {},
             Source.FILE: {},
             Source.KEPT: {},
             Source.ENVIRONMENT: dict(environment or {}),
@@ -100,6 +104,7 @@ class Configuration:
         self._watchers: list[Watcher] = []
         self._turn = asyncio.Lock()
         self._layers |= self._read()
+        self._layers[Source.PROFILE] = words_of_profile(self._layers.values())
         self._entries = _entries(self._layers)
 
     @classmethod

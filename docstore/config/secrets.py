@@ -14,7 +14,7 @@ _HASHED: Final = re.compile(r"-(hashed|pbkdf2(:[a-z0-9]+)?)-")
 
 def is_secret(section: str, key: str) -> bool:
     """Whether the value of a setting is nobody's to see."""
-    if section == "admins":
+    if section in ("admins", "iam_api_keys"):
         return True
     if section == "jwt_keys":
         return key.startswith("hmac:")

@@ -86,12 +86,21 @@ _COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
 }
 """The fields of Settings that go by CouchDB's names and units."""
 
-_NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers"})
-"""What the command line alone says; a command that is run is nothing for whoever may set settings over HTTP."""
+_NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers", "cloudant.any_api_key"})
+"""What the command line or a program alone says: a command that is run is nothing for whoever may set settings over
+HTTP, and a server that takes any key is nothing for other ends than tests."""
 
+_KINDS: Final = {"cloudant.blocks": POSITIVE}
 _FROM_ONE_ON: Final = frozenset({"storage", "limits"})
 _MAY_BE_NONE: Final = frozenset(
-    {"snapshot_reserve", "max_small_inflation", "max_small_memory", "min_body_rate", "parse_off_loop_from"}
+    {
+        "max_databases",
+        "max_small_inflation",
+        "max_small_memory",
+        "min_body_rate",
+        "parse_off_loop_from",
+        "snapshot_reserve",
+    }
 )
 """Groups of numbers of which nothing can work at 0, and those of them that may be."""
 
@@ -99,6 +108,8 @@ _LIVE: Final = frozenset(
     {
         "changes_heartbeat",
         "changes_timeout",
+        "cloudant.blocks",
+        "cloudant.event_types",
         "cookie_lifetime",
         "decode_plus_to_space",
         "find.default_limit",
@@ -111,6 +122,7 @@ _LIVE: Final = frozenset(
         "functions.secure_rewrites",
         "limits.max_attachment_size",
         "limits.max_database_name",
+        "limits.max_databases",
         "limits.max_doc_id",
         "limits.max_document_size",
         "limits.max_documents",
@@ -222,7 +234,7 @@ def leaves(group: object, prefix: str = "") -> Iterator[tuple[str, object]]:
 def _setting(path: str, value: object) -> Setting:
     group, _, key = path.rpartition(".")
     section, key, kind = _COUCHDB.get(path, (group or "docstore", key, None))
-    kind = kind or kind_of(value)
+    kind = kind or _KINDS.get(path) or kind_of(value)
     if kind is INTEGER and group in _FROM_ONE_ON and key not in _MAY_BE_NONE:
         kind = POSITIVE
     return Setting(section, key, kind, None if value is None else kind.word(value), path, path in _LIVE)

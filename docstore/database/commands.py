@@ -110,7 +110,7 @@ class DeleteLocal:
 
 @dataclass(frozen=True, slots=True)
 class CreateDatabase:
-    """Enter a name. Result: its ``DatabaseRow``. ``security``: its security object, empty for the usual one."""
+    """Enter a name, if there are less than ``most`` (0: any). Result: its ``DatabaseRow``. ``security`` or empty."""
 
     name: str
     uuid: str
@@ -120,6 +120,7 @@ class CreateDatabase:
     purged_infos_limit: int
     partitioned: bool = False
     security: bytes = b""
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

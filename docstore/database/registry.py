@@ -228,7 +228,7 @@ class Registry:
     ) -> Database:
         """A new database. Raises IllegalDatabaseName, DatabaseNameTooLong, DatabaseExists.
 
-        BadRequest if it is one of the server's own and was to be partitioned.
+        Forbidden where there are ``max_databases``; BadRequest for one of the server's own that was to be partitioned.
         """
         self._check_name(name)
         if partitioned and (name in SYSTEM_NAMES or name.rpartition("/")[2] in UNPARTITIONED):
@@ -242,6 +242,7 @@ class Registry:
             self._settings.purged_infos_limit,
             partitioned,
             PUBLIC if self.creates_public() and not self.is_system(name) else b"",
+            self._settings.limits.max_databases,
         )
         row = cast("DatabaseRow", await (once or self._writer).submit(command))
         database = self._new_handle(name, encode_database(row))

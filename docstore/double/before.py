@@ -13,10 +13,10 @@ from typing import Final
 
 from aiohttp.web import BaseRequest
 
+from docstore.core.cloudant.throughput import RequestClass, refusal
 from docstore.double.actions import Answer, Delay, Drop, Reset, Stall, Throttle
 from docstore.double.facts import Facts
 from docstore.double.faults import Fault, Hit
-from docstore.double.throughput import RequestClass, refusal
 from docstore.double.waiting import Waiting, wait
 from docstore.httpd.replies import Header, Reply, json_reply
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 from aiohttp import hdrs
 from multidict import CIMultiDict
 
+from docstore.core.cloudant.throughput import Cost, cost_of
 from docstore.core.json_text import JsonValue, decode
 from docstore.double.facts import MOST_DEPTH, Facts
 from docstore.double.request_body import inflated
-from docstore.double.throughput import Cost, cost_of
 from docstore.errors import DocstoreError
 from docstore.httpd.replies import Head, Reply
 

@@ -16,10 +16,10 @@ from typing import Final
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
+from docstore.core.cloudant.throughput import BULK, OPEN_LOOKUPS, Cost, cost_of
 from docstore.core.json_text import JsonValue, decode
 from docstore.double.endpoints import place_of
 from docstore.double.request_body import SeenBody
-from docstore.double.throughput import BULK, OPEN_LOOKUPS, Cost, cost_of
 from docstore.errors import DocstoreError
 from docstore.httpd.routing import Router
 from docstore.httpd.wire.paths import PARTITION, decode_query, path_of_absolute, split_path

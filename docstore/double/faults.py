@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import msgspec
 
+from docstore.core.cloudant.throughput import RequestClass, Windows
 from docstore.core.json_text import JsonValue
 from docstore.double.actions import Action, Answer, Drop, Reset, SpuriousConflict, Throttle
 from docstore.double.applying import applies, is_late
 from docstore.double.facts import Facts
 from docstore.double.matching import Matcher
 from docstore.double.rules import InvalidRule, Rule, plain, rule_of
-from docstore.double.throughput import RequestClass, Windows
 
 MAX_RULES: Final = 1_000
 SEEDS: Final = 2**32

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, Protocol
 
+from docstore.core.cloudant.throughput import Cost
 from docstore.core.json_text import JsonValue
 from docstore.core.selector.selector import Selector, compile_selector
 from docstore.double.rules import Asked, Match, Texts
-from docstore.double.throughput import Cost
 
 
 class Known(Protocol):

@@ -16,11 +16,11 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
+from docstore.core.cloudant.throughput import RequestClass
 from docstore.core.json_text import JsonValue
 from docstore.core.selector.selector import compile_selector
 from docstore.double.actions import Action, Count, Number, Seconds
 from docstore.double.endpoints import KINDS
-from docstore.double.throughput import RequestClass
 from docstore.errors import DocstoreError
 
 Texts = str | tuple[str, ...]

@@ -87,6 +87,8 @@ class Dispatcher:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         if service.cors.enabled and not isinstance(reply, Preflight):
             reply.headers = (*reply.headers, *service.cors.headers(raw.headers, reply))
+        if service.front is not None:
+            service.front.finish(request, reply)
         reply.body_time = request.body_time
         if (
             service.closing
@@ -125,6 +127,9 @@ class Dispatcher:
         renewal = None
         if is_open:
             request.user = EVERYONE_IS_ADMIN
+        elif self.service.front is not None:
+            authenticated = await self.service.front.authenticate(request)
+            request.user, renewal = authenticated.user, authenticated.renewal
         else:
             authenticator = self.service.authenticator
             authenticated = await authenticator.authenticate(
@@ -146,7 +151,11 @@ class Dispatcher:
         request.doc_id = route.doc_id(segments)
         if route.has_rest:
             request.rest = route.rest(segments)
-        authorize(request, route)
+        front = self.service.front
+        if front is None:
+            authorize(request, route)
+        elif (early := await front.admit(request, route)) is not None:
+            return early
         handler = route.handlers.get(request.method) or _other_handler(route, request)
         if HEADER in request.raw.headers and handler in self.router.once:
             return await answer_once(request, handler)

@@ -12,13 +12,13 @@ from typing import Self
 
 from aiohttp.web import BaseRequest
 
-from docstore.httpd.app import ROUTER
 from docstore.httpd.dispatch import Dispatcher
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.problems.refusing import refused_unread
 from docstore.httpd.replies import Reply
 from docstore.httpd.routing import Router
 from docstore.httpd.service import Service
+from docstore.httpd.serving import serving
 from docstore.httpd.tls import Tls
 from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.patience import Patience
@@ -75,7 +75,8 @@ class Listener:
         Raises NotLoopback without an administrator on anything but loopback, OSError if the address cannot be had,
         InvalidSetting if the settings of TLS cannot be.
         """
-        return await cls.listen(Service(node), ROUTER, host, port, opened=opened, opened_tls=opened_tls, wrap=wrap)
+        service, router = serving(node)
+        return await cls.listen(service, router, host, port, opened=opened, opened_tls=opened_tls, wrap=wrap)
 
     @classmethod
     async def listen(

@@ -98,9 +98,9 @@ class Head:
     """Status and headers of a reply, shared by whole and streamed ones.
 
     ``headers`` are (name, value) pairs; a value that would break out of its line raises ValueError. ``etag`` is given
-    without quotes, and left out if it has control characters. ``content_type`` and ``cache_control`` None leave those
-    headers out. ``request_id``, ``body_time`` (milliseconds spent waiting for the request's body) and
-    ``keep_alive`` are the server's to set before the reply goes out.
+    without quotes, and left out if it has control characters; ``weak`` is how a proxy tells it that packs replies.
+    ``content_type`` and ``cache_control`` None leave those headers out. ``request_id``, ``body_time`` (milliseconds
+    spent waiting for the request's body) and ``keep_alive`` are the server's to set before the reply goes out.
     """
 
     __slots__ = (
@@ -112,6 +112,7 @@ class Head:
         "keep_alive",
         "request_id",
         "status",
+        "weak",
     )
 
     def __init__(
@@ -129,6 +130,7 @@ class Head:
         self.content_type = content_type
         self.headers = headers
         self.etag = etag
+        self.weak = False
         self.cache_control = cache_control
         self.request_id = b""
         self.body_time = 0
@@ -139,7 +141,7 @@ class Head:
         more = framing
         etag = self.etag
         if etag is not None and etag.isprintable():  # a revision id may be any text
-            more = b'ETag: "%b"\r\n%b' % (_bytes(etag), more)
+            more = b'ETag: %b"%b"\r\n%b' % (b"W/" if self.weak else b"", _bytes(etag), more)
         for name, value in self.headers:
             more = b"%b: %b\r\n%b" % (name.encode(), _bytes(value), more)
         if not self.keep_alive:

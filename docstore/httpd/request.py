@@ -70,6 +70,7 @@ class Request:
     ``body_digest``  what is made of its body meanwhile
     ``claimed``   its claim on memory; None as long as it takes too little to be counted
     ``id``        what the reply and the log call this request
+    ``classed``   the class and the action that it counts as, where the service has such; None before it is let in
     ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
 
@@ -82,6 +83,7 @@ class Request:
         "body_digest",
         "body_time",
         "claimed",
+        "classed",
         "doc_id",
         "id",
         "is_lenient_success",
@@ -118,6 +120,7 @@ class Request:
         self.ticket: Ticket | None = None
         self.body_digest: BodyDigest | None = None
         self.id = b""
+        self.classed: tuple[str, str] | None = None
         self.is_lenient_success = False
         self._query: dict[str, str] | None = None
         self._query_list: list[tuple[str, str]] | None = None

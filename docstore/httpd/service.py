@@ -7,10 +7,12 @@ waits for. It must not know what a request is.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 from docstore.errors import DocstoreError
 from docstore.httpd.auth import Authenticator
 from docstore.httpd.cors import Cors
+from docstore.httpd.front import Front
 from docstore.httpd.problems.conflict_log import ConflictLog
 from docstore.httpd.proxies import Proxies
 from docstore.httpd.wire.memory import Memory
@@ -23,7 +25,8 @@ class Service:
     """What the requests of one server share.
 
     ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
-    at work. ``describe`` makes the text of the API's description, ``description`` is it once somebody has asked.
+    at work. ``front`` is the surface of another service, None for CouchDB's. ``describe`` makes the text of the API's
+    description, ``description`` is it once somebody has asked.
     """
 
     def __init__(self, node: Node) -> None:
@@ -33,6 +36,7 @@ class Service:
         self.cors = Cors(node.config)
         self.proxies = Proxies(node.config)
         self.conflict_log = ConflictLog(node.settings.conflict_lines)
+        self.front: Front[Any, Any] | None = None
         self.describe: Callable[[], bytes] = bytes
         self.description = b""
         self.closing = False
@@ -63,6 +67,8 @@ class Service:
 
     async def stop(self) -> None:
         """Cancel what was spawned, and write what is left to be logged."""
+        if self.front is not None:
+            self.front.close()
         self.cors.close()
         self.proxies.close()
         for task in self._background:

@@ -7,7 +7,7 @@ deleted by taking its name away; its number stays in ``sweeps`` until ``compacti
 from collections.abc import Iterator
 
 from docstore.core.properties import DEFAULT_SECURITY
-from docstore.errors import DatabaseExists, DatabaseNotFound, StorageFull
+from docstore.errors import DatabaseExists, DatabaseNotFound, Forbidden, StorageFull
 from docstore.storage import keys, rows
 from docstore.storage.rows import DatabaseRow, DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
@@ -42,6 +42,18 @@ def create_database(
         set_property(txn, number, state, keys.PROPERTY_SECURITY, security)
     put_state(txn, number, state)
     return row
+
+
+def check_room(txn: ReadTransaction, name: str, most: int) -> None:
+    """Raises DatabaseExists, Forbidden unless a database of this name may be made."""
+    if txn.get(txn.tables.databases, name.encode()) is not None:
+        raise DatabaseExists
+    found = 0
+    with txn.cursor(txn.tables.databases) as cursor:
+        for key in cursor.iternext(values=False):
+            found += not key.startswith(b"_")
+            if found >= most:
+                raise Forbidden(f"There are {most} databases, and no more can be made.")
 
 
 def get_database(txn: ReadTransaction, name: str) -> DatabaseRow | None:

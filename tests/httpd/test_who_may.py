@@ -6,9 +6,10 @@ import pytest
 
 from docstore.httpd.app import ROUTES
 from docstore.httpd.routing import DATABASE
-from tests.httpd.who_may import ALLOWED, MARK, ROLES, tables, walk
+from tests.httpd.who_may import ALLOWED, MARK, MARK_OF_IAM, ROLES, iam_table, tables, walk
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
+CLOUDANT = SECURITY.with_name("cloudant.md")
 
 FOR_ANYBODY = {
     "/",
@@ -46,6 +47,12 @@ async def test_laws(database):
         of_server = pattern.startswith("/_") and DATABASE not in pattern
         if of_server and pattern not in FOR_ANYBODY and pattern != "/_replicate":
             assert allowed.count(True) == 1, where  # only server admins
+
+
+async def test_the_page_on_cloudant_has_the_table_of_iam():
+    _, mark, rest = CLOUDANT.read_text().partition(MARK_OF_IAM)
+    assert mark
+    assert rest.partition(MARK_OF_IAM)[0].strip() == (await iam_table()).strip()
 
 
 def test_the_roles_are_those_of_the_issue():

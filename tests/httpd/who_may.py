@@ -7,19 +7,24 @@ it. By hand:  python -m tests.httpd.who_may
 
 import asyncio
 import base64
+import sys
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
 from yarl import URL
 
+from docstore.core.cloudant.actions import ServiceRole
+from docstore.core.cloudant.iam import APIKEY_GRANT
 from docstore.core.json_text import decode
 from docstore.httpd.app import ROUTES
 from docstore.httpd.listener import Listener
 from docstore.httpd.replies import Reply
 from docstore.httpd.routing import DATABASE, Route, Router
 from docstore.httpd.service import Service
-from docstore.settings import Admin
+from docstore.httpd.serving import serving
+from docstore.settings import Admin, Profile
 from docstore.testing import run_node
 
 ROLES = ("nobody", "stranger", "member", "database admin", "server admin")
@@ -36,6 +41,7 @@ GRANTED = "granted"
 SECURITY = {"admins": {"names": ["dora"]}, "members": {"names": ["mia"]}}
 SAMPLES = {"{db}": "db", "{doc}": "d", "{name}": "_local", "{path...}": "p", "{view}": "v", "{uuid}": "0" * 32}
 MARK = "<!-- made by: python -m tests.httpd.who_may -->"
+MARK_OF_IAM = "<!-- made by: python -m tests.httpd.who_may iam -->"
 ALLOWED = "yes"
 ABOUT_ROLES = """Who has one of them and no other, in a database with a member `cloudant` in its security object. All
 others are told 403 *You are not allowed to access this db.*, or as above what only admins may. Roles
@@ -134,10 +140,10 @@ def markdown(table: dict[tuple[str, str], tuple[str, ...]], database: str | None
     return "\n".join([*lines, "", *legend])
 
 
-def by_rights(table: dict[tuple[str, str], tuple[str, ...]]) -> str:
+def by_rights(table: dict[tuple[str, str], tuple[str, ...]], columns: Sequence[str]) -> str:
     """The table the other way round: for each set of roles that may the same, what that is."""
-    lines = [f"| what | {' | '.join(f'`{role}`' for role in CLOUDANT_ROLES)} |"]
-    lines.append("|---" * (1 + len(CLOUDANT_ROLES)) + "|")
+    lines = [f"| what | {' | '.join(f'`{role}`' for role in columns)} |"]
+    lines.append("|---" * (1 + len(columns)) + "|")
     rows: dict[tuple[bool, ...], dict[str, list[str]]] = {}
     for (pattern, method), row in table.items():
         allowed = tuple(one == ALLOWED for one in row)
@@ -152,10 +158,45 @@ async def tables() -> str:
     """What stands in docs/security.md."""
     usual = markdown(await walk())
     users = markdown(await walk("_users", server=False), "_users")
-    roles = by_rights(await walk(GRANTED, server=False, roles=CLOUDANT_ROLES))
+    roles = by_rights(await walk(GRANTED, server=False, roles=CLOUDANT_ROLES), CLOUDANT_ROLES)
     titles = ("### The databases of users and replications", "### Cloudant's roles")
     return f"{usual}\n\n{titles[0]}\n\n{users}\n\n{titles[1]}\n\n{ABOUT_ROLES}\n\n{roles}\n"
 
 
+async def walk_iam() -> dict[tuple[str, str], tuple[str, ...]]:
+    """The same for the roles of IAM, on a server that looks like Cloudant."""
+    table = {}
+    async with run_node(profile=Profile.CLOUDANT, admin=Admin("root", "pw")) as server:
+        node = server.node
+        for name in ("db", "_users", "_replicator"):
+            await node.registry.create(name)
+        service, router = serving(node)
+        front = service.front
+        tokens = []
+        for role in ServiceRole:
+            await node.config.set("iam_api_keys", role, f"{role}:{role}", persist=False)
+            tokens.append((await front.iam.grant(APIKEY_GRANT, role))["access_token"])
+        listener = await Listener.listen(service, Router(map(stubbed, router.routes)), "127.0.0.1", 0)
+        try:
+            async with aiohttp.ClientSession(listener.url, cookie_jar=aiohttp.DummyCookieJar()) as client:
+                for route in router.routes:
+                    for method in route.handlers:
+                        path = URL(path_of(route.pattern), encoded=True)
+                        row = []
+                        for token in tokens:
+                            headers = {"Authorization": f"Bearer {token}"}
+                            async with client.request(method, path, headers=headers) as response:
+                                row.append(ALLOWED if response.status == 200 else str(response.status))
+                        table[route.pattern, method] = tuple(row)
+        finally:
+            await listener.stop()
+    return table
+
+
+async def iam_table() -> str:
+    """What stands in docs/cloudant.md."""
+    return by_rights(await walk_iam(), list(ServiceRole))
+
+
 if __name__ == "__main__":
-    print(asyncio.run(tables()))
+    print(asyncio.run(iam_table() if sys.argv[1:] == ["iam"] else tables()))

@@ -27,12 +27,13 @@ from docstore.cli.service_manager import READY, STOPPING, Sockets, handed_over, 
 from docstore.config.configuration import DATA, Configuration
 from docstore.config.errors import InvalidSetting
 from docstore.config.kinds import HIGHEST_PORT, SECONDS
+from docstore.config.profiles import PROFILE
 from docstore.config.sources import PREFIX, read_environment
 from docstore.config.table import DEFAULT_DATA, DEFAULTS
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.listener import Listener
 from docstore.node import Node
-from docstore.settings import Admin, Durability
+from docstore.settings import Admin, Durability, Profile
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,12 @@ up to 75."""
     "--durability",
     type=click.Choice([durability.value for durability in Durability]),
     help="What a power cut may take: nothing, the last commits (relaxed), or the whole store (none).  [default: fsync]",
+)
+@click.option(
+    "--as",
+    "profile",
+    type=click.Choice([profile.value for profile in Profile]),
+    help="The service whose surface it has (docs/cloudant.md).  [default: couchdb]",
 )
 @click.option(
     "--upload-lifetime",
@@ -108,6 +115,7 @@ def serve(
     port: int | None,
     data: Path | None,
     durability: str | None,
+    profile: str | None,
     upload_lifetime: float | None,
     idempotency_lifetime: float | None,
     others: tuple[str, ...],
@@ -127,6 +135,7 @@ def serve(
         ("chttpd", "port"): port,
         DATA: data,
         ("storage", "durability"): durability,
+        PROFILE: profile,
         ("docstore", "upload_lifetime"): _seconds(upload_lifetime),
         ("docstore", "idempotency_lifetime"): _seconds(idempotency_lifetime),
         ("log", "level"): log_level,
@@ -139,7 +148,10 @@ def serve(
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]  # no program that is started from here needs to know secrets
     settings = configuration.settings()
-    if administrator is None and not configuration.section("admins") and not is_loopback(settings.host):
+    is_open = administrator is None and not configuration.section("admins")
+    if settings.profile is not Profile.COUCHDB:
+        _check_users(configuration, is_open=is_open)
+    elif is_open and not is_loopback(settings.host):
         raise click.UsageError(f"the address {settings.host} can be reached from elsewhere and needs --admin NAME")
     try:
         sockets = handed_over(os.environ)
@@ -148,6 +160,15 @@ def serve(
     _raise_file_limit()
     with logging_as(configuration), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(configuration, sockets))
+
+
+def _check_users(configuration: Configuration, *, is_open: bool) -> None:
+    """Raises UsageError where nobody could log in: as Cloudant no server is everybody's."""
+    keys = configuration.section("iam_api_keys")
+    if configuration.settings().profile is Profile.CLOUDANT_GEN2 and not keys:
+        raise click.UsageError("--as cloudant-gen2 needs an API key: iam_api_keys/NAME=Manager:KEY")
+    if is_open and not keys:
+        raise click.UsageError("--as cloudant needs --admin NAME, or an API key: iam_api_keys/NAME=Manager:KEY")
 
 
 def _seconds(hours: float | None) -> str | None:

@@ -16,11 +16,15 @@ ADMIN_ROLES: Final = (ADMIN_ROLE,)
 
 @dataclass(frozen=True, slots=True)
 class UserContext:
-    """Who asks: ``name`` None is nobody in particular. ``handler`` says how they were recognised; None: not at all."""
+    """Who asks: ``name`` None is nobody in particular. ``handler`` says how they were recognised; None: not at all.
+
+    ``service_roles`` are those of IAM, of whoever came by it; then they alone say what they may.
+    """
 
     name: str | None
     roles: tuple[str, ...] = ()
     handler: str | None = None
+    service_roles: tuple[str, ...] = ()
 
     @property
     def is_admin(self) -> bool:

@@ -29,7 +29,9 @@ GONE: Final = -1
 
 
 def create(txn: GroupTransaction, command: CreateDatabase) -> DatabaseRow:
-    """Enter a name. Raises DatabaseExists."""
+    """Enter a name. Raises DatabaseExists, Forbidden."""
+    if command.most and not command.name.startswith("_"):
+        databases.check_room(txn, command.name, command.most)
     return databases.create_database(
         txn,
         command.name,

@@ -10,6 +10,7 @@ It must not decide whether a condition holds when something is written: that is 
 ``chttpd_db:extract_header_rev``.
 """
 
+import re
 from typing import NamedTuple
 
 from aiohttp import hdrs
@@ -22,6 +23,7 @@ from docstore.httpd.wire.entity_tags import entity_tags
 
 ETAG_DIFFERS = "Document rev and etag have different values"
 MALFORMED = "Invalid {} header."
+_WEAK = re.compile(r"(^|,)[ \t]*W/(?=\")")
 _BARE_ENDS = frozenset('", \t')
 
 
@@ -122,4 +124,7 @@ def _tags(request: Request, name: str) -> Tags | None:
 
 def _value(request: Request, name: str) -> str:
     """A header's value; of one that was sent several times, all of them."""
-    return ",".join(request.raw.headers.getall(name))
+    value = ",".join(request.raw.headers.getall(name))
+    if request.service.front is not None and name == hdrs.IF_MATCH:  # which tells its own tags as weak ones
+        value = _WEAK.sub(r"\1", value)
+    return value

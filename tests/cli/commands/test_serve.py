@@ -117,6 +117,22 @@ def test_with_an_admin_it_may_listen_elsewhere(tmp_path: Path) -> None:
         assert request(f"http://127.0.0.1:{port}/", headers={"Host": "any.example"})[0] == 200
 
 
+def test_as_cloudant(tmp_path: Path) -> None:
+    for options in (["cloudant"], ["cloudant-gen2", "--admin", "sue"]):
+        said = run_program("serve", "--data", tmp_path, "--as", *options, env=PASSWORD)
+        assert said.status == 2
+        assert "iam_api_keys/NAME=Manager:KEY" in said.err
+    with serving(tmp_path, "--as", "cloudant", "--set", "iam_api_keys/ci=Manager:k3y") as server:
+        assert request(f"{server.url}/films", "PUT")[0] == 401
+        form = b"grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey=k3y"
+        asked = urllib.request.Request(f"{server.url}/identity/token", form)
+        with urllib.request.urlopen(asked) as reply:
+            token = json.load(reply)["access_token"]
+        assert request(f"{server.url}/films", "PUT", headers={"Authorization": f"Bearer {token}"})[0] == 201
+        shown = run_program("config", "show", "--data", tmp_path, "--set", "iam_api_keys/ci=Manager:k3y")
+        assert "k3y" not in shown.out
+
+
 @pytest.mark.parametrize("durability", ["relaxed", "none"])
 def test_durability(tmp_path: Path, durability: str) -> None:
     with serving(tmp_path, "--durability", durability) as server:

@@ -2,7 +2,8 @@
 
 Owns the classes and the arithmetic. It must not know how a request comes nor how a refusal is told. Follows what IBM
 documents (2026): reads are documents looked up by id and all queries within a partition, writes are documents written,
-global queries are requests to listings, views, ``_find`` and search; everything else is not limited.
+global queries are requests to listings, views, ``_find`` and search; everything else is not limited. In which class an
+endpoint is follows the replies of an account that IBM recorded for its SDKs.
 """
 
 from collections import deque
@@ -27,10 +28,11 @@ class RequestClass(StrEnum):
 
 LISTINGS: Final = frozenset({"_all_docs", "_design_docs", "_local_docs", "_find", "_explain", "_view", "_list"})
 SEARCHES: Final = frozenset({"_search", "_nouveau"})
-LOOKUPS: Final = frozenset({"document", "_design", "_local", "attachment", "_show", "_tree"})
+INDEXES: Final = frozenset({"_index", "_search_analyze"})
+LOOKUPS: Final = frozenset({"document", "_design", "_local", "attachment", "_security", "_show", "_tree", "_uuids"})
 OPEN_LOOKUPS: Final = frozenset({"_bulk_get"})
 BULK: Final = frozenset({"_bulk_docs"})
-WRITES: Final = frozenset({"_update", "_purge", "_resolve", "_index", "_uploads"})
+WRITES: Final = frozenset({"database", "_update", "_purge", "_resolve", "_uploads"})
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -48,12 +50,12 @@ UNLIMITED: Final = Cost(RequestClass.UNLIMITED, 0)
 def cost_of(method: str, endpoint: str, *, partitioned: bool = False, documents: int = 1) -> Cost:
     """The class of a request and its cost, as far as it is known before the answer.
 
-    ``endpoint`` is its kind (``facts.py``), ``partitioned`` whether it stays within a partition, ``documents`` how many
-    its body names: rows of ``_bulk_docs`` and ``_bulk_get``, queries of ``.../queries``.
+    ``endpoint`` is its kind (``httpd/endpoint_kinds.py``), ``partitioned`` whether it stays within a partition,
+    ``documents`` how many its body names: rows of ``_bulk_docs`` and ``_bulk_get``, queries of ``.../queries``.
     """
     if partitioned:
         return Cost(RequestClass.READ)
-    if endpoint in LISTINGS or endpoint in SEARCHES:
+    if endpoint in LISTINGS or endpoint in SEARCHES or endpoint in INDEXES:
         return Cost(RequestClass.QUERY, max(1, documents))
     if endpoint in OPEN_LOOKUPS:
         return Cost(RequestClass.READ, max(1, documents))
@@ -62,8 +64,6 @@ def cost_of(method: str, endpoint: str, *, partitioned: bool = False, documents:
     if endpoint in LOOKUPS:
         return Cost(RequestClass.READ if method in READING else RequestClass.WRITE)
     if endpoint in WRITES and method not in READING:
-        return Cost(RequestClass.WRITE)
-    if endpoint == "database" and method == "POST":
         return Cost(RequestClass.WRITE)
     return UNLIMITED
 
@@ -80,6 +80,7 @@ class Windows:
         self.limits = limits
         self._clock = clock
         self._taken: dict[RequestClass, deque[tuple[float, int]]] = {each: deque() for each in RequestClass}
+        self._sums = dict.fromkeys(RequestClass, 0)
 
     def take(self, cost: Cost) -> bool:
         """Whether there is room for the request; if so, it is taken.
@@ -90,15 +91,20 @@ class Windows:
         limit = self.limits.get(cost.request_class)
         if limit is None:
             return True
-        taken = self._taken[cost.request_class]
-        now = self._clock()
-        while taken and taken[0][0] <= now - WINDOW:
-            taken.popleft()
-        used = sum(units for _, units in taken)
+        used = self.used(cost.request_class)
         if used and used + cost.units > limit:
             return False
-        taken.append((now, cost.units))
+        self._taken[cost.request_class].append((self._clock(), cost.units))
+        self._sums[cost.request_class] += cost.units
         return True
+
+    def used(self, request_class: RequestClass) -> int:
+        """What was taken of a class within the last second."""
+        taken = self._taken[request_class]
+        before = self._clock() - WINDOW
+        while taken and taken[0][0] <= before:
+            self._sums[request_class] -= taken.popleft()[1]
+        return self._sums[request_class]
 
 
 def refusal(request_class: RequestClass, rate: int) -> dict[str, str | int]:
