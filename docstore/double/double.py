@@ -50,10 +50,7 @@ class Double:
     def attach(self, dispatcher: Dispatcher) -> Handle:
         """Put it around a server; what comes back answers the server's requests."""
         self._dispatcher = dispatcher
-        handle: Handle = dispatcher.handle
-        for around in self.profile.around:
-            handle = around(handle, dispatcher)
-        self._handle = handle
+        self._handle = dispatcher.handle
         self.surface.attach(dispatcher)
         return self.handle
 

@@ -6,6 +6,7 @@ Owns the order of their start and stop. It must not know who wants one: tests in
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from docstore.config.configuration import Configuration
@@ -15,7 +16,6 @@ from docstore.double.stage.clock import MovableClock
 from docstore.double.stage.paths import add_paths
 from docstore.double.stage.stage import Stage
 from docstore.httpd.listener import Listener
-from docstore.httpd.service import Service
 from docstore.node import Node
 from docstore.settings import Settings
 
@@ -34,17 +34,15 @@ class Hosted(NamedTuple):
 @asynccontextmanager
 async def hosted(settings: Settings, double: Double, *, words: Mapping[Name, str] = NO_WORDS) -> AsyncIterator[Hosted]:
     """Run a server on the running event loop until the block ends. ``words`` go before ``settings``."""
-    profile = double.profile
-    configuration = Configuration(settings, command_line={**profile.words, **words})
+    settings = replace(settings, cloudant=replace(settings.cloudant, any_api_key=True))
+    configuration = Configuration(settings, command_line={**double.profile.words, **words})
     settings = configuration.settings()
     clock = MovableClock()
     node = Node(settings, configuration=configuration, clock=clock)
     await node.start()
     stage = Stage(node, clock, double)
     try:
-        listener = await Listener.listen(
-            Service(node), profile.router, settings.host, settings.port, wrap=double.attach
-        )
+        listener = await Listener.start(node, settings.host, settings.port, wrap=double.attach)
         try:
             add_paths(double.surface, stage)
             await stage.begin()

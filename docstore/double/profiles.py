@@ -1,34 +1,28 @@
 """What a server under test stands for: the services that it can look like, by name.
 
-Owns the table. A profile says how the settings differ and what else stands around the server; it must not know how any
-of it is done. CouchDB is what a server looks like by itself.
+Owns the table. A profile is a setting of every server, ``docstore/profile``; what it means is decided where a server is
+put together (``httpd/serving.py``). CouchDB is what a server looks like by itself.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from docstore import settings
+from docstore.config.profiles import PROFILE
 from docstore.config.table import Name
-from docstore.double.around import Around
-from docstore.httpd.app import ROUTER
-from docstore.httpd.routing import Router
 
-COUCHDB: Final = "couchdb"
+COUCHDB: Final = settings.Profile.COUCHDB.value
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A service.
-
-    ``around``  what stands between the server and its faults, the outermost last
-    ``words``   settings that differ, as words of the configuration
-    ``router``  its route table
-    """
+    """A service. ``words``: settings that differ, as words of the configuration."""
 
     name: str
-    around: tuple[Around, ...] = ()
     words: Mapping[Name, str] = field(default_factory=dict)
-    router: Router = ROUTER
 
 
-PROFILES: Final[Mapping[str, Profile]] = {COUCHDB: Profile(COUCHDB)}
+PROFILES: Final[Mapping[str, Profile]] = {
+    one.value: Profile(one.value, {} if one.value == COUCHDB else {PROFILE: one.value}) for one in settings.Profile
+}

@@ -30,7 +30,7 @@ class Capacity:
 
     def at(self, now: float) -> "Capacity":
         """The same later: the target holds once its time is over."""
-        if self.current != self.target and now - self.since >= CONVERGING:
+        if self.current != self.target and not 0 <= now - self.since < CONVERGING:
             return Capacity(self.target, self.target, self.since)
         return self
 

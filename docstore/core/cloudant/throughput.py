@@ -74,7 +74,7 @@ def partition_reads(rows: int, documents: int = 0) -> int:
 
 
 class Windows:
-    """What was taken of each class within the last second. ``clock`` gives seconds that only grow."""
+    """What was taken of each class within the last second. ``clock`` gives seconds; set back, it begins anew."""
 
     def __init__(self, limits: dict[RequestClass, int], clock: Callable[[], float]) -> None:
         self.limits = limits
@@ -101,8 +101,8 @@ class Windows:
     def used(self, request_class: RequestClass) -> int:
         """What was taken of a class within the last second."""
         taken = self._taken[request_class]
-        before = self._clock() - WINDOW
-        while taken and taken[0][0] <= before:
+        now = self._clock()
+        while taken and not now - WINDOW < taken[0][0] <= now:
             self._sums[request_class] -= taken.popleft()[1]
         return self._sums[request_class]
 

@@ -4,7 +4,6 @@ Owns what becomes of a request in that order. What an action is and who may do i
 token says are rules of the core. It must not know what an endpoint does. ``Access.ANYBODY`` needs no role here either.
 """
 
-import time
 from typing import Final
 
 from aiohttp import hdrs
@@ -48,8 +47,8 @@ class CloudantFront:
     def __init__(self, service: Service) -> None:
         node = service.node
         settings = node.settings
-        self.iam = Iam(node.accounts, node.config, time.time, any_key=settings.cloudant.any_api_key)
-        self.meter = Meter(settings.cloudant.blocks, time.monotonic)
+        self.iam = Iam(node.accounts, node.config, node.clock.now, any_key=settings.cloudant.any_api_key)
+        self.meter = Meter(settings.cloudant.blocks, node.clock.now)
         self.only_iam = settings.profile is Profile.CLOUDANT_GEN2
         self._authenticator = service.authenticator
         self._unwatch = node.config.watch(self._heed)

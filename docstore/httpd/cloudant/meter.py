@@ -11,7 +11,7 @@ from docstore.core.cloudant.throughput import Cost, RequestClass, Windows
 
 
 class Meter:
-    """``clock`` gives seconds that only grow."""
+    """``clock`` gives seconds since 1970."""
 
     def __init__(self, blocks: int, clock: Callable[[], float]) -> None:
         self._clock = clock

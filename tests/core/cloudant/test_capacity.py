@@ -21,6 +21,10 @@ def test_the_present_capacity_becomes_the_target_later():
     assert changed.changed(20, 101.5).current == 10
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_waiting():
+    assert Capacity(5, 5).changed(10, 100.0).at(50.0).current == 10
+
+
 def test_as_it_is_told():
     assert Capacity(5, 10).members() == {
         "current": {"throughput": {"blocks": 5, "query": 25, "read": 500, "write": 250}},

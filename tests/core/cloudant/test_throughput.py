@@ -27,6 +27,16 @@ def test_the_window_slides():
     assert windows.take(Cost(READ))
 
 
+def test_a_clock_that_is_set_back_locks_nobody_out():
+    clock = Clock()
+    clock.now = 1_000.0
+    windows = Windows({READ: 1}, clock)
+    assert windows.take(Cost(READ))
+    clock.now = 500.0
+    assert windows.take(Cost(READ))
+    assert not windows.take(Cost(READ))
+
+
 def test_what_could_never_be_is_let_in_alone():
     clock = Clock()
     windows = Windows({READ: 2}, clock)

@@ -20,6 +20,7 @@ class Account:
 
     def __init__(self, server, session):
         self.node = server.node
+        self.clock = server.clock
         self.url = server.url
         self.session = session
         self.headers = {}
@@ -62,7 +63,7 @@ async def account(tmp_path, profile, blocks):
         "data": tmp_path / "data",
         "profile": profile,
         "admin": Admin("root", "secret"),
-        "cloudant": CloudantSettings(any_api_key=True, blocks=blocks),
+        "cloudant": CloudantSettings(blocks=blocks),
     }
     async with run_node(**settings) as server:
         await server.node.config.set("chttpd_auth", "iterations", "3", persist=False)

@@ -11,17 +11,14 @@ from tests.httpd.cloudant.conftest import basic
 V2 = "/_api/v2"
 
 
-async def test_capacity_is_the_target_and_holds_soon(account, monkeypatch):
-    now = 100.0
-    front = account.node
-    status, before = await account("GET", f"{V2}/user/capacity/throughput", basic())
-    assert status == 200
-    assert before == Capacity(100, 100).members()
-    status, told = await account("PUT", f"{V2}/user/capacity/throughput", basic(), body={"blocks": 5})
-    assert (status, told) == (200, Capacity(100, 5).members())
-    assert front.config.get("cloudant", "blocks") == "5"
-    assert now
-    status, told = await account("PUT", f"{V2}/user/capacity/throughput", basic(), body={"blocks": 0})
+async def test_capacity_is_the_target_and_holds_soon(account):
+    path = f"{V2}/user/capacity/throughput"
+    assert await account("GET", path, basic()) == (200, Capacity(100, 100).members())
+    assert await account("PUT", path, basic(), body={"blocks": 5}) == (200, Capacity(100, 5).members())
+    assert account.node.config.get("cloudant", "blocks") == "5"
+    account.clock.advance(1)
+    assert await account("GET", path, basic()) == (200, Capacity(5, 5).members())
+    status, told = await account("PUT", path, basic(), body={"blocks": 0})
     assert (status, told["error"]) == (400, "bad_request")
 
 
