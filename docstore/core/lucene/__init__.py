@@ -1,0 +1,1 @@
+"""The query language of full-text search: texts into values, and back."""
