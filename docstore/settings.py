@@ -213,6 +213,40 @@ class FindSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Full-text search.
+
+    ``enabled``   whether there is any; without it is answered as CouchDB without Clouseau does
+    ``default_limit``, ``default_partition_limit``  rows of a reply, where nobody says
+    ``max_limit``, ``max_partition_limit``  rows of a reply, in partitioned databases the second
+    ``max_group_limit``  groups of a reply
+    ``max_query_length``, ``max_query_depth``, ``max_query_clauses``  characters, open brackets, words of a query
+    ``max_sort_fields``  of one ``sort``
+    ``max_facet_values``  that ``counts`` tells of a field: the most frequent ones
+    ``max_columns``  fields of an index, of texts and of numbers each, by which can be sorted
+    ``max_open``  indexes whose files are open while nobody asks them
+    ``writer_memory``  of an index that is being written
+    ``at_once``   searches that run at the same time
+    """
+
+    enabled: bool = True
+    default_limit: int = 25
+    default_partition_limit: int = 2_000
+    max_limit: int = 200
+    max_partition_limit: int = 2_000
+    max_group_limit: int = 200
+    max_query_length: int = 64 * KIB
+    max_query_depth: int = 100
+    max_query_clauses: int = 1_024
+    max_sort_fields: int = 16
+    max_facet_values: int = 10_000
+    max_columns: int = 128
+    max_open: int = 16
+    writer_memory: int = 32 * MIB
+    at_once: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicatorSettings:
     """How many replications run at a time, and how long they are remembered.
 
@@ -339,5 +373,6 @@ class Settings:
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     views: ViewSettings = field(default_factory=ViewSettings)
     find: FindSettings = field(default_factory=FindSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     accounts: AccountSettings = field(default_factory=AccountSettings)
     cloudant: CloudantSettings = field(default_factory=CloudantSettings)

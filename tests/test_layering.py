@@ -40,7 +40,7 @@ OUTSIDE = {
     "docstore.workers": {"msgpack"},
     "docstore.database": {"msgspec"},
     "docstore.accounts": {"jwt"},
-    "docstore.query": {"quickjs", "lmdb", "msgspec"},
+    "docstore.query": {"icu", "quickjs", "lmdb", "msgspec", "tantivy"},
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
     "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
     "docstore.double": {"aiohttp", "msgspec", "multidict", "yarl"},
@@ -111,6 +111,7 @@ CIRCLES = {
 }
 LATE_IMPORTS = {
     "docstore.httpd.serving": "the surface of another service than CouchDB is loaded where it is asked for",
+    "docstore.query.search.library": "tantivy, which a server that nobody searches does without",
     "docstore.accounts.accounts": "PyJWT and cryptography are loaded when the first token comes",
     "docstore.cli.targets.opening": "a command loads either what works on a folder or what works on a URL",
     "docstore.httpd.server.telemetry": "prometheus_client is loaded when metrics are first asked for",

@@ -82,6 +82,11 @@ _COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
     "functions.rewrite_limit": ("chttpd", "rewrite_limit", POSITIVE),
     "find.default_limit": ("mango", "default_limit", None),
     "find.scan_warning": ("mango", "index_scan_warning_threshold", None),
+    "search.default_limit": ("dreyfus", "limit", None),
+    "search.default_partition_limit": ("dreyfus", "limit_partitions", None),
+    "search.max_limit": ("dreyfus", "max_limit", None),
+    "search.max_partition_limit": ("dreyfus", "max_limit_partitions", None),
+    "search.max_group_limit": ("dreyfus", "max_group_limit", None),
     "replicator.interval": ("replicator", "interval", MILLISECONDS),
 }
 """The fields of Settings that go by CouchDB's names and units."""
@@ -91,7 +96,7 @@ _NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers", "cloudant.any_ap
 HTTP, and a server that takes any key is nothing for other ends than tests."""
 
 _KINDS: Final = {"cloudant.blocks": POSITIVE}
-_FROM_ONE_ON: Final = frozenset({"storage", "limits"})
+_FROM_ONE_ON: Final = frozenset({"storage", "limits", "search"})
 _MAY_BE_NONE: Final = frozenset(
     {
         "max_databases",

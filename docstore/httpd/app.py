@@ -21,7 +21,7 @@ from docstore.httpd.documents import (
     revs,
     tree,
 )
-from docstore.httpd.functions import lists, rewrites, shows
+from docstore.httpd.functions import lists, rewrites, searches, shows
 from docstore.httpd.listings import all_docs, changes, conflicts, db_updates, find, views
 from docstore.httpd.routing import READING, Handler, Route, Router, in_system, open_route, route
 from docstore.httpd.server import (
@@ -118,6 +118,7 @@ ROUTES = (
     route("/_all_dbs", "GET,HEAD", LISTER, GET=root.all_dbs),
     route("/_dbs_info", "GET,HEAD,POST", LISTER, GET=root.dbs_info, POST=root.dbs_info_by_name),
     route("/_db_updates", "GET", GET=db_updates.get_db_updates),
+    route("/_search_analyze", "GET,POST", GET=searches.get_analyze, POST=searches.post_analyze),
     route("/_membership", "GET", GET=root.membership),
     route("/_active_tasks", "GET,HEAD", GET=root.active_tasks),
     route("/_cluster_setup", "GET,POST", GET=root.cluster_setup),
@@ -193,6 +194,7 @@ ROUTES = (
     route("/{db}/_compact", "POST", MAINTAINER, POST=maintenance.compact),
     route("/{db}/_compact/{name}", "POST", MAINTAINER, POST=maintenance.compact_design),
     route("/{db}/_view_cleanup", "POST", MAINTAINER, POST=maintenance.view_cleanup),
+    route("/{db}/_search_cleanup", "POST", MAINTAINER, POST=searches.clean_up),
     in_system(route("/{db}/_ensure_full_commit", "POST", Access.ENTRANT, POST=maintenance.ensure_full_commit)),
     route("/{db}/_changes", "GET,POST,HEAD", REPLICATOR, GET=changes.get_changes, POST=changes.post_changes),
     in_system(route("/{db}/_bulk_docs", "POST", Access.CREATOR, POST=bulk.bulk_docs)),
@@ -234,7 +236,17 @@ ROUTES = (
     route("/{db}/_design/{doc}/_view/{view}", "GET,POST,HEAD", MEMBER, GET=views.get_view, POST=views.post_view),
     route("/{db}/_design/{doc}/_view/{view}/queries", "POST", MEMBER, POST=views.post_queries),
     refused("/{db}/_design/{doc}/_view/{view}/{path...}", refusals.view_method, MEMBER),
-    refused("/{db}/_design/{doc}/_search/{path...}", refusals.no_search, MEMBER),
+    refused("/{db}/_design/{doc}/_search", searches.no_index, MEMBER),
+    route(
+        "/{db}/_design/{doc}/_search/{index}",
+        searches.METHODS,
+        MEMBER,
+        GET=searches.get_search,
+        POST=searches.post_search,
+    ),
+    refused("/{db}/_design/{doc}/_search/{index}/{path...}", searches.no_index, MEMBER),
+    route("/{db}/_design/{doc}/_search_info/{index}", "GET", GET=searches.info),
+    route("/{db}/_design/{doc}/_search_disk_size/{index}", "GET", GET=searches.disk_size),
     refused("/{db}/_design/{doc}/_nouveau/{path...}", refusals.no_nouveau, MEMBER),
     refused("/{db}/_design/{doc}/_rewrite", rewrites.rewrite, MEMBER),
     refused("/{db}/_design/{doc}/_rewrite/{path...}", rewrites.rewrite, MEMBER),

@@ -19,6 +19,7 @@ from docstore.query.design.rules import RuleBook
 from docstore.query.javascript.calling import Function, Functions
 from docstore.query.lists.running import Lists
 from docstore.query.mango.mango import Mango
+from docstore.query.search.searches import Searches
 from docstore.query.views.views import Views
 from docstore.settings import Settings
 from docstore.storage.engine.environment import Environment
@@ -34,6 +35,7 @@ class Query:
     ``functions``  calls the functions in them
     ``lists``      runs list functions
     ``views``      answers views
+    ``searches``   answers full-text searches
     ``mango``      answers declarative queries
     """
 
@@ -51,6 +53,7 @@ class Query:
         self.functions = Functions(pool, settings.functions, languages)
         self.lists = Lists(pool.reserve, settings.functions, languages)
         self.views = Views(pool, tasks, settings, languages, ahead=pool.processes + 2)
+        self.searches = Searches(pool, tasks, settings, ahead=pool.processes + 2)
         self.mango = Mango(self.views, settings)
         self._environment = environment
         self._rule_book = RuleBook()
@@ -90,11 +93,14 @@ class Query:
     def start(self) -> None:
         """Go on with what the last stop cut short."""
         self.views.start(self.registry.numbers)
+        self.searches.start(self.registry.numbers)
 
     def committed(self, changed: Mapping[int, int]) -> None:
         """After each group commit, on the event loop: database number -> its update sequence, or that it is gone."""
         self.views.committed(changed)
+        self.searches.committed(changed)
 
     async def stop(self) -> None:
-        """Stop what goes on unasked, and close the file of indexes."""
+        """Stop what goes on unasked, and close the files of indexes."""
+        await self.searches.stop()
         await self.views.stop()

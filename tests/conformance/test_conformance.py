@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docstore.settings import Admin
+from docstore.settings import Admin, SearchSettings
 from docstore.testing import TestNode, run_node_in_thread
 from tests.conformance.not_yet import NOT_YET
 from tests.conformance.replay import Replay, Scenario, load_scenarios
@@ -15,13 +15,15 @@ from tests.storage_findings import storage_findings
 
 SCENARIOS = {scenario.name: scenario for scenario in load_scenarios()}
 ADMIN = Admin("admin", "pass")  # as in the recordings; one of them sends it in a body
+WITHOUT = SearchSettings(enabled=False)
+"""The CouchDB that was recorded had no search."""
 SYSTEM = ("/_replicator", "/_users")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNode]:
     data: Path = tmp_path_factory.mktemp("conformance")
-    with run_node_in_thread(data=data, admin=ADMIN) as server:
+    with run_node_in_thread(data=data, admin=ADMIN, search=WITHOUT) as server:
         host = server.url.removeprefix("http://")
         for path in SYSTEM:
             step = {"method": "PUT", "path": path}

@@ -47,7 +47,7 @@ def main() -> int:
 
 def own_server(peer: Server, folder: Path) -> ServerProcess:
     """docstore, with the peer's administrator."""
-    arguments = ["--durability", "none", "--log-level", "error", "--admin", peer.user]
+    arguments = ["--durability", "none", "--log-level", "error", "--admin", peer.user, "--set", "search/enabled=false"]
     env = {**os.environ, "DOCSTORE_ADMIN_PASSWORD": peer.password}
     return ServerProcess(folder, arguments=arguments, env=env)
 

@@ -136,6 +136,7 @@ def related(scale: Scale) -> bytes:
 CHANGES = f"{DB}/_changes"
 FUNCTIONS = f"{DB}/_design/nasty"
 VIEW = f"{FUNCTIONS}/_view"
+SEARCH = f"{FUNCTIONS}/_search/words"
 RULED = "/ruled"
 
 DESIGN = {
@@ -148,6 +149,12 @@ DESIGN = {
         },
         "large": {"map": "function(d) { if (d.all) emit(1, d) }"},
         "keyed": {"map": "function(d) { if (d.all) emit(d, 1) }"},
+    },
+    "indexes": {
+        "words": {
+            "index": "function(d) { index('default', d.text || d._id, {store: true}); "
+            "index('n', d.n || 0, {facet: true}); index('id', d._id, {facet: true}) }"
+        }
     },
     "filters": {"all": "function(d, req) { return d._id.length > 1 }"},
     "shows": {
@@ -433,6 +440,20 @@ CATALOGUE: tuple[Nasty, ...] = (
         f"{VIEW}/javascript/queries",
         lambda s: text({"queries": [{}] * (s.keys // 10)}),
     ),
+    Nasty("a search", "GET", f"{SEARCH}?q=*:*&limit=200&include_docs=true&counts=[%22id%22]&sort=%22-n%22"),
+    Nasty(
+        "a long search",
+        "POST",
+        SEARCH,
+        lambda s: text({"q": " OR ".join(["(k*)", "/k.*1/", "k1~"] * min(s.keys, 300)), "group_field": "id"}),
+    ),
+    Nasty("a search with large brackets", "POST", SEARCH, lambda s: text({"q": "(" * min(s.mega, 60_000)})),
+    Nasty(
+        "analysis of a large text",
+        "POST",
+        "/_search_analyze",
+        lambda s: text({"analyzer": "english", "text": "running words " * (s.mega // 14)}),
+    ),
     Nasty("a view of large rows", "GET", f"{VIEW}/large"),
     Nasty("a view of large keys", "GET", f"{VIEW}/keyed"),
     Nasty("a filter", "GET", f"{CHANGES}?filter=nasty/all&style=all_docs"),
@@ -529,7 +550,11 @@ EXEMPT: dict[str, str] = {
     "shows.no_show": "refused unread",
     "shows.no_update": "refused unread",
     "lists.no_list": "refused unread",
-    "refusals.no_search": "refused unread",
+    "searches.no_index": "refused unread",
+    "searches.info": "two numbers, and a folder that a thread looks at",
+    "searches.disk_size": "as _search_info",
+    "searches.clean_up": "design documents are read in a thread, folders removed in one",
+    "searches.get_analyze": "a worker analyzes; at most max_url",
     "refusals.no_nouveau": "refused unread",
     "refusals.view_method": "refused unread",
     "protocols.options": "a constant",

@@ -10,7 +10,9 @@ from typing import Final
 MAX_DIGITS: Final = 400
 """Beyond, a word is no number to anybody."""
 
-_NUMBER: Final = re.compile(r"[\x00-\x20]*([+-]?)(NaN|Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?[\x00-\x20]*")
+_NUMBER: Final = re.compile(
+    r"[\x00-\x20]*([+-]?)(NaN|Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?[\x00-\x20]*"
+)
 
 
 def number_of(text: str) -> float | None:

@@ -1,8 +1,9 @@
 """Texts into queries: the grammar of Lucene's classic parser.
 
 Owns the grammar, its errors and its bounds. It must not know analyzers: what words become terms is decided by whoever
-answers the query. As in Clouseau ``OR`` is what stands between two queries if nothing does, a pattern may not begin with
-a wildcard, and bounds of both kinds can be mixed. The time is that of the text: each character is read a few times.
+answers the query. As in Clouseau ``OR`` is what stands between two queries if nothing does, a pattern may not begin
+with a wildcard, and bounds of both kinds can be mixed. The time is that of the text: each character is read a few
+times.
 """
 
 import re

@@ -72,5 +72,3 @@ def _end(text: str | None) -> str:
 def _number(value: float) -> str:
     """Without an exponent, which no query has."""
     return f"{value:.17f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))
-
-

@@ -61,6 +61,28 @@ FIND: Final = _object(
     execution_stats=BOOLEAN,
 )
 
+SEARCH: Final = _object(
+    ("query",),
+    query=TEXT,
+    bookmark=TEXT,
+    limit=COUNT,
+    sort={},
+    counts=_list(TEXT),
+    ranges=OBJECT,
+    drilldown=_list(_list(TEXT)),
+    group_field=TEXT,
+    group_limit=COUNT,
+    group_sort={},
+    highlight_fields=_list(TEXT),
+    highlight_pre_tag=TEXT,
+    highlight_post_tag=TEXT,
+    highlight_number=COUNT,
+    highlight_size=COUNT,
+    include_docs=BOOLEAN,
+    include_fields=_list(TEXT),
+    stale={"type": "string", "enum": ["ok"]},
+)
+
 JSON_BODIES: Final[dict[tuple[str, str], Schema]] = {
     ("POST", "/_session"): _object(name=TEXT, password=TEXT),
     ("POST", "/_dbs_info"): _object(("keys",), keys=_list(TEXT)),
@@ -83,6 +105,8 @@ JSON_BODIES: Final[dict[tuple[str, str], Schema]] = {
     ("POST", "/{db}/_index/_bulk_delete"): _object(("docids",), docids=_list(TEXT)),
     ("PUT", "/{db}/{doc}"): DOCUMENT,
     ("POST", "/{db}/{doc}/_resolve"): RESOLUTION,
+    ("POST", "/_search_analyze"): _object(("analyzer", "text"), analyzer={}, text=TEXT),
+    ("POST", "/{db}/_design/{doc}/_search/{index}"): SEARCH,
     ("POST", "/{db}/_design/{doc}/_view/{view}"): LISTING,
     ("POST", "/{db}/_design/{doc}/_view/{view}/queries"): QUERIES,
     **{("POST", f"/{{db}}/{name}"): LISTING for name in ("_all_docs", "_design_docs", "_local_docs")},

@@ -4,7 +4,7 @@ Owns the words for them, as CouchDB has them in ``chttpd_db:db_req`` and ``chttp
 endpoints that docstore does not have: they are named, so that nobody is told of a missing database or document.
 """
 
-from docstore.errors import BadRequest, Gone, MethodNotAllowed, NotFound, Unavailable
+from docstore.errors import BadRequest, Gone, MethodNotAllowed, NotFound
 from docstore.httpd.replies import Reply, redirect
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import path_of_absolute
@@ -31,12 +31,6 @@ async def no_temporary_view(request: Request) -> Reply:
     """Temporary views, which CouchDB had before 2.0."""
     request.database()
     raise Gone("Temporary views are not supported in CouchDB")
-
-
-async def no_search(request: Request) -> Reply:
-    """``_search`` and its kin, of design documents."""
-    request.database()
-    raise Unavailable("Search is not available", error="service unavailable")
 
 
 async def no_nouveau(request: Request) -> Reply:

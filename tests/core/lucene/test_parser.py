@@ -104,7 +104,9 @@ def test_long_queries_are_quoted_in_part() -> None:
 
 
 fields = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5).filter(lambda name: name != "*")
-texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.sampled_from(["AND", "OR", "NOT"])
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8) | st.sampled_from(
+    ["AND", "OR", "NOT"]
+)
 factors = st.integers(0, 40).map(lambda number: number / 4)
 
 

@@ -1,0 +1,1 @@
+"""Full-text search: indexes on tantivy, built of design documents' functions, and what can be asked of them."""

@@ -1,0 +1,302 @@
+"""The folder of one index: tantivy's files, opened, written and read.
+
+Owns tantivy: its schema, its one writer, what a commit holds. It must not know documents' functions or queries'
+language. Everything here takes its time, and is called in threads; of those that write, one at a time.
+
+What an index shows stands in it: a document of its own has the state, and is replaced with each commit. So there is no
+moment at which one is newer than the other, and a kill costs what was not committed. A folder that cannot be opened, or
+whose state is of another form, is made anew.
+
+Fields of documents have no field of their own in tantivy but for *columns*, by which is sorted: ``s0`` to ``s7`` for
+texts, ``n0`` to ``n7`` for numbers, each taken by the first field that needs one. When none is left the index is to be
+built anew with four times as many.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from docstore.errors import StorageFailed, StorageFull
+from docstore.query.search.entries import Entry
+from docstore.query.search.library import tantivy
+from docstore.query.search.terms import BETWEEN, code_of
+
+if TYPE_CHECKING:
+    from tantivy import Document, Index, IndexWriter, Schema, Searcher
+
+log = logging.getLogger(__name__)
+
+FORMAT: Final = 1
+FIRST_COLUMNS: Final = 8
+MORE_COLUMNS: Final = 4
+STATE: Final = "state"
+TOKENIZER: Final = "terms"
+_NO_ROOM: Final = ("No space left", "os error 28", "os error 122", "StorageFull", "QuotaExceeded")
+
+
+class ColumnsTaken(Exception):
+    """More fields want a column than there are."""
+
+
+class FolderState(msgspec.Struct):
+    """What an index shows, as JSON in its own document.
+
+    ``epoch``       of the store;  ``seq``, ``purge_seq``  how far it follows the database
+    ``columns``     of each kind;  ``strings``, ``numbers``  the fields that have them, in order
+    ``facets``      fields that are facets;  ``several``  fields of which some document has several numbers
+    ``next``  the place of the next entry, by which equals are in order
+    """
+
+    format: int
+    epoch: int
+    seq: int
+    purge_seq: int
+    columns: int
+    strings: list[str]
+    numbers: list[str]
+    facets: list[str]
+    several: list[str]
+    next: int
+
+
+class Folder:
+    """An open index. ``state`` is what its last commit holds."""
+
+    def __init__(self, path: Path, index: "Index", schema: "Schema", state: FolderState) -> None:
+        self.path = path
+        self.schema = schema
+        self.state = state
+        self._index = index
+        self._writer: IndexWriter | None = None
+        self.several = set(state.several)
+        self._facets = set(state.facets)
+        self._strings = {name: place for place, name in enumerate(state.strings)}
+        self._numbers = {name: place for place, name in enumerate(state.numbers)}
+
+    # --- Reading
+
+    def searcher(self) -> "Searcher":
+        """What the last commit shows."""
+        with told():
+            return self._index.searcher()
+
+    def string_column(self, field: str) -> str | None:
+        """The column of a field's texts, None if no document has one."""
+        place = self._strings.get(field)
+        return None if place is None else f"s{place}"
+
+    def number_column(self, field: str) -> str | None:
+        """The same of numbers."""
+        place = self._numbers.get(field)
+        return None if place is None else f"n{place}"
+
+    def has_facet(self, field: str) -> bool:
+        """Whether some document has the field as a facet."""
+        return field in self._facets
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return folder_size(self.path)
+
+    # --- Writing
+
+    def write(
+        self, entries: Sequence[Entry], gone: Sequence[str], *, fresh: bool, memory: int, most_columns: int
+    ) -> None:
+        """Let documents be what they are now; nothing is seen of it before the commit.
+
+        ``fresh``: none of them can be in the index yet; ``memory``: of the writer. Raises ColumnsTaken, StorageFull,
+        StorageFailed; then nothing of it is left, nor of what was written since the last commit.
+        """
+        library = tantivy()
+        try:
+            with told():
+                if self._writer is None:
+                    self._writer = self._index.writer(memory, 1)
+                writer = self._writer
+                if not fresh:
+                    for doc_id in (*gone, *(entry["id"] for entry in entries)):
+                        writer.delete_documents_by_term("id", doc_id)
+                for entry in entries:
+                    writer.add_document(self._document(library.Document(), entry, most_columns))
+        except BaseException:
+            self.forget()
+            raise
+
+    def commit(self, seq: int, purge_seq: int) -> None:
+        """Keep what was written, and how far that goes. Raises StorageFull, StorageFailed; nothing is kept then."""
+        library = tantivy()
+        writer = self._writer
+        if writer is None:
+            raise RuntimeError("nothing was written")
+        state = msgspec.structs.replace(
+            self.state,
+            seq=seq,
+            purge_seq=purge_seq,
+            strings=list(self._strings),
+            numbers=list(self._numbers),
+            facets=sorted(self._facets),
+            several=sorted(self.several),
+        )
+        try:
+            with told():
+                document = library.Document()
+                document.add_text(STATE, STATE)
+                document.add_bytes("body", msgspec.json.encode(state))
+                writer.delete_documents_by_term(STATE, STATE)
+                writer.add_document(document)
+                writer.commit()
+                self._index.reload()
+        except BaseException:
+            self.forget()
+            raise
+        self.state = state
+
+    def forget(self) -> None:
+        """Give up what was written since the last commit, and the writer."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                with told():
+                    writer.rollback()
+            except (StorageFailed, StorageFull) as error:
+                log.debug("%s: %s", self.path, error.reason)
+        self.several = set(self.state.several)
+        self._facets = set(self.state.facets)
+        self._strings = {name: place for place, name in enumerate(self.state.strings)}
+        self._numbers = {name: place for place, name in enumerate(self.state.numbers)}
+
+    def close(self) -> None:
+        """Give back memory and threads, after merges that are under way."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with told():
+                writer.wait_merging_threads()
+
+    def _document(self, document: "Document", entry: Entry, most_columns: int) -> "Document":
+        document.add_text("id", entry["id"])
+        document.add_unsigned("place", self.state.next)
+        self.state.next += 1
+        document.add_text("terms", entry["terms"])
+        if entry["stored"]:
+            document.add_bytes("body", entry["stored"])
+        for field, text in entry["strings"]:
+            place = self._place(self._strings, field, most_columns)
+            if place is not None:
+                document.add_text(f"s{place}", text)
+        for field, number in entry["numbers"]:
+            place = self._place(self._numbers, field, most_columns)
+            if place is not None:
+                document.add_float(f"n{place}", number + 0.0)
+        self.several.update(entry["several"])
+        if entry["facets"]:
+            facets: dict[str, Any] = {}
+            for field, value in entry["facets"]:
+                facets.setdefault(code_of(field), []).append(value)
+                self._facets.add(field)
+            document.add_json("facets", facets)
+        return document
+
+    def _place(self, places: dict[str, int], field: str, most_columns: int) -> int | None:
+        """The column of a field; None where there can be no more."""
+        place = places.get(field)
+        if place is None:
+            place = len(places)
+            if place >= self.state.columns:
+                if self.state.columns < most_columns:
+                    raise ColumnsTaken
+                return None
+            places[field] = place
+        return place
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Around calls of tantivy that read or write files: what it fails with, as errors of the store.
+
+    Raises StorageFull, StorageFailed.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        if any(word in str(error) for word in _NO_ROOM):
+            raise StorageFull from error
+        raise StorageFailed(f"The search index cannot be used: {error}") from error
+
+
+def schema_of(columns: int) -> "Schema":
+    """The fields of tantivy's. ``columns`` of each kind."""
+    library = tantivy()
+    builder = library.SchemaBuilder()
+    builder.add_text_field(STATE, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("id", stored=True, fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("body", stored=True)
+    builder.add_unsigned_field("place", fast=True)
+    builder.add_text_field("terms", tokenizer_name=TOKENIZER, index_option="position")
+    builder.add_json_field("facets", fast=True, tokenizer_name="raw", index_option="basic")
+    for place in range(columns):
+        builder.add_text_field(f"s{place}", fast=True, tokenizer_name="raw", index_option="basic")
+        builder.add_float_field(f"n{place}", fast=True)
+    schema: Schema = builder.build()
+    return schema
+
+
+def open_folder(path: Path, epoch: int) -> Folder | None:
+    """The index that is there; None if there is none that can be used."""
+    library = tantivy()
+    if not path.is_dir():
+        return None
+    try:
+        with told():
+            index = _prepared(library.Index.open(str(path)))
+            searcher = index.searcher()
+            found = searcher.search(library.Query.term_query(index.schema, STATE, STATE), 1)
+            body = bytes(searcher.doc(found.hits[0][1]).get_first("body") or b"") if found.hits else b""
+        state = msgspec.json.decode(body, type=FolderState)
+    except (StorageFailed, msgspec.DecodeError) as error:
+        log.warning("%s cannot be used (%s); the search index is built anew", path, error)
+        return None
+    if state.format != FORMAT or state.epoch != epoch:
+        return None
+    return Folder(path, index, index.schema, state)
+
+
+def make_folder(path: Path, epoch: int, columns: int) -> Folder:
+    """An empty index in the place of whatever is there. Raises StorageFull, StorageFailed."""
+    library = tantivy()
+    remove_folder(path)
+    schema = schema_of(columns)
+    with told():
+        path.mkdir(parents=True)
+        index = _prepared(library.Index(schema, str(path)))
+    return Folder(path, index, schema, FolderState(FORMAT, epoch, 0, 0, columns, [], [], [], [], 0))
+
+
+def remove_folder(path: Path) -> None:
+    """Remove an index and all of its files."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of the files in a folder."""
+    total = 0
+    try:
+        for file in path.iterdir():
+            total += file.stat().st_size
+    except OSError:  # a merge has removed one meanwhile
+        return total
+    return total
+
+
+def _prepared(index: "Index") -> "Index":
+    library = tantivy()
+    tokenizer = library.TextAnalyzerBuilder(library.Tokenizer.regex(f"[^{BETWEEN}]+")).build()
+    index.register_tokenizer(TOKENIZER, tokenizer)
+    index.config_reader("Manual")
+    return index

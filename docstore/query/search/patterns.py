@@ -1,0 +1,165 @@
+"""Patterns of terms, as regular expressions of tantivy's term dictionary.
+
+Owns how wildcards, Lucene's regular expressions and ranges are written there. It must not know fields. A pattern is of
+a whole term. Follows ``WildcardQuery`` and the syntax of ``RegExp`` of Lucene; its complement, intersection and
+intervals of numbers are refused.
+"""
+
+import re
+from typing import Final
+
+from docstore.errors import BadRequest
+
+LAST: Final = "\U0010ffff"
+ANY: Final = f"[\x00-{LAST}]"
+REST: Final = f"{ANY}*"
+MAX_BOUND: Final = 128
+"""Characters of a bound that are compared; what is behind them is taken for within."""
+
+_SPECIAL: Final = frozenset(r"\.+*?()|[]{}^$#&-~")
+_PIECE: Final = re.compile(r"\\(.)|(.)", re.DOTALL)
+_QUANTIFIER: Final = re.compile(r"\{(\d{1,3})(?:(,)(\d{1,3})?)?\}")
+
+
+def literal(text: str) -> str:
+    """What matches a text alone."""
+    return "".join(f"\\{one}" if one in _SPECIAL else one for one in text)
+
+
+def of_wildcards(pattern: str) -> str:
+    """What matches a pattern with ``*`` and ``?``, in which a backslash takes a character as it is."""
+    wild = {"*": REST, "?": ANY}
+    return "".join(
+        literal(found[1]) if found[1] is not None else wild.get(found[2], literal(found[2]))
+        for found in _PIECE.finditer(pattern)
+    )
+
+
+# --- Lucene's regular expressions -------------------------------------------------------------------------------------
+
+
+def of_regex(pattern: str) -> str:
+    """The same of a regular expression as Lucene has them. Raises BadRequest."""
+    pieces: list[str] = []
+    at = 0
+    while at < len(pattern):
+        one = pattern[at]
+        at += 1
+        if one == "\\" and at < len(pattern):
+            pieces.append(literal(pattern[at]))
+            at += 1
+        elif one == '"':
+            end = pattern.find('"', at)
+            end = len(pattern) if end < 0 else end
+            pieces.append(literal(pattern[at:end]))
+            at = end + 1
+        elif one == "[":
+            end, text = _class(pattern, at)
+            pieces.append(text)
+            at = end
+        elif one == "{":
+            found = _QUANTIFIER.match(pattern, at - 1)
+            if found is None:
+                raise _refused(pattern)
+            pieces.append(found[0])
+            at = found.end()
+        elif one in "~&<#" or (one == "(" and pattern[at : at + 1] == "?"):
+            raise _refused(pattern)
+        else:
+            pieces.append({".": ANY, "@": REST}.get(one) or (one if one in "()|*+?" else literal(one)))
+    return "".join(pieces)
+
+
+def _class(pattern: str, at: int) -> tuple[int, str]:
+    """A class of characters from behind its bracket, and where it ends."""
+    negated = pattern.startswith("^", at)
+    at += negated
+    pieces: list[str] = []
+    while at < len(pattern) and pattern[at] != "]":
+        escape = pattern[at] == "\\" and at + 1 < len(pattern)
+        one = pattern[at + escape]
+        at += 1 + escape
+        pieces.append("-" if one == "-" and not escape and pieces else f"\\{one}" if one in _SPECIAL else one)
+    if at >= len(pattern) or not pieces:
+        raise _refused(pattern)
+    return at + 1, f"[{'^' if negated else ''}{''.join(pieces)}]"
+
+
+def _refused(pattern: str) -> BadRequest:
+    return BadRequest(f"Cannot parse '/{pattern}/': This is no regular expression that can be searched for.")
+
+
+# --- Ranges -----------------------------------------------------------------------------------------------------------
+
+
+def of_range(low: str | None, high: str | None, *, with_low: bool, with_high: bool) -> str | None:
+    """What matches the texts between two others, in the order of code points; None if there are none."""
+    low, with_low = (low[:MAX_BOUND], with_low or len(low) > MAX_BOUND) if low is not None else ("", True)
+    if high is None:
+        return _alternatives(_above(low, with_low=with_low))
+    high, with_high = high[:MAX_BOUND], with_high or len(high) > MAX_BOUND
+    if low > high or (low == high and not (with_low and with_high)):
+        return None
+    common = _common(low, high)
+    lower, upper = low[common:], high[common:]
+    if not lower:
+        found = _below(upper, with_high=with_high)
+        if not with_low and "" in found:
+            found.remove("")
+    else:
+        found = [literal(lower[0]) + one for one in _above(lower[1:], with_low=with_low)]
+        found += [one + REST for one in _characters(_after(lower[0]), _before(upper[0]))]
+        found += [literal(upper[0]) + one for one in _below(upper[1:], with_high=with_high)]
+    return literal(low[:common]) + inner if (inner := _alternatives(found)) is not None else None
+
+
+def _alternatives(found: list[str]) -> str | None:
+    return f"(?:{'|'.join(found)})" if found else None
+
+
+def _above(low: str, *, with_low: bool) -> list[str]:
+    """Texts from this one on."""
+    found = [literal(low) + (REST if with_low else f"{ANY}+")]
+    for place, one in enumerate(low):
+        found += [literal(low[:place]) + several + REST for several in _characters(_after(one), LAST)]
+    return found
+
+
+def _below(high: str, *, with_high: bool) -> list[str]:
+    """Texts up to this one; the empty one first, if it is among them."""
+    found = [literal(high[:place]) for place in range(len(high))]
+    for place, one in enumerate(high):
+        found += [literal(high[:place]) + several + REST for several in _characters("\x00", _before(one))]
+    return [*found, literal(high)] if with_high else found
+
+
+def _characters(first: str | None, last: str | None) -> list[str]:
+    """The class of characters between two; none if there are none."""
+    if first is None or last is None or first > last:
+        return []
+    return [f"[{_in_class(first)}-{_in_class(last)}]"]
+
+
+def _in_class(one: str) -> str:
+    return f"\\{one}" if one in _SPECIAL else one
+
+
+def _after(one: str) -> str | None:
+    code = ord(one) + 1
+    if 0xD800 <= code <= 0xDFFF:
+        code = 0xE000
+    return chr(code) if code <= ord(LAST) else None
+
+
+def _before(one: str) -> str | None:
+    code = ord(one) - 1
+    if 0xD800 <= code <= 0xDFFF:
+        code = 0xD7FF
+    return chr(code) if code >= 0 else None
+
+
+def _common(one: str, other: str) -> int:
+    place = 0
+    while place < min(len(one), len(other)) and one[place] == other[place]:
+        place += 1
+    return place
