@@ -94,9 +94,11 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def guarded() -> Iterator[Site]:
-    """The same with an administrator."""
+    """The same with an administrator and a database of users."""
     with run_node_in_thread(admin=ADMIN) as server:
-        yield Site(server.url, server.node, ADMIN)
+        made = Site(server.url, server.node, ADMIN)
+        made.database("_users")
+        yield made
 
 
 @dataclass

@@ -20,12 +20,14 @@ STATES = (
     "/db/seen/doc/a",
     "/db/seen/new",
     "/db/seen/settings",
+    "/server",
 )
 """The states that are always looked at."""
 
 OTHERS = (
     "/activity", "/replications/new", "/db/seen/conflicts", "/db/seen/doc/torn/tree", "/db/seen/doc/torn/merge",
     "/db/seen/query", "/db/seen/indexes", "/db/seen/views", "/db/seen/design", "/db/seen/changes", "/no/such/view",
+    "/server/users", "/server/config", "/server/cors",
 )  # fmt: skip
 """Those that are looked at by ``make test-long`` as well."""
 

@@ -7,6 +7,7 @@ import {go} from './router.js';
 export const PLACES = [
   ['Databases', [], 'all databases of this server'],
   ['Activity', ['activity'], 'tasks and replications, with their progress'],
+  ['Server', ['server'], 'metrics, conflicts, versions'],
 ];
 
 // Within a database: [title, segments behind `db/NAME`, the patterns of routes that belong to it].
@@ -21,5 +22,8 @@ export const DATABASE_TABS = [
 
 // Actions: [title, hint, call with the database or undefined, whether it needs one].
 export const ACTIONS = [
+  ['Users', 'who may sign in', () => go(['server', 'users']), false],
+  ['Configuration', 'the settings of the server', () => go(['server', 'config']), false],
+  ['CORS', 'pages of other origins', () => go(['server', 'cors']), false],
   ['New document', 'write one', (db) => go(['db', db, 'new']), true],
 ];

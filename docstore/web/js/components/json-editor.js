@@ -12,6 +12,7 @@ import {findBar} from './find-bar.js';
 
 const LINE = 20; // pixels, as in editor.css
 const BESIDE = 4;
+const LONG = 1_000_000; // characters
 
 class JsonEditor extends HTMLElement {
   #lines = [''];
@@ -81,9 +82,13 @@ class JsonEditor extends HTMLElement {
     return true;
   }
 
-  // Another text as one step that can be undone.
+  // Another text as one step that can be undone, unless it is very long.
   replaceAll(text) {
     if (text === this.value) return;
+    if (text.length > LONG) {
+      this.value = text; // the browser's own undo would take seconds
+      return;
+    }
     this.area.focus();
     this.area.setSelectionRange(0, this.value.length);
     this.insert(text);

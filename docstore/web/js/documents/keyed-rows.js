@@ -156,11 +156,9 @@ export class KeyedRows {
 
   // Keeps the rows of a reply; `step` is -1 for a descending one.
   #take({rows, offset, total_rows: total}, step) {
-    if (total !== this.total) {
-      this.#known.clear();
-      this.count += total - this.total;
-      this.total = total;
-    }
+    // While others write, each reply is right about its own rows; what is known of others may be a few places off.
+    this.count = Math.max(0, this.count + total - this.total);
+    this.total = total;
     if (this.#known.size > MOST_KEPT) this.#known.clear();
     const first = step > 0 ? offset - this.#base : this.total - 1 - offset - this.#base;
     rows.forEach(({id, value}, at) => {

@@ -27,7 +27,7 @@ export async function show(outlet) {
       form.reset();
       toast('The password is changed. Other sessions of yours have ended.');
     } catch (error) {
-      problem.textContent = words(error);
+      problem.textContent = error.status === 403 ? `Users may not see their own accounts on this server. Ask an administrator for another password. (${error.reason})` : words(error);
       problem.hidden = false;
     }
   });

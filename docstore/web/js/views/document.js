@@ -8,7 +8,7 @@ import {menu} from '../components/menu.js';
 import {revisionsPanel} from '../components/revisions.js';
 import {tellFailure, toast, words} from '../components/toast.js';
 import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
-import {debounced, field, h} from '../dom.js';
+import {debounced, field, h, replace} from '../dom.js';
 import {checkObject} from '../lossless/check.js';
 import {formatted, nodesOf, stringOf, without, withMember} from '../lossless/members.js';
 import {sliceOf} from '../merge/json-nodes.js';
@@ -43,7 +43,8 @@ export async function show(outlet, {db, id = null, query}, signal) {
     else dropDraft(db, id ?? NEW);
   }
   function tell(error) {
-    problem.textContent = typeof error === 'string' ? error : words(error);
+    replace(problem, typeof error === 'string' ? error : words(error),
+      error.status === 401 && [' ', h('a', {href: link(['login'], {next: location.hash})}, 'Sign in'), '; the edits are kept.']);
     problem.hidden = false;
   }
 

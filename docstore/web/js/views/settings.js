@@ -7,7 +7,8 @@ import {tellFailure, toast} from '../components/toast.js';
 import {field, h} from '../dom.js';
 import {bytes, count} from '../format.js';
 import {checkObject} from '../lossless/check.js';
-import {formatted} from '../lossless/members.js';
+import {formatted, nodesOf, withMember} from '../lossless/members.js';
+import {sliceOf} from '../merge/json-nodes.js';
 import {go, show as showAgain} from '../router.js';
 import {session} from '../session.js';
 
@@ -34,7 +35,7 @@ function facts(info) {
 // The security object: names and roles in fields, and as it is where it has more than these.
 async function security(where, signal) {
   const place = `${where}/_security`;
-  const before = await text(place, {signal});
+  let before = await text(place, {signal});
   const known = JSON.parse(before);
   const control = {};
   const fields = ['admins', 'members'].map((kind) => h('fieldset', {}, h('legend', {}, kind === 'admins' ? 'Admins' : 'Members'),
@@ -50,12 +51,14 @@ async function security(where, signal) {
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const changed = structuredClone(known);
+    let body = before;
     for (const [name, one] of Object.entries(control)) {
       const [kind, list] = name.split('.');
-      changed[kind] = {...changed[kind], [list]: one.value.split(',').map((word) => word.trim()).filter(Boolean)};
+      const words = one.value.split(',').map((word) => word.trim()).filter(Boolean);
+      const own = nodesOf(body).members.get(kind)?.node;
+      body = withMember(body, kind, withMember(own?.kind === 'object' ? sliceOf(own) : '{}', list, JSON.stringify(words)));
     }
-    store(JSON.stringify(changed)).catch(tellFailure);
+    store(body).then(() => { before = body; }, tellFailure);
   });
   async function asJson() {
     const editor = jsonEditor({label: 'The security object', validate: checkObject});

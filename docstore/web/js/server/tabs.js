@@ -1,0 +1,9 @@
+// The views of the server, side by side.
+
+import {h} from '../dom.js';
+import {link} from '../router.js';
+
+const TABS = [['Overview', ['server']], ['Users', ['server', 'users']], ['Configuration', ['server', 'config']], ['CORS', ['server', 'cors']]];
+
+export const serverTabs = (here) => h('nav', {class: 'tabs', 'aria-label': 'Server'}, TABS.map(([title, to]) =>
+  h('a', {href: link(to), 'aria-current': title === here && 'page'}, title)));
