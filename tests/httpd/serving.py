@@ -23,6 +23,7 @@ from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Router, open_route, route
 from docstore.httpd.service import Service
+from docstore.replication.jobs.clock import Clock, SystemClock
 from docstore.settings import Admin, Limits, Settings
 
 ADMIN = Admin("admin", "secret")
@@ -74,6 +75,7 @@ class StandIn:
     config: Configuration
     registry: NoDatabases
     accounts: Accounts
+    clock: Clock = field(default_factory=SystemClock)
     counters: Counted = field(default_factory=Counted)
     replications: NoReplications = field(default_factory=NoReplications)
     conflict_stats: ConflictStats = field(default_factory=lambda: ConflictStats(time.monotonic))
