@@ -44,7 +44,7 @@ OUTSIDE = {
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
     "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
     "docstore.double": {"aiohttp", "msgspec", "multidict", "yarl"},
-    "docstore.testing": {"uvloop"},
+    "docstore.testing": {"ibm_cloud_sdk_core", "ibmcloudant", "uvloop"},
     "docstore.client": {"aiohttp", "yarl"},
     "docstore.lab": {"jinja2"},
     "docstore.pytest_plugin": {"pytest"},
@@ -117,6 +117,7 @@ LATE_IMPORTS = {
     "docstore.httpd.server.telemetry": "prometheus_client is loaded when metrics are first asked for",
     "docstore.pytest_plugin": "pytest loads plugins in every run; a server's parts only if a test wants one",
     "docstore.query.servers.choice": "few workers have use for what starts query servers",
+    "docstore.testing.databases": "IBM's client is made if a test asks for it, where it is installed",
     "docstore.workers.messages": "a worker that tells no error does without them",
 }
 
