@@ -149,17 +149,19 @@ LoadAttachments = Callable[[Rev], Iterable[Attachment]]
 """The attachments of a leaf."""
 
 
-def meet_condition(head: Head | None, parent: Rev | None, condition: Condition | None) -> Rev | None:
+def meet_condition(
+    head: Head | None, parent: Rev | None, condition: Condition | None, date: int | None = None
+) -> Rev | None:
     """The revision that an edit of ``parent`` changes: the winner, if the condition names that and the edit none.
 
-    Raises PreconditionFailed.
+    ``date`` is the document's, where it is known. Raises PreconditionFailed.
     """
     if condition is None:
         return parent
     if head is None or head.deleted:
         condition.check()
         return parent
-    condition.check(rev_etag(head.winner))
+    condition.check(rev_etag(head.winner), date=date)
     return head.winner if parent is None and condition.match is not None else parent
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from docstore.core.answers import RefusedEdit
+from docstore.core.authorship import Written
 from docstore.core.conditions import Condition
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolution
@@ -41,6 +42,7 @@ class EditDocuments:
     ``design_seq``  up to where design documents were looked at when the edits were checked; None: they were not. If a
     design document changed after that, nothing is written, and every edit's result is RulesChanged.
     ``refusals``  of edits that are here only for the reply, which is made of all results
+    ``written``   who writes, and when; None: the revisions were made elsewhere, and nobody knows
     ``max_work``, unless 0, bounds the work of the command (``edit_work.py``). Edits beyond are not looked at, but at
     least one is; of a ``whole`` command all are, or it is refused with TooLarge.
     Result: one ``Rev | DocstoreError`` per edit, in the order of ``edits``; None for one that was not looked at.
@@ -53,6 +55,7 @@ class EditDocuments:
     whole: bool = False
     design_seq: int | None = None
     refusals: tuple[RefusedEdit, ...] = ()
+    written: Written | None = None
 
     @property
     def cost(self) -> int:
@@ -62,7 +65,7 @@ class EditDocuments:
 
 @dataclass(frozen=True, slots=True)
 class ResolveDocuments:
-    """Resolve conflicts, each document for itself. Leases, ``design_seq``, ``refusals`` as of EditDocuments.
+    """Resolve conflicts, each document for itself. Leases and what has a name there are as of EditDocuments.
 
     Result: RulesChanged, or one ``Resolved | DocstoreError`` for each, in order.
     """
@@ -71,6 +74,7 @@ class ResolveDocuments:
     resolutions: tuple[Resolution, ...]
     design_seq: int | None = None
     refusals: tuple[RefusedEdit, ...] = ()
+    written: Written | None = None
 
     @property
     def cost(self) -> int:
@@ -370,31 +374,3 @@ class ExpireUploads:
 
     uploads: tuple[tuple[int, bytes], ...]
     now: int
-
-
-DatabaseCommand = (
-    EditDocuments
-    | ResolveDocuments
-    | PutLocal
-    | DeleteLocal
-    | CompactDatabase
-    | SetSecurity
-    | SetRevsLimit
-    | SetPurgedInfosLimit
-    | Purge
-)
-BlobCommand = BeginStaging | AppendStaging | SealStaging | StageBlobs | DropStagings | ExpireStagings | CollectGarbage
-UploadCommand = (
-    BeginUpload
-    | AppendUpload
-    | AcceptUpload
-    | RewindUpload
-    | SetUploadLength
-    | SealUpload
-    | AdoptUpload
-    | CompleteUpload
-    | RefuseUpload
-    | CancelUpload
-    | ExpireUploads
-)
-Command = DatabaseCommand | BlobCommand | UploadCommand | CreateDatabase | DeleteDatabase | SweepDatabase

@@ -4,13 +4,13 @@ Owns the handle and nothing else; the work is in the modules that it delegates t
 a snapshot each, since they cost microseconds; writes and long reads are awaited. It must not know HTTP.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import cast
-from uuid import uuid4
 
 from docstore.core.attachment import Linked
+from docstore.core.authorship import Written
 from docstore.core.conditions import Condition
 from docstore.core.document import EMPTY_BODY, LOCAL_PREFIX, NEEDS_REV, Document
 from docstore.core.edit import Head, refuse_delete
@@ -30,9 +30,9 @@ from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
 from docstore.database.creating import CreatingGate, check_local
-from docstore.database.edit_parts import EditAnswer, submit_each, submit_edits, submit_known
+from docstore.database.edit_parts import EditAnswer, purge_documents, submit_edits, submit_known
 from docstore.database.info import DatabaseInfo, info_of
-from docstore.database.local_docs import write_local, write_mixed
+from docstore.database.local_docs import try_local, write_local, write_mixed
 from docstore.database.notifier import Notifier
 from docstore.database.once import Once
 from docstore.database.reading import bulk_reading, properties, revisions
@@ -74,6 +74,7 @@ class Database:
         blobs: BlobStore,
         write_hook: WriteHook | None = None,
         gate: Gate | None = None,
+        clock: Callable[[], int],
     ) -> None:
         self.name = name
         self.number = row.number
@@ -87,6 +88,7 @@ class Database:
         self.blobs = blobs
         self.write_hook = write_hook
         self._gate = gate
+        self._clock = clock
         self._actor: Actor | None = None
         self._snapshot = environment.snapshot
         self.access_rules = AccessRules(environment, row.number).read
@@ -256,7 +258,7 @@ class Database:
             return results
         rest = iter(results)
         return [
-            await self._try_local(one, new_edits=new_edits) if is_local(one.id) else next(rest) for one in documents
+            await try_local(self, one, new_edits=new_edits) if is_local(one.id) else next(rest) for one in documents
         ]
 
     async def delete_doc(self, doc_id: str, rev: Rev | None, condition: Condition | None = None) -> EditResult:
@@ -274,23 +276,23 @@ class Database:
 
     async def _write(self, documents: Sequence[Document], *, new_edits: bool) -> list[EditAnswer]:
         """Documents with a history; an answer for each. Raises IllegalDocId before anything is written."""
+        written = self._written() if new_edits else None
         if self.partitioned:
             await list_of(map(check_partitioned_id, [one.id for one in documents]), len(documents))
         if [True for one in documents if one.attachments]:
-            return await self._attachments.write(documents, new_edits=new_edits, check=self.check)
-        if new_edits and len(documents) == 1:
-            answers = await submit_known(self._writer, self._gate, self.number, edit_of(documents[0], new_edits=True))
+            return await self._attachments.write(documents, new_edits=new_edits, check=self.check, written=written)
+        if written is not None and len(documents) == 1:
+            edit = edit_of(documents[0], new_edits=True)
+            answers = await submit_known(self._writer, self._gate, self.number, edit, written)
             if answers is not None:
                 return answers
-        edits = tuple(await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents)))
-        settings = self.environment.settings
-        return await submit_edits(self._writer, settings, self.number, edits, new_edits=new_edits, check=self.check)
+        edits = await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents))
+        place = (self._writer, self.environment.settings, self.number)
+        return await submit_edits(*place, edits, new_edits=new_edits, check=self.check, written=written)
 
-    async def _try_local(self, document: Document, *, new_edits: bool) -> EditResult:
-        try:
-            return await self.update_doc(document, new_edits=new_edits)
-        except DocstoreError as error:
-            return EditResult(document.id, None, error)
+    def _written(self) -> Written:
+        """By whoever writes here, now."""
+        return Written(self._clock(), None if self._actor is None else self._actor.name)
 
     def open_attachment(self, doc_id: str, name: str, rev: Rev | None = None) -> OpenedAttachment:
         """An attachment of the winner or of another revision. Raises NotFound, DocumentDeleted."""
@@ -359,7 +361,8 @@ class Database:
     def resolver(self) -> Resolver:
         """What resolves conflicts."""
         settled = None if self._actor is None else partial(settle, self.write_hook, self._actor)
-        return Resolver(self.number, self.environment, self._writer, self.blobs, self._attachments, settled, self.check)
+        by = (self._writer, self.blobs, self._attachments, self._written, settled, self.check)
+        return Resolver(self.number, self.environment, *by)
 
     @property
     def check(self) -> Check | None:
@@ -380,9 +383,7 @@ class Database:
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:
         """Forget leaves; the answer has every requested id with the revisions that were removed."""
-        named = [commands.PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items()]
-        removed = await submit_each(self._writer, named, partial(commands.Purge, self.number))
-        return dict(zip(requests, cast("list[list[Rev]]", removed), strict=True))
+        return await purge_documents(self._writer, self.number, requests)
 
     async def make_durable(self) -> str:
         """Let all that was acknowledged survive a power cut, whatever the durability; the ``instance_start_time``."""

@@ -14,16 +14,19 @@ refused if it is too much work for that.
 """
 
 from asyncio import gather
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias, TypeVar, cast
+from uuid import uuid4
 
 from docstore.core.answers import RefusedEdit, RulesChanged
+from docstore.core.authorship import Written
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.apply.edit_work import TOO_MUCH_WORK, most_work, portions, work_of_all
-from docstore.database.commands import EditDocuments
+from docstore.database.commands import EditDocuments, Purge, PurgeRequest
 from docstore.database.once import Once
 from docstore.database.write_gate import Check, Gate, submit_through
 from docstore.errors import DocstoreError, TooLarge
@@ -46,8 +49,9 @@ async def submit_edits(
     *,
     new_edits: bool,
     check: Check | None = None,
+    written: Written | None = None,
 ) -> list[EditAnswer]:
-    """Carry out those edits of one database that pass ``check``; an answer for each.
+    """Carry out those edits of one database that pass ``check``; an answer for each. ``written`` as of EditDocuments.
 
     Raises what a command fails with as a whole; TooLarge for a write with an idempotency key beyond
     ``keyed_command_max_work``, before anything is written.
@@ -56,14 +60,18 @@ async def submit_edits(
     async def submit(
         admitted: Sequence[Edit], design_seq: int | None, refusals: tuple[RefusedEdit, ...]
     ) -> list[EditAnswer]:
-        checked = EditDocuments(database, tuple(admitted), new_edits, design_seq=design_seq, refusals=refusals)
+        checked = EditDocuments(
+            database, tuple(admitted), new_edits, design_seq=design_seq, refusals=refusals, written=written
+        )
         return await _submit(writer, settings, checked)
 
     whole = isinstance(writer, Once) and len(edits) > 1
     return cast("list[EditAnswer]", await submit_through(check, edits, submit, new_edits=new_edits, whole=whole))
 
 
-async def submit_known(writer: Writer | Once, gate: Gate | None, database: int, edit: Edit) -> list[EditAnswer] | None:
+async def submit_known(
+    writer: Writer | Once, gate: Gate | None, database: int, edit: Edit, written: Written
+) -> list[EditAnswer] | None:
     """Carry out one interactive edit without a look at it, if it passes by what is remembered of the rules: its answer.
 
     None if it has to be looked at, also since other rules hold by now; nothing was written then.
@@ -72,7 +80,8 @@ async def submit_known(writer: Writer | Once, gate: Gate | None, database: int, 
     if (gate is not None and design_seq is None) or not isinstance(writer, Writer):
         return None
     writer.single_at = monotonic()
-    answers = cast("list[EditAnswer]", await writer.submit(EditDocuments(database, (edit,), design_seq=design_seq)))
+    command = EditDocuments(database, (edit,), design_seq=design_seq, written=written)
+    answers = cast("list[EditAnswer]", await writer.submit(command))
     return None if isinstance(answers[0], RulesChanged) else answers
 
 
@@ -117,6 +126,15 @@ async def _submit(writer: Writer | Once, settings: StorageSettings, checked: Edi
             answers |= dict.fromkeys(range(start, len(edits)), RulesChanged())
             break
     return [answers[place] for place in range(len(edits))]
+
+
+async def purge_documents(
+    writer: Writer | Once, database: int, requests: Mapping[str, Sequence[Rev]]
+) -> dict[str, list[Rev]]:
+    """Forget leaves; every requested id with the revisions that were removed."""
+    named = [PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items()]
+    removed = await submit_each(writer, named, partial(Purge, database))
+    return dict(zip(requests, cast("list[list[Rev]]", removed), strict=True))
 
 
 async def submit_each(

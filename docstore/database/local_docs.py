@@ -17,29 +17,21 @@ from docstore.database.apply.remembered import Refused
 from docstore.database.apply.reply_forms import bulk_answers
 from docstore.database.commands import DeleteLocal, PutLocal
 from docstore.database.once import Once
+from docstore.database.results import EditResult
 from docstore.errors import DocstoreError, TooLarge
 from docstore.storage.engine.writer import Writer
 
 
-class Result(Protocol):
-    """What became of one document."""
-
-    @property
-    def rev(self) -> Rev | None:
-        """The new revision."""
-
-    @property
-    def error(self) -> DocstoreError | None:
-        """Why there is none."""
-
-
 class Handle(Protocol):
-    """What writes documents with a history: a ``Database``."""
+    """What writes documents: a ``Database``."""
 
     def writing_by(self, writer: Once) -> Self:
         """The same, its writes submitted to another writer."""
 
-    async def update_docs(self, documents: Sequence[Document], *, new_edits: bool) -> Sequence[Result]:
+    async def update_doc(self, document: Document, *, new_edits: bool) -> EditResult:
+        """Write one document. Raises what refuses it."""
+
+    async def update_docs(self, documents: Sequence[Document], *, new_edits: bool) -> Sequence[EditResult]:
         """Write documents; each result stands where its document stood."""
 
 
@@ -59,6 +51,14 @@ async def write_local(writer: Writer | Once, database: int, document: Document, 
     if isinstance(told, Rev):
         return told
     return rev_of(DELETED if isinstance(command, DeleteLocal) else command.number)
+
+
+async def try_local(handle: Handle, document: Document, *, new_edits: bool) -> EditResult:
+    """Write one among others, whose errors are no business of theirs."""
+    try:
+        return await handle.update_doc(document, new_edits=new_edits)
+    except DocstoreError as error:
+        return EditResult(document.id, None, error)
 
 
 async def write_mixed(

@@ -354,6 +354,7 @@ class Registry:
             blobs=self.blobs,
             write_hook=self._write_hooks(name),
             gate=self._gates(name, row),
+            clock=self._clock,
         )
         self._handles[value] = handle
         self._rows[row.number] = value

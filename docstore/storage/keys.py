@@ -18,7 +18,9 @@ every long id that it is a prefix of, as it must.
 from hashlib import blake2b
 from struct import Struct
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = frozenset({1, FORMAT_VERSION})
+"""Those of stores that can be opened; one of an older version has this one from when it is opened to write."""
 
 META = b"meta"
 DATABASES = b"databases"
@@ -79,7 +81,7 @@ TABLE_NAMES = (
     UNIQUE_KEYS,
     UNIQUE_DUPLICATES,
 )
-"""Every table that format 1 creates."""
+"""Every table that this format creates."""
 
 LATER_TABLE_NAMES = frozenset(
     {REPLIES, REPLY_ORDER, REPLY_TOTALS, EXPIRIES, UNIQUE_INDEXES, UNIQUE_KEYS, UNIQUE_DUPLICATES}

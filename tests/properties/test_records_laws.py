@@ -5,11 +5,13 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from docstore.core.authorship import Written
 from docstore.core.rev import MAX_GENERATION_DIGITS, Rev
 from docstore.core.revtree import Node, RevTree
 from docstore.storage import keys, rows
 from docstore.storage.documents import records, tree_runs
 from docstore.storage.documents.purges import PurgeInfo, decode_purge, encode_purge
+from docstore.storage.documents.stamps import pack_stamp, unpack_stamps
 from docstore.storage.rows import DatabaseRow, DatabaseState, DocCount, LocalRow
 
 U64 = (1 << 64) - 1
@@ -96,6 +98,25 @@ def test_records_come_back_with_their_trees(tree: RevTree, seq: int, size: int, 
     assert record.conflicted == (sum(not tree.nodes[leaf].deleted for leaf in tree.leaves()) > 1)
     if long_id:
         assert records.id_of_long(value) == long_id
+
+
+@given(trees() | chains(), st.sampled_from([b"", b"x" * 400]), st.sets(st.integers(0, 40)), st.integers(0, 9_000_000))
+@settings(deadline=None)
+def test_so_they_do_with_stamps(tree: RevTree, long_id: bytes, which: set[int], at: int) -> None:
+    leaves = [tree.nodes[leaf].seq for leaf in tree.leaves()]
+    written = {seq: Written(at + seq, "alice") for place, seq in enumerate(leaves) if place in which}
+    stamped = {seq: pack_stamp(one) for seq, one in written.items()}
+    record, sealed = records.from_tree(tree, 1, 2, long_id=long_id, stamped=stamped)
+    value = records.encode_record(record)
+    assert records.decode_record(value) == record
+    assert records.record_bytes(record) == len(value)
+    assert record.tree([chunk for _, chunk in sealed]) == tree
+    assert unpack_stamps(record.stamps()) == written
+    assert record.date == (None if len(leaves) > 1 or not written else (at + leaves[0]) // 1_000_000)
+    assert records.date_of(value) == record.date
+    if long_id:
+        assert records.id_of_long(value) == long_id
+    assert records.winner_of(value) == tree.winner()
 
 
 @given(chains(), st.lists(st.tuples(st.integers(1, 40), st.integers(1, 500)), min_size=1, max_size=6))

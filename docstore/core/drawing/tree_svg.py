@@ -149,12 +149,12 @@ def _revision(view: TreeView, rev: Rev, place: Place) -> str:
         view.availability(rev)
     ]
     seq = view.tree.nodes[rev].seq if view.stored is not None else 0
-    told = "; ".join(part for part in (str(state), body, f"seq {seq}" if seq else "") if part)
+    told = "; ".join(part for part in (str(state), body, f"seq {seq}" if seq else "", view.authorship(rev)) if part)
     classes = " ".join(part for part in (str(state), "gone" if stored is False else "") if part)
     word = f'<text class="state" x="{place.x}" y="{place.y + 22}">{state}</text>' if state else ""
     label = _escape(_shortened(f"{rev.generation}-{rev.id_text[:HASH_SHOWN]}", LABEL_CHARACTERS))
     return (
-        f'<g class="{classes}"><title>{_escape(printable(str(rev)))}{": " if told else ""}{told}</title>'
+        f'<g class="{classes}"><title>{_escape(printable(str(rev)))}{": " if told else ""}{_escape(told)}</title>'
         f'<circle cx="{place.x}" cy="{place.y}" r="{RADIUS}"/>'
         f'{word}<text x="{place.x}" y="{place.y - 14}">{label}</text></g>'
     )

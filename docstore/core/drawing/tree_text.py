@@ -75,4 +75,5 @@ def _revision(view: TreeView, rev: Rev) -> str:
     state = view.state(rev)
     mark = NO_BODY if state is State.INNER and view.is_stored(rev) is False else MARKS[state]
     word = f"  {state}" if state else ""
-    return f"{mark} {printable(str(rev))}{word}"
+    wrote = view.authorship(rev)
+    return f"{mark} {printable(str(rev))}{word}{'  ' if wrote else ''}{wrote}"

@@ -5,12 +5,14 @@ must not know storage or HTTP; pictures are made by ``tree_text.py`` and ``tree_
 arranges.
 """
 
-from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
+from docstore.core import authorship
+from docstore.core.authorship import Written
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
 from docstore.core.revtree import Node, RevTree, insert
@@ -34,13 +36,14 @@ class TreeView:
     """The tree of a document.
 
     ``stored`` are the keys of the bodies that readers get; None if nobody knows. ``for_merging`` are those of the
-    bodies that compaction has kept for merges alone.
+    bodies that compaction has kept for merges alone. ``written`` tells of leaves who wrote them, by the same keys.
     """
 
     id: str
     tree: RevTree
     stored: Container[int] | None
     for_merging: Container[int] = frozenset()
+    written: Mapping[int, Written] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> frozenset[Rev]:
@@ -54,6 +57,11 @@ class TreeView:
         if rev not in self.leaves:
             return State.INNER
         return State.WINNER if rev == self.tree.winner() else State.CONFLICT
+
+    def authorship(self, rev: Rev) -> str:
+        """Who wrote a leaf, and when, for pictures; empty where nobody knows."""
+        written = self.written.get(self.tree.nodes[rev].seq)
+        return "" if written is None else printable(authorship.sentence(written))
 
     def is_stored(self, rev: Rev) -> bool | None:
         """Whether the revision's body is there, if only for merges; None if nobody knows."""
@@ -84,24 +92,26 @@ class TreeView:
 
 
 def members_of(view: TreeView) -> dict[str, JsonValue]:
-    """The JSON object. Parents come before their children; ``seq`` is null for what was never written here."""
+    """The JSON object. Parents come before their children; ``seq`` is null for what was never written here.
+
+    Leaves have ``at`` and ``by``, both null where nobody knows.
+    """
     tree = view.tree
     winner = tree.winner()
     texts = {rev: str(rev) for rev in tree.nodes}
     nodes: list[JsonValue] = []
     for rev in sorted(tree.nodes):
         parent, seq, deleted = tree.nodes[rev]
-        nodes.append(
-            {
-                "rev": texts[rev],
-                "parent": None if parent is None else texts[parent],
-                "deleted": deleted,
-                "leaf": rev in view.leaves,
-                "winner": rev == winner,
-                "available": view.availability(rev),
-                "seq": seq or None,
-            }
-        )
+        row: dict[str, JsonValue] = {
+            "rev": texts[rev],
+            "parent": None if parent is None else texts[parent],
+            "deleted": deleted,
+            "leaf": rev in view.leaves,
+            "winner": rev == winner,
+            "available": view.availability(rev),
+            "seq": seq or None,
+        }
+        nodes.append(row | authorship.members_of(view.written.get(seq)) if row["leaf"] else row)
     live = view.live_leaves
     return {
         "id": view.id,
@@ -141,6 +151,7 @@ def _read(value: JsonValue) -> TreeView:
     nodes: dict[Rev, Node] = {}
     stored: set[int] = set()
     for_merging: set[int] = set()
+    written: dict[int, Written] = {}
     known = True
     for row in value["nodes"]:
         if not isinstance(row, dict):
@@ -151,6 +162,9 @@ def _read(value: JsonValue) -> TreeView:
         nodes[rev] = Node(None if parent is None else parse_rev(parent), seq or 0, row["deleted"] is True)
         if parent is not None and parse_rev(parent).generation >= rev.generation:
             raise ValueError("a parent that is no older than its child")
+        wrote = authorship.written_of_members(row.get("at"), row.get("by"))
+        if wrote is not None:
+            written[seq or 0] = wrote
         known = known and row["available"] is not None
         if row["available"] and seq:
             (for_merging if row["available"] == FOR_MERGING else stored).add(seq)
@@ -158,7 +172,7 @@ def _read(value: JsonValue) -> TreeView:
         raise ValueError("a parent that is not there")
     tree = RevTree(nodes)
     tree.winner()
-    return TreeView(str(value["id"]), tree, stored if known else None, for_merging)
+    return TreeView(str(value["id"]), tree, stored if known else None, for_merging, written)
 
 
 def _count(count: int, one: str, many: str) -> str:

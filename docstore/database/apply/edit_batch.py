@@ -24,9 +24,9 @@ _DESIGN_LENGTH: Final = len(DESIGN_PREFIX)
 
 
 class EditBatch:
-    """See the module. ``state`` is written with the rest."""
+    """See the module. ``state`` is written with the rest; ``stamp`` is that of what the present command writes."""
 
-    __slots__ = ("_design_seq", "_number", "_update_seq", "changes", "links", "state", "txn", "unique")
+    __slots__ = ("_design_seq", "_number", "_update_seq", "changes", "links", "stamp", "state", "txn", "unique")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class EditBatch:
         links: Links,
     ) -> None:
         self.txn = txn
+        self.stamp = b""
         self.state = state
         self.changes = changes
         self.links = links

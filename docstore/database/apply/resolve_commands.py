@@ -19,6 +19,7 @@ from docstore.errors import BytesGone, DocstoreError, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import EMPTY_BODY, DocumentChange
 from docstore.storage.documents.documents import open_changes
+from docstore.storage.documents.stamps import pack_stamp
 from docstore.storage.engine.transactions import GroupTransaction
 
 
@@ -32,6 +33,7 @@ def resolve(txn: GroupTransaction, command: ResolveDocuments) -> list[Resolved |
     txn.tree_work += sum(rewriting(change.record.whole) for change in changes.values() if change.record is not None)
     links = Links(txn, (one.result for one in command.resolutions if one.result is not None))
     scene = EditBatch(txn, number, state, changes, links)
+    scene.stamp = b"" if command.written is None else pack_stamp(command.written)
     refused = {refusal.place: refusal.as_error() for refusal in command.refusals}
     answers = [
         refused.get(place) or _resolve_one(scene, changes[one.doc_id], one)
@@ -74,6 +76,7 @@ def _resolve_one(scene: EditBatch, change: DocumentChange, resolution: Resolutio
         bodies = [] if result is None else [body_of(result)]
         bodies += [EMPTY_BODY] * len(outcome.answer.tombstones)
         stored = zip(range(seq, seq + len(bodies)), bodies, outcome.rewrite.stored, strict=True)
-        change.rewrite(txn, outcome.rewrite.tree, seq, {place: body for place, body, wanted in stored if wanted})
+        written = {place: body for place, body, wanted in stored if wanted}
+        change.rewrite(txn, outcome.rewrite.tree, seq, written, scene.stamp)
         scene.took(change, state.update_seq + len(bodies))
     return outcome.answer

@@ -58,6 +58,7 @@ from docstore.errors import BytesGone, DocstoreError, PreconditionFailed, TooLar
 from docstore.storage.databases import get_state
 from docstore.storage.documents.document_change import DocumentChange
 from docstore.storage.documents.documents import open_changes
+from docstore.storage.documents.stamps import pack_stamp
 from docstore.storage.engine.transactions import LATER, GroupTransaction
 
 EditAnswer: TypeAlias = Rev | DocstoreError | None
@@ -247,6 +248,7 @@ def _decide_command(scene: EditBatch, command: EditDocuments) -> list[EditAnswer
         if command.whole:
             raise RulesChanged
         return [RulesChanged()] * len(edits)
+    scene.stamp = b"" if command.written is None else pack_stamp(command.written)
     answers: dict[int, EditAnswer] = {refusal.place: refusal.as_error() for refusal in command.refusals}
     work = Work(command.max_work)
     counted = not command.new_edits or work.charge(edits)
@@ -306,7 +308,7 @@ def _decide_arrivals(
 def _refuse_replicated(change: DocumentChange, edit: Edit, links: Links) -> DocstoreError | None:
     """The rule never refuses a replicated edit; but it may state a condition, and need bytes."""
     try:
-        meet_condition(change.head(), edit.parent, edit.condition)
+        meet_condition(change.head(), edit.parent, edit.condition, change.date)
     except PreconditionFailed as error:
         return error
     return None if links.allow(edit) else BytesGone()
@@ -318,7 +320,8 @@ def _decide_interactive(scene: EditBatch, change: DocumentChange, edit: Edit) ->
     asked = edit
     if edit.condition is not None:
         try:
-            edit = edit._replace(parent=meet_condition(change.head(), edit.parent, edit.condition))
+            parent = meet_condition(change.head(), edit.parent, edit.condition, change.date)
+            edit = edit._replace(parent=parent)
         except PreconditionFailed as error:
             return error
     if edit.attachments:
@@ -343,7 +346,7 @@ def _decide_interactive(scene: EditBatch, change: DocumentChange, edit: Edit) ->
             return refusal
     if asked.attachments:
         scene.links.take(asked)
-    _take(txn, change, outcome, [edit], range(seq, seq + 1), state.revs_limit)
+    _take(scene, change, outcome, [edit], range(seq, seq + 1))
     scene.took(change, seq)
     return outcome.rev
 
@@ -354,28 +357,24 @@ def _decide_replicated(scene: EditBatch, change: DocumentChange, edits: Sequence
     seqs = range(first, first + len(edits))
     outcome = decide_replicated_batch(change.head(), lambda: change.tree(txn), edits, seqs, state.revs_limit)
     if not isinstance(outcome, Unchanged):
-        _take(txn, change, outcome, edits, seqs, state.revs_limit)
+        _take(scene, change, outcome, edits, seqs)
         scene.took(change, seqs[-1])
 
 
 def _take(
-    txn: GroupTransaction,
-    change: DocumentChange,
-    outcome: Outcome,
-    edits: Sequence[Edit],
-    seqs: Sequence[int],
-    revs_limit: int,
+    scene: EditBatch, change: DocumentChange, outcome: Outcome, edits: Sequence[Edit], seqs: Sequence[int]
 ) -> None:
     """Tell the change what was decided. The edit at a place of ``edits`` has its body under the seq at that place."""
     seq, body = seqs[0], body_of(edits[0]) if edits[0].attachments else edits[0].body
+    stamp = scene.stamp
     match outcome:
         case Create():
-            change.create(outcome.path, seq, outcome.deleted, body, revs_limit)
+            change.create(outcome.path, seq, outcome.deleted, body, scene.state.revs_limit, stamp)
         case Extend():
-            change.extend(txn, outcome.rev, seq, outcome.deleted, body, revs_limit)
+            change.extend(scene.txn, outcome.rev, seq, outcome.deleted, body, scene.state.revs_limit, stamp)
         case Rewrite():
             stored = zip(seqs, edits, outcome.stored, strict=True)
             bodies = {seq: body_of(edit) for seq, edit, wanted in stored if wanted}
-            change.rewrite(txn, outcome.tree, seq, bodies)
+            change.rewrite(scene.txn, outcome.tree, seq, bodies, stamp)
         case _:
             raise AssertionError(f"{outcome} leaves nothing to write")

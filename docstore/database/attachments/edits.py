@@ -21,6 +21,7 @@ from docstore.core.attachment import (
     Stub,
     unpack_attachments,
 )
+from docstore.core.authorship import Written
 from docstore.core.conditions import NOT_AMONG, Condition, rev_etag
 from docstore.core.document import EMPTY_BODY, NEEDS_REV, Document
 from docstore.core.edit import Edit, Rejected, meet_condition, settle_attachments
@@ -200,16 +201,23 @@ class Attachments:
     # --- writing
 
     async def write(
-        self, documents: Sequence[Document], *, new_edits: bool, check: Check | None = None
+        self,
+        documents: Sequence[Document],
+        *,
+        new_edits: bool,
+        check: Check | None = None,
+        written: Written | None = None,
     ) -> list[EditAnswer]:
         """Write those documents that pass ``check``, some of which have attachments; an answer for each.
 
-        Raises as ``write_by``.
+        ``written`` as of EditDocuments. Raises as ``write_by``.
         """
 
         async def submit(edits: tuple[Edit, ...]) -> Sequence[object]:
             settings = self._environment.settings
-            return await submit_edits(self._writer, settings, self._number, edits, new_edits=new_edits, check=check)
+            return await submit_edits(
+                self._writer, settings, self._number, edits, new_edits=new_edits, check=check, written=written
+            )
 
         return cast("list[EditAnswer]", await self.write_by(documents, submit, new_edits=new_edits))
 
@@ -296,7 +304,8 @@ class Attachments:
 
         head = None if record is None else record.head()
         edit = edit_of(document, new_edits=True, attachments=stubs)
-        edit = edit._replace(parent=meet_condition(head, edit.parent, edit.condition))
+        date = None if record is None else record.date
+        edit = edit._replace(parent=meet_condition(head, edit.parent, edit.condition, date))
         settled = settle_attachments(
             head,
             tree,

@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from docstore.core.attachment import Attachment, Encoding, Linked, is_compressible, validate_name
+from docstore.core.authorship import Written
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.attachments.blob_store import BlobStore
@@ -205,8 +206,10 @@ class Uploads:
 
     # --- the end
 
-    async def complete(self, upload: Upload, rev: Rev | None, check: Check | None = None) -> Rev:
+    async def complete(self, upload: Upload, rev: Rev | None, check: Check | None = None, by: str | None = None) -> Rev:
         """All bytes are there: make them an attachment of a child of ``rev``; that child. ``check`` may refuse it.
+
+        ``by`` is the name of who completes it.
 
         Raises UploadCompleted, InconsistentUploadLength if bytes are missing, DigestMismatch (and forgets the upload),
         Conflict, DatabaseNotFound, and what a disk can do. After all of these but the first the bytes are still there.
@@ -216,7 +219,7 @@ class Uploads:
         if upload.row.state is UploadState.RECEIVING:
             upload = await self._finish_bytes(upload)
         try:
-            result = await self._edit(upload, rev, check)
+            result = await self._edit(upload, rev, check, by)
         except Conflict:
             self.counts["conflicts"] += 1
             log.info("upload %s is complete, but the document has changed", upload.uuid.hex())
@@ -318,7 +321,7 @@ class Uploads:
                 await to_thread(digest.update, piece)
         return digest
 
-    async def _edit(self, upload: Upload, rev: Rev | None, check: Check | None) -> Rev:
+    async def _edit(self, upload: Upload, rev: Rev | None, check: Check | None, by: str | None) -> Rev:
         """Write the edit. A conflict is noted with the upload."""
         database, uuid, row = upload
         attachments = Attachments(database, self._environment, self._writer, self._blobs)
@@ -331,7 +334,8 @@ class Uploads:
         edit = edit_of(document, new_edits=True, attachments=linked)
 
         async def submit(edits: Sequence[Edit], design_seq: int | None, _: object) -> list[object]:
-            command = EditDocuments(database, tuple(edits), design_seq=design_seq)
+            written = Written(self._clock(), by)
+            command = EditDocuments(database, tuple(edits), design_seq=design_seq, written=written)
             return [await self._writer.submit(CompleteUpload(uuid, command, self._expires()))]
 
         with hold:

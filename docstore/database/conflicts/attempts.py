@@ -79,7 +79,8 @@ def refuse_stale(
     """
     record = get_record(txn, database, doc_id)
     head = None if record is None else record.head()
-    if is_stale(head, meet_condition(head, rev, condition), path):
+    date = None if record is None or condition is None else record.date
+    if is_stale(head, meet_condition(head, rev, condition, date), path):
         kind = _kind(txn, database, record, rev, operation)
         # No name for what is raised: a frame that knows its own exception is garbage that only the collector finds.
         raise _noted(Conflict(), Attempt(database, doc_id, rev, operation, None, kind))

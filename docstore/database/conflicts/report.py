@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from docstore.core.attachment import Attachment, unpack_attachments
+from docstore.core.authorship import Written
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue
 from docstore.core.merging import ATTACHMENTS, MISSING, Place, changed_places, same_json
@@ -36,6 +37,7 @@ from docstore.database.conflicts.attempts import OF_ATTACHMENT, Attempt, Conflic
 from docstore.errors import BadRequest, MissingStub
 from docstore.settings import KIB
 from docstore.storage.documents.documents import get_body, get_record
+from docstore.storage.documents.stamps import unpack_stamp
 from docstore.storage.documents.tree_runs import ENTRY_BYTES
 from docstore.storage.engine.environment import Environment
 from docstore.storage.rows import decode_body
@@ -86,8 +88,9 @@ class Changes(NamedTuple):
 class ConflictReport:
     """What there is to be said of a refused edit.
 
-    ``current_rev`` is the winner, None where there is no document; ``deleted`` says whether it is a deletion and
-    ``conflicted`` whether the document has other live leaves. ``changes`` is None where bodies are not at hand.
+    ``current_rev`` is the winner, None where there is no document; ``current`` tells who wrote it, None where nobody
+    knows; ``deleted`` says whether it is a deletion and ``conflicted`` whether the document has other live leaves.
+    ``changes`` is None where bodies are not at hand.
     """
 
     kind: ConflictKind
@@ -98,6 +101,7 @@ class ConflictReport:
     conflicted: bool
     verdict: Verdict
     common_ancestor: Rev | None = None
+    current: Written | None = None
     changes: Changes | None = None
 
 
@@ -150,6 +154,7 @@ def _explained(environment: Environment, attempt: Attempt) -> tuple[ConflictRepo
     with environment.snapshot() as snapshot:
         evidence = gather(snapshot, attempt)
         bodies = _read_bodies(snapshot, evidence.tree, attempt)
+        written = _winner_written(snapshot, attempt)
     verdict = judge(evidence, attempt)
     tree = evidence.tree
     winner = tree.winner() if tree.nodes else None
@@ -164,8 +169,15 @@ def _explained(environment: Environment, attempt: Attempt) -> tuple[ConflictRepo
         conflicted=bool(tree.conflicts()) if tree.nodes else False,
         verdict=verdict,
         common_ancestor=_common_ancestor(tree, attempt.rev),
+        current=written,
     )
     return report, bodies
+
+
+def _winner_written(txn: ReadTransaction, attempt: Attempt) -> Written | None:
+    record = get_record(txn, attempt.database, attempt.doc_id)
+    stamp = None if record is None else record.stamps().get(record.body_seq)
+    return None if stamp is None else unpack_stamp(stamp)
 
 
 def _kind(attempt: Attempt, relation: Relation, verdict: Verdict, *, exists: bool, deleted: bool) -> ConflictKind:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final, TypeAlias, cast
 
 from docstore.core.answers import RulesChanged, refusal_of
+from docstore.core.authorship import Written
 from docstore.core.document import EMPTY_BODY, Document
 from docstore.core.edit import Edit
 from docstore.core.resolution import Resolved
@@ -43,7 +44,10 @@ READ_BYTES: Final = 32 * MIB
 
 
 class Resolver:
-    """Resolves the conflicts of one database. ``settle`` has the last word on results, as on all that users write."""
+    """Resolves the conflicts of one database. ``settle`` has the last word on results, as on all that users write.
+
+    ``written`` tells who writes, and that it is now.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Resolver:
         writer: Writer | Once,
         blobs: BlobStore,
         attachments: Attachments,
+        written: Callable[[], Written],
         settle: Settle | None = None,
         check: Check | None = None,
     ) -> None:
@@ -60,6 +65,7 @@ class Resolver:
         self._writer = writer
         self._blobs = blobs
         self._attachments = attachments
+        self._written = written
         self._settle = settle
         self._check = check
 
@@ -122,7 +128,8 @@ class Resolver:
                         refused.setdefault(place, judged)
             refusals = tuple(refusal_of(place, error) for place, error in refused.items())
             try:
-                done = await self._writer.submit(ResolveDocuments(self._number, resolutions, design_seq, refusals))
+                command = ResolveDocuments(self._number, resolutions, design_seq, refusals, self._written())
+                done = await self._writer.submit(command)
             except RulesChanged:
                 continue
             answers = cast("list[Resolved | DocstoreError]", done)

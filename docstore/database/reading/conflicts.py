@@ -2,8 +2,8 @@
 
 Owns the listing of ``_conflicts`` and the text of its rows, and where in ``changes`` such documents are. It must not
 know HTTP. It reads the ``conflicts`` table and what belongs to its rows, so it costs what it returns, whatever the
-number of other documents. Neither does it unpack trees: the row in ``changes`` names the leaves in winner order, live
-ones first, and the row in ``conflicts`` tells how many of them are live.
+number of other documents. Neither does it unpack trees, unless it is to be told who wrote the leaves: the row in
+``changes`` names them in winner order, live ones first, and the row in ``conflicts`` tells how many of them are live.
 """
 
 from asyncio import to_thread
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
-from docstore.core.json_text import JsonValue, encode_string
+from docstore.core.authorship import members_of
+from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.database.database import Database
 from docstore.database.reading.all_docs_rows import ListingQuery, RowWriter
-from docstore.database.reading.at_once import Later, on_snapshot
+from docstore.database.reading.at_once import TREE_BYTES, Later, on_snapshot
 from docstore.database.reading.document_text import Row, row_size
 from docstore.database.reading.key_range import KeyRange
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.storage.databases import get_state
-from docstore.storage.documents.documents import get_record_value
+from docstore.storage.documents.documents import get_record, get_record_value, get_tree
 from docstore.storage.documents.records import CONFLICTED
 from docstore.storage.documents.scans import ConflictedRow, changes_at, scan_conflicts
+from docstore.storage.documents.stamps import unpack_stamps
 from docstore.storage.rows import decode_change
 from docstore.storage.tables import ReadTransaction
 
@@ -35,9 +37,10 @@ LEAVES_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ConflictsQuery(ListingQuery):
-    """What is listed. ``counts``: how many leaves there are, live and deleted."""
+    """What is listed. ``counts``: how many leaves there are, live and deleted; ``meta``: who wrote the live ones."""
 
     counts: bool = False
+    meta: bool = False
 
 
 class ConflictsSlice(NamedTuple):
@@ -121,7 +124,7 @@ class _Listing:
         return [] if row is None else [row]
 
     def _row_or_later(self, found: ConflictedRow) -> Row | Later:
-        if found.live > LEAVES_AT_ONCE:
+        if found.live > LEAVES_AT_ONCE or (self._query.meta and self._is_large(found)):
             doc_id = found.document[0]
             return Later(lambda environment: on_snapshot(environment, lambda txn: self._row_now(txn, doc_id)))
         return self._row(self._snapshot.current, found)
@@ -137,7 +140,23 @@ class _Listing:
         more = b',"conflicts":[%b]' % live
         if self._query.counts:
             more += b',"counts":{"live":%d,"deleted":%d}' % (found.live, len(others) + 1 - found.live)
+        if self._query.meta:
+            more += b',"meta":%b' % self._authorship(txn, found.document[0], found.live)
         return self._writer.document_row(txn, found.document, more, b'"_conflicts":[%b]' % live)
+
+    def _is_large(self, found: ConflictedRow) -> bool:
+        """Whether the document's tree is one to be read in a thread."""
+        value = get_record_value(self._snapshot.current, self._number, found.document[0])
+        return value is not None and len(value) > TREE_BYTES
+
+    def _authorship(self, txn: ReadTransaction, doc_id: str, live: int) -> bytes:
+        """Who wrote the live leaves and when, the winner first. Such a tree is always stored whole."""
+        record = get_record(txn, self._number, doc_id)
+        if record is None:
+            return b"[]"
+        written, tree = unpack_stamps(record.stamps()), get_tree(txn, self._number, record)
+        leaves = ((leaf, written.get(tree.nodes[leaf].seq)) for leaf in tree.leaves()[:live])
+        return encode([{"rev": str(leaf), **members_of(wrote)} for leaf, wrote in leaves])
 
 
 def scan_range(

@@ -32,7 +32,7 @@ from docstore.database.slices import SLICE_BYTES, SliceClock
 from docstore.errors import DocumentDeleted, NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import bodies_present, get_body, get_record, get_record_value, get_tree
-from docstore.storage.documents.records import DELETED, ODD_WINNER, DocRecord, read_head, winner_of
+from docstore.storage.documents.records import DELETED, ODD_WINNER, DocRecord, date_of, read_head, winner_of
 from docstore.storage.tables import ReadTransaction
 
 
@@ -83,6 +83,7 @@ class OpenedDoc(NamedTuple):
     ``rest``: what follows ``json``, if there are bytes of attachments in it that are too large to be read at once.
     ``follows``: the attachments that are to be sent as parts, in order; ``attached``: whether there are attachments,
     even if all are stubs. Both of these are told only to who asks for more than stubs.
+    ``date``: since when the text is as it is, in seconds since 1970, where that is known for certain.
     """
 
     rev: Rev
@@ -93,6 +94,7 @@ class OpenedDoc(NamedTuple):
     rest: tuple[Piece, ...] = ()
     follows: tuple[OpenedAttachment, ...] = ()
     attached: bool = False
+    date: int | None = None
 
     @property
     def streams(self) -> bool:
@@ -121,7 +123,7 @@ def open_plain(txn: ReadTransaction, db: int, doc_id: str) -> OpenedDoc:
     if flags & DELETED:
         raise DocumentDeleted
     rev = winner_of(value) if flags & ODD_WINNER else Rev(generation, rev_id)
-    return OpenedDoc(rev, False, stub_text(doc_id, rev, False, _body(txn, db, body_seq)), seq)
+    return OpenedDoc(rev, False, stub_text(doc_id, rev, False, _body(txn, db, body_seq)), seq, date=date_of(value))
 
 
 def open_with_options(
@@ -139,19 +141,20 @@ def open_with_options(
         found = _open_revision(txn, db, doc_id, record, tree, options.rev, limit, options, open_blob)
         if found is None:
             raise NotFound
-        return found
+        return found._replace(date=record.date) if options.rev == record.winner else found
     if record.deleted and not options.deleted:
         raise DocumentDeleted
     extra = _extra_members(txn, db, record, options)
     winner, value = record.winner, _body(txn, db, record.body_seq)
     meta = len(extra) > options.revs
+    date = None if meta else record.date
     if not options.shows_more_than_stubs:
         return OpenedDoc(
-            winner, record.deleted, stub_text(doc_id, winner, record.deleted, value, extra), record.seq, meta
+            winner, record.deleted, stub_text(doc_id, winner, record.deleted, value, extra), record.seq, meta, date=date
         )
     tree = get_tree(txn, db, record) if options.atts_since else EMPTY
     text = document_text(txn, doc_id, winner, record.deleted, value, extra, _view(options, tree, winner), open_blob)
-    return OpenedDoc(winner, record.deleted, text.json, record.seq, meta, *text[1:])
+    return OpenedDoc(winner, record.deleted, text.json, record.seq, meta, *text[1:], date=date)
 
 
 class FoundTree(NamedTuple):

@@ -48,7 +48,8 @@ def _see_interactive(txn: ReadTransaction, db: int, edit: Edit) -> SeenEdit | Do
     if edit.condition is not None:
         try:
             # The parent is settled here: what is checked is what is written, or a conflict.
-            parent = meet_condition(None if record is None else record.head(), edit.parent, edit.condition)
+            head, date = (None, None) if record is None else (record.head(), record.date)
+            parent = meet_condition(head, edit.parent, edit.condition, date)
             edit = edit._replace(parent=parent)
         except PreconditionFailed as error:
             return error

@@ -9,6 +9,7 @@ from docstore.database.database import Database
 from docstore.errors import NotFound
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import bodies_present, get_record, get_tree
+from docstore.storage.documents.stamps import unpack_stamps
 from docstore.storage.keys import merge_base
 
 
@@ -27,4 +28,5 @@ def read_tree(database: Database, doc_id: str) -> TreeView:
         seqs = {node.seq for node in tree.nodes.values() if node.seq}
         stored = bodies_present(snapshot, number, seqs)
         kept = bodies_present(snapshot, number, {merge_base(seq) for seq in seqs - stored})
-    return TreeView(doc_id, tree, stored, {seq for seq in seqs if merge_base(seq) in kept})
+    for_merging = {seq for seq in seqs if merge_base(seq) in kept}
+    return TreeView(doc_id, tree, stored, for_merging, unpack_stamps(record.stamps()))

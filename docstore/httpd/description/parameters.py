@@ -96,6 +96,8 @@ ALL: Final = _named(
     Parameter("fail", TEXT, "A path of this server to be redirected to where the login failed."),
     Parameter("basic", BOOLEAN, "Nobody is asked for a password."),
     Parameter("kind", _words("unique"), "Duplicates of a unique index instead of conflicts."),
+    Parameter("counts", BOOLEAN, "How many leaves there are, live and deleted."),
+    Parameter("include_meta", BOOLEAN, "Who wrote each live leaf, and when."),
 )
 
 RANGE: Final = ("key", "startkey", "endkey", "start_key", "end_key", "inclusive_end", "descending", "skip", "limit")
@@ -129,7 +131,7 @@ TAKEN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/{db}/_changes"): CHANGES,
     ("POST", "/{db}/_changes"): CHANGES,
     ("POST", "/{db}/_bulk_get"): ("revs", "latest", "attachments", "att_encoding_info"),
-    ("GET", "/{db}/_conflicts"): (*RANGE, "include_docs", "kind"),
+    ("GET", "/{db}/_conflicts"): (*RANGE, "include_docs", "kind", "counts", "include_meta"),
     ("GET", "/{db}/{doc}"): READ,
     ("PUT", "/{db}/{doc}"): WRITE,
     ("DELETE", "/{db}/{doc}"): ("rev",),

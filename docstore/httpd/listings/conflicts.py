@@ -23,6 +23,7 @@ from docstore.httpd.wire.chunking import chunked_reply
 from docstore.httpd.wire.streaming import StreamReply
 
 COUNTS = "counts"
+META = "include_meta"
 KIND = "kind"
 UNIQUE = "unique"
 NO_KEYS = "`keys` is not supported by _conflicts; `conflicts_only` of _all_docs takes it."
@@ -34,7 +35,7 @@ async def get_conflicts(request: Request) -> Reply | StreamReply:
     if request.query.get(KIND) is not None:
         duplicates = _duplicates_query(request.query)
         return Reply() if request.method == "HEAD" else await chunked_reply(_duplicates(database, duplicates))
-    query = _query(query_of_get(request), request.query.get(COUNTS, False))
+    query = _query(query_of_get(request), request.query.get(COUNTS, False), request.query.get(META, False))
     if request.method == "HEAD":
         return Reply()
     return await chunked_reply(_listing(database, query))
@@ -47,11 +48,11 @@ async def post_conflicts(request: Request) -> Reply | StreamReply:
     asked = body | request.query
     if asked.get(KIND) is not None:
         return await chunked_reply(_duplicates(database, _duplicates_query(asked)))
-    counts = request.query.get(COUNTS, body.get(COUNTS, False))
-    return await chunked_reply(_listing(database, _query(query_of_post(request, body), counts)))
+    query = _query(query_of_post(request, body), asked.get(COUNTS, False), asked.get(META, False))
+    return await chunked_reply(_listing(database, query))
 
 
-def _query(asked: AllDocsQuery, counts: JsonValue) -> ConflictsQuery:
+def _query(asked: AllDocsQuery, counts: JsonValue, meta: JsonValue) -> ConflictsQuery:
     """Raises QueryParseError."""
     if asked.keys is not None:
         raise QueryParseError(NO_KEYS)
@@ -67,6 +68,7 @@ def _query(asked: AllDocsQuery, counts: JsonValue) -> ConflictsQuery:
         attachments=asked.attachments,
         att_encoding_info=asked.att_encoding_info,
         counts=parse_boolean(counts),
+        meta=parse_boolean(meta),
     )
 
 

@@ -6,6 +6,7 @@ Owns the sentences and the members. It must not know how an edit is decided: the
 
 from typing import Final
 
+from docstore.core.authorship import time_text
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev
 from docstore.database.conflicts.already_applied import Applied
@@ -58,6 +59,8 @@ def members_of(request: Request, attempt: Attempt, report: ConflictReport) -> di
         "doc_id": attempt.doc_id,
         "supplied_rev": _text(report.supplied_rev),
         "current_rev": _text(report.current_rev),
+        "current_by": None if report.current is None else report.current.by,
+        "current_at": None if report.current is None else time_text(report.current.at),
         "relation": report.relation.value,
         "already_applied": report.verdict.applied.value,
         "applied_rev": _text(report.verdict.rev),

@@ -218,7 +218,7 @@ async def _completed(request: Request, upload: Upload, *, rev_given: bool = Fals
     rev = asked_rev(request, upload.row.doc_id, upload.row.name)
     if rev is None and not rev_given:
         rev = upload.row.rev
-    result = await uploads_of(request).complete(upload, rev, request.database().check)
+    result = await uploads_of(request).complete(upload, rev, request.database().check, request.actor.name)
     return completed_reply(request, upload, result, headers=_state(upload, complete=True))
 
 

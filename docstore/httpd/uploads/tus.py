@@ -201,7 +201,7 @@ async def _complete_if_received(request: Request, upload: Upload) -> Rev | None:
     row = upload.row
     if row.offset != row.length:
         return None
-    return await uploads_of(request).complete(upload, row.rev, request.database().check)
+    return await uploads_of(request).complete(upload, row.rev, request.database().check, request.actor.name)
 
 
 def _refuse_again(upload: Upload) -> None:

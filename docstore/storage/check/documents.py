@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from docstore.core.revtree import RevTree
 from docstore.storage import keys, rows
-from docstore.storage.documents import counted, documents, records, tree_runs
+from docstore.storage.documents import counted, documents, records, stamps, tree_runs
 from docstore.storage.documents.records import DocRecord
 from docstore.storage.keys import pack_seq_key
 from docstore.storage.tables import ReadTransaction
@@ -121,6 +121,7 @@ def _check_document(txn: ReadTransaction, db: int, key: bytes, value: bytes, rec
         yield "its tree has no leaf"
         return
     yield from _check_tree(record, tree)
+    yield from _check_stamps(record, tree)
     yield from _check_change(txn, db, doc_id.decode(), record, tree, recount)
     yield from _check_seqs(record, chunks, tree, recount)
     yield from _check_leaves(txn, db, record, tree, recount)
@@ -160,6 +161,17 @@ def _check_tree(record: DocRecord, tree: RevTree) -> Iterator[str]:
         yield f"its head says {says}, its tree {shows}"
     if record.whole and tree_runs.pack_chain(tree) is not None:
         yield "its tree is stored whole, though it is a chain"
+
+
+def _check_stamps(record: DocRecord, tree: RevTree) -> Iterator[str]:
+    """Only leaves have stamps, and what a stamp says can be read."""
+    stamped = record.stamps()
+    leaves = {tree.nodes[leaf].seq for leaf in tree.leaves()}
+    if strays := sorted(stamped.keys() - leaves - {stamps.GONE}):
+        yield f"has stamps of {strays[:9]}, which are no leaves' bodies"
+    if record.whole and stamps.pack_rows(stamped) != record.stamp:
+        yield "its stamps are not in order"
+    stamps.unpack_stamps(stamped)
 
 
 def _check_change(

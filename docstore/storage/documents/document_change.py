@@ -16,8 +16,9 @@ from docstore.core.edit import Head
 from docstore.core.rev import Rev
 from docstore.core.revtree import EMPTY, Node, RevTree
 from docstore.storage import keys
-from docstore.storage.documents import records, tree_runs
+from docstore.storage.documents import records, stamps, tree_runs
 from docstore.storage.documents.records import DocRecord
+from docstore.storage.documents.stamps import Stamps
 from docstore.storage.tables import ReadTransaction
 
 EMPTY_BODY = b"{}"
@@ -81,6 +82,11 @@ class DocumentChange:
         """The document's head now; None where there is no document."""
         return None if self.record is None else self.record.head()
 
+    @property
+    def date(self) -> int | None:
+        """The document's date now, as ``DocRecord.date``."""
+        return None if self.record is None else self.record.date
+
     def tree(self, txn: ReadTransaction) -> RevTree:
         """The document's tree now; the empty tree where there is no document."""
         if self.record is None:
@@ -103,25 +109,36 @@ class DocumentChange:
 
     # Edits
 
-    def create(self, path: Sequence[Rev], seq: int, deleted: bool, body: bytes, revs_limit: int) -> None:
+    def create(
+        self, path: Sequence[Rev], seq: int, deleted: bool, body: bytes, revs_limit: int, stamp: bytes = b""
+    ) -> None:
         """The first revision of a new document. ``path``: it and its ancestors, newest first."""
         self.created = seq
         if len(path) > 1 or tree_runs.is_odd(path[0]):
             tree = RevTree.from_path(path[: max(revs_limit, 1)], seq, deleted)
-            self._take_tree(tree, seq, {seq: body}, len(body))
+            self._take_tree(tree, seq, {seq: body}, len(body), {seq: stamp} if stamp else {})
             return
         self.bodies[seq] = body
-        self.record = records.first(path[0], deleted, seq, len(body), self._long_id())
+        self.record = records.first(path[0], deleted, seq, len(body), self._long_id(), stamp)
 
-    def extend(self, txn: ReadTransaction, rev: Rev, seq: int, deleted: bool, body: bytes, revs_limit: int) -> None:
+    def extend(
+        self,
+        txn: ReadTransaction,
+        rev: Rev,
+        seq: int,
+        deleted: bool,
+        body: bytes,
+        revs_limit: int,
+        stamp: bytes = b"",
+    ) -> None:
         """``rev`` becomes the child of the only leaf, and the tree is stemmed to ``revs_limit``."""
         record = self._existing()
         if not record.can_extend(rev):
             nodes = {**self.tree(txn).nodes, rev: Node(record.winner, seq, deleted)}
-            self.rewrite(txn, RevTree(nodes).stem(max(revs_limit, 1)), seq, {seq: body})
+            self.rewrite(txn, RevTree(nodes).stem(max(revs_limit, 1)), seq, {seq: body}, stamp)
             return
         grown, sealed, dropped, dropped_owner, dropped_blocks = records.extend(
-            record, rev, seq, deleted, len(body), revs_limit
+            record, rev, seq, deleted, len(body), revs_limit, stamp
         )
         self.bodies[seq] = body
         if dropped:
@@ -133,11 +150,13 @@ class DocumentChange:
         self.record = grown
         self._tree = None
 
-    def rewrite(self, txn: ReadTransaction, tree: RevTree, seq: int, bodies: Mapping[int, bytes]) -> None:
+    def rewrite(
+        self, txn: ReadTransaction, tree: RevTree, seq: int, bodies: Mapping[int, bytes], stamp: bytes = b""
+    ) -> None:
         """The document becomes ``tree``, already stemmed, with at least one leaf.
 
         ``seq`` is its new place in ``changes``; ``bodies`` are the new ones by their keys, none for a mere removal of
-        leaves. Bodies of revisions that the tree no longer has are dropped.
+        leaves. Bodies of revisions that the tree no longer has are dropped. ``stamp`` is that of all new ones.
         """
         record = self.record
         self._revive(txn, tree, bodies)
@@ -153,7 +172,8 @@ class DocumentChange:
         else:
             kept = {node.seq for node in tree.nodes.values()}
             self._forget(txn, record, kept)
-        self._take_tree(tree, seq, bodies, size, owner=0 if record is None else record.owner)
+        stamped = self._stamps(tree, bodies, stamp)
+        self._take_tree(tree, seq, bodies, size, stamped, owner=0 if record is None else record.owner)
 
     def remove(self, txn: ReadTransaction) -> None:
         """The document is forgotten: its last leaf was purged."""
@@ -211,14 +231,40 @@ class DocumentChange:
         return self.id_bytes if len(self.id_bytes) >= keys.LONG_ID_FROM else b""
 
     def _take_tree(
-        self, tree: RevTree, seq: int, bodies: Mapping[int, bytes], winner_size: int, owner: int = 0
+        self,
+        tree: RevTree,
+        seq: int,
+        bodies: Mapping[int, bytes],
+        winner_size: int,
+        stamped: Stamps,
+        owner: int = 0,
     ) -> None:
-        record, sealed = records.from_tree(tree, seq, winner_size, long_id=self._long_id(), owner=owner)
+        record, sealed = records.from_tree(
+            tree, seq, winner_size, long_id=self._long_id(), owner=owner, stamped=stamped
+        )
         for block, chunk in sealed:
             self._set_chunk(keys.pack_run_key(self.db, record.owner, block), chunk)
         self.bodies.update(bodies)
         self.record = record
         self._tree = tree
+
+    def _stamps(self, tree: RevTree, bodies: Mapping[int, bytes], stamp: bytes) -> Stamps:
+        """The stamps of what the document becomes.
+
+        Where one leaf is left of several, a revision may be shown again that is older than the one before it.
+        """
+        record = self.record
+        before: Stamps = {} if record is None else record.stamps()
+        if not before and not stamp:
+            return before
+        leaves = {tree.nodes[leaf].seq for leaf in tree.leaves()}
+        new = dict.fromkeys(leaves & bodies.keys(), stamp) if stamp else {}
+        if len(leaves) > 1 or record is None or not before:
+            return stamps.beside(before, leaves, new)
+        [leaf] = leaves
+        if record.branched:
+            return {leaf: stamps.left_alone(new.get(leaf) or before.get(leaf, b""), *before.values())}
+        return before if leaf == record.body_seq else {leaf: stamps.following(stamp, *before.values())}
 
     def _set_chunk(self, key: bytes, chunk: bytes | None) -> None:
         self.chunks = {**self.chunks, key: chunk}

@@ -3,7 +3,8 @@
 Owns the layout of values in ``docs`` and how an edit grows one. It must not know tables, transactions or bodies;
 entries, chunks and whole trees are packed by ``tree_runs.py``, other values by ``rows.py``::
 
-    1   flags: winner deleted 1, branched 2, conflicted 4, whole tree 8, sealed 16, long id 32, odd winner 64
+    1   flags: winner deleted 1, branched 2, conflicted 4, whole tree 8, sealed 16, long id 32, odd winner 64,
+               stamped 128
     8   seq: the document's place in ``changes``
     8   body_seq: the key of the winner's body, which may have come before or after the edit that seq is from
     4   body_size: bytes of the winner's body value
@@ -12,6 +13,7 @@ entries, chunks and whole trees are packed by ``tree_runs.py``, other values by 
     odd winner:  8 generation, 4 length, its id          (generation and id above are zero)
     long id:     2 length, the document's id in UTF-8
     sealed:      8 owner, 4 live
+    stamped:     the stamp of the only leaf;   of a whole tree: 4 length, rows of stamps (``stamps.py``)
     whole tree:  ``pack_tree``;   otherwise: 24 bytes for each ancestor in the tail, oldest first
 
 A document of one revision is thus its head alone. ``owner`` names the document's sealed chunks in ``runs``; ``live``
@@ -23,10 +25,12 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import NamedTuple
 
+from docstore.core.authorship import SECOND
 from docstore.core.edit import Head
 from docstore.core.rev import Rev
 from docstore.core.revtree import Node, RevTree
-from docstore.storage.documents import tree_runs
+from docstore.storage.documents import stamps, tree_runs
+from docstore.storage.documents.stamps import Stamps, stamp_end
 from docstore.storage.documents.tree_runs import BLOCK_BITS, ENTRY_BYTES
 
 DELETED = 1
@@ -36,10 +40,16 @@ WHOLE = 8
 SEALED = 16
 LONG_ID = 32
 ODD_WINNER = 64
+STAMPED = 128
+
+_PLAIN = DELETED | STAMPED
+"""The flags of most records: whatever else there is follows the head."""
+_NO_STAMPS: Stamps = {}
 
 _HEAD = Struct(">BQQII16s")
 _ODD = Struct(">QI")
 _LENGTH = Struct(">H")
+_ROWS = Struct(">I")
 _SEALED = Struct(">QI")
 HEAD_BYTES = _HEAD.size
 
@@ -55,6 +65,7 @@ class DocRecord(NamedTuple):
     """One document's record in memory. ``extend`` and ``from_tree`` make new ones.
 
     ``long_id`` is the id in UTF-8 if it is a long one, else empty. ``whole`` is the packed tree if it is no chain.
+    ``stamp`` is that of the only leaf, or the rows of a whole tree; empty where nobody knows.
     """
 
     winner: Rev
@@ -69,6 +80,7 @@ class DocRecord(NamedTuple):
     live: int = 0
     tail: bytes = b""
     whole: bytes = b""
+    stamp: bytes = b""
 
     def head(self) -> Head:
         """What the edit rule decides by."""
@@ -100,6 +112,23 @@ class DocRecord(NamedTuple):
             return [node.seq for node in tree_runs.unpack_tree(self.whole).nodes.values() if node.seq]
         return [*tree_runs.entry_seqs(b"".join(chunks) + self.tail), self.body_seq]
 
+    def stamps(self) -> Stamps:
+        """The stamps of leaves, as ``stamps.py`` has them."""
+        if not self.stamp:
+            return _NO_STAMPS
+        return stamps.unpack_rows(self.stamp) if self.whole else {self.body_seq: self.stamp}
+
+    @property
+    def date(self) -> int | None:
+        """Of when the document is as it is, in seconds since 1970; None where nobody knows for certain.
+
+        With several leaves nobody does: which one is shown may change with others.
+        """
+        if self.branched or not self.stamp:
+            return None
+        stamp = self.stamps().get(self.body_seq) if self.whole else self.stamp
+        return None if stamp is None else stamps.date_at(stamp, 0)
+
     def can_extend(self, rev: Rev) -> bool:
         """Whether ``extend`` takes this revision: the tree is a chain and would stay one."""
         return not self.whole and not tree_runs.is_odd(rev) and rev.generation == self.winner.generation + 1
@@ -119,7 +148,9 @@ class Extension(NamedTuple):
     dropped_blocks: range
 
 
-def extend(record: DocRecord, rev: Rev, seq: int, deleted: bool, body_size: int, revs_limit: int) -> Extension:
+def extend(
+    record: DocRecord, rev: Rev, seq: int, deleted: bool, body_size: int, revs_limit: int, stamp: bytes = b""
+) -> Extension:
     """Make ``rev`` the child of the only leaf and stem to ``revs_limit``: neither the tree nor a chunk is unpacked.
 
     Needs ``record.can_extend(rev)``. ``seq`` is the edit's own, of the row in ``changes`` and of the body.
@@ -143,17 +174,19 @@ def extend(record: DocRecord, rev: Rev, seq: int, deleted: bool, body_size: int,
     sealed, tail = tree_runs.seal(tail, rev.generation)
     if sealed and not owner:
         owner = seq
-    grown = DocRecord(rev, deleted, seq, seq, body_size, False, False, record.long_id, owner, live, tail)
+    if record.stamp:
+        stamp = stamps.following(stamp, record.stamp)
+    grown = DocRecord(rev, deleted, seq, seq, body_size, False, False, record.long_id, owner, live, tail, b"", stamp)
     return Extension(grown, sealed, dropped, record.owner, dropped_blocks)
 
 
 def from_tree(
-    tree: RevTree, seq: int, body_size: int, *, long_id: bytes = b"", owner: int = 0
+    tree: RevTree, seq: int, body_size: int, *, long_id: bytes = b"", owner: int = 0, stamped: Stamps = _NO_STAMPS
 ) -> tuple[DocRecord, list[tuple[int, bytes]]]:
     """The record of a whole (already stemmed) tree, and the chunks (block, chunk) that belong to it.
 
     ``body_size`` is that of the winner's body value. ``owner`` is that of the record before, if it had chunks: those
-    that come out equal need no new write. Raises IndexError for a tree without leaves.
+    that come out equal need no new write. ``stamped`` are its stamps. Raises IndexError for a tree without leaves.
     """
     leaves = tree.leaves()
     winner = leaves[0]
@@ -163,18 +196,24 @@ def from_tree(
     chain = tree_runs.pack_chain(tree)
     if chain is None:
         whole = tree_runs.pack_tree(tree)
-        record = DocRecord(winner, deleted, seq, body_seq, body_size, branched, conflicted, long_id, whole=whole)
+        rows = stamps.pack_rows(stamped) if stamped else b""
+        record = DocRecord(
+            winner, deleted, seq, body_seq, body_size, branched, conflicted, long_id, whole=whole, stamp=rows
+        )
         return record, []
     chunks, tail = tree_runs.seal(chain, winner.generation)
     used_owner = (owner or seq) if chunks else 0
     live = len(chain) // ENTRY_BYTES
-    record = DocRecord(winner, deleted, seq, body_seq, body_size, False, False, long_id, used_owner, live, tail)
+    stamp = stamped.get(body_seq, b"")
+    record = DocRecord(
+        winner, deleted, seq, body_seq, body_size, False, False, long_id, used_owner, live, tail, b"", stamp
+    )
     return record, chunks
 
 
-def first(rev: Rev, deleted: bool, seq: int, size: int, long_id: bytes) -> DocRecord:
+def first(rev: Rev, deleted: bool, seq: int, size: int, long_id: bytes, stamp: bytes = b"") -> DocRecord:
     """The record of a document with one revision, whose body has ``size`` bytes."""
-    return _new(DocRecord, (rev, deleted, seq, seq, size, False, False, long_id, 0, 0, b"", b""))
+    return _new(DocRecord, (rev, deleted, seq, seq, size, False, False, long_id, 0, 0, b"", b"", stamp))
 
 
 def encode_record(record: DocRecord) -> bytes:
@@ -193,6 +232,9 @@ def encode_record(record: DocRecord) -> bytes:
     if record.owner:
         flags |= SEALED
         middle += _SEALED.pack(record.owner, record.live)
+    if record.stamp:
+        flags |= STAMPED
+        middle += _ROWS.pack(len(record.stamp)) + record.stamp if record.whole else record.stamp
     if record.whole:
         flags |= WHOLE
         middle += record.whole
@@ -202,7 +244,9 @@ def encode_record(record: DocRecord) -> bytes:
 
 def record_bytes(record: DocRecord) -> int:
     """The length of ``encode_record(record)``."""
-    length = HEAD_BYTES + len(record.tail) + len(record.whole)
+    length = HEAD_BYTES + len(record.tail) + len(record.whole) + len(record.stamp)
+    if record.stamp and record.whole:
+        length += _ROWS.size
     if record.owner:
         length += _SEALED.size
     if record.long_id:
@@ -217,10 +261,17 @@ def decode_record(value: bytes) -> DocRecord:
     flags, seq, body_seq, body_size, generation, rev_id = _HEAD.unpack_from(value)
     winner = _new(Rev, (generation, rev_id))
     deleted = flags & DELETED == DELETED
-    tail = value[HEAD_BYTES:]
-    if flags <= DELETED:  # most are; the class's own way to make a tuple takes twice as long
+    stamp = b""
+    if flags & _PLAIN == flags:  # most are; the class's own way to make a tuple takes twice as long
+        start = HEAD_BYTES
+        if flags & STAMPED:
+            start += _LENGTH.size + _LENGTH.unpack_from(value, start)[0]  # as stamp_end
+            stamp = value[HEAD_BYTES:start]
+        tail = value[start:]
         live = len(tail) // ENTRY_BYTES
-        return _new(DocRecord, (winner, deleted, seq, body_seq, body_size, False, False, b"", 0, live, tail, b""))
+        values = (winner, deleted, seq, body_seq, body_size, False, False, b"", 0, live, tail, b"", stamp)
+        return _new(DocRecord, values)
+    tail = value[HEAD_BYTES:]
     long_id, owner, live, whole = b"", 0, 0, b""
     if flags & ODD_WINNER:
         winner, tail = _take_odd_winner(tail)
@@ -230,12 +281,28 @@ def decode_record(value: bytes) -> DocRecord:
     if flags & SEALED:
         owner, live = _SEALED.unpack_from(tail)
         tail = tail[_SEALED.size :]
+    if flags & STAMPED:
+        start, end = (_ROWS.size, _ROWS.size + _ROWS.unpack_from(tail)[0]) if flags & WHOLE else (0, stamp_end(tail, 0))
+        stamp, tail = tail[start:end], tail[end:]
     if flags & WHOLE:
         whole, tail = tail, b""
     elif not owner:
         live = len(tail) // ENTRY_BYTES
     branched, conflicted = flags & BRANCHED == BRANCHED, flags & CONFLICTED == CONFLICTED
-    return DocRecord(winner, deleted, seq, body_seq, body_size, branched, conflicted, long_id, owner, live, tail, whole)
+    return DocRecord(
+        winner, deleted, seq, body_seq, body_size, branched, conflicted, long_id, owner, live, tail, whole, stamp
+    )
+
+
+def date_of(value: bytes) -> int | None:
+    """The date of a value in ``docs``, as ``DocRecord.date``."""
+    flags = value[0]
+    if not flags & STAMPED:
+        return None
+    if flags & _PLAIN != flags:
+        return decode_record(value).date
+    packed: int = stamps.read_head(value, HEAD_BYTES)[1]  # as stamps.date_at
+    return None if packed & 1 else packed // (2 * SECOND)
 
 
 def winner_of(value: bytes) -> Rev:

@@ -56,11 +56,10 @@ def read_meta(environment: lmdb.Environment, data_file: Path) -> dict[bytes, byt
             raise StoreUnusable(f"{data_file} is not a store of docstore.") from None
         rows = dict(transaction.cursor(table))
     version = rows.get(keys.META_FORMAT_VERSION, b"")
-    if len(version) == META_LENGTHS[keys.META_FORMAT_VERSION] and int.from_bytes(version) != keys.FORMAT_VERSION:
+    if len(version) == META_LENGTHS[keys.META_FORMAT_VERSION] and int.from_bytes(version) not in keys.READABLE_VERSIONS:
         found = int.from_bytes(version)
-        raise StoreUnusable(
-            f"{data_file} has format version {found}; this docstore reads version {keys.FORMAT_VERSION}."
-        )
+        readable = " and ".join(map(str, sorted(keys.READABLE_VERSIONS)))
+        raise StoreUnusable(f"{data_file} has format version {found}; this docstore reads versions {readable}.")
     for name, length in META_LENGTHS.items():
         value = rows.get(name, b"")
         if len(value) != length or (name in TEXTS and not value.isalnum()):

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from docstore.core.authorship import Written
 from docstore.core.drawing.tree_view import State, TreeView, members_of, printable, view_of_leaves, view_of_members
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.rev import parse_rev
@@ -57,6 +58,8 @@ def test_the_json():
         "winner": True,
         "available": True,
         "seq": 3,
+        "at": None,
+        "by": None,
     }
     assert rows[4] == {
         "rev": "4-f",
@@ -70,12 +73,22 @@ def test_the_json():
 
 
 def test_json_and_back():
-    for view in (VIEW, replace(VIEW, stored=None), TreeView("é", tree("1-a x"), {1})):
+    known = replace(VIEW, written={3: Written(1_000_000, "alice"), 4: Written(5)})
+    for view in (VIEW, replace(VIEW, stored=None), TreeView("é", tree("1-a x"), {1}), known):
         back = view_of_members(decode(encode(members_of(view))))
-        assert (back.id, back.tree) == (view.id, view.tree)
+        assert (back.id, back.tree, back.written) == (view.id, view.tree, view.written)
         assert {rev: back.is_stored(rev) for rev in back.tree.nodes} == {
             rev: view.is_stored(rev) for rev in view.tree.nodes
         }
+
+
+def test_only_leaves_have_authors():
+    rows = members_of(replace(VIEW, written={1: Written(0, "bob"), 3: Written(1_000_000, "alice")}))["nodes"]
+    assert {row["rev"]: (row["at"], row["by"]) for row in rows if "at" in row} == {
+        "3-c": ("1970-01-01T00:00:01.000000Z", "alice"),
+        "3-d": (None, None),
+        "5-e": (None, None),
+    }
 
 
 def node(**members: JsonValue) -> JsonValue:
@@ -94,6 +107,8 @@ def node(**members: JsonValue) -> JsonValue:
         {"id": "d", "nodes": [node(rev=5)]},
         {"id": "d", "nodes": [node(rev="b")]},
         {"id": "d", "nodes": [node(seq="1")]},
+        {"id": "d", "nodes": [node(at="today", by=None)]},
+        {"id": "d", "nodes": [node(at="1970-01-01T00:00:01.000000Z", by=1)]},
         {"id": "d", "nodes": [node(parent="1-a")]},
         {"id": "d", "nodes": [node(parent="2-b")]},
         {"id": "d", "nodes": [node(parent="3-c"), node(rev="3-c", parent="2-b", seq=2)]},

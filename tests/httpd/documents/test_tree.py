@@ -18,7 +18,8 @@ async def fork(db, doc_id: str) -> None:
 
 def node(rev, parent, **members):
     plain = {"rev": rev, "parent": parent, "deleted": False, "leaf": False, "winner": False, "available": True}
-    return plain | {"seq": None} | members
+    unknown = {"at": None, "by": None} if members.get("leaf") else {}
+    return plain | {"seq": None} | unknown | members
 
 
 async def test_json(db):

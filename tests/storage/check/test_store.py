@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docstore.core.authorship import Written
 from docstore.core.edit import Edit
 from docstore.core.revtree import Node, RevTree
 from docstore.core.unique.definition import definition_of
@@ -24,6 +25,7 @@ from docstore.storage.documents import (
     unique_rows,
 )
 from docstore.storage.documents.purges import PurgeInfo
+from docstore.storage.documents.stamps import pack_rows, pack_stamp
 from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.keys import pack_seq_key, prefix, short_key
 from docstore.storage.rows import DatabaseState, DocCount, LocalRow
@@ -133,6 +135,7 @@ def put(table_name: str, key: bytes, value: bytes) -> Damage:
 
 
 SEQ = {"a": 4, "b": 5, "c": 3, "conflict": 7, "history": 8}
+STAMP = pack_stamp(Written(5, "alice"))
 CHAIN_STORED_WHOLE = tree_runs.pack_tree(RevTree({rev(1, "a"): Node(None, 3, False)}))
 
 CASES: list[tuple[str, Damage, str]] = [
@@ -172,6 +175,17 @@ CASES: list[tuple[str, Damage, str]] = [
         change_record("c", long_id=LONG.encode()),
         "is stored under a key of another id",
     ),
+    (
+        "a stamp of no leaf",
+        change_record("conflict", stamp=pack_rows({6: STAMP, 7: STAMP, 99: STAMP})),
+        "stamps of [99]",
+    ),
+    (
+        "stamps out of order",
+        change_record("conflict", stamp=pack_rows({7: STAMP}) + pack_rows({6: STAMP})),
+        "document 'conflict': its stamps are not in order",
+    ),
+    ("a stamp of no name", change_record("c", stamp=STAMP[:-1] + b"\xff"), "document 'c': its record cannot be read"),
     # Bodies
     ("a leaf without its body", delete("bodies", pack_seq_key(DB, SEQ["c"])), "document 'c': its leaf"),
     ("a losing leaf without its body", delete("bodies", pack_seq_key(DB, 6)), "has no body 6"),

@@ -2,11 +2,13 @@
 
 import pytest
 
+from docstore.core.authorship import Written
 from docstore.core.edit import Head
 from docstore.core.rev import Rev
 from docstore.core.revtree import Node, RevTree
 from docstore.storage.documents import records, tree_runs
 from docstore.storage.documents.records import HEAD_BYTES, DocRecord, decode_record, encode_record, extend, from_tree
+from docstore.storage.documents.stamps import pack_stamp, unpack_stamps
 from docstore.storage.documents.tree_runs import BLOCK, ENTRY_BYTES, TAIL_MAX
 from tests.storage.stores import line, rev
 
@@ -37,6 +39,24 @@ def test_a_new_document_is_its_head_alone() -> None:
     assert first().head() == Head(rev(1, "a"), False, 1, 1, True, 1)
 
 
+def test_a_stamp_follows_the_head() -> None:
+    stamp = pack_stamp(Written(5, "bob"))
+    value = encode_record(first()._replace(stamp=stamp))
+    assert value == bytes([records.STAMPED]) + encode_record(first())[1:] + stamp
+    assert decode_record(value) == first()._replace(stamp=stamp)
+
+
+def test_an_extension_has_its_own_stamp_or_none() -> None:
+    alice, bob = pack_stamp(Written(5_000_000, "alice")), pack_stamp(Written(7_000_000, "bob"))
+    record = first()._replace(stamp=alice)
+    [of_bob, of_nobody] = [extend(record, rev(2, "b"), 2, False, 2, 9, stamp).record for stamp in (bob, b"")]
+    assert (unpack_stamps(of_bob.stamps()), of_bob.date) == ({2: Written(7_000_000, "bob")}, 7)
+    assert (unpack_stamps(of_nobody.stamps()), of_nobody.date) == ({}, None)
+    assert extend(of_nobody, rev(3, "c"), 3, False, 2, 9, alice).record.date is None, "alice's second was told before"
+    assert extend(of_nobody, rev(3, "c"), 3, False, 2, 9, bob).record.date == 7
+    assert extend(first(), rev(2, "b"), 2, False, 2, 9).record.stamp == b"", "who was never stamped costs nothing"
+
+
 def test_the_head_tells_a_deleted_winner_by_its_lowest_bit() -> None:
     value = encode_record(first()._replace(deleted=True))
     assert value[0] & records.DELETED
@@ -50,6 +70,8 @@ def test_the_head_tells_a_deleted_winner_by_its_lowest_bit() -> None:
         first()._replace(winner=Rev(1, b"odd")),
         first()._replace(winner=Rev(1, b"")),
         first()._replace(winner=Rev(10**17, b"a" * 16), long_id=b"y" * 400, owner=9, live=70, tail=b"t" * 24 * 3),
+        first()._replace(winner=Rev(1, b"odd"), stamp=pack_stamp(Written(5, "bob"))),
+        first()._replace(long_id=b"y" * 400, owner=9, live=70, tail=b"t" * 72, stamp=pack_stamp(Written(5))),
         first()._replace(seq=2**61, body_seq=2**60, body_size=8_000_000, live=2, tail=b"t" * 48),
         from_tree(RevTree({Rev(1, b"x"): Node(None, 1, True), Rev(1, b"y"): Node(None, 2, False)}), 2, 5)[0],
     ],

@@ -130,12 +130,27 @@ def test_an_unknown_format_version_is_refused_and_left_alone(tmp_path: Path) -> 
         transaction.transaction.commit()
     before = (tmp_path / DATA_FILE).read_bytes()
     for read_only in (False, True):
-        with pytest.raises(
-            StoreUnusable, match=f"format version 99; this docstore reads version {keys.FORMAT_VERSION}"
-        ):
+        with pytest.raises(StoreUnusable, match="format version 99; this docstore reads versions 1 and 2"):
             Environment.open(tmp_path, SETTINGS, read_only=read_only)
     assert (tmp_path / DATA_FILE).read_bytes() == before
     FolderLock(tmp_path, "free again").release()
+
+
+def test_a_store_of_the_first_format_has_this_one_from_when_it_is_opened_to_write(tmp_path: Path) -> None:
+    def version(*, read_only: bool) -> int:
+        with (
+            Environment.open(tmp_path, SETTINGS, read_only=read_only) as environment,
+            environment.snapshot() as snapshot,
+        ):
+            return int.from_bytes(snapshot.get(snapshot.tables.meta, keys.META_FORMAT_VERSION) or b"")
+
+    with Environment.open(tmp_path, SETTINGS) as environment:
+        transaction = environment.begin_write()
+        transaction.put(transaction.tables.meta, keys.META_FORMAT_VERSION, (1).to_bytes(4))
+        transaction.transaction.commit()
+    assert version(read_only=True) == 1, "who only reads changes nothing"
+    assert version(read_only=False) == 2, "before anything that the first format does not know is written"
+    assert version(read_only=True) == 2
 
 
 def test_a_foreign_lmdb_file_is_refused(tmp_path: Path) -> None:
