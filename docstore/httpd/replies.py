@@ -23,6 +23,7 @@ from aiohttp.web import BaseRequest
 from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
 from docstore.httpd.wire.entity_tags import entity_tags
+from docstore.httpd.wire.http_dates import last_modified_line
 from docstore.httpd.wire.paths import encode_segment
 from docstore.storage.remembered_rows import StoredReply
 
@@ -47,17 +48,17 @@ def phrase_of(status: int) -> str:
 
 
 class HeadLines:
-    """The lines that replies have in common, printed once a second at most."""
+    """The lines that replies have in common, printed once a second at most. ``second`` is that of their date."""
 
     def __init__(self) -> None:
-        self._second = 0
+        self.second = 0
         self._lines: dict[tuple[int, str | None, str | None], bytes] = {}
 
     def lines(self, status: int, content_type: str | None, cache_control: str | None) -> bytes:
         """Status line and common headers, up to ``X-Couch-Request-ID: ``, whose value must follow."""
         second = int(time.time())
-        if second != self._second:
-            self._second = second
+        if second != self.second:
+            self.second = second
             self._lines.clear()
         key = (status, content_type, cache_control)
         lines = self._lines.get(key)
@@ -71,7 +72,7 @@ class HeadLines:
             head.append(f"Content-Type: {content_type}")
         if cache_control is not None:
             head.append(f"Cache-Control: {cache_control}")
-        head.append(f"Date: {formatdate(self._second, usegmt=True)}")
+        head.append(f"Date: {formatdate(self.second, usegmt=True)}")
         head.append("X-Couch-Request-ID: ")
         return _bytes("\r\n".join(head))
 
@@ -99,14 +100,16 @@ class Head:
 
     ``headers`` are (name, value) pairs; a value that would break out of its line raises ValueError. ``etag`` is given
     without quotes, and left out if it has control characters; ``weak`` is how a proxy tells it that packs replies.
-    ``content_type`` and ``cache_control`` None leave those headers out. ``request_id``, ``body_time`` (milliseconds
-    spent waiting for the request's body) and ``keep_alive`` are the server's to set before the reply goes out.
+    ``content_type`` and ``cache_control`` None leave those headers out. ``date`` is that of Last-Modified, in seconds
+    since 1970; one that is still to come is not told. ``request_id``, ``body_time`` (milliseconds spent waiting for the
+    request's body) and ``keep_alive`` are the server's to set before the reply goes out.
     """
 
     __slots__ = (
         "body_time",
         "cache_control",
         "content_type",
+        "date",
         "etag",
         "headers",
         "keep_alive",
@@ -132,13 +135,17 @@ class Head:
         self.etag = etag
         self.weak = False
         self.cache_control = cache_control
+        self.date: int | None = None
         self.request_id = b""
         self.body_time = 0
         self.keep_alive = True
 
     def head(self, raw: BaseRequest, framing: bytes) -> bytes:
         """The head of the reply to ``raw``; ``framing`` is the line that says where the body ends, or nothing."""
+        lines = _head_lines.lines(self.status, self.content_type, self.cache_control)
         more = framing
+        if self.date is not None and self.date <= _head_lines.second:
+            more = last_modified_line(self.date) + more
         etag = self.etag
         if etag is not None and etag.isprintable():  # a revision id may be any text
             more = b'ETag: %b"%b"\r\n%b' % (b"W/" if self.weak else b"", _bytes(etag), more)
@@ -148,7 +155,6 @@ class Head:
             more = b"Connection: close\r\n" + more
         elif raw.version is not HttpVersion11:
             more = b"Connection: keep-alive\r\n" + more
-        lines = _head_lines.lines(self.status, self.content_type, self.cache_control)
         request_id = self.request_id or new_request_id()
         return b"%b%b\r\nX-CouchDB-Body-Time: %d\r\n%b\r\n" % (lines, request_id, self.body_time, more)
 

@@ -5,6 +5,8 @@ a conflict is not decided here. PUT and GET without parameters are the hot paths
 CouchDB.
 """
 
+from aiohttp import hdrs
+
 from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
@@ -20,7 +22,7 @@ from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
 from docstore.httpd.documents.replies import document_reply
 from docstore.httpd.documents.veiled import check_ids, check_written, veiled_reply
-from docstore.httpd.params.conditions import chosen_parent, is_create_only
+from docstore.httpd.params.conditions import chosen_parent, is_create_only, with_date
 from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
 from docstore.httpd.replies import Reply
@@ -41,7 +43,7 @@ async def get_document(request: Request) -> Reply | StreamReply:
         except NotFound:
             _check_placed(request, request.database())
             raise
-        return document_reply(request, opened.json, rev_etag(opened.rev))
+        return document_reply(request, opened.json, rev_etag(opened.rev), opened.date)
     database = request.database()
     query = document_query(request)
     _check_placed(request, database)
@@ -52,7 +54,7 @@ async def get_document(request: Request) -> Reply | StreamReply:
     etag = None if opened.meta else rev_etag(opened.rev)  # what is told beside the revision can change without it
     if opened.rest or (options.follows and opened.attached):
         return await attached_reply(request, opened, etag, multipart=options.follows)
-    return document_reply(request, opened.json, etag)
+    return document_reply(request, opened.json, etag, opened.date)
 
 
 async def put_document(request: Request) -> Edit | Reply:
@@ -139,6 +141,8 @@ async def delete_document(request: Request) -> Edit:
     _check_placed(request, database)
     try:
         rev, condition = chosen_parent(request, document_query(request).options.rev)
+        if hdrs.IF_UNMODIFIED_SINCE in request.raw.headers:
+            condition = with_date(request, condition)
     except BadRequest:
         database.open_doc(request.doc_id)  # CouchDB looks for the document before it looks at the revision
         raise

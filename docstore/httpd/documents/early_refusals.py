@@ -39,6 +39,7 @@ def asks_plainly(request: Request, database: Database, query: DocumentQuery) -> 
         MOST_GROWTH * limits.parse_off_loop_from > limits.max_document_size  # it may be too large, which is told first
         or database.write_hook is not None
         or is_conditional(request)
+        or hdrs.IF_UNMODIFIED_SINCE in headers
         or PREFER in headers
         or IDEMPOTENCY_KEY in headers
         or not query.new_edits

@@ -19,7 +19,8 @@ from docstore.database.database import Database
 from docstore.database.reading.documents import OpenedDoc
 from docstore.errors import BadRequest, DigestMismatch, TooLarge, UnsupportedMediaType
 from docstore.httpd.documents.bodies import document_from
-from docstore.httpd.replies import JSON, Reply, etag_matches, not_modified
+from docstore.httpd.documents.replies import known_reply
+from docstore.httpd.replies import JSON, Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.chunking import chunked_reply
 from docstore.httpd.wire.memory import BODY, cost_of_json
@@ -162,12 +163,19 @@ async def attached_reply(
     request: Request, opened: OpenedDoc, etag: str | None, *, multipart: bool
 ) -> Reply | StreamReply:
     """A revision with the bytes of its attachments, as multipart or within its JSON; 304 if the client has it."""
-    if etag is not None and etag_matches(request.if_none_match, etag):
-        return not_modified(etag)
-    if not multipart:
-        return await chunked_reply(_with_line_end(opened), etag=etag)
-    body = RelatedDocument(opened)
-    return StreamReply(body.pieces(), content_type=body.content_type, etag=etag, cache_control=None, length=body.length)
+    known = known_reply(request, etag, opened.date)
+    if known is not None:
+        return known
+    reply: Reply | StreamReply
+    if multipart:
+        body = RelatedDocument(opened)
+        reply = StreamReply(
+            body.pieces(), content_type=body.content_type, etag=etag, cache_control=None, length=body.length
+        )
+    else:
+        reply = await chunked_reply(_with_line_end(opened), etag=etag)
+    reply.date = opened.date
+    return reply
 
 
 async def _with_line_end(opened: OpenedDoc) -> AsyncGenerator[bytes]:

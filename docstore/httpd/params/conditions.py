@@ -3,8 +3,9 @@
 Owns the choice between two readings. To *documents and attachments* CouchDB's answers stand: a single If-Match names
 the revision that is changed, and If-None-Match on a write counts for nothing. Two more forms, which nobody sends to
 CouchDB, mean what RFC 9110 says: ``If-None-Match: *`` on a write (create only), and a list of several tags in If-Match
-(the winner must be among them, and is changed). To *_local documents and security objects* all of RFC 9110, 13.1,
-applies.
+(the winner must be among them, and is changed). If-Unmodified-Since and If-Modified-Since mean what they do there, for
+documents alone, of which there are dates; what is no date counts for nothing, nor does one beside the header with tags
+that goes before it. To *_local documents and security objects* all of RFC 9110, 13.1, applies, but for dates.
 
 It must not decide whether a condition holds when something is written: that is done in the write transaction. Follows
 ``chttpd_db:extract_header_rev``.
@@ -15,11 +16,12 @@ from typing import NamedTuple
 
 from aiohttp import hdrs
 
-from docstore.core.conditions import ANY, CREATE_ONLY, Condition, Tags, rev_etag
+from docstore.core.conditions import ANY, CREATE_ONLY, Condition, Tags, check_unmodified, rev_etag
 from docstore.core.rev import Rev, parse_rev
 from docstore.errors import BadRequest, InvalidRev
 from docstore.httpd.request import Request
 from docstore.httpd.wire.entity_tags import entity_tags
+from docstore.httpd.wire.http_dates import parse_date
 
 ETAG_DIFFERS = "Document rev and etag have different values"
 MALFORMED = "Invalid {} header."
@@ -52,6 +54,31 @@ def chosen_parent(request: Request, rev: Rev | None) -> Parent:
     if rev is not None and rev != matched:
         raise BadRequest(ETAG_DIFFERS)
     return Parent(matched, CREATE_ONLY if create_only else None)
+
+
+def with_date(request: Request, condition: Condition | None) -> Condition | None:
+    """The condition of a write to a document, and that it may not be newer than If-Unmodified-Since says."""
+    if hdrs.IF_MATCH in request.raw.headers:
+        return condition
+    since = _date(request, hdrs.IF_UNMODIFIED_SINCE)
+    return condition if since is None else (condition or Condition())._replace(unmodified_since=since)
+
+
+def check_date(request: Request, date: int) -> None:
+    """Raises PreconditionFailed if a document of this date is newer than the If-Unmodified-Since of a GET."""
+    headers = request.raw.headers
+    if hdrs.IF_UNMODIFIED_SINCE in headers and hdrs.IF_MATCH not in headers:
+        since = _date(request, hdrs.IF_UNMODIFIED_SINCE)
+        if since is not None:
+            check_unmodified(date, since)
+
+
+def is_unmodified(request: Request, date: int) -> bool:
+    """Whether a document of this date is no newer than If-Modified-Since; for requests without If-None-Match."""
+    if hdrs.IF_MODIFIED_SINCE not in request.raw.headers:
+        return False
+    since = _date(request, hdrs.IF_MODIFIED_SINCE)
+    return since is not None and date <= since
 
 
 def is_create_only(request: Request) -> bool:
@@ -120,6 +147,11 @@ def _tags(request: Request, name: str) -> Tags | None:
     if isinstance(tags, str):
         return ANY
     return tuple(tag.text for tag in tags if name == hdrs.IF_NONE_MATCH or not tag.weak)
+
+
+def _date(request: Request, name: str) -> int | None:
+    """The date of a header, None if it is none."""
+    return parse_date(_value(request, name).strip(" \t"))
 
 
 def _value(request: Request, name: str) -> str:

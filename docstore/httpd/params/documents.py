@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
+from aiohttp import hdrs
+
 from docstore.core.document import Document
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
 from docstore.database.reading.documents import PLAIN, OpenOptions
 from docstore.errors import BadRequest, IllegalDocId
-from docstore.httpd.params.conditions import chosen_parent
+from docstore.httpd.params.conditions import chosen_parent, with_date
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.wire.accept import accepts
@@ -120,6 +122,8 @@ def with_parent(request: Request, document: Document, rev: Rev | None) -> Docume
     """
     document = with_rev(document, rev)
     parent, condition = chosen_parent(request, document.rev)
+    if hdrs.IF_UNMODIFIED_SINCE in request.raw.headers:
+        condition = with_date(request, condition)
     document = with_rev(document, parent)
     return document if condition is None else document._replace(condition=condition)
 

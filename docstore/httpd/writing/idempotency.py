@@ -35,6 +35,7 @@ REPLAYED: Final = ("Idempotency-Replayed", "true")
 MAX_KEY: Final = 255
 MALFORMED: Final = f"An Idempotency-Key is one string in double quotes or one token, of 1 to {MAX_KEY} characters."
 MEANT: Final = ("Destination", "If-Match", "If-None-Match")
+MEANT_IF_SENT: Final = "If-Unmodified-Since"
 MEANT_BY_BYTES: Final = ("Content-Type", "Content-Encoding")
 
 
@@ -95,6 +96,8 @@ def fingerprint(request: Request) -> bytes:
     if request.body_digest is None:
         raise ValueError("a request without a key has no fingerprint")
     names = (*MEANT, *MEANT_BY_BYTES) if request.rest else MEANT
+    if MEANT_IF_SENT in request.headers:  # so that fingerprints from before it was read are the same as ever
+        names = (*names, MEANT_IF_SENT)
     headers = [request.headers.get(name) for name in names]
     words = (request.method, request.user.name, request.query_string, *request.segments)
     said = [None if word is None else word.encode("utf-8", "surrogateescape") for word in (*headers, *words)]
