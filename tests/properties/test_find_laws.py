@@ -208,6 +208,29 @@ def test_by_index_as_by_scan_as_by_a_filter(asked: Asked, bodies, indexes, selec
     asked.runner.run(law())
 
 
+FEW = st.sampled_from([None, 0, 1, "a", [1]])
+BOUNDS = st.dictionaries(st.sampled_from(["$lt", "$lte", "$eq", "$gte", "$gt"]), FEW, min_size=1, max_size=2)
+
+
+@SLOW
+@given(
+    values=st.lists(st.tuples(FEW, FEW), min_size=4, max_size=9),
+    selectors=st.lists(st.builds(lambda a, b: {"a": a, "b": b}, BOUNDS, BOUNDS | FEW), min_size=6, max_size=10),
+)
+def test_the_bounds_of_a_range_are_in_it_or_not(asked: Asked, values, selectors) -> None:
+    async def law() -> None:
+        documents = [{"_id": f"d{place}", "a": a, "b": b} for place, (a, b) in enumerate(values)]
+        await asked.begin([{"a": a, "b": b} for a, b in values])
+        for place, fields in enumerate((["a"], ["b", "a"])):
+            await asked.index(fields, f"i{place}")
+        for selector in selectors:
+            expected = [document["_id"] for document in documents if matches(normalize(selector), document)]
+            for index in ("i0", "i1"):
+                assert sorted(await asked.ids(selector, use_index=index)) == expected, (selector, index)
+
+    asked.runner.run(law())
+
+
 @SLOW
 @given(bodies=MANY, fields=FIELDS, selector=SELECTORS, partial=SELECTORS)
 def test_a_partial_index_has_what_its_filter_finds(asked: Asked, bodies, fields, selector, partial) -> None:
