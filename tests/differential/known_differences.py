@@ -593,6 +593,23 @@ KNOWN: tuple[Known, ...] = (
         asked='"(stale":"ok"|update":false)',
     ),
     Known(
+        "ids beyond generation 1",
+        "| ids in `_revisions` beyond generation 1 |",
+        ".*",
+        r".*_revisions\.ids.*",
+        ("GET /db/ka?revs=true", "document.get", "json._revisions.ids", ["a", "b"], ["a"]),
+        theirs=r"\[.*",
+        ours=r"\[.*",
+    ),
+    Known(
+        "pages of local documents",
+        "| local documents of indexes (`_local/purge-...`) |",
+        "listing|path|method",
+        r"json(\.results\[\d+\])?\.rows.*",
+        ("GET /db/_local_docs?skip=1", "listing", "json.rows", [{"id": "_local/l"}], []),
+        asked="_local_docs(?=.*(skip|limit))",
+    ),
+    Known(
         "a view that is behind",
         "| a query with `stale` or `update=false` |",
         "view|partition",
@@ -689,7 +706,7 @@ KNOWN: tuple[Known, ...] = (
             "400 illegal_docid: Doc id must be of form partition:id",
         ),
         theirs="200",
-        ours="400 illegal_docid: Doc id must be of form partition:id",
+        ours="400( illegal_docid: Doc id must be of form partition:id)?",
         asked="(?=.*keys)(?=.*(limit|skip))",
     ),
     Known(

@@ -72,6 +72,9 @@ _FIELDS = (
 
 """CouchDB's: the largest integer that takes no memory of its own there."""
 
+NOT_IN_COMMON = frozenset(("keys", "group", "group_level"))
+"""What a query string beside ``queries`` says for none of them."""
+
 Values = dict[str, Any]
 """Parameters by field, as far as they were given."""
 
@@ -108,8 +111,7 @@ def queries_of_post(
     queries = body["queries"]
     if not isinstance(queries, list):
         raise BadRequest("`queries` member must be an array.")
-    common = read_text(request.query_list)
-    common.pop("keys", None)
+    common = {name: value for name, value in read_text(request.query_list).items() if name not in NOT_IN_COMMON}
     for query in queries:
         if not isinstance(query, dict):
             raise BadRequest("A query must be a JSON object.")

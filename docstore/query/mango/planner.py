@@ -172,7 +172,7 @@ def _reasons_against(index: MangoIndex, options: FindOptions) -> list[Reason]:
             reasons.append(Reason.SORT_ORDER_MISMATCH)
         return reasons
     required = set(index.fields).difference(options.sort_fields, _IMPLICIT)
-    if options.normal != NOTHING and _missing_of([options.normal], required):
+    if not _is_of_no_account(options.normal) and _missing_of([options.normal], required):
         reasons.append(Reason.FIELD_MISMATCH)
     if not _sorts(index.fields, options.sort_fields, options.normal):
         reasons.append(Reason.SORT_ORDER_MISMATCH)
@@ -180,7 +180,18 @@ def _reasons_against(index: MangoIndex, options: FindOptions) -> list[Reason]:
 
 
 NOTHING: Final[JsonValue] = {"$or": []}
-"""A selector that no document matches: which index answers it does not matter, and CouchDB takes the first."""
+"""A selector that no document matches, if it stands alone."""
+
+
+def _is_of_no_account(normal: JsonValue) -> bool:
+    """Whether which index answers does not matter, since no document matches; CouchDB takes the first then.
+
+    It does so for an empty ``$or``, beside which something else may match: then the index must have it.
+    """
+    parts = normal["$and"] if isinstance(normal, dict) and "$and" in normal else [normal]
+    if not isinstance(parts, list) or NOTHING not in parts:
+        return False
+    return len(parts) == 1 or any({"$in": []} in part.values() for part in parts if isinstance(part, dict))
 
 
 def _missing_of(parts: Iterable[JsonValue], required: set[str]) -> set[str]:

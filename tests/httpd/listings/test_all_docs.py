@@ -191,6 +191,9 @@ async def test_queries(letters):
     rows = [[row["key"] for row in result["rows"]] for result in answer.json["results"]]
     assert rows == [["e"], ["nope", "b"], ["d", "e"], ["e", "d", "c", "b", "a", "_design/x"]]
     assert (await letters.post("_all_docs/queries", {"queries": []})).json == {"results": []}
+    assert (await letters.post("_all_docs/queries?group_level=1", {"queries": []})).status == 200
+    refused = await letters.post("_all_docs/queries", {"queries": [{"group_level": 1}]})
+    assert refused.error == (400, "query_parse_error", "Invalid use of grouping on a map view.")
 
 
 async def test_text_of_queries(db):
