@@ -34,6 +34,8 @@ class SeenBody:
     def of(cls, raw: BaseRequest, keep: int) -> "SeenBody":
         """Put between a request and its handler; ``keep`` is how many bytes of the beginning are kept."""
         seen = cls(raw.content, keep)
+        if not raw.body_exists:  # that there is none is something the server asks aiohttp's own object
+            return seen
         raw._payload = raw._cache["content"] = cast(StreamReader, seen)  # where a request has its body
         return seen
 
