@@ -47,7 +47,6 @@ from docstore.httpd.uploads import protocols as uploads
 DOCUMENT = "DELETE,GET,HEAD,POST,PUT,COPY"
 ATTACHMENT = "DELETE,GET,HEAD,PUT"
 METHODS = ("GET", "PUT", "POST", "DELETE", "COPY")
-OTHER_METHODS = ("PATCH", "OPTIONS", "TRACE", "CONNECT")
 
 # Who may. Without a word it is a server admin, or in a database a member: ``routing.py``.
 NAMED = Access.NAMED
@@ -213,7 +212,7 @@ ROUTES = (
     route("/{db}/_index/_bulk_delete", "POST", DESIGNER, POST=indexes.bulk_delete),
     route("/{db}/_index/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
     route("/{db}/_index/_design/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
-    route("/{db}/_index/{path...}", "", MEMBER, **dict.fromkeys((*METHODS, *OTHER_METHODS), indexes.nothing_there)),
+    route("/{db}/_index/{path...}", "", MEMBER, **dict.fromkeys(METHODS, indexes.nothing_there)),
     # a partition
     refused("/{db}/_partition", partitions.no_partition, MEMBER),
     route("/{db}/_partition/{partition}", "GET", MEMBER, GET=partitions.info, POST=partitions.not_posted),

@@ -13,7 +13,7 @@ from aiohttp.web import BaseRequest
 
 from docstore.core.json_text import encode
 from docstore.core.security.user import EVERYONE_IS_ADMIN
-from docstore.errors import DocstoreError, MethodNotAllowed, Unavailable
+from docstore.errors import DocstoreError, MethodNotAllowed, NotFound, Unavailable
 from docstore.httpd.authorizing import authorize
 from docstore.httpd.cors import Preflight
 from docstore.httpd.description.openapi import description
@@ -177,7 +177,7 @@ def _other_handler(route: Route, request: Request) -> Handler:
     """The handler of a HEAD; what else there is none for raises. A missing database is told first, as in CouchDB."""
     try:
         return route.handler(request.method)
-    except MethodNotAllowed:
+    except (MethodNotAllowed, NotFound):
         if route.below_database:
             request.database()
         raise

@@ -80,12 +80,15 @@ class Route:
         return Access.MEMBER if method in READING else Access.WRITER
 
     def handler(self, method: str) -> Handler:
-        """The handler of a method; a HEAD goes to that of GET. Raises MethodNotAllowed."""
+        """The handler of a method; a HEAD goes to that of GET.
+
+        Raises MethodNotAllowed, or NotFound if the path is nothing by whatever method.
+        """
         handler = self.handlers.get(method)
         if handler is None and method == "HEAD":
             handler = self.handlers.get("GET")
         if handler is None:
-            raise MethodNotAllowed(self.allow)
+            raise MethodNotAllowed(self.allow) if self.allow else NotFound
         return handler
 
     def doc_id(self, segments: Sequence[str]) -> str:
