@@ -7,7 +7,9 @@ So there is no moment at which a rule that is written can be got round, and what
 tables and command. It must not know what a rule is.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import count
+from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from docstore.core.answers import RefusedEdit, RulesChanged, refusal_of
@@ -17,8 +19,20 @@ from docstore.database.write_hooks import Actor
 from docstore.errors import DocstoreError
 from docstore.storage.rows import DatabaseRow
 
-MAX_ROUNDS: Final = 20
-"""So often edits are looked at before their writer is told that design documents change all the time."""
+MIN_ROUNDS: Final = 20
+"""So often at least edits are looked at before their writer is told that design documents change all the time."""
+
+PATIENCE: Final = 20.0
+"""Seconds for which that goes on. Of many design documents that are written at the same time each round writes one."""
+
+
+def rounds() -> Iterator[None]:
+    """A turn for each look at what may change meanwhile."""
+    started = monotonic()
+    for done in count(1):
+        yield
+        if done >= MIN_ROUNDS and monotonic() - started > PATIENCE:
+            return
 
 
 class Verdict(NamedTuple):
@@ -82,7 +96,7 @@ async def submit_through(
         return await submit(edits, None, ())
     answers: list[object] = [None] * len(edits)
     left = list(range(len(edits)))
-    for _ in range(MAX_ROUNDS):
+    for _ in rounds():
         asked = edits if len(left) == len(edits) else [edits[place] for place in left]
         verdict = await check(asked, new_edits)
         if verdict.edits is edits and not whole:  # as it mostly is: nobody looked at them

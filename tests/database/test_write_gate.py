@@ -1,11 +1,16 @@
 """Edits on their way through a gate: who is refused, and what a change of the rules in between does."""
 
+import asyncio
+
 import pytest
 
 from docstore.core.answers import RulesChanged
 from docstore.core.edit import Edit
-from docstore.database.write_gate import MAX_ROUNDS, Verdict, submit_through
+from docstore.database import write_gate
+from docstore.database.commands import EditDocuments
+from docstore.database.write_gate import MIN_ROUNDS, Verdict, submit_through
 from docstore.errors import DocstoreError, Forbidden
+from tests.database.helpers import document
 
 EDITS = [Edit(name, None, False, b"{}", b"") for name in "abc"]
 
@@ -58,7 +63,8 @@ async def test_what_comes_after_a_change_is_judged_again():
 
 
 @pytest.mark.parametrize("whole", [False, True])
-async def test_rules_that_change_all_the_time(whole):
+async def test_rules_that_change_all_the_time(whole, monkeypatch):
+    monkeypatch.setattr(write_gate, "PATIENCE", 0)
     rounds = []
 
     async def check(edits, new_edits):
@@ -74,14 +80,11 @@ async def test_rules_that_change_all_the_time(whole):
     else:
         answers = await submit_through(check, EDITS, submit, new_edits=True)
         assert all(isinstance(answer, RulesChanged) for answer in answers)
-    assert len(rounds) == MAX_ROUNDS
+    assert len(rounds) == MIN_ROUNDS
 
 
 async def test_a_command_that_was_judged_before_a_design_document_changed_is_refused(node, db):
     """In ``apply`` itself: the number in the command against that in the table."""
-    from docstore.database.commands import EditDocuments
-    from tests.database.helpers import document
-
     await db.update_doc(document("_design/d", n=1))
     state_seq = db.update_seq()
     edit = EDITS[0]._replace(term=document("a").term)
@@ -89,3 +92,10 @@ async def test_a_command_that_was_judged_before_a_design_document_changed_is_ref
     assert isinstance(late[0], RulesChanged)
     in_time = await node.writer.submit(EditDocuments(db.number, (edit,), design_seq=state_seq))
     assert in_time[0].generation == 1
+
+
+async def test_many_design_documents_at_once_are_all_written(node, db):
+    """Each round one of them wins, so there are more rounds than anybody else is given."""
+    names = [f"_design/d{number}" for number in range(3 * MIN_ROUNDS)]
+    results = await asyncio.gather(*(db.update_doc(document(name)) for name in names))
+    assert [str(result.rev)[:2] for result in results] == ["1-"] * len(names)

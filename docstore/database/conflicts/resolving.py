@@ -26,7 +26,7 @@ from docstore.database.commands import ResolveDocuments
 from docstore.database.conflicts.planning import Plan, Planner, ResolveRequest
 from docstore.database.once import Once
 from docstore.database.slices import LongSnapshot
-from docstore.database.write_gate import MAX_ROUNDS, Check
+from docstore.database.write_gate import Check, rounds
 from docstore.errors import DocstoreError
 from docstore.settings import MIB
 from docstore.storage.databases import get_state
@@ -117,7 +117,7 @@ class Resolver:
         """Carry out what the gate lets through: the result of each document, and that its other leaves are deleted."""
         resolutions = tuple(plan.resolution(result) for plan, result in zip(plans, results, strict=True))
         asked = [(place, edit) for place, plan in enumerate(plans) for edit in _edits_of(plan, results[place])]
-        for _ in range(MAX_ROUNDS):
+        for _ in rounds():
             refused: dict[int, DocstoreError] = {}
             design_seq = None
             if self._check is not None:

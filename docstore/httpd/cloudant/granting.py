@@ -10,6 +10,7 @@ from typing import Final
 from docstore.core.conditions import Condition, content_etag
 from docstore.core.json_text import encode
 from docstore.core.security.granting import granted
+from docstore.database.write_gate import rounds
 from docstore.errors import Conflict, Forbidden, PreconditionFailed
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
@@ -17,7 +18,6 @@ from docstore.httpd.server.databases import OK, USERS_SECURITY
 
 NAME: Final = 3
 """The segment that names the database."""
-MAX_ROUNDS: Final = 10
 """So often the object is read again because somebody else has set it meanwhile."""
 
 
@@ -33,7 +33,7 @@ async def set_security(request: Request) -> Reply:
     if database.name == policy.users and not policy.users_security_editable:
         raise Forbidden(USERS_SECURITY)
     told = await request.json_object()
-    for _ in range(MAX_ROUNDS):
+    for _ in rounds():
         present = database.security()
         changed = await to_thread(granted, present, told)
         try:

@@ -18,6 +18,7 @@ from docstore.core.revision_hash import encode_term
 from docstore.core.unique.definition import UNIQUE, Definition, definition_of
 from docstore.database.database import Database
 from docstore.database.unique_indexes import UniqueIndexes
+from docstore.database.write_gate import rounds
 from docstore.errors import BadRequest, Conflict, NotFound
 from docstore.query.design.document import QUERY, design_id
 from docstore.query.mango.definitions import JSON, MangoIndex, partial_of
@@ -25,7 +26,6 @@ from docstore.query.mango.options import NewIndex, read_definition
 from docstore.query.mango.words import IndexNotSaved, NoIndexService, refused
 from docstore.settings import Limits
 
-MAX_ROUNDS: Final = 20
 SERVICES: Final = frozenset({"text", "nouveau"})
 """Types of indexes that need a search engine."""
 
@@ -58,7 +58,7 @@ async def make_index(database: Database, new: NewIndex, limits: Limits, unique: 
 
 
 async def _define(database: Database, new: NewIndex, limits: Limits) -> dict[str, JsonValue]:
-    for _ in range(MAX_ROUNDS):
+    for _ in rounds():
         edit = await to_thread(_with_index, database, new, limits)
         if edit.document is None or await _save(database, edit.document):
             result = "exists" if edit.document is None else "created"
@@ -70,7 +70,7 @@ async def remove_index(database: Database, index: MangoIndex, limits: Limits) ->
     """Take an index out of its design document, which goes with its last one. Raises NotFound, IndexNotSaved."""
     if index.ddoc is None:
         raise NotFound
-    for _ in range(MAX_ROUNDS):
+    for _ in rounds():
         document = await to_thread(_without_index, database, index.ddoc, index.name, limits)
         if await _save(database, document):
             return
