@@ -4,6 +4,7 @@ Owns how a request is changed on its way in: a feed's ``since``, the revision th
 It must not know which requests are hit.
 """
 
+import asyncio
 from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -28,10 +29,11 @@ LAST_EVENT_ID: Final = "last-event-id"
 REV: Final = "rev"
 
 
-def asked(raw: BaseRequest, facts: Facts, hits: Sequence[Hit], node: Node, expired: Expired) -> BaseRequest:
+async def asked(raw: BaseRequest, facts: Facts, hits: Sequence[Hit], node: Node, expired: Expired) -> BaseRequest:
     """The request that the server is to answer.
 
-    Raises NotFound for a document that was not there yet, DocumentDeleted for one that was deleted at the time.
+    Raises NotFound for a document that was not there yet, DocumentDeleted for one that was deleted at the time; the
+    server has then not been asked whether the client may know.
     """
     for hit in hits:
         action = hit.action
@@ -40,7 +42,7 @@ def asked(raw: BaseRequest, facts: Facts, hits: Sequence[Hit], node: Node, expir
         elif isinstance(action, Rewind):
             raw = _rewound(raw, facts, action, node)
         elif isinstance(action, StaleRead):
-            raw = _of_before(raw, facts, action, node)
+            raw = await _of_before(raw, facts, action, node)
     return _without_session(raw) if expired and facts.credential in expired else raw
 
 
@@ -62,9 +64,9 @@ def _text(database: Database, seq: int) -> str:
     return database.update_seq_text(seq) if seq else "0"
 
 
-def _of_before(raw: BaseRequest, facts: Facts, action: StaleRead, node: Node) -> BaseRequest:
+async def _of_before(raw: BaseRequest, facts: Facts, action: StaleRead, node: Node) -> BaseRequest:
     """A request for an earlier revision of a document."""
-    tree = read_tree(node.registry.open(facts.database), facts.document).tree
+    tree = (await asyncio.to_thread(read_tree, node.registry.open(facts.database), facts.document)).tree
     path = tree.path_to(tree.winner(), action.back + 1)
     if len(path) <= action.back:
         raise NotFound

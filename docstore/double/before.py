@@ -81,8 +81,8 @@ class WasReset(ConnectionResetError):
 async def stall(raw: BaseRequest, fault: Fault) -> None:
     """Wait until the rule is taken away."""
     waiting = Waiting(for_ever=True)
-    fault.stalls_until(waiting.event)
-    await wait(raw, None, waiting)
+    with fault.stalls(waiting.event):
+        await wait(raw, None, waiting)
 
 
 def reset(raw: BaseRequest) -> None:

@@ -4,6 +4,8 @@ Owns which revision a refused write would have been on a node that had not heard
 replicated one. Documents with attachments are left as they are. It must not know which requests are hit.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,6 +26,8 @@ from docstore.httpd.replies import Reply, json_reply, location
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.node import Node
 from docstore.settings import Limits
+
+logger = logging.getLogger(__name__)
 
 BULK: Final = "_bulk_docs"
 CONFLICT: Final = "conflict"
@@ -126,18 +130,25 @@ class _Branches:
             return None
         try:
             document = parse_document(dict(members), doc_id=doc_id, limits=self._limits)
-            tree = read_tree(self._database, doc_id).tree
-        except DocstoreError:
+            tree = await self._tree(doc_id)
+            return await self._write(tree, document, document.rev)
+        except DocstoreError as error:
+            logger.warning("a branch of %s was not written: %s", doc_id, error.reason)
             return None
-        return await self._write(tree, document, document.rev)
 
     async def write_rival(self, doc_id: str, rev: Rev, body: Members) -> None:
         """Write a sibling of a revision."""
-        tree = read_tree(self._database, doc_id).tree
-        node = tree.nodes.get(rev)
-        if node is not None:
-            document = parse_document(dict(body), doc_id=doc_id, limits=self._limits)
-            await self._write(tree, document, node.parent)
+        try:
+            tree = await self._tree(doc_id)
+            node = tree.nodes.get(rev)
+            if node is not None:
+                document = parse_document(dict(body), doc_id=doc_id, limits=self._limits)
+                await self._write(tree, document, node.parent)
+        except DocstoreError as error:
+            logger.warning("a rival of %s was not written: %s", doc_id, error.reason)
+
+    async def _tree(self, doc_id: str) -> RevTree:
+        return (await asyncio.to_thread(read_tree, self._database, doc_id)).tree
 
     async def _write(self, tree: RevTree, document: Document, parent: Rev | None) -> Rev | None:
         if (parent is None and document.deleted) or (parent is not None and parent not in tree.nodes):

@@ -52,6 +52,7 @@ class Entry:
     ``reply_headers``, ``reply_body`` (its beginning), ``reply_size`` (None of a stream)
     ``outcome``   ``answered``, or what became of it: ``dropped``, ``reset``, ``left``, ...
     ``rules``     ids of those that hit it
+    ``is_forgotten``, ``counted``  the journal's own: it is no longer in there; its bytes as they were counted
     """
 
     def __init__(self, number: int, facts: Facts) -> None:
@@ -76,6 +77,8 @@ class Entry:
         self.reply_body = b""
         self.reply_size: int | None = None
         self.request_id = ""
+        self.is_forgotten = False
+        self.counted = 0
         self._facts: Facts | None = facts
         self._body = b""
         self._body_size = 0
@@ -109,15 +112,6 @@ class Entry:
         if self._facts is not None:
             self._body, self._body_size = self._seen(self._facts)
             self._facts = None
-
-    def forget(self) -> None:
-        """It is no longer in the journal; whoever has it keeps what there is."""
-        self.close()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing more comes."""
-        return self._facts is None
 
     @property
     def kept_bytes(self) -> int:

@@ -21,6 +21,7 @@ from docstore.core.json_text import JsonValue, decode
 from docstore.double.endpoints import place_of
 from docstore.double.request_body import SeenBody
 from docstore.errors import DocstoreError
+from docstore.httpd.dispatch import method_of
 from docstore.httpd.routing import Router
 from docstore.httpd.wire.paths import PARTITION, decode_query, path_of_absolute, split_path
 
@@ -29,7 +30,6 @@ OPERATION: Final = "operation_id"
 SESSION: Final = "AuthSession"
 BEARER: Final = "bearer"
 MOST_DEPTH: Final = 500
-METHOD_OVERRIDE: Final = "X-HTTP-Method-Override"
 
 
 class Facts:
@@ -45,7 +45,7 @@ class Facts:
     def __init__(self, raw: BaseRequest, router: Router, body: SeenBody) -> None:
         self.raw = raw
         self.target = raw.raw_path
-        self.method = raw.headers.get(METHOD_OVERRIDE, raw.method) if raw.method == "POST" else raw.method
+        self.method = method_of(raw)
         self.body = body
         self.json: JsonValue = None
         path, _, self.query_string = self.target.partition("#")[0].partition("?")

@@ -13,6 +13,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Any, Final
@@ -109,19 +110,24 @@ class Fault:
             "active": not self.is_over and not self.removed,
         }
 
-    def stalls_until(self, event: asyncio.Event) -> None:
+    @contextmanager
+    def stalls(self, event: asyncio.Event) -> Iterator[None]:
         """Have an event set when the rule is taken away."""
-        self._waiting.add((asyncio.get_running_loop(), event))
-        if self.removed:
-            event.set()
+        waiting = (asyncio.get_running_loop(), event)
+        self._waiting.add(waiting)
+        try:
+            if self.removed:
+                event.set()
+            yield
+        finally:
+            self._waiting.discard(waiting)
 
     def let_go(self) -> None:
         """The rule was taken away."""
         self.removed = True
-        for loop, event in list(self._waiting):
+        for loop, event in self._waiting.copy():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(event.set)
-        self._waiting.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,26 @@ Owns where they are and what they are called, so that those whose process was ki
 It must not know what is in them.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from docstore.double.parent import is_alive
+from docstore.storage.engine.folder_lock import LOCK_FILE
 
 PREFIX: Final = "docstore-test-"
 IN_MEMORY: Final = Path("/dev/shm")
-ENOUGH: Final = 256 * 1024 * 1024
+ENOUGH: Final = 1024 * 1024 * 1024
 """Bytes that have to be free in memory; a container may have next to nothing there."""
+AGE: Final = 60.0
+"""Seconds that a folder has at least before it counts as left over: it may belong to another container's process, whose
+number is not known here and whose server is just about to lock it."""
 
 
 @contextmanager
@@ -30,12 +36,26 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_leftovers() -> None:
-    """Remove the folders of processes that are no more."""
+    """Remove the folders of processes that are no more, unless somebody holds their lock."""
     for place in {_place(), Path(tempfile.gettempdir())}:
         for folder in place.glob(f"{PREFIX}*-*"):
             number = folder.name.removeprefix(PREFIX).partition("-")[0]
-            if number.isdecimal() and not is_alive(int(number)):
+            if number.isdecimal() and not is_alive(int(number)) and _is_left(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody is at work there, in another container perhaps."""
+    try:
+        if time.time() - folder.stat().st_mtime < AGE:
+            return False
+        with (folder / LOCK_FILE).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _place() -> Path:

@@ -54,16 +54,17 @@ class Journal:
         """It is answered, or was not."""
         with self._changed:
             entry.close()
-            self._bytes += entry.kept_bytes
+            if not entry.is_forgotten:
+                entry.counted = entry.kept_bytes
+                self._bytes += entry.counted
             while self._bytes > MAX_BYTES and len(self._entries) > 1:
                 self._drop()
             self._tell()
 
     def _drop(self) -> None:
         oldest = self._entries.popleft()
-        if oldest.is_closed:
-            self._bytes -= oldest.kept_bytes
-        oldest.forget()
+        self._bytes -= oldest.counted
+        oldest.is_forgotten = True
 
     def _tell(self) -> None:
         self._changed.notify_all()

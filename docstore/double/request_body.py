@@ -5,7 +5,7 @@ read ahead is given to the handler as if it came now. It must not know what a bo
 """
 
 import zlib
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Final, cast
 
 from aiohttp import StreamReader, hdrs
@@ -86,19 +86,15 @@ class SeenBody:
     async def read_ahead(self, raw: BaseRequest) -> bytes | None:
         """The whole body, inflated; None if it is too large, or is not what it says. The handler still gets it all."""
         read = bytearray()
-        async for piece in _pieces(raw):
-            read += piece
-            if len(read) > MOST_READ_AHEAD:
-                break
+        async with aclosing(stream_body(raw)) as pieces:
+            async for piece in pieces:
+                read += piece
+                if len(read) > MOST_READ_AHEAD:
+                    break
         self._ahead[:0] = read
         if len(read) > MOST_READ_AHEAD:
             return None
         return inflated(bytes(read), raw.headers.get(hdrs.CONTENT_ENCODING, ""))
-
-
-async def _pieces(raw: BaseRequest) -> AsyncIterator[bytes]:
-    async for piece in stream_body(raw):
-        yield piece
 
 
 def inflated(body: bytes, encoding: str) -> bytes | None:

@@ -17,11 +17,13 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from docstore.core.cloudant.throughput import RequestClass
+from docstore.core.document import parse_document
 from docstore.core.json_text import JsonValue
 from docstore.core.selector.selector import compile_selector
-from docstore.double.actions import Action, Count, Number, Seconds
+from docstore.double.actions import Action, Count, Number, Seconds, SpuriousConflict
 from docstore.double.endpoints import KINDS
 from docstore.errors import DocstoreError
+from docstore.settings import Limits
 
 Texts = str | tuple[str, ...]
 Asked = dict[str, str | bool]
@@ -91,6 +93,11 @@ def rule_of(value: object) -> Rule:
         plain = plain | {"action": {"type": plain["action"]}}
     rule = _converted(plain, Rule)
     _check(rule.match)
+    if isinstance(rule.action, SpuriousConflict) and rule.action.rival is not None:
+        try:
+            parse_document(dict(rule.action.rival), doc_id="rival", limits=Limits())
+        except DocstoreError as error:
+            raise InvalidRule(f"a rule cannot be so: {error.reason} - at `$.action.rival`") from None
     return rule
 
 

@@ -42,13 +42,13 @@ async def wait(raw: BaseRequest, seconds: float | None, waiting: Waiting) -> Non
     assert isinstance(connection, Connection)
     if raw.transport is None:
         raise ConnectionResetError("the client left")
-    connection.feed = waiting
+    feed, connection.feed = connection.feed, waiting
     try:
         async with asyncio.timeout(seconds):
             await waiting.event.wait()
     except TimeoutError:
         pass
     finally:
-        connection.feed = None
+        connection.feed = feed
     if waiting.is_over:
         raise ConnectionResetError("the client left, or the server stops")

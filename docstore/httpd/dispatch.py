@@ -58,7 +58,7 @@ class Dispatcher:
         connection = protocol if isinstance(protocol, Connection) else None
         if connection is not None:
             connection.begun += 1
-        request = Request(service, raw, _method(raw), [], "")
+        request = Request(service, raw, method_of(raw), [], "")
         request.id = named_request_id(raw.headers.get(REQUEST_ID)) or new_request_id()
         service.running += 1
         headers = raw.headers
@@ -163,7 +163,7 @@ class Dispatcher:
         return answer if answer.__class__ is Reply else await carried_out(request, answer)
 
 
-def _method(raw: BaseRequest) -> str:
+def method_of(raw: BaseRequest) -> str:
     """The method; a POST may say that it means another one, as in CouchDB."""
     method = raw.method
     if method == hdrs.METH_POST:

@@ -2,13 +2,14 @@
 
 import asyncio
 import errno
+import socket
 from typing import Any
 
 import aiohttp
 import pytest
 
 from docstore.double.actions import Answer, BrokenJson, Delay, Drop, DropReply, Reset, SlowBody, Stall, Truncate
-from docstore.testing import TestNode, run_node
+from docstore.testing import TestNode, run_node, run_node_in_thread
 
 BODY = {"year": 1979}
 PATH = "/films/alien"
@@ -176,3 +177,48 @@ async def test_nothing_holds_up_the_end_of_a_server(action: Any) -> None:
                 await server.journal.arrived(status=200)
         with pytest.raises(aiohttp.ClientError):
             await (await waiting).read()
+
+
+async def test_a_client_that_has_sent_its_last_is_answered_and_left(server: TestNode) -> None:
+    server.faults.add(Answer(503))
+    address = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        text = await reader.read()
+    assert text.count(b"HTTP/1.1 503") == 2
+    writer.close()
+
+
+def test_a_reset_is_one_on_the_other_event_loop_too() -> None:
+    with run_node_in_thread() as server:
+        server.faults.add(Reset())
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            with pytest.raises(ConnectionResetError):
+                connection.recv(1)
+
+
+async def test_a_feed_that_was_held_back_still_ends_with_its_server() -> None:
+    async with aiohttp.ClientSession() as client, asyncio.timeout(8):
+        client._retry_connection = False
+        async with run_node() as server:
+            await server.node.registry.create("films")
+            fault = server.faults.add(Stall("after"), endpoint="_changes")
+            reading = asyncio.create_task(client.get(f"{server.url}/films/_changes?feed=continuous&heartbeat=60000"))
+            await server.journal.arrived(status=200)
+            fault.remove()
+            reply = await reading
+            assert await reply.content.readline() == b"\n"
+        assert b"last_seq" in await reply.read()
+
+
+async def test_pages_may_read_what_a_rule_says(server: TestNode, client: aiohttp.ClientSession) -> None:
+    cors = {"enable_cors": True, "origins": ["http://page.example"], "allow_credentials": True}
+    async with client.put("/_api/v2/user/config/cors", json=cors) as reply:
+        assert reply.status == 200
+    server.faults.add(Answer(503))
+    async with client.get(PATH, headers={"Origin": "http://page.example"}) as reply:
+        assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (503, "http://page.example")

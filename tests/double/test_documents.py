@@ -1,12 +1,15 @@
 """Faults of documents: read as they were, and written as branches."""
 
+import io
 from typing import Any
 
 import aiohttp
 import pytest
 
 from docstore.double.actions import SpuriousConflict, StaleRead
-from docstore.testing import TestNode
+from docstore.double.request_body import MOST_READ_AHEAD
+from docstore.settings import Admin
+from docstore.testing import TestNode, run_node
 
 
 async def put(client: aiohttp.ClientSession, path: str, body: dict[str, Any], **more: Any) -> tuple[int, Any]:
@@ -81,6 +84,8 @@ async def test_a_stale_write_becomes_a_branch(server: TestNode, client: aiohttp.
     assert await leaves(client) == [1979, 2000]
     _, read = await get(client, "/films/alien?conflicts=true")
     assert {read["_rev"], *read["_conflicts"]} == {revs[2], said["rev"]}
+    _, branch = await get(client, f"/films/alien?rev={said['rev']}&revs=true")
+    assert branch["_revisions"]["ids"] == [each.partition("-")[2] for each in (said["rev"], revs[1], revs[0])]
     assert (await put(client, "/films/alien", {"year": 2001, "_rev": revs[1]}))[0] == 409
     assert (fault.seen, fault.hits) == (1, 1)
 
@@ -157,3 +162,38 @@ async def test_without_a_conflict_nothing_is_counted(
     async with client.request(method, "/films/blade_runner", json={}) as reply:
         assert reply.status in (201, 404)
     assert (fault.seen, fault.hits) == (0, 0)
+
+
+async def test_who_may_not_read_is_not_told_that_a_document_was_missing() -> None:
+    async with run_node(admin=Admin("sue", "secret")) as server:
+        server.faults.add(StaleRead())
+        headers = {"Authorization": aiohttp.encode_basic_auth("sue", "secret")}
+        async with aiohttp.ClientSession(server.url) as client:
+            for path in ("/films", "/films/alien"):
+                async with client.put(path, json={}, headers=headers) as reply:
+                    assert reply.status == 201
+            assert (await get(client, "/films/alien"))[0] == 401
+            assert (await get(client, "/nothing/alien"))[0] in (401, 404)
+            async with client.get("/films/alien", headers=headers) as reply:
+                assert (reply.status, (await reply.json())["reason"]) == (404, "missing")
+
+
+async def test_a_predicate_on_a_large_body_leaves_the_body_whole(
+    server: TestNode, client: aiohttp.ClientSession
+) -> None:
+    text = "x" * (MOST_READ_AHEAD // 2)
+    small = server.faults.add("drop", body={"colour": "red"})
+    large = server.faults.add("drop", body={"text": {"$exists": True}, "more": {"$exists": True}})
+    body = {"text": text[:1_000_000], "colour": "blue"}
+    assert (await put(client, "/films/a", body))[0] == 201
+    assert (await get(client, "/films/a"))[1]["text"] == body["text"]
+    params = {"rev": await rev(client)}
+    async with client.put("/films/a/text", data=io.BytesIO((text * 3).encode()), params=params) as reply:
+        assert reply.status == 201
+    async with client.get("/films/a/text") as reply:
+        assert await reply.read() == (text * 3).encode()
+    assert (small.hits, large.hits) == (0, 0)
+
+
+async def rev(client: aiohttp.ClientSession) -> str:
+    return str((await get(client, "/films/a"))[1]["_rev"])

@@ -145,6 +145,20 @@ async def test_it_is_bounded(server: TestNode, client: aiohttp.ClientSession, mo
     assert list(server.journal) == []
 
 
+async def test_what_is_forgotten_while_it_is_under_way_costs_nothing(
+    server: TestNode, client: aiohttp.ClientSession
+) -> None:
+    fault = server.faults.add("stall", method="PUT")
+    waiting = [asyncio.create_task(put(client, f"film-{number}")) for number in range(3)]
+    await server.journal.arrived(3, method="PUT")
+    server.journal.clear()
+    fault.remove()
+    assert await asyncio.gather(*waiting) == [201] * 3
+    assert (len(server.journal), server.journal._bytes) == (0, 0)
+    await put(client, "alien")
+    assert server.journal._bytes == sum(entry.kept_bytes for entry in server.journal) > 0
+
+
 def test_a_thread_waits_for_requests() -> None:
     with run_node_in_thread() as server:
         import urllib.request

@@ -51,6 +51,7 @@ def facts(method: str = "GET", target: str = "/", **headers: str) -> Facts:
     ({"action": "drop", "match": {"endpoint": "_chnages"}}, "no endpoint _chnages"),
     ({"action": "drop", "match": {"request_class": "reads"}}, "no request_class reads"),
     ({"action": "drop", "match": {"body": {"a": {"$gtt": 1}}}}, "gtt"),
+    ({"action": {"type": "spurious_conflict", "rival": {"_nope": 1}}}, "_nope"),
 ])  # fmt: skip
 def test_what_cannot_be_said(rule: Any, words: str) -> None:
     faults = Faults()

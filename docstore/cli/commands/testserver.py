@@ -157,6 +157,8 @@ def testserver(
         raise click.BadParameter(str(error), param_hint="--fault") from None
     logging.basicConfig(level=LEVELS[log_level], format="%(levelname)s %(name)s: %(message)s")
     remove_leftovers()
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)  # whoever waits for it is not to find an old one
     with nullcontext(data) if data is not None else temporary_folder() as folder:
         settings = Settings(
             data=folder,

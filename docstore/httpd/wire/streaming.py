@@ -108,6 +108,7 @@ class StreamReply(Head):
 
     async def abandon(self) -> None:
         """It is not sent after all."""
+        self._task = None
         await self._close()
         if self.claim is not None:
             self.claim.keep(0)

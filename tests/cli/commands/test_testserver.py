@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from docstore.double import folders
 from docstore.double.parent import parent_gone
+from docstore.storage.engine.folder_lock import FolderLock
 from tests.cli.running import PROGRAM, run
 
 SECONDS_TO_STOP = 20
@@ -151,12 +153,17 @@ def test_folders_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(folders, "ENOUGH", 0)
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         pass
-    gone = tmp_path / f"{folders.PREFIX}{dead.pid}-x"
-    gone.mkdir()
-    (gone / "data.mdb").touch()
-    other = tmp_path / "others"
-    other.mkdir()
+    gone, held, new = (tmp_path / f"{folders.PREFIX}{dead.pid}-{name}" for name in ("gone", "held", "new"))
+    others = tmp_path / "others"
+    for folder in (gone, held, new, others):
+        folder.mkdir()
+        (folder / "data.mdb").touch()
+    lock = FolderLock(held, "a server in another container")
+    for folder in (gone, held, others):
+        os.utime(folder, (0, 0))
     with folders.temporary_folder() as own:
         folders.remove_leftovers()
-        assert (gone.exists(), own.is_dir(), other.is_dir()) == (False, True, True)
+        assert not gone.exists()
+        assert all(folder.is_dir() for folder in (held, new, others, own))
     assert not own.exists()
+    lock.release()
