@@ -54,7 +54,7 @@ class Query:
         self.lists = Lists(pool.reserve, settings.functions, languages)
         self.views = Views(pool, tasks, settings, languages, ahead=pool.processes + 2)
         self.searches = Searches(pool, tasks, settings, ahead=pool.processes + 2)
-        self.mango = Mango(self.views, settings)
+        self.mango = Mango(self.views, self.searches, settings)
         self._environment = environment
         self._rule_book = RuleBook()
 

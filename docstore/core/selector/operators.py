@@ -30,11 +30,13 @@ class How:
     ``compare``     their order
     ``regex_time``  seconds that ``$regex`` has for a string, where it needs a limit (``regexes.py``)
     ``regexes``     all that are built so
+    ``with_text``   whether ``$text`` holds for every document that is looked at
     """
 
     compare: Compare
     regex_time: float
     regexes: list[Regex] = field(default_factory=list)
+    with_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,13 +54,14 @@ class Selector:
         return self.matches(document, Steps() if steps is None else steps)
 
 
-def compile_selector(selector: JsonValue, regex_time: float = REGEX_TIME) -> Selector:
-    """What a selector stands for. ``max_regex_time``: see ``How``.
+def compile_selector(selector: JsonValue, regex_time: float = REGEX_TIME, *, with_text: bool = False) -> Selector:
+    """What a selector stands for. ``max_regex_time``: see ``How``; ``with_text``: ``$text`` holds, since somebody else
+    has looked for it.
 
-    Raises as ``normalize``; Unavailable for ``$text``.
+    Raises as ``normalize``; Unavailable for ``$text`` otherwise.
     """
     normalised = normalize(selector)
-    how = How(collation.compare, regex_time)
+    how = How(collation.compare, regex_time, with_text=with_text)
     matches = _compile(normalised, how)
     return Selector(normalised, matches, any(each.timed for each in how.regexes))
 
@@ -75,6 +76,8 @@ def _compile(normal: JsonValue, how: How) -> Test:
         return {"$and": _all_of, "$or": _any_of, "$nor": _none_of}[name](tests)
     if name == "$not":
         return _negated(_compile(argument, how))
+    if name == TEXT and how.with_text:
+        return lambda value, steps: True
     if name == TEXT:
         raise Unavailable("text", error="required index service unavailable")
     if name == "_id":

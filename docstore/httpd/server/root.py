@@ -32,7 +32,7 @@ async def welcome(request: Request) -> Reply:
             "version": API_VERSION,
             "git_sha": "",
             "uuid": request.node.uuid,
-            "features": ["partitioned"],
+            "features": ["partitioned", "search"] if request.node.settings.search.enabled else ["partitioned"],
             "vendor": {"name": "docstore", "version": __version__},
         }
     )

@@ -13,6 +13,7 @@ from docstore.core.json_text import JsonValue
 from docstore.core.unique.definition import UNIQUE
 from docstore.query.design.document import QUERY
 from docstore.query.mango.ranges import ID
+from docstore.query.mango.text_index import TEXT, TextIndex, text_indexes_of
 
 JSON: Final = "json"
 SPECIAL: Final = "special"
@@ -27,6 +28,7 @@ class MangoIndex:
     ``columns``   the fields in their order, each with its direction, which is only shown: rows can be read both ways
     ``partial``   the selector of the documents that are in it, None for all that have the fields
     ``shown``     its definition as clients are shown it
+    ``text``      of an index of the type ``text``: what it has; then there are no columns
     ``unique``    whether it says that no two documents may have the same in it
     """
 
@@ -37,11 +39,14 @@ class MangoIndex:
     partitioned: bool
     shown: JsonValue
     unique: bool = False
+    text: TextIndex | None = None
 
     @property
     def kind(self) -> str:
         """Its type."""
-        return SPECIAL if self.ddoc is None else JSON
+        if self.ddoc is None:
+            return SPECIAL
+        return JSON if self.text is None else TEXT
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -67,17 +72,25 @@ BY_ID: Final = MangoIndex(None, ALL_DOCS, ((ID, "asc"),), None, partitioned=Fals
 """The index that every database has."""
 
 
-def indexes_of(design: Mapping[str, JsonValue], *, partitioned: bool) -> list[MangoIndex]:
-    """The indexes that a design document defines. ``partitioned``: what is usual in its database."""
+def indexes_of(design: Mapping[str, JsonValue], *, partitioned: bool, with_text: bool = False) -> list[MangoIndex]:
+    """The indexes that a design document defines. ``partitioned``: what is usual in its database.
+
+    ``with_text``: those of the type ``text`` too.
+    """
     views, options = design.get("views"), design.get("options")
-    if design.get("language") != QUERY or not isinstance(views, dict):
+    if design.get("language") != QUERY:
         return []
     if isinstance(options, dict) and isinstance(options.get("partitioned"), bool):
         partitioned = options["partitioned"] is True
+    ddoc = str(design["_id"])
+    texts = text_indexes_of(design) if with_text else ()
     return [
-        found
-        for name, view in views.items()
-        if (found := _index_of(str(design["_id"]), name, view, partitioned=partitioned)) is not None
+        *(
+            found
+            for name, view in (views.items() if isinstance(views, dict) else ())
+            if (found := _index_of(ddoc, name, view, partitioned=partitioned)) is not None
+        ),
+        *(MangoIndex(ddoc, one.name, (), one.partial, partitioned, one.shown, text=one) for one in texts),
     ]
 
 

@@ -23,10 +23,12 @@ from docstore.errors import BadRequest, Conflict, NotFound
 from docstore.query.design.document import QUERY, design_id
 from docstore.query.mango.definitions import JSON, MangoIndex, partial_of
 from docstore.query.mango.options import NewIndex, read_definition
+from docstore.query.mango.text_index import TEXT, analyzer_of, read_text_definition
 from docstore.query.mango.words import IndexNotSaved, NoIndexService, refused
+from docstore.query.search.analyzers import analyzers_of
 from docstore.settings import Limits
 
-SERVICES: Final = frozenset({"text", "nouveau"})
+SERVICES: Final = frozenset({TEXT, "nouveau"})
 """Types of indexes that need a search engine."""
 
 _CONFLICT: Final = "Encountered a conflict while saving the design document."
@@ -43,13 +45,19 @@ class _Edit(NamedTuple):
     document: Document | None
 
 
-async def make_index(database: Database, new: NewIndex, limits: Limits, unique: UniqueIndexes) -> dict[str, JsonValue]:
+async def make_index(
+    database: Database, new: NewIndex, limits: Limits, unique: UniqueIndexes, *, with_text: bool = False
+) -> dict[str, JsonValue]:
     """Define an index; the reply of ``_index``. Raises BadRequest in CouchDB's words, NoIndexService, IndexNotSaved.
+
+    ``with_text``: whether there is a search engine.
 
     Of a unique one the design document is written last, once it is known that no two documents are alike, and that none
     will be; raises DuplicatesExist.
     """
-    check_type(new.kind)
+    check_type(new.kind, with_text=with_text)
+    if new.kind == TEXT and new.unique:
+        raise refused("invalid_index", "Indexes of the type text cannot be unique.")
     if not new.unique:
         return await _define(database, new, limits)
     definition = await to_thread(_unique_definition, database, new, limits)
@@ -71,7 +79,8 @@ async def remove_index(database: Database, index: MangoIndex, limits: Limits) ->
     if index.ddoc is None:
         raise NotFound
     for _ in rounds():
-        document = await to_thread(_without_index, database, index.ddoc, index.name, limits)
+        member = "views" if index.text is None else "indexes"
+        document = await to_thread(_without_index, database, index.ddoc, member, index.name, limits)
         if await _save(database, document):
             return
     raise IndexNotSaved(_CONFLICT)
@@ -85,6 +94,8 @@ def _unique_definition(database: Database, new: NewIndex, limits: Limits) -> Def
 
 
 def _with_index(database: Database, new: NewIndex, limits: Limits) -> _Edit:
+    if new.kind == TEXT:
+        return _with_text_index(database, new, limits)
     definition = read_definition(new.raw)
     ddoc, name = ddoc_of(new), name_of(new)
     design = _open(database, ddoc)
@@ -93,28 +104,47 @@ def _with_index(database: Database, new: NewIndex, limits: Limits) -> _Edit:
     view: JsonValue = {"map": definition, "reduce": "_count", "options": options}
     views = design.get("views")
     design["views"] = (views if isinstance(views, dict) else {}) | {name: view}
+    return _edited(design, before, new, name, limits)
+
+
+def _with_text_index(database: Database, new: NewIndex, limits: Limits) -> _Edit:
+    definition = read_text_definition(new.raw)
+    ddoc, name = ddoc_of(new), name_of(new)
+    design = _open(database, ddoc)
+    before = encode(design)
+    index: JsonValue = {"index": definition, "analyzer": analyzer_of(definition)}
+    analyzers_of(analyzer_of(definition))  # whether there are such
+    indexes = design.get("indexes")
+    design["indexes"] = (indexes if isinstance(indexes, dict) else {}) | {name: index}
+    return _edited(design, before, new, name, limits)
+
+
+def _edited(design: dict[str, JsonValue], before: bytes, new: NewIndex, name: str, limits: Limits) -> _Edit:
+    ddoc = ddoc_of(new)
     _set_partitioned(design, ddoc, new.partitioned)
     if encode(design) == before:
         return _Edit(ddoc, name, None)
     return _Edit(ddoc, name, parse_document(design, doc_id=ddoc, limits=limits))
 
 
-def _without_index(database: Database, ddoc: str, name: str, limits: Limits) -> Document:
+def _without_index(database: Database, ddoc: str, member: str, name: str, limits: Limits) -> Document:
     design = _open(database, ddoc)
-    views = design.get("views")
-    if not isinstance(views, dict) or name not in views:
+    defined = design.get(member)
+    if not isinstance(defined, dict) or name not in defined:
         raise NotFound
-    design["views"] = {each: view for each, view in views.items() if each != name}
-    if not design["views"]:
-        del design["views"]
+    design[member] = {each: one for each, one in defined.items() if each != name}
+    if not design[member]:
+        del design[member]
     if {each for each in design if each not in ("_id", "_rev")} == {"language"}:
         del design["language"]
         design["_deleted"] = True
     return parse_document(design, doc_id=ddoc, limits=limits)
 
 
-def check_type(kind: str) -> None:
+def check_type(kind: str, *, with_text: bool = False) -> None:
     """Raises NoIndexService, BadRequest for a type of which no index can be made."""
+    if kind == TEXT and with_text:
+        return
     if kind in SERVICES:
         raise NoIndexService(kind)
     if kind != JSON:

@@ -5,10 +5,11 @@ Owns that text. It must not know how indexes are read. Follows ``mango_cursor:ex
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from docstore.core.json_text import JsonValue
-from docstore.query.mango.definitions import SPECIAL, MangoIndex
+from docstore.core.lucene.printer import printed
+from docstore.query.mango.definitions import JSON, SPECIAL, MangoIndex
 from docstore.query.mango.options import FindOptions, shown_options
 from docstore.query.mango.planner import Choice, Key, Trace
 from docstore.query.mango.ranges import (
@@ -22,12 +23,16 @@ from docstore.query.mango.ranges import (
     indexable_fields,
     start_key,
 )
+from docstore.query.mango.text_selector import text_columns, text_query, text_sort
+from docstore.query.search.asked import BY_RELEVANCE, RELEVANCE
 
 MAX: Final = "<MAX>"
 
 
-def explain(database: str, choice: Choice, options: FindOptions, *, partitioned: bool) -> dict[str, JsonValue]:
-    """The reply of ``_explain``."""
+def explain(
+    database: str, choice: Choice, options: FindOptions, *, partitioned: bool, with_text: bool = False
+) -> dict[str, JsonValue]:
+    """The reply of ``_explain``. ``with_text``: whether there is a search engine. Raises BadRequest."""
     index = choice.index
     said: dict[str, JsonValue] = {
         "dbname": database,
@@ -39,9 +44,17 @@ def explain(database: str, choice: Choice, options: FindOptions, *, partitioned:
         "skip": options.skip,
         "fields": list(options.fields or ()),
         "index_candidates": _candidates(choice, options),
-        "selector_hints": [_hints(options.normal)],
+        "selector_hints": [_hints(options.normal), *([_text_hints(options.normal)] if with_text else [])],
     }
-    if index is not None:
+    if index is not None and index.text is not None:
+        query, sort = text_query(options.normal), text_sort(options.sort, options.normal)
+        shown = [f"{'-' * one.descending}{one.field}<{one.by.value}>" for one in sort]
+        said |= {
+            "query": "" if query is None else printed(query),
+            "partition": options.partition or None,
+            "sort": RELEVANCE if sort == BY_RELEVANCE else cast("JsonValue", shown),
+        }
+    elif index is not None:
         covering = covers(index, required_fields(options))
         said["mrargs"] = _view_query(choice, options, covering=covering)
         said["covering"] = covering
@@ -57,7 +70,7 @@ def required_fields(options: FindOptions) -> set[str] | None:
 
 def covers(index: MangoIndex, fields: Iterable[str] | None) -> bool:
     """Whether an index has all that is asked for, so that no document needs to be opened."""
-    if fields is None or index.kind == SPECIAL:
+    if fields is None or index.kind != JSON:
         return False
     return {ID, *index.fields}.issuperset(fields)
 
@@ -66,6 +79,12 @@ def _hints(selector: JsonValue) -> dict[str, JsonValue]:
     indexable = {field.partition(":")[0] for field in indexable_fields(selector)}
     others = fields_of(selector) - indexable
     return {"type": "json", "indexable_fields": [*sorted(indexable)], "unindexable_fields": [*sorted(others)]}
+
+
+def _text_hints(selector: JsonValue) -> dict[str, JsonValue]:
+    indexable = {column.partition(":")[0] for column in text_columns(selector)}
+    others = fields_of(selector) - indexable
+    return {"type": "text", "indexable_fields": [*sorted(indexable)], "unindexable_fields": [*sorted(others)]}
 
 
 # --- How the index would be read --------------------------------------------------------------------------------------
@@ -154,7 +173,7 @@ def _candidate(index: MangoIndex, analysis: _Analysis, options: FindOptions) -> 
             "usable": analysis.usable,
             "reasons": [{"name": analysis.reasons[0]}] if analysis.reasons else [],
             "ranking": analysis.ranking,
-            "covering": None if index.kind == SPECIAL else covers(index, fields),
+            "covering": None if index.kind != JSON else covers(index, fields),
         },
     }
 

@@ -20,7 +20,7 @@ from docstore.errors import BadRequest
 from docstore.query.mango.bookmarks import Place
 from docstore.query.mango.matching import CoveredRows, Documents
 from docstore.query.mango.options import FindOptions
-from docstore.query.mango.sources import FoundRow, Source, id_of, place_of
+from docstore.query.mango.sources import FoundRow, Source, TextHit, document_of, id_of, place_of
 from docstore.query.views import layout
 from docstore.settings import KIB
 from docstore.storage.tables import ReadTransaction
@@ -114,6 +114,11 @@ class Finding:
     def last(self) -> Place | None:
         """The last row that matched."""
         return None if self._last is None else place_of(self._last)
+
+    @property
+    def last_hit(self) -> TextHit | None:
+        """The same of a text index, None of another."""
+        return self._last if isinstance(self._last, TextHit) else None
 
     def work(self, *, at_once: bool) -> list[bytes]:
         """What is shown of some more documents. ``at_once``: on the event loop; what is too much there is left.
@@ -245,7 +250,7 @@ class Finding:
     def _winners(self, txn: ReadTransaction, rows: Sequence[FoundRow]) -> list[Winner | None]:
         winners: list[Winner | None]
         if rows and not isinstance(rows[0], bytes):
-            winners = [row for row in rows if not isinstance(row, bytes)]
+            winners = [document_of(row) for row in rows if not isinstance(row, bytes)]
         else:
             winners = find_winners(txn, self._database.number, [id_of(row) for row in rows])
         if self._options.conflicts_only:

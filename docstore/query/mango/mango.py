@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, NamedTuple, cast
 
@@ -18,7 +18,7 @@ from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
 from docstore.database.reading.index_feed import FeedEnd, design_texts
 from docstore.database.unique_indexes import UniqueIndexes
-from docstore.errors import DocstoreError, NotFound, QueryParseError
+from docstore.errors import BadRequest, DocstoreError, NotFound, QueryParseError
 from docstore.query.design.document import QUERY, Design, design_id, parse_design
 from docstore.query.mango import editing
 from docstore.query.mango.asked_before import AskedBefore
@@ -30,7 +30,17 @@ from docstore.query.mango.matching import CoveredRows, Documents
 from docstore.query.mango.options import FindOptions, NewIndex
 from docstore.query.mango.planner import Choice, choose_index, is_exact, is_named, name_of
 from docstore.query.mango.sources import IdSource, IndexSource, Source
-from docstore.query.mango.words import refused
+from docstore.query.mango.text_index import TEXT
+from docstore.query.mango.text_selector import has_text, text_query, text_sort
+from docstore.query.mango.text_source import TextSource
+from docstore.query.mango.words import NO_TEXT_INDEX, NoIndexService, invalid_bookmark, refused
+from docstore.query.search.asked import Question, SortField
+from docstore.query.search.asked import bookmark_of as bookmark_of_hit
+from docstore.query.search.asked import read_bookmark as read_hit_bookmark
+from docstore.query.search.ordering import Order
+from docstore.query.search.plan import SearchPlan
+from docstore.query.search.plan import plan_of as search_plan_of
+from docstore.query.search.searches import Searches
 from docstore.query.views.plan import Plan, plan_of
 from docstore.query.views.views import Views
 from docstore.settings import Limits, Settings
@@ -55,6 +65,7 @@ class _Defined(NamedTuple):
     design_seq: int
     indexes: tuple[MangoIndex, ...]
     plans: dict[str, Plan]
+    texts: dict[tuple[str, str], SearchPlan]
 
 
 @dataclass(slots=True)
@@ -74,6 +85,7 @@ class _Way(NamedTuple):
     exact: bool
     documents: Documents
     covered: CoveredRows | None
+    with_text: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ class Begun:
     choice: Choice
     finding: Finding | None
     shown: list[bytes]
+    text_sort: tuple[SortField, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -95,9 +108,10 @@ class Begun:
         finding, options = self.finding, self.options
         if finding is None:
             return FoundEnd()
-        last = finding.last
+        last, hit = finding.last, finding.last_hit
+        bookmark = (options.bookmark or NONE) if last is None else bookmark_of(last)
         return FoundEnd(
-            (options.bookmark or NONE) if last is None else bookmark_of(last),
+            bookmark if hit is None else bookmark_of_hit(hit.order, self.text_sort),
             finding.stats.shown() if options.execution_stats else None,
             "\n".join(_warnings(self.choice, options, finding, settings.find.scan_warning)) or None,
         )
@@ -109,8 +123,10 @@ class Mango:
     Settings that may change while the node runs come with each call.
     """
 
-    def __init__(self, views: Views, settings: Settings) -> None:
+    def __init__(self, views: Views, searches: Searches, settings: Settings) -> None:
         self._views = views
+        self._searches = searches
+        self._with_text = settings.search.enabled
         self._functions = settings.functions
         self._defined: OrderedDict[int, _Defined] = OrderedDict()
         self._ways: AskedBefore[tuple[int, FindOptions], _Way] = AskedBefore()
@@ -126,7 +142,7 @@ class Mango:
         self, database: Database, new: NewIndex, limits: Limits, unique: UniqueIndexes
     ) -> dict[str, JsonValue]:
         """Define one; the reply. Raises as ``editing.make_index``."""
-        return await editing.make_index(database, new, limits, unique)
+        return await editing.make_index(database, new, limits, unique, with_text=self._with_text)
 
     async def remove_index(self, database: Database, ddoc: str, kind: str, name: str, limits: Limits) -> None:
         """Remove one. Raises NotFound, IndexNotSaved."""
@@ -181,11 +197,12 @@ class Mango:
         design_seq = get_state(txn, database.number).design_seq
         indexes: list[MangoIndex] = [BY_ID]
         plans: dict[str, Plan] = {}
+        texts: dict[tuple[str, str], SearchPlan] = {}
         for text in design_texts(txn, database.number):
             if _MARK not in text:
                 continue
             design = cast("dict[str, JsonValue]", decode(text))
-            found = indexes_of(design, partitioned=database.partitioned)
+            found = indexes_of(design, partitioned=database.partitioned, with_text=self._with_text)
             if not found:
                 continue
             try:
@@ -193,8 +210,12 @@ class Mango:
             except DocstoreError:  # stored before design documents were checked
                 continue
             plans[parsed.id] = plan_of(parsed, self._functions, partitioned=database.partitioned)
+            for index in found:
+                if index.text is not None:
+                    plan = search_plan_of(design, index.name, self._functions, with_partitions=database.partitioned)
+                    texts[parsed.id, index.name] = plan
             indexes += found
-        return _Defined(design_seq, tuple(sorted(indexes, key=lambda index: index.order)), plans)
+        return _Defined(design_seq, tuple(sorted(indexes, key=lambda index: index.order)), plans, texts)
 
     # --- Queries
 
@@ -202,8 +223,8 @@ class Mango:
         """How a query would be answered. Raises BadRequest."""
         indexes = await self.indexes(database)
         if options.large:
-            return await asyncio.to_thread(_explained, database, indexes, options)
-        return _explained(database, indexes, options)
+            return await asyncio.to_thread(_explained, database, indexes, options, with_text=self._with_text)
+        return _explained(database, indexes, options, with_text=self._with_text)
 
     async def find(
         self, database: Database, options: FindOptions, end: FoundEnd, settings: Settings
@@ -227,8 +248,12 @@ class Mango:
         choice = way.choice
         if options.partition and not database.partitioned:
             raise QueryParseError(NO_PARTITIONS)
+        if way.with_text:
+            self._check_text(choice)
         if choice.nothing or choice.index is None:
             return Begun(options, choice, None, [])
+        if choice.index.text is not None:
+            return await self._begin_text(database, way, options, feed, settings)
         behind = None if options.bookmark is None else read_bookmark(options.bookmark)
         finding = Finding(
             database,
@@ -240,6 +265,35 @@ class Mango:
             max_steps=settings.limits.max_filter_steps,
         )
         return Begun(options, choice, finding, finding.work(at_once=True))
+
+    def _check_text(self, choice: Choice) -> None:
+        """Raises NoIndexService, BadRequest where no text index answers a query with ``$text``."""
+        if not self._with_text:
+            raise NoIndexService(TEXT)
+        if choice.index is None or choice.index.text is None:
+            raise refused("no_usable_index", NO_TEXT_INDEX)
+
+    async def _begin_text(
+        self, database: Database, way: _Way, options: FindOptions, feed: FeedEnd, settings: Settings
+    ) -> Begun:
+        """The first documents of a query that a text index answers: read in a thread."""
+        chosen = way.choice.index
+        assert chosen is not None
+        query, sort = text_query(options.normal), text_sort(options.sort, options.normal)
+        if query is None:
+            return Begun(options, way.choice, None, [])
+        after = None if options.bookmark is None else _read_text_bookmark(options.bookmark, sort)
+        index = self._searches.index(database, way.defined.texts[chosen.ddoc or "", chosen.name])
+        if options.updates:
+            await index.update(feed)
+        limited = replace(options, limit=min(options.limit, settings.search.max_limit))
+        question = Question(query, 0, partition=options.partition or None, sort=sort, after=after)
+        source = TextSource(database, await index.opened(), index.plan.analyzers, question)
+        steps = settings.limits.max_filter_steps
+        finding = Finding(database, limited, source, way.documents, None, exact=False, max_steps=steps)
+        async with self._scans:
+            shown = await asyncio.to_thread(finding.work, at_once=False)
+        return Begun(limited, way.choice, finding, shown, sort)
 
     async def rest(self, begun: Begun) -> AsyncGenerator[list[bytes]]:
         """The documents behind the first ones, in pieces. Raises as ``begin``."""
@@ -303,12 +357,23 @@ def _way_of(defined: _Defined, options: FindOptions, *, partitioned: bool) -> _W
     chosen, covered = choice.index, None
     if chosen is not None and not options.conflicts_only and covers(chosen, required_fields(options)):
         covered = CoveredRows(options, chosen.fields)
-    return _Way(defined, choice, is_exact(choice, options.normal), Documents(options), covered)
+    return _Way(
+        defined, choice, is_exact(choice, options.normal), Documents(options), covered, has_text(options.normal)
+    )
 
 
-def _explained(database: Database, indexes: Sequence[MangoIndex], options: FindOptions) -> dict[str, JsonValue]:
+def _read_text_bookmark(bookmark: str, sort: tuple[SortField, ...]) -> Order | None:
+    try:
+        return read_hit_bookmark(bookmark, sort)
+    except BadRequest:
+        raise invalid_bookmark(bookmark) from None
+
+
+def _explained(
+    database: Database, indexes: Sequence[MangoIndex], options: FindOptions, *, with_text: bool
+) -> dict[str, JsonValue]:
     choice = choose_index(indexes, options, partitioned=database.partitioned, explain=True)
-    return explain(database.name, choice, options, partitioned=database.partitioned)
+    return explain(database.name, choice, options, partitioned=database.partitioned, with_text=with_text)
 
 
 def _warnings(choice: Choice, options: FindOptions, finding: Finding, threshold: int) -> list[str]:

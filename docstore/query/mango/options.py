@@ -108,7 +108,7 @@ def read_find(
     """
     members = _Members(body)
     options = FindOptions(
-        selector=members.required("selector", partial(compile_selector, regex_time=regex_time)),
+        selector=members.required("selector", partial(compile_selector, regex_time=regex_time, with_text=True)),
         use_index=members.optional("use_index", _use_index, ()),
         bookmark=members.optional("bookmark", _bookmark, None),
         limit=members.optional("limit", _non_negative, default_limit),
@@ -156,6 +156,24 @@ def read_definition(definition: JsonValue) -> dict[str, JsonValue]:
     selector: JsonValue = members.optional("partial_filter_selector", _selector, EVERYTHING)
     members.end()
     return {"fields": dict(fields), "partial_filter_selector": selector}
+
+
+def read_text_members(definition: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The members of a definition of the type ``text``, all of them. Raises as ``read_find``."""
+    members = _Members(definition)
+    keyword: JsonValue = "keyword"
+    nothing: JsonValue = {}
+    all_fields: JsonValue = []
+    read: dict[str, JsonValue] = {
+        "default_analyzer": members.optional("default_analyzer", _anything, keyword),
+        "default_field": members.optional("default_field", _anything, nothing),
+        "partial_filter_selector": members.optional("partial_filter_selector", _selector, EVERYTHING),
+        "selector": members.optional("selector", _selector, EVERYTHING),
+        "fields": members.optional("fields", _anything, all_fields),
+        "index_array_lengths": members.optional("index_array_lengths", _boolean, True),
+    }
+    members.end()
+    return read
 
 
 def read_bulk_delete(body: Mapping[str, JsonValue]) -> list[str]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from docstore.core.json_text import JsonValue
-from docstore.query.mango.definitions import SPECIAL, MangoIndex
+from docstore.query.mango.definitions import JSON, SPECIAL, MangoIndex
 from docstore.query.mango.options import DESIGN, FindOptions
 from docstore.query.mango.ranges import (
     ALL_IDS,
@@ -25,10 +25,13 @@ from docstore.query.mango.ranges import (
     field_ranges,
     indexable_fields,
 )
+from docstore.query.mango.text_index import TEXT, TextIndex
+from docstore.query.mango.text_selector import has_text, text_columns
 from docstore.query.mango.words import (
     NO_GLOBAL_INDEX_FOR_SORT,
     NO_INDEX_FOR_SORT,
     NO_PARTITIONED_INDEX_FOR_SORT,
+    SEVERAL_TEXTS,
     refused,
 )
 
@@ -42,6 +45,8 @@ Key: TypeAlias = tuple[str, str]
 class Reason(StrEnum):
     """Why an index cannot be used."""
 
+    EMPTY_SELECTOR = "empty_selector"
+    NEEDS_TEXT_SEARCH = "needs_text_search"
     FIELD_MISMATCH = "field_mismatch"
     SORT_ORDER_MISMATCH = "sort_order_mismatch"
 
@@ -106,8 +111,11 @@ def choose_index(
         if not options.allow_fallback and (options.use_index or len(usable) <= 1):
             raise _not_suitable(options.use_index)
         chosen = usable
-    of_type = [index for index in chosen if index.kind != SPECIAL] or chosen
-    ranked = _rank(of_type, options.normal)
+    of_type = _favoured(chosen)
+    is_text = bool(of_type) and of_type[0].kind == TEXT
+    if is_text and len(of_type) > 1:
+        raise refused("multiple_text_indexes", SEVERAL_TEXTS)
+    ranked = [] if is_text else _rank(of_type, options.normal)
     trace = Trace(
         existing=indexes,
         whole=whole,
@@ -118,11 +126,22 @@ def choose_index(
         of_type=of_type,
         ranked=tuple(ranked),
     )
+    if is_text:
+        return Choice(of_type[0], (), False, trace)
     if not ranked:
         return Choice(None, (), False, trace)
     ranges = ranked[0].ranges
     nothing = _asks_for_nothing(options.normal) or ranges == [None]
     return Choice(ranked[0].candidate, tuple(one for one in ranges if one is not None), nothing, trace)
+
+
+def _favoured(indexes: Sequence[MangoIndex]) -> list[MangoIndex]:
+    """Those of the best type that there is."""
+    for kind in (JSON, TEXT, SPECIAL):
+        found = [index for index in indexes if index.kind == kind]
+        if found:
+            return found
+    return []
 
 
 def _named(indexes: Sequence[MangoIndex], use_index: tuple[str, ...]) -> list[MangoIndex]:
@@ -171,12 +190,24 @@ def _reasons_against(index: MangoIndex, options: FindOptions) -> list[Reason]:
         if options.sort_fields != index.fields:
             reasons.append(Reason.SORT_ORDER_MISMATCH)
         return reasons
+    if index.text is not None:
+        return _reasons_against_text(index.text, options.normal)
+    if has_text(options.normal):
+        reasons.append(Reason.NEEDS_TEXT_SEARCH)
     required = set(index.fields).difference(options.sort_fields, _IMPLICIT)
     if not _is_of_no_account(options.normal) and _missing_of([options.normal], required):
         reasons.append(Reason.FIELD_MISMATCH)
     if not _sorts(index.fields, options.sort_fields, options.normal):
         reasons.append(Reason.SORT_ORDER_MISMATCH)
     return reasons
+
+
+def _reasons_against_text(index: TextIndex, selector: JsonValue) -> list[Reason]:
+    if selector == {}:
+        return [Reason.EMPTY_SELECTOR]
+    if index.columns is None or index.columns.issuperset(text_columns(selector)):
+        return []
+    return [Reason.FIELD_MISMATCH]
 
 
 NOTHING: Final[JsonValue] = {"$or": []}

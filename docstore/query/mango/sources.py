@@ -7,7 +7,7 @@ different threads, one after the other.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from docstore.core.collation_key import AFTER, array_prefix
 from docstore.core.document import quote_id
@@ -17,6 +17,7 @@ from docstore.database.database import Database
 from docstore.database.reading.winners import IdRange, Winner, scan_winners
 from docstore.query.mango.bookmarks import Place, PlaceRead
 from docstore.query.mango.ranges import ID, End, Range
+from docstore.query.search.ordering import Order
 from docstore.query.views import layout
 from docstore.query.views.blocks import bound, rows_together, scan_rows_back
 from docstore.query.views.index import Index
@@ -25,7 +26,14 @@ from docstore.query.views.map_reader import same_index
 EVERYTHING: Final = 1 << 62
 
 
-FoundRow: TypeAlias = bytes | Winner
+class TextHit(NamedTuple):
+    """A document that a text index found, and the values that it is in order by."""
+
+    winner: Winner
+    order: Order
+
+
+FoundRow: TypeAlias = bytes | Winner | TextHit
 """A row: its value in an index, or its document."""
 
 
@@ -178,14 +186,19 @@ def place_of(row: FoundRow) -> Place:
     """The place of a row."""
     if isinstance(row, bytes):
         return Place(*layout.key_and_id(row))
-    quoted = quote_id(row.doc_id.decode())
+    quoted = quote_id(document_of(row).doc_id.decode())
     return Place(quoted, quoted)
+
+
+def document_of(row: Winner | TextHit) -> Winner:
+    """The document of a row that has it."""
+    return row.winner if isinstance(row, TextHit) else row
 
 
 def id_of(row: FoundRow) -> bytes:
     """The document's id, UTF-8."""
     if not isinstance(row, bytes):
-        return row.doc_id
+        return document_of(row).doc_id
     _, quoted = layout.key_and_id(row)
     return quoted[1:-1] if b"\\" not in quoted else str(decode(quoted)).encode()
 

@@ -10,6 +10,8 @@ from docstore.core.erlang_text import erlang_text
 from docstore.core.json_text import JsonValue, encode
 from docstore.errors import BadRequest, DocstoreError, NotImplementedHere, Unavailable
 
+SEVERAL_TEXTS: Final = "You must specify an index with the `use_index` parameter."
+NO_TEXT_INDEX: Final = "There is no index available for this selector."
 NO_INDEX_FOR_SORT: Final = "No index exists for this sort, try indexing by the sort fields."
 NO_PARTITIONED_INDEX_FOR_SORT: Final = "No partitioned index exists for this sort, try indexing by the sort fields."
 NO_GLOBAL_INDEX_FOR_SORT: Final = "No global index exists for this sort, try indexing by the sort fields."

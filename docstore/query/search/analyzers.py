@@ -106,12 +106,12 @@ class Analyzer:
 
 
 class Analyzers:
-    """Those of an index: one for most fields, others for some. ``_id`` and ``_partition`` are keywords."""
+    """Those of an index: one for most fields, others for some; some fields are keywords always."""
 
     def __init__(self, default: Analyzer, fields: Mapping[str, Analyzer]) -> None:
         self.default = default
         keyword = analyzer_of(KEYWORD)
-        self._fields = {**fields, "_id": keyword, "_partition": keyword}
+        self._fields = {**fields, "_id": keyword, "_partition": keyword, "$fieldnames": keyword}
 
     def of(self, field: str) -> Analyzer:
         """That of a field."""

@@ -16,7 +16,7 @@ from docstore.query.search.asked import NO_ROWS, Grouping, Question, SortField, 
 from docstore.query.search.entries import ID, PARTITION
 from docstore.query.search.folder import Folder, told
 from docstore.query.search.highlighting import Highlighter
-from docstore.query.search.ordering import BY_PLACE, By, Hit, Key, Ordering
+from docstore.query.search.ordering import BY_PLACE, By, Hit, Key, Order, Ordering
 from docstore.query.search.terms import code_of
 from docstore.query.search.translating import INFINITE, Translator, constant_score
 
@@ -61,6 +61,12 @@ def answer(folder: Folder, analyzers: Analyzers, question: Question, most_facets
         return _Answering(folder, analyzers, question, most_facets).answer()
 
 
+def found_ids(folder: Folder, analyzers: Analyzers, question: Question) -> list[tuple[str, Order]]:
+    """The ids of a question's hits alone, each with what it is in order by. Raises as ``answer``."""
+    with _guarded(), told():
+        return _Answering(folder, analyzers, question, 0).ids()
+
+
 @contextmanager
 def _guarded() -> Iterator[None]:
     """A panic of tantivy is no ``Exception``, and would be taken for the end of the process."""
@@ -75,6 +81,7 @@ def _guarded() -> Iterator[None]:
 class _Answering:
     def __init__(self, folder: Folder, analyzers: Analyzers, question: Question, most_facets: int) -> None:
         self._folder = folder
+        self._analyzers = analyzers
         self._question = question
         self._most_facets = most_facets
         self._searcher = folder.searcher()
@@ -96,6 +103,12 @@ class _Answering:
         bookmark = bookmark_of(hits[-1].order, question.sort) if hits else (question.bookmark or NO_ROWS)
         return Answer(total, [self._row(hit) for hit in hits], bookmark, counts, ranges)
 
+    def ids(self) -> list[tuple[str, Order]]:
+        """The ids of its hits."""
+        question = self._question
+        hits = self._ordering.hits(self._query, self._keys(question.sort), question.after, question.limit)
+        return [(str(self._searcher.doc(hit.address).get_first("id")), hit.order) for hit in hits]
+
     def _narrowed(self, query: "Query") -> "Query":
         """Within the partition, and with the facets that were chosen."""
         question = self._question
@@ -114,7 +127,7 @@ class _Answering:
             if by is By.SCORE:
                 if len(sort) > 1:
                     raise BadRequest("Scores cannot be sorted by together with fields.")
-                keys.append(Key(by, None, descending, constant_score(self._question.query)))
+                keys.append(Key(by, None, descending, constant_score(self._question.query, self._analyzers)))
             elif by is By.PLACE:
                 keys.append(Key(by, None, descending))
             else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from docstore.core.lucene.nodes import Between, Boost, Combined, Everything, Fuzzy, Occur, Pattern, Query, Regex, Text
 from docstore.core.lucene.numbers import number_of
 from docstore.errors import BadRequest, StorageFailed
-from docstore.query.search.analyzers import Analyzers
+from docstore.query.search.analyzers import KEYWORD, Analyzers
 from docstore.query.search.folder import Folder, told
 from docstore.query.search.library import tantivy
 from docstore.query.search.patterns import of_range, of_regex, of_wildcards
@@ -151,7 +151,8 @@ class Translator:
         if not found:
             return None
         if len(found) == 1:
-            return self.term(query.field, found[0][1])
+            term = self.term(query.field, found[0][1])
+            return self._make.const_score_query(term, 1.0) if self._is_whole(query.field) else term
         if not query.quoted:
             return self.any_of([self.term(query.field, term) for _, term in found])
         code, before = code_of(query.field), found[0][0]
@@ -195,28 +196,33 @@ class Translator:
         """Whether a document may have several numbers in a field, of which its column has the greatest alone."""
         return field in self._folder.several
 
+    def _is_whole(self, field: str) -> bool:
+        """Whether its values are terms as they are: all of the same length, so that none counts more than another."""
+        return self._analyzers.of(field).name == KEYWORD
+
     def _lowered(self, field: str, text: str) -> str:
         return text.lower() if self._analyzers.of(field).lowers else text
 
 
-def constant_score(query: Query) -> float | None:
+def constant_score(query: Query, analyzers: Analyzers) -> float | None:
     """The score that all documents have that match a query; None where it depends on them."""
     match query:
         case Everything() | Pattern() | Regex() | Between():
             return 1.0
         case Fuzzy():
             return 1.0 if query.edits else None
-        case Text(_, text, quoted):
-            return 1.0 if not quoted and number_of(text) is not None else None
+        case Text(field, text, quoted):
+            whole = analyzers.of(field).name == KEYWORD
+            return 1.0 if whole or (not quoted and number_of(text) is not None) else None
         case Boost(inner, factor):
-            score = constant_score(inner)
+            score = constant_score(inner, analyzers)
             return None if score is None else score * factor
         case Combined(parts):
             total = 0.0
             for occur, part in parts:
                 if occur is Occur.NOT:
                     continue
-                score = constant_score(part) if occur is Occur.MUST else None
+                score = constant_score(part, analyzers) if occur is Occur.MUST else None
                 if score is None:
                     return None
                 total += score

@@ -1,0 +1,46 @@
+"""Documents that a text index finds, for a query of Mango.
+
+Owns the way from hits to documents. It must not know selectors. Pieces are read in threads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from docstore.database.database import Database
+from docstore.database.reading.winners import find_winners
+from docstore.errors import BadRequest
+from docstore.query.mango.sources import FoundRow, TextHit
+from docstore.query.mango.words import refused
+from docstore.query.search.analyzers import Analyzers
+from docstore.query.search.answering import found_ids
+from docstore.query.search.asked import Question
+from docstore.query.search.folder import Folder
+
+
+class TextSource:
+    """The hits of a question, as documents: those that are gone meanwhile are left out."""
+
+    def __init__(self, database: Database, folder: Folder, analyzers: Analyzers, question: Question) -> None:
+        self.done = False
+        self.seq = 0
+        self._database = database
+        self._folder = folder
+        self._analyzers = analyzers
+        self._question = question
+
+    def next_rows(self, count: int) -> Sequence[FoundRow]:
+        """See ``Source``. Raises BadRequest for what cannot be searched for."""
+        try:
+            hits = found_ids(self._folder, self._analyzers, replace(self._question, limit=count))
+        except BadRequest as error:
+            raise refused("text_search_error", error.reason) from None
+        self.done = len(hits) < count
+        if hits:
+            self._question = replace(self._question, after=hits[-1][1])
+        with self._database.environment.snapshot() as txn:
+            winners = find_winners(txn, self._database.number, [doc_id.encode() for doc_id, _ in hits])
+        return [
+            TextHit(winner, order)
+            for winner, (_, order) in zip(winners, hits, strict=True)
+            if winner is not None and not winner.is_design
+        ]
