@@ -6,6 +6,7 @@ STAMP   := $(VENV)/.installed
 CLIENTS := tests/clients
 NODE_STAMP := $(CLIENTS)/node_modules/.installed
 TOOLS_STAMP := $(VENV)/.tools
+FAUXTON := build/fauxton
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
 
 DATA ?= docstore-data
@@ -36,10 +37,10 @@ help:
 serve: $(STAMP)
 	$(BIN)/docstore serve --port $(PORT) --data $(DATA) $(ARGS)
 
-test: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP)
+test: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP) $(FAUXTON)
 	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
-test-long: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP)
+test-long: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP) $(FAUXTON)
 	$(BIN)/python -m pytest $(WORKERS) -m "long or not long" -o faulthandler_timeout=3600 $(ARGS)
 
 soak: $(STAMP)
@@ -88,6 +89,18 @@ $(NODE_STAMP): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
 		touch $@; \
 	else \
 		echo "npm failed; the JavaScript clients are not tested" >&2; \
+	fi
+
+# A built Fauxton, CouchDB's own page, for the tests that use one. Without npm they are skipped.
+$(FAUXTON):
+	@mkdir -p $(@D)
+	@if ! command -v npm >/dev/null 2>&1; then \
+		echo "npm is missing; Fauxton is not tested" >&2; \
+	elif npm pack fauxton@1.2.6 --silent --pack-destination $(@D) >/dev/null && mkdir -p $@ \
+		&& tar -xzf $(@D)/fauxton-1.2.6.tgz -C $@ --strip-components=1; then \
+		rm $(@D)/fauxton-1.2.6.tgz; \
+	else \
+		rm -rf $@; echo "npm failed; Fauxton is not tested" >&2; \
 	fi
 
 # Programs from Debian: wrk for the bench, strace for the test that a sync precedes each acknowledgement, a browser for the page.

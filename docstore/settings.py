@@ -343,6 +343,8 @@ class Settings:
     ``decode_plus_to_space``  whether a plus sign in a path is a blank, as it is in a query string
     ``conflict_lines``  refused edits that are logged one by one in a second; the others of it are told in one line
     ``query_servers``   language -> the words of the command that runs its functions (docs/query_servers.md)
+    ``utils``           the folder of another web page for ``/_utils/``, None for docstore's own
+    ``utils_max_size``  bytes of all files of such a folder, which are kept in memory
     """
 
     data: Path
@@ -364,6 +366,8 @@ class Settings:
     decode_plus_to_space: bool = True
     query_servers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     profile: Profile = Profile.COUCHDB
+    utils: Path | None = None
+    utils_max_size: int = 64 * 1024 * 1024
     revs_limit: int = 1_000
     purged_infos_limit: int = 1_000
     storage: StorageSettings = field(default_factory=StorageSettings)

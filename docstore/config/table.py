@@ -91,9 +91,9 @@ _COUCHDB: Final[dict[str, tuple[str, str, Kind | None]]] = {
 }
 """The fields of Settings that go by CouchDB's names and units."""
 
-_NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers", "cloudant.any_api_key"})
-"""What the command line or a program alone says: a command that is run is nothing for whoever may set settings over
-HTTP, and a server that takes any key is nothing for other ends than tests."""
+_NOT_SET_BY_WORDS: Final = frozenset({"admin", "query_servers", "utils", "cloudant.any_api_key"})
+"""What the command line or a program alone says: a command that is run, or a folder that everybody gets, is nothing for
+whoever may set settings over HTTP, and a server that takes any key is nothing for other ends than tests."""
 
 _KINDS: Final = {"cloudant.blocks": POSITIVE}
 _FROM_ONE_ON: Final = frozenset({"storage", "limits", "search"})

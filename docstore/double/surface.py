@@ -24,6 +24,7 @@ from docstore.httpd.wire.paths import decode_query, split_path
 PREFIX: Final = "/_docstore/"
 MAX_CONTROL_BODY: Final = 64 * 1024 * 1024
 MAX_DEPTH: Final = 500
+MOST_DIGITS: Final = 16
 OK: Final[dict[str, JsonValue]] = {"ok": True}
 NUMBERS: Final = frozenset({"status"})
 FROM_ELSEWHERE: Final = "From other machines only a server admin controls a test server."
@@ -137,10 +138,21 @@ class Surface:
         for name in ("header", "query"):
             if name in asked:
                 asked[name] = decode(asked[name].encode(), max_depth=MAX_DEPTH)
+        since, limit = (_number(name, asked.pop(name, None)) for name in ("since", "limit"))
         found = journal.requests(**asked)
+        if since is not None:
+            found = [entry for entry in found if entry.number > since]
+        if limit is not None:
+            found = found[max(0, len(found) - limit) :]
         if har == "har":
             return journal.har(found)
         return {"total": len(found), "requests": [entry.as_json() for entry in found]}
+
+
+def _number(name: str, text: str | None) -> int | None:
+    if text is None or (text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS):
+        return None if text is None else int(text)
+    raise BadRequest(f"{name} is a number")
 
 
 async def _body(raw: BaseRequest) -> JsonValue:

@@ -29,6 +29,8 @@ PICTURES = (
     ("documents", "/db/films", "light"),
     ("document", "/db/films/doc/heat", "dark"),
     ("merge", "/db/films/doc/alien/merge", "light"),
+    ("tree", "/db/films/doc/alien/tree", "dark"),
+    ("test-server", "/test-server", "light"),
     ("server", "/server", "dark"),
 )
 

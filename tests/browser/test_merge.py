@@ -205,3 +205,20 @@ def test_two_browsers_edit_one_document_and_both_edits_are_in_the_result(browser
         expect(second.get_by_text("Saved as 3-")).to_be_visible()
     after = site.ask("GET", "raced/d", text=True)
     assert '"title":"Aliens","year":1986,"exact":12345678901234567890' in after
+
+
+def test_an_ancestor_that_is_kept_for_merges_alone_still_decides(page, site):
+    conflicted(site, "compacted_ancestor")
+    site.ask("POST", "compacted_ancestor/_compact", {})
+    while site.ask("GET", "compacted_ancestor/alien/_tree")["nodes"][0]["available"] is True:
+        pass  # the compaction runs in the background
+    desk(page, site, "compacted_ancestor")
+    expect(page.get_by_text("kept for merges alone")).to_be_visible()
+    expect(page.get_by_text("1 clash, 1 to be decided; 2 changes merged without a question.")).to_be_visible()
+    page.keyboard.press("3")
+    expect(page.get_by_role("button", name="Save the result")).to_be_disabled()
+    page.keyboard.press("1")
+    page.keyboard.press("s")
+    expect(page.get_by_text("Saved as 3-")).to_be_visible()
+    after = site.ask("GET", "compacted_ancestor/alien")
+    assert (after["genres"], after["director"]) == (["horror", "space", "crew"], "Ridley Scott")

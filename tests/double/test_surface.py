@@ -48,6 +48,22 @@ async def test_several_are_added_or_none(server: TestNode, client: aiohttp.Clien
     assert len(server.faults) == 0
 
 
+async def test_requests_since_one_and_so_many_at_most(client: aiohttp.ClientSession) -> None:
+    for name in ("a", "b", "c"):
+        async with client.put(f"/films/{name}", json={}):
+            pass
+    _, said = await ask(client, "GET", "requests?method=PUT")
+    first, second, third = (entry["number"] for entry in said["requests"])
+    _, said = await ask(client, "GET", f"requests?method=PUT&since={first}")
+    assert [entry["number"] for entry in said["requests"]] == [second, third]
+    _, said = await ask(client, "GET", f"requests?method=PUT&since={first}&limit=1")
+    assert [entry["number"] for entry in said["requests"]] == [third]
+    _, said = await ask(client, "GET", "requests?limit=0")
+    assert said == {"total": 0, "requests": []}
+    for name, text in (("since", "-1"), ("limit", "many"), ("since", "9" * 20), ("limit", "\N{SUPERSCRIPT TWO}")):
+        assert (await ask(client, "GET", "requests", params={name: text}))[0] == 400
+
+
 async def test_requests(server: TestNode, client: aiohttp.ClientSession) -> None:
     for name in ("alien", "alien", "ripley"):
         async with client.put(f"/films/{name}", json={"n": 1}):

@@ -98,4 +98,14 @@ const torn = editByHand(start, '{"q": 4}');
 assert.deepEqual(torn.places.map((place) => [place.choice, place.start]), [['hand', null], ['hand', null]]);
 assert.equal(choose(torn, 0, 'theirs').text, '{"q": 4}');
 
+// Without the ancestor's text: what the server has merged is no question any more, what it names as a clash is one.
+const blind = TASKS.merge({base: null, ours: '{"a":2,"b":1,"t":["x","o"],"d":{"e":1}}', theirs: '{"a":3,"b":2,"t":["x","p"],"n":1}',
+  known: '{"ok":true,"clashes":["/a"],"doc":{"_id":"x","a":2,"b":2,"t":["x","o","p"],"d":{"e":1}}}'});
+assert.deepEqual(blind.places.map((place) => [place.pointer, place.kind, place.choice]),
+  [['/a', 'clash', null], ['/b', 'theirs', 'theirs'], ['/t', 'both', 'both'], ['/d', 'ours', 'ours'], ['/n', 'ours', 'ours']]);
+same(blind.text, '{"a":2,"b":2,"t":["x","o","p"],"d":{"e":1}}', 'as the server merged');
+for (const place of blind.places) {
+  assert.equal(blind.text.slice(place.start, place.end), place[place.choice ?? 'ours'] ?? '');
+}
+
 console.log(cases);

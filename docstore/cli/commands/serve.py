@@ -32,6 +32,7 @@ from docstore.config.sources import PREFIX, read_environment
 from docstore.config.table import DEFAULT_DATA, DEFAULTS
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.listener import Listener
+from docstore.httpd.server.web_files import NoPage, folder_files
 from docstore.node import Node
 from docstore.settings import Admin, Durability, Profile
 
@@ -109,6 +110,13 @@ up to 75."""
     callback=lambda _context, _option, values: _query_servers(values),
     help="The program that runs the functions of design documents in a language (docs/query_servers.md).",
 )
+@click.option(
+    "--utils",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    callback=lambda _context, _option, folder: _page(folder),
+    help="A folder with another web page for /_utils/, such as a built Fauxton.",
+)
 def serve(
     config: Path | None,
     host: str | None,
@@ -123,6 +131,7 @@ def serve(
     log_format: str | None,
     admin: str | None,
     query_servers: dict[str, tuple[str, ...]],
+    utils: Path | None,
 ) -> None:
     """Run a server.
 
@@ -143,7 +152,7 @@ def serve(
     }
     said = {name: str(value) for name, value in options.items() if value is not None} | words_of(others)
     administrator = _administrator(admin)
-    base = replace(DEFAULTS, admin=administrator, query_servers=query_servers)
+    base = replace(DEFAULTS, admin=administrator, query_servers=query_servers, utils=utils)
     configuration = Configuration.load(config, read_environment(os.environ), said, base)
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]  # no program that is started from here needs to know secrets
@@ -188,6 +197,16 @@ def _query_servers(values: Sequence[str]) -> dict[str, tuple[str, ...]]:
             raise click.BadParameter(f"{value} is not LANGUAGE=COMMAND")
         commands[language] = words
     return commands
+
+
+def _page(folder: Path | None) -> Path | None:
+    """The folder of ``--utils``, whose files are read now, so that what is wrong with it is told at the start."""
+    if folder is not None:
+        try:
+            folder_files(folder, DEFAULTS.utils_max_size)
+        except (NoPage, OSError) as error:
+            raise click.BadParameter(str(error)) from None
+    return folder
 
 
 def _administrator(name: str | None) -> Admin | None:

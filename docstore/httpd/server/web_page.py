@@ -1,36 +1,18 @@
-"""The web page: the files of ``docstore/web`` below ``/_utils/``.
+"""The web page below ``/_utils/``: docstore's own, or another one that ``docstore serve --utils`` names.
 
-Owns their replies: types, entity tags, gzip, what is left out of them, and the headers that keep a page from doing more
-than it should. It must not know what is in the files. They are the package's own and say nothing of any database, so
-anybody gets them; what the page then asks for is asked with its user's rights. CouchDB has Fauxton there
-(``chttpd_misc:handle_utils_dir_req``).
+Owns the replies: entity tags, gzip, and the headers that keep a page from doing more than it should. It must not know
+what is in the files. They say nothing of any database, so anybody gets them; what the page then asks for is asked with
+its user's rights. CouchDB has Fauxton there (``chttpd_misc:handle_utils_dir_req``).
 """
 
-import gzip
-import re
 from asyncio import to_thread
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Final
 
-from docstore.core.conditions import content_etag
 from docstore.errors import NotFound
 from docstore.httpd.replies import Header, Reply, etag_matches
 from docstore.httpd.request import Request
+from docstore.httpd.server.web_files import INDEX, folder_files, web_files
 from docstore.httpd.wire.accept import accepts_gzip
-
-INDEX: Final = "index.html"
-
-TYPES: Final[Mapping[str, str]] = {
-    "css": "text/css; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
-"""What of the package's files is served. Anything else that may lie there (caches, notes) is not."""
 
 POLICY: Final = "; ".join(
     (
@@ -48,8 +30,13 @@ POLICY: Final = "; ".join(
 )
 """No script, style or request but to this very server, no page around this one."""
 
-HEADERS: Final[tuple[Header, ...]] = (
-    ("Content-Security-Policy", POLICY),
+FAUXTON_POLICY: Final = (
+    "child-src 'self' data: blob:; default-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; frame-src https://blog.couchdb.org;"
+)
+"""What CouchDB sends with Fauxton, for a page of another folder."""
+
+COMMON_HEADERS: Final[tuple[Header, ...]] = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Referrer-Policy", "no-referrer"),
@@ -57,28 +44,8 @@ HEADERS: Final[tuple[Header, ...]] = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
-
-
-_NOT_RUN: Final = {
-    "js": re.compile(rb"^[ \t]+(?://.*)?|^//.*", re.MULTILINE),
-    "css": re.compile(rb"^[ \t]+|/\*[^\n]*?\*/", re.MULTILINE),
-}
-"""What of scripts and styles is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebFile:
-    """One file: as it is, and gzipped, with a tag for each."""
-
-    content_type: str
-    plain: bytes
-    gzipped: bytes
-    tag: str
-
-    @property
-    def gzip_tag(self) -> str:
-        """The tag of the gzipped bytes."""
-        return f"{self.tag}-gzip"
+HEADERS: Final = (("Content-Security-Policy", POLICY), *COMMON_HEADERS)
+OTHER_HEADERS: Final = (("Content-Security-Policy", FAUXTON_POLICY), *COMMON_HEADERS)
 
 
 async def to_page(request: Request) -> Reply:
@@ -94,49 +61,23 @@ async def page_file(request: Request) -> Reply:
 
 
 async def _file(request: Request, name: str) -> Reply:
-    files = await to_thread(web_files)
+    settings = request.node.settings
+    if settings.utils is None:
+        headers, files = HEADERS, await to_thread(web_files)
+    else:
+        headers, files = OTHER_HEADERS, await to_thread(folder_files, settings.utils, settings.utils_max_size)
     found = files.get(name)
     if found is None:
         raise NotFound
     zipped = accepts_gzip(request.headers.get("Accept-Encoding"))
     etag = found.gzip_tag if zipped else found.tag
     if etag_matches(request.if_none_match, etag):
-        return Reply(304, content_type=None, headers=HEADERS, etag=etag, cache_control="no-cache")
+        return Reply(304, content_type=None, headers=headers, etag=etag, cache_control="no-cache")
     return Reply(
         200,
         found.gzipped if zipped else found.plain,
         content_type=found.content_type,
-        headers=(*HEADERS, ("Content-Encoding", "gzip")) if zipped else HEADERS,
+        headers=(*headers, ("Content-Encoding", "gzip")) if zipped else headers,
         etag=etag,
         cache_control="no-cache",
     )
-
-
-@cache
-def web_files() -> dict[str, WebFile]:
-    """All files of the page by their paths below its folder, read once. No path of a request leads to the disk."""
-    return {name: _read(entry) for name, entry in _entries(resources.files("docstore") / "web")}
-
-
-def served(kind: str, content: bytes) -> bytes:
-    """A file as browsers get it: scripts and styles without indentation and without lines that are comments.
-
-    They are written to be read and weigh a fifth less so. Lines keep their numbers. What is left out is no part of a
-    text, since none in them goes over several lines; a test holds them to that.
-    """
-    pattern = _NOT_RUN.get(kind)
-    return content if pattern is None else pattern.sub(b"", content)
-
-
-def _entries(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _entries(entry, f"{prefix}{entry.name}/")
-        elif entry.name.rpartition(".")[2] in TYPES:
-            yield prefix + entry.name, entry
-
-
-def _read(entry: Traversable) -> WebFile:
-    kind = entry.name.rpartition(".")[2]
-    content, content_type = served(kind, entry.read_bytes()), TYPES[kind]
-    return WebFile(content_type, content, gzip.compress(content, 9, mtime=0), content_etag(content))

@@ -16,6 +16,7 @@ export const DATABASE_TABS = [
   ['Conflicts', ['conflicts'], ['db/:db/conflicts', 'db/:db/doc/:id/tree', 'db/:db/doc/:id/merge']],
   ['Query', ['query'], ['db/:db/query', 'db/:db/indexes']],
   ['Views', ['views'], ['db/:db/views', 'db/:db/view/:ddoc/:view', 'db/:db/design', 'db/:db/design/:ddoc']],
+  ['Search', ['search'], ['db/:db/search']],
   ['Changes', ['changes'], ['db/:db/changes']],
   ['Settings', ['settings'], ['db/:db/settings']],
 ];

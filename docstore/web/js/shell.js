@@ -26,6 +26,7 @@ export async function drawShell(element) {
     h('nav', {'aria-label': 'Database', id: 'within', hidden: true}));
   ACTIONS.push(['Light or dark', 'the colours of this page', switchTheme, false]);
   addEventListener('session', drawWho);
+  addEventListener('places', () => current && drawNavigation(current));
   document.addEventListener('keydown', onKey);
   await session().catch(() => {});
 }

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from docstore.httpd.server.web_page import TYPES, web_files
+from docstore.httpd.server.web_files import TYPES, web_files
 from docstore.settings import Admin
 from docstore.testing import run_node
 

@@ -25,8 +25,14 @@ export function barChart(groups, {label}) {
     groups.length > MOST ? h('figcaption', {class: 'quiet'}, `The first ${MOST} of ${groups.length} groups.`) : null);
 }
 
-// The number that a bar shows of a reduced value: a number itself, the sum of `_stats`; null for others.
-export function measured(value) {
+// The number that a bar shows of a reduced value, given as text: a number itself, the sum of `_stats`; null for others.
+export function measured(text) {
+  let value = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // only its beginning is there
+  }
   if (typeof value === 'number') return value;
   return value !== null && typeof value === 'object' && typeof value.sum === 'number' ? value.sum : null;
 }

@@ -14,6 +14,7 @@ const SHOWN = 20_000;
 // `sides` of `merge/sides.js`; `work` is `{text, places}`. `changed({text, places})` is called after each change, `save(text)` and `drop()` for the buttons. Answers `{element, press(key)}`.
 export function mergeDesk({sides, work, changed, save, drop}) {
   let state = work;
+  const offered = SIDES.filter(([side]) => side !== 'base' || sides.base !== null);
   const clashes = state.places.filter((place) => place.kind === 'clash').map((place) => place.id);
   let shown = clashes.length ? clashes : state.places.map((place) => place.id);
   const names = {...sides.names, both: 'Both'};
@@ -54,7 +55,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
   }
   function drawActive(select) {
     const place = state.places[shown[list.active]];
-    replace(alternatives, place && drawAlternatives(place, names, take));
+    replace(alternatives, place && drawAlternatives(offered, place, names, take));
     if (place && select && place.start !== null) editor.select(place.start, place.end);
   }
   function take(choice) {
@@ -86,7 +87,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     }
   }
   function press(key) {
-    const side = SIDES.find(([, own]) => own === key);
+    const side = offered.find(([, own]) => own === key);
     if (side) take(side[0]);
     else if (key === 'n') list.active = nextUndecided(shown, state.places, list.active);
     else if (key === 's') finish();
@@ -100,7 +101,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     told,
     h('div', {class: 'bar-of-tools'}, button, h('button', {onclick: drop}, sides.leaves === null ? 'Drop my edit' : 'Begin anew'),
       h('label', {class: 'check'}, all, 'All places'),
-      h('span', {class: 'quiet'}, SIDES.map(([side, own]) => [h('kbd', {}, own), ` ${names[side]}  `]), h('kbd', {}, 'n'), ' next  ', h('kbd', {}, 's'), ' save')),
+      h('span', {class: 'quiet'}, offered.map(([side, own]) => [h('kbd', {}, own), ` ${names[side]}  `]), h('kbd', {}, 'n'), ' next  ', h('kbd', {}, 's'), ' save')),
     problem,
     h('div', {class: 'merge-panes'},
       h('div', {class: 'merge-places'}, list, alternatives),
@@ -132,8 +133,8 @@ function drawPlace(place, names) {
     h('span', {class: `badge ${place.kind === 'clash' ? 'warn' : ''}`}, KINDS[place.kind]), taken];
 }
 
-function drawAlternatives(place, names, take) {
-  return SIDES.filter(([side]) => side !== 'both' || place.both !== null).map(([side, own]) => {
+function drawAlternatives(offered, place, names, take) {
+  return offered.filter(([side]) => side !== 'both' || place.both !== null).map(([side, own]) => {
     const content = place[side];
     const isTaken = place.choice === side;
     return h('div', {class: `alternative ${side} ${isTaken ? 'taken' : ''}`},

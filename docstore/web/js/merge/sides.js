@@ -4,7 +4,7 @@
 // edit began with. A document in conflict has its winner against each other live leaf in turn, and both come from their newest
 // common ancestor.
 
-import {json, path, text} from '../api.js';
+import {call, json, path, text} from '../api.js';
 import {History, shortRev} from '../tree/history.js';
 
 const NOTHING = '{}';
@@ -12,12 +12,14 @@ const NOTHING = '{}';
 // `{base, ours, theirs, names, revs, step, steps, target, leaves, sources, note}`. `base`, `ours` and `theirs` are texts; `base` is null
 // if it is not to be had. `names` are what people call them. `step` of `steps` counts the leaves to merge. `target` is the revision
 // that the result follows, null if it makes the document anew; `leaves` are the live ones that a resolution needs, null for an
-// edit. `sources` are revisions that attachments may come from. `draft` is that of `views/merge.js`, or null; `step` begins with 0 and
+// edit. `sources` are revisions that attachments may come from, `known` is the
+// server's own merge where the ancestor's text is not to be had. `draft` is that of `views/merge.js`, or null; `step` begins with 0 and
 // `soFar` is the result of the step before.
 export async function readSides(db, id, {draft, step = 0, soFar = null}, signal) {
   const history = await readHistory(db, id, signal);
   const read = (rev) => text(path(db, id), {query: {rev}, signal});
-  return draft?.mine === undefined ? ofLeaves(history, step, soFar, read) : ofEdit(history, draft, read);
+  const mergedByServer = (live) => tryOut(db, id, live.map((leaf) => leaf.rev), signal);
+  return draft?.mine === undefined ? ofLeaves(history, step, soFar, read, mergedByServer) : ofEdit(history, draft, read);
 }
 
 async function readHistory(db, id, signal) {
@@ -43,18 +45,20 @@ async function ofEdit(history, {mine, base}, read) {
     note: before === null ? missing(base) : null};
 }
 
-async function ofLeaves(history, step, soFar, read) {
+async function ofLeaves(history, step, soFar, read, mergedByServer) {
   const live = history.live();
   if (live.length < 2) return null;
   const [winner] = live;
   const against = live[step + 1];
   const ancestor = history.commonAncestor(winner.rev, against.rev);
   const base = ancestor ? await readable(read, ancestor.rev) : null;
+  const known = base === null && live.length === 2 ? await mergedByServer(live) : null;
   return {
     base, ours: soFar ?? (await read(winner.rev)), theirs: await read(against.rev),
     names: {base: baseName(ancestor?.rev), ours: soFar === null ? named(winner, 'Winner') : 'Merged so far', theirs: named(against, 'Conflict')},
     revs: [...live.map((leaf) => leaf.rev), String(step)], step, steps: live.length - 1, target: winner.rev,
-    leaves: live.map((leaf) => leaf.rev), sources: live.map((leaf) => leaf.rev), note: base === null ? missing(ancestor?.rev) : null,
+    leaves: live.map((leaf) => leaf.rev), sources: live.map((leaf) => leaf.rev), note: known ? KEPT : base === null ? missing(ancestor?.rev) : null,
+    known,
   };
 }
 
@@ -68,6 +72,18 @@ async function readable(read, rev) {
   }
 }
 
+// What `_resolve` would come to, as text, which knows bodies that are kept for merges alone; null where it cannot tell either.
+async function tryOut(db, id, leaves, signal) {
+  try {
+    const asked = {leaves, merge: 'three-way', on_conflict: 'winner'};
+    return await (await call('POST', path(db, id, '_resolve'), {query: {dry_run: true}, json: asked, signal})).text();
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500) return null;
+    throw error;
+  }
+}
+
+const KEPT = 'The content of the common ancestor is kept for merges alone: the server has merged what does not clash.';
 const baseName = (rev) => (rev ? `Ancestor ${shortRev(rev)}` : 'Ancestor');
 const named = (node, word) => [word, shortRev(node.rev), node.by && `by ${node.by}`].filter(Boolean).join(' ');
 const missing = (rev) => (rev

@@ -1,21 +1,24 @@
-// What is computed for a merge or a diff, from texts to plain values that can be sent between threads.
+// What is computed for a merge, a diff or the reply of a query, from texts to plain values that can be sent between threads.
 //
 // Owns the tasks by name; `worker.js` carries them out beside the page, and `off-page.js` asks it to.
 
+import {findReply, viewReply} from '../query/document-rows.js';
 import {contentOf} from './document-text.js';
-import {Values} from './json-nodes.js';
+import {parseNodes, sliceOf, Values} from './json-nodes.js';
+import {decidedBy} from './server-merge.js';
 import {diffRows} from './structural-diff.js';
 import {mergeThreeWay} from './three-way.js';
 
 export const TASKS = {
-  // `{text, places}` of the texts of three documents; `base` may be null.
-  merge({base, ours, theirs}) {
+  // `{text, places}` of the texts of three documents; `base` may be null. Then `known` may be what the server made of them.
+  merge({base, ours, theirs, known = null}) {
     const values = new Values();
-    return mergeThreeWay(
-      base === null ? null : contentOf(base, values),
-      contentOf(ours, values),
-      contentOf(theirs, values),
-    );
+    const nodes = [base === null ? null : contentOf(base, values), contentOf(ours, values), contentOf(theirs, values)];
+    const work = mergeThreeWay(...nodes);
+    if (base !== null || known === null) return work;
+    const reply = parseNodes(known, values);
+    const clashes = JSON.parse(sliceOf(reply.members.get('clashes').node));
+    return decidedBy(work, contentOf(sliceOf(reply.members.get('doc').node), values), clashes, values);
   },
 
   // `{rows, cut}` of the texts of two documents.
@@ -23,6 +26,10 @@ export const TASKS = {
     const values = new Values();
     return diffRows(contentOf(left, values), contentOf(right, values));
   },
+
+  // Replies of `_find` and of views, which may be as long as their documents.
+  find: ({text}) => findReply(text),
+  view: ({text}) => viewReply(text),
 };
 
 // The outcome of a task: `{result}` or `{error: {message, at}}`.

@@ -5,21 +5,27 @@
 import {parseNodes, sliceOf, Values} from '../merge/json-nodes.js';
 import {stringMember} from '../merge/document-text.js';
 
-// Of `{"docs": [...], "bookmark": ...}`: `{docs: [{id, text}], others}`, where `others` are the other members as values.
+const SHOWN = 2000; // characters of a document or a value
+
+// Of `{"docs": [...], "bookmark": ...}`: `{docs: [{id, text}], others}` with the beginning of each document as its text; `others` are
+// the other members as values.
 export function findReply(text) {
   const node = parseNodes(text, new Values());
-  const docs = node.members.get('docs').node.items.map((item) => ({id: stringMember(item, '_id'), text: sliceOf(item)}));
+  const docs = node.members.get('docs').node.items.map((item) => ({id: stringMember(item, '_id'), text: cut(sliceOf(item))}));
   return {docs, others: othersOf(node, 'docs')};
 }
 
-// Of `{"rows": [...]}`: `{rows: [{id, key, value}], others}` with `key` and `value` as texts, null where there is none.
+// Of `{"rows": [...]}`: `{rows: [{id, key, value}], others}` with `key` and the beginning of `value` as texts, null where
+// there is none.
 export function viewReply(text) {
   const node = parseNodes(text, new Values());
   const rows = (node.members.get('rows')?.node.items ?? []).map((item) => ({
-    id: stringMember(item, 'id'), key: memberText(item, 'key'), value: memberText(item, 'value'),
+    id: stringMember(item, 'id'), key: memberText(item, 'key'), value: cut(memberText(item, 'value')),
   }));
   return {rows, others: othersOf(node, 'rows')};
 }
+
+const cut = (text) => text?.slice(0, SHOWN) ?? null;
 
 const memberText = (node, name) => {
   const member = node.members.get(name);

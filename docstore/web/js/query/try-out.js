@@ -8,7 +8,9 @@ import {call, json, key, path, send, text} from '../api.js';
 import {viewReply} from './document-rows.js';
 
 const PREFIX = 'docstore-tryout-';
+const OWN = /^docstore-tryout-([0-9a-z]{8})-[0-9a-f]{8}$/; // nothing else is deleted, whatever it is called
 const STALE = 3_600_000;
+const FIRST = Date.UTC(2026, 0);
 
 // What comes of the function at `at` (as of `functionsOf`), with the texts of the documents: `{kind: 'rows', rows}` of a view, `{kind: 'each',
 // rows: [{id, passed, reason}]}` of a filter or a validation, `{kind: 'none'}` of others, which take a request.
@@ -33,8 +35,8 @@ export async function tryOut({design, id, at, documents}, signal) {
 async function removeStale(signal) {
   const names = await json('_all_dbs', {query: {startkey: key(PREFIX), endkey: key(`${PREFIX}\ufff0`)}, signal});
   for (const name of names) {
-    const made = parseInt(name.slice(PREFIX.length), 36);
-    if (Date.now() - made > STALE) await call('DELETE', path(name), {signal}).catch(() => {});
+    const made = parseInt(OWN.exec(name)?.[1], 36);
+    if (made > FIRST && Date.now() - made > STALE) await call('DELETE', path(name), {signal}).catch(() => {});
   }
 }
 

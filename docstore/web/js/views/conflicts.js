@@ -31,13 +31,15 @@ export async function show(outlet, {db}, signal) {
       reading = false;
     }
   }
+  // So many rows can be scrolled to: those that are there and the next page, however many follow.
+  const reached = () => Math.min(total, rows.length + PAGE);
   await readOn();
 
   const list = virtualList({
-    count: total, rowHeight: 38, label: 'Documents in conflict', columns: 'minmax(8rem, 2fr) minmax(6rem, 1fr) minmax(6rem, 1fr) 9rem',
+    count: reached(), rowHeight: 38, label: 'Documents in conflict', columns: 'minmax(8rem, 2fr) minmax(6rem, 1fr) minmax(6rem, 1fr) 9rem',
     head: ['Document', 'Winner', 'Against', ''],
     draw: (index) => rows[index] && drawRow(db, rows[index]),
-    onRange: (_, seen) => seen >= rows.length - 1 && readOn().then(() => { if (list.count !== total) list.count = total; else list.refresh(); }, () => {}),
+    onRange: (_, seen) => seen >= rows.length - 1 && rows.length < total && readOn().then(() => { list.count = reached(); }, () => {}),
     onOpen: (index) => rows[index] && go(['db', db, 'doc', rows[index].id, 'merge']),
   });
   outlet.addEventListener('viewkey', ({detail}) => {

@@ -8,7 +8,7 @@ import {virtualList} from '../components/virtual-list.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
 import {checkObject} from '../lossless/check.js';
-import {findReply} from '../query/document-rows.js';
+import {compute} from '../merge/off-page.js';
 import {fieldsOf} from '../query/explain-words.js';
 import {pastQueries, rememberQuery} from '../query/past-queries.js';
 import {go, link, setQuery} from '../router.js';
@@ -67,7 +67,7 @@ export async function show(outlet, {db, query}, signal) {
     const text = editor.value;
     const body = goesOn && bookmark ? withBookmark(text, bookmark) : text;
     const began = performance.now();
-    const reply = findReply(await (await call('POST', path(db, '_find'), {body, signal: own})).text());
+    const reply = await compute('find', {text: await (await call('POST', path(db, '_find'), {body, signal: own})).text()}, own);
     const took = performance.now() - began;
     if (!goesOn) {
       found.length = 0;

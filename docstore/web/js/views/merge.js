@@ -4,7 +4,7 @@
 import {mergeDesk} from '../components/merge-desk.js';
 import {toast, words} from '../components/toast.js';
 import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
-import {h, replace} from '../dom.js';
+import {debounced, h, replace} from '../dom.js';
 import {compute} from '../merge/off-page.js';
 import {saveMerged} from '../merge/saving.js';
 import {readSides} from '../merge/sides.js';
@@ -12,6 +12,7 @@ import {go, link, show as showAgain} from '../router.js';
 
 // Drafts of merges stand beside those of edits. No database is called so. A draft is `{mine, base, revs, marks, result}`, `mine` and
 // `base` those of an edit, the others what was done on the desk.
+const AT_ONCE = 200_000; // characters that are kept with every key
 const kept = (db) => `merge of ${db}`;
 
 // An edit that the server refused since another one was faster: `mine` is the text that was to be saved, `base` the revision that
@@ -41,11 +42,13 @@ export async function show(outlet, {db, id}, signal) {
   const holder = h('div', {class: 'merge'});
   outlet.append(holder);
 
+  const keep = (state) => signal.aborted || keepDraft(kept(db), id, {...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text});
+  const keepLater = debounced(keep, 300);
   async function draw() {
     const work = await restored(sides, draft, signal);
     const desk = mergeDesk({
       sides, work, signal,
-      changed: (state) => keepDraft(kept(db), id, {...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text}),
+      changed: (state) => (state.text.length + state.places.length < AT_ONCE ? keep(state) : keepLater(state)),
       save: (text) => (sides.step + 1 < sides.steps ? nextLeaf(text) : save(text)),
       drop,
     });
@@ -93,8 +96,8 @@ export async function show(outlet, {db, id}, signal) {
 }
 
 // `{text, places}`: the merge, as it was left if the sides are still the same.
-async function restored({base, ours, theirs, revs}, draft, signal) {
-  const merged = await compute('merge', {base, ours, theirs}, signal);
+async function restored({base, ours, theirs, known, revs}, draft, signal) {
+  const merged = await compute('merge', {base, ours, theirs, known}, signal);
   if (draft?.marks?.length !== merged.places.length || JSON.stringify(draft.revs) !== JSON.stringify(revs)) return merged;
   const places = merged.places.map((place, id) => {
     const [choice, start, end] = draft.marks[id];

@@ -6,7 +6,7 @@ import {words} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {field, h, replace} from '../dom.js';
 import {count, many} from '../format.js';
-import {viewReply} from '../query/document-rows.js';
+import {compute} from '../merge/off-page.js';
 import {following, parametersOf, viewsOf} from '../query/view-questions.js';
 import {go, link, setQuery} from '../router.js';
 
@@ -38,7 +38,8 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
     const own = (reading = new AbortController());
     const from = rows.length ? following(asked, rows.at(-1)) : asked;
     try {
-      const reply = viewReply(await text(path(db, '_design', ddoc, '_view', view), {query: {...from, limit: PAGE}, signal: AbortSignal.any([own.signal, signal])}));
+      const both = AbortSignal.any([own.signal, signal]);
+      const reply = await compute('view', {text: await text(path(db, '_design', ddoc, '_view', view), {query: {...from, limit: PAGE}, signal: both})}, both);
       rows.push(...reply.rows);
       isComplete = reply.rows.length < PAGE;
       tell(reply.others);
@@ -58,7 +59,7 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
     told.textContent = total === undefined ? shown : `${shown}; the view has ${count(total)}.`;
   }
   function drawChart() {
-    const bars = asked.reduce === 'true' ? rows.map((row) => [row.key === 'null' ? 'all' : row.key ?? 'all', measured(JSON.parse(row.value))]) : [];
+    const bars = asked.reduce === 'true' ? rows.map((row) => [row.key === 'null' ? 'all' : row.key ?? 'all', measured(row.value)]) : [];
     replace(chart, bars.length && bars.every(([, value]) => value !== null) ? barChart(bars, {label: `${view} by key`}) : null);
   }
   function ask() {

@@ -1,0 +1,109 @@
+"""A test server's own page: journal, faults, snapshots, and requests to take elsewhere."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from docstore.testing import run_node_in_thread
+from tests.browser.conftest import Site, opened
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+@pytest.fixture(scope="module")
+def doubled():
+    """A server of this file's own, since its faults hit whoever comes."""
+    with run_node_in_thread() as server:
+        yield Site(server.url, server.node)
+
+
+@pytest.fixture
+def view(browser, doubled):
+    with opened(browser, doubled) as page:
+        page.goto(doubled.page("/test-server"))
+        expect(page.get_by_role("heading", name="Journal")).to_be_visible()
+        yield page
+
+
+def journal(page):
+    return page.get_by_role("grid", name="Requests, newest first")
+
+
+def test_requests_come_in_and_can_be_taken_elsewhere(view, doubled, tmp_path):
+    doubled.database("asked")
+    doubled.ask("PUT", "asked/o'neill", '{"name": "O\'Neill \N{SNOWMAN}"}')
+    view.get_by_label("Filter requests").fill("neill")
+    journal(view).get_by_role("row", name=re.compile("neill")).click()
+    detail = view.get_by_label("Request", exact=True)
+    expect(detail).to_contain_text("O'Neill \N{SNOWMAN}")
+    curl, test = view.evaluate(
+        """async () => {
+          const {asCurl, asPytest} = await import('./js/double/copies.js');
+          const {requests} = await (await fetch('../_docstore/requests?method=PUT&database=asked&document=o*')).json();
+          return [asCurl(requests[0], new URL('../', location.href)), asPytest(requests[0])];
+        }"""
+    )
+    words = shlex.split(curl)
+    assert words[:4] == ["curl", "-i", "-X", "PUT"]
+    assert words[4] == f"{doubled.url}/asked/o'neill"
+    assert json.loads(words[words.index("--data-binary") + 1]) == {"name": "O'Neill \N{SNOWMAN}"}
+    (tmp_path / "test_copied.py").write_text(test.replace("/asked/", "/made/").replace("== 201", "== 404"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_copied.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_fault_is_armed_strikes_and_is_disarmed(view, doubled):
+    doubled.database("broken")
+    view.get_by_role("button", name="Arm a fault").click()
+    dialog = view.get_by_role("dialog")
+    dialog.get_by_label("Begin with").select_option(label="503 three times, then well")
+    rule = dialog.get_by_label("Rule")
+    rule.fill(json.dumps({"id": "mine", "match": {"database": "broken"}, "action": {"type": "answer", "status": 503}}))
+    dialog.get_by_role("button", name="Arm", exact=True).click()
+    faults = view.get_by_role("region", name="Faults")
+    expect(faults.get_by_role("row", name=re.compile("mine"))).to_be_visible()
+    with pytest.raises(OSError, match="503"):
+        doubled.ask("GET", "broken")
+    expect(faults.get_by_role("row", name=re.compile("mine")).get_by_role("cell").nth(3)).to_have_text("1")
+    expect(journal(view).get_by_role("row", name=re.compile("broken 503 .*mine"))).to_be_visible()
+    faults.get_by_role("button", name="Disarm", exact=True).click()
+    expect(faults.get_by_text("No fault is armed.")).to_be_visible()
+    assert doubled.ask("GET", "broken")["db_name"] == "broken"
+
+
+def test_a_rule_that_cannot_be_is_told(view):
+    view.get_by_role("button", name="Arm a fault").click()
+    view.get_by_role("dialog").get_by_label("Rule").fill('{"action": "explode"}')
+    view.get_by_role("dialog").get_by_role("button", name="Arm", exact=True).click()
+    expect(view.get_by_role("dialog").get_by_role("alert")).to_contain_text("explode")
+
+
+def test_snapshots_are_taken_and_restored(view, doubled):
+    doubled.database("kept", [{"_id": "before"}])
+    view.get_by_label("Name of the snapshot").fill("good")
+    view.get_by_role("button", name="Take a snapshot").click()
+    stage = view.get_by_role("region", name="Snapshots and clock")
+    good = stage.get_by_role("listitem").filter(has_text="good")
+    expect(good).to_be_visible()
+    doubled.ask("DELETE", "kept")
+    good.get_by_role("button", name="Restore").click()
+    view.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    expect(view.get_by_text("good is restored.")).to_be_visible()
+    assert doubled.ask("GET", "kept")["doc_count"] == 1
+    stage.get_by_role("button", name="Advance the clock").click()
+    expect(stage.get_by_text("3,600 seconds ahead")).to_be_visible()
+
+
+def test_the_place_is_named_where_there_is_one(view):
+    expect(view.get_by_role("navigation", name="Main").get_by_role("link", name="Test server")).to_be_visible()
