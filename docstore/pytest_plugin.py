@@ -211,9 +211,9 @@ def _used(item: pytest.Item) -> "list[TestNode]":
 
 
 def _report(server: "TestNode") -> str:
-    from docstore.testing.report import report
+    from docstore.double.report import failure_report
 
     try:
-        return report(server)
+        return f"{server.url} as {server.double.profile.name}\n{failure_report(server)}"
     except Exception as error:  # the failure of the test is what counts
         return f"nothing can be told of the server: {error!r}"

@@ -5,11 +5,11 @@ import json
 import aiohttp
 import pytest
 
+from docstore.double.report import failure_report
 from docstore.testing import run_node_in_thread
-from docstore.testing.report import report
 from docstore.testing.servers import Servers
 
-LOADED = (aiohttp, report, Servers)
+LOADED = (aiohttp, failure_report, Servers)
 """What runs within this process find imported: pytester takes away what a run has imported first."""
 
 pytest_plugins = ["pytester"]
@@ -270,12 +270,13 @@ def test_a_failure_tells_requests_rules_and_trees(project: pytest.Pytester) -> N
     result.stdout.re_match_lines(
         [
             r"-+ docstore -+",
-            r"http://127.0.0.1:\d+ as couchdb, seed 7",
-            r"rule no: Answer\(.*\), hit 1 of 1 that match",
-            r"3 requests",
+            r"http://127.0.0.1:\d+ as couchdb",
+            r"seed of the faults: 7",
+            r"fault no: Answer\(.*\) met 1, hit 1 times, seed \d+",
+            r"requests: 3",
             r"  1\. POST /test_fails-1/_bulk_docs -> 201 in \d+ ms",
             r"  3\. PUT /test_fails-1/brazil -> 503 in \d+ ms, hit by no",
-            r"test_fails-1/alien is in conflict:",
+            r"documents in conflict in test_fails-1: 1",
             r".*1-2aaa.*",
             r".*1-1aaa.*",
         ]

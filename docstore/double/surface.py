@@ -52,13 +52,13 @@ class Surface:
         self._journal = journal
         self._guard = Guard()
         self._dispatcher: Dispatcher | None = None
-        self._paths: dict[str, tuple[tuple[str, ...], Controller]] = {}
+        self.paths: dict[str, tuple[tuple[str, ...], Controller]] = {}
         self.add("faults", ("GET", "POST", "DELETE"), self._on_faults)
         self.add("requests", ("GET", "DELETE"), self._on_requests)
 
     def add(self, name: str, methods: tuple[str, ...], controller: Controller) -> None:
         """Answer a path."""
-        self._paths[name] = (methods, controller)
+        self.paths[name] = (methods, controller)
 
     def attach(self, dispatcher: Dispatcher) -> None:
         """The server that is controlled."""
@@ -71,7 +71,7 @@ class Surface:
         path, _, query = raw.raw_path.partition("?")
         try:
             name, *rest = split_path(path)[1:] or [""]
-            found = self._paths.get(name)
+            found = self.paths.get(name)
             if found is None:
                 return None
             methods, controller = found
