@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from docstore.settings import Profile
 from docstore.testing import TestNode, run_node
+from tests.clients.test_ibm_operations import IS_SEARCHED
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
@@ -28,6 +30,11 @@ pytestmark = [
 async def server() -> AsyncIterator[TestNode]:
     async with run_node() as node:
         yield node
+
+
+with_cloudant = pytest.mark.skipif(
+    not (HERE / "node_modules" / "@ibm-cloud" / "cloudant").is_dir(), reason="Cloudant's SDK is not installed"
+)
 
 
 async def run_script(script: str, *arguments: str) -> dict[str, object]:
@@ -70,8 +77,13 @@ async def test_pouchdb_syncs_attachments(server: TestNode, tmp_path: Path) -> No
     assert await run_script("pouchdb_attachments.js", f"{server.url}/attached", str(tmp_path)) == {"ok": True}
 
 
-@pytest.mark.skipif(
-    not (HERE / "node_modules" / "@ibm-cloud" / "cloudant").is_dir(), reason="Cloudant's SDK is not installed"
-)
+@with_cloudant
 async def test_mango_of_nano_and_of_cloudants_sdk(server: TestNode) -> None:
     assert await run_script("mango.js", server.url, "queries") == {"nano": 56, "cloudant": 56}
+
+
+@with_cloudant
+async def test_every_operation_of_cloudants_sdk() -> None:
+    async with run_node(profile=Profile.CLOUDANT) as server:
+        told = await run_script("ibm_operations.js", server.url, "yes" if IS_SEARCHED else "no")
+    assert told == {"called": 100 if IS_SEARCHED else 93, "failed": {}, "missing": []}

@@ -16,7 +16,8 @@ from docstore.httpd.server import session
 REFUSED: Final = (
     "/_db_updates", "/_cluster_setup", "/_node", "/_utils", "/_docstore/conflict_stats", "/{db}/_purge",
     "/{db}/_purged_infos", "/{db}/_purged_infos_limit", "/{db}/_revs_limit", "/{db}/_compact", "/{db}/_view_cleanup",
-    "/{db}/_sync_shards", "/{db}/_local_docs", "/{db}/_conflicts", "/{db}/_resolve", "/{db}/_uploads",
+    "/{db}/_search_cleanup", "/{db}/_sync_shards", "/{db}/_local_docs", "/{db}/_conflicts", "/{db}/_resolve",
+    "/{db}/_uploads",
 )  # fmt: skip
 """Where paths begin that Cloudant has not."""
 
