@@ -62,9 +62,9 @@ class Iam:
         self._unwatch = config.watch(self._heed)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is no key."""
-        return not self._keys and not self._any_key
+    def takes_any(self) -> bool:
+        """Whether every key is a manager's."""
+        return self._any_key and not self._keys
 
     async def grant(self, grant_type: str, secret: str) -> dict[str, JsonValue]:
         """The tokens for an API key or a refresh token. Raises IamError."""
@@ -90,7 +90,7 @@ class Iam:
         found = [one for one in self._keys if hmac.compare_digest(one.key.encode(), given)]
         if found:
             return NAMED + found[0].name, found[0].roles
-        if self._any_key and not self._keys:
+        if self.takes_any:
             return NAMED + sha256(given).hexdigest()[:8], MANAGER
         raise unknown_key()
 
@@ -101,7 +101,7 @@ class Iam:
         except Unauthorized:
             raise bad_refresh_token() from None
         name = str(told["sub"])
-        if not self._keys and self._any_key:
+        if self.takes_any:
             return name, roles
         # the key may be another's by now, or nobody's
         known = [one for one in self._keys if NAMED + one.name == name]

@@ -15,6 +15,7 @@ from docstore.double.double import Double
 from docstore.double.stage.clock import MovableClock
 from docstore.double.stage.paths import add_paths
 from docstore.double.stage.stage import Stage
+from docstore.httpd.guard import is_loopback
 from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Settings
@@ -34,7 +35,9 @@ class Hosted(NamedTuple):
 @asynccontextmanager
 async def hosted(settings: Settings, double: Double, *, words: Mapping[Name, str] = NO_WORDS) -> AsyncIterator[Hosted]:
     """Run a server on the running event loop until the block ends. ``words`` go before ``settings``."""
-    settings = replace(settings, cloudant=replace(settings.cloudant, any_api_key=True))
+    # to others than this machine's clients a key that nobody has given out is no credential
+    cloudant = replace(settings.cloudant, any_api_key=is_loopback(settings.host))
+    settings = replace(settings, cloudant=cloudant)
     configuration = Configuration(settings, command_line={**double.profile.words, **words})
     settings = configuration.settings()
     clock = MovableClock()

@@ -18,6 +18,7 @@ from docstore.httpd.auth import BEARER, NOT_AT_ALL, Authenticated
 from docstore.httpd.authorizing import authorize
 from docstore.httpd.cloudant.meter import Meter
 from docstore.httpd.endpoint_kinds import PARTITION, kind_of
+from docstore.httpd.guard import Guard
 from docstore.httpd.replies import Head, Header, Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Route
@@ -51,12 +52,18 @@ class CloudantFront:
         self.meter = Meter(settings.cloudant.blocks, node.clock.now)
         self.only_iam = settings.profile is Profile.CLOUDANT_GEN2
         self._authenticator = service.authenticator
+        self._cors = service.cors
+        self._guard = Guard()
         self._unwatch = node.config.watch(self._heed)
 
     async def authenticate(self, request: Request) -> Authenticated:
         """Who asks. Raises Unauthorized for a token that is none, and what the authenticator of CouchDB raises."""
-        headers = request.raw.headers
-        segments = request.segments
+        raw, segments = request.raw, request.segments
+        headers = raw.headers
+        if self.iam.takes_any:  # so it is guarded as a server without admins
+            cors = self._cors
+            trusted = cors.enabled and cors.lets_through(headers)
+            self._guard.check(request.method, headers, raw.remote, request.remote, trusted=trusted)
         if segments == TOKENS:  # whose Basic credentials would be those of an application
             return NOT_AT_ALL
         authorization = headers.get(hdrs.AUTHORIZATION, "")

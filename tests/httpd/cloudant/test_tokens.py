@@ -3,10 +3,13 @@
 import base64
 import json
 
+import aiohttp
 import pytest
 
 from docstore.core.cloudant.iam import REFRESH_GRANT
-from tests.httpd.cloudant.conftest import basic
+from docstore.settings import Admin, Profile
+from docstore.testing import run_node
+from tests.httpd.cloudant.conftest import Account, basic
 
 
 def claims(token):
@@ -83,6 +86,25 @@ async def test_where_keys_are_configured_no_other_counts(account, tokens):
     assert (status, body["errorCode"]) == (400, "BXNIM0415E")
     told = await account("GET", "/_session", tokens["Reader"])
     assert told[1]["userCtx"] == {"name": "iam-ServiceId-reader", "roles": ["_reader"]}
+
+
+async def test_where_any_key_counts_nobody_elsewhere_is_answered(account):
+    """A page that points its own name at this machine would be given a manager's token."""
+    form = {"grant_type": "urn:ibm:params:oauth:grant-type:apikey", "apikey": "any"}
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        async with account.session.post("/identity/token", data=form, headers=headers) as response:
+            assert response.status == 403
+    await account.add_key("ci", "Reader:k")
+    async with account.session.post("/identity/token", data=form | {"apikey": "k"}, headers=headers) as response:
+        assert response.status == 200
+
+
+async def test_a_server_that_others_reach_takes_no_key_that_is_none(tmp_path):
+    settings = {"data": tmp_path / "data", "host": "0.0.0.0", "profile": Profile.CLOUDANT, "admin": Admin("r", "s")}
+    async with run_node(**settings) as server:
+        port = server.url.rpartition(":")[2]
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            assert (await Account(server, session).ask_token(apikey="any"))[0] == 400
 
 
 async def test_a_key_that_is_taken_away_or_changed(account, tokens):
