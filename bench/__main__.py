@@ -12,13 +12,15 @@ from statistics import median
 
 import click
 
-from bench import attachments, documents, find, partitions, questions, replication, servers, views, wrk
+from bench import attachments, documents, find, partitions, questions, replication, search, servers, views, wrk
 from bench.report import Row, markdown
 from bench.servers import Target
 from docstore.storage.attachments.blob_rows import CHUNK_BYTES
 
 ROUNDS = 5
 CONFLICTS = 50
+SEARCHED = 50_000
+SEARCH_ROUNDS = 3
 PARTITIONED_TIMES = 10
 """So many times the documents of other questions: partitions are for databases that are large."""
 
@@ -186,6 +188,26 @@ class Run:
             Row("view, group_level=1 with five groups", "ms", grouped, less_is_better=True),
         ]
 
+    def search(self) -> list[Row]:
+        """A full-text index over 50,000 documents: built, beside tantivy alone, and asked. docstore alone has one."""
+        target, count = self.docstore, SEARCHED
+        search.fill(target, count)
+        rates: dict[str, list[float]] = {}
+        for turn in range(SEARCH_ROUNDS):
+            rates.setdefault(target.name, []).append(search.build(target, count, turn))
+            rates.setdefault("bare tantivy", []).append(search.bare_tantivy(self.folder / f"tantivy{turn}", count))
+        built = {name: median(seen) for name, seen in rates.items()}
+        search.prepare(target)
+        asked = [("a term", search.TERM), ("a pattern and a range of numbers", search.PATTERN)]
+        asked += [("all, sorted by two fields", search.SORTED), ("counts and ranges of all", search.COUNTED)]
+        return [
+            Row(f"build a search index of {count:,} documents", "docs/s", built),
+            *(
+                Row(f"search {what}, {count:,} documents", "ms", {target.name: search.milliseconds(target, path)}, True)
+                for what, path in asked
+            ),
+        ]
+
     def partitions(self) -> list[Row]:
         """What a partition of 100 documents answers beside all others."""
         count = self.count * PARTITIONED_TIMES
@@ -277,6 +299,7 @@ def main(peer: str | None, quick: bool, only: str | None) -> None:
             run.views,
             run.partitions,
             run.find,
+            run.search,
             run.footprint,
         )
         for question in questions_asked:
