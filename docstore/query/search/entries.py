@@ -82,11 +82,10 @@ class _Gathered:
         whole = isinstance(value, bool) or how in _KEPT_WHOLE
         analyzer = analyzer_of(KEYWORD) if whole else analyzers.of(name)
         code = code_of(name)
-        self.terms.setdefault(name, []).extend(
-            GAP if term is None else code + term
-            for term in analyzer.terms(text.replace(BETWEEN, " "))
-            if term is None or len(term) <= MAX_TERM
-        )
+        terms = analyzer.terms(text.replace(BETWEEN, " "))
+        if analyzer.name == KEYWORD:
+            terms = [term for term in terms if term is None or len(term) <= MAX_TERM]
+        self.terms.setdefault(name, []).extend([GAP if term is None else code + term for term in terms])
         cut = text[:MAX_COLUMN]
         self.strings[name] = max(cut, self.strings.get(name, cut))
         boost = options.get("boost")
