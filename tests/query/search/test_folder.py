@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from docstore.core.lucene.nodes import Everything
+from docstore.query.search.analyzers import analyzers_of
+from docstore.query.search.answering import answer
+from docstore.query.search.asked import Question
+from docstore.query.search.entries import Entry, Field, entry_of
+from docstore.query.search.folder import ColumnsTaken, Folder, make_folder, open_folder
+
+ANALYZERS = analyzers_of("standard")
+MEMORY = 15_000_000
+
+
+def entries(*names: str) -> list[Entry]:
+    found = (entry_of(name, [Field(f"f{name}", name, {})], ANALYZERS, partitioned=False) for name in names)
+    return [one for one in found if one is not None]
+
+
+def write(folder: Folder, *names: str, most_columns: int = 8) -> None:
+    folder.write(entries(*names), [], fresh=False, memory=MEMORY, most_columns=most_columns)
+
+
+def ids(folder: Folder) -> list[str]:
+    return [row.id for row in answer(folder, ANALYZERS, Question(Everything(), 100), 10).rows]
+
+
+def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "i", 7, 8)
+    write(folder, "a", "b")
+    folder.commit(2, 1)
+    write(folder, "c")  # and then the process is killed
+    del folder
+    again = open_folder(tmp_path / "i", 7)
+    assert again is not None
+    assert ids(again) == ["a", "b"]
+    assert (again.state.seq, again.state.purge_seq, again.state.strings) == (2, 1, ["fa", "fb"])
+    write(again, "b", "c")  # so it is written again
+    again.commit(3, 1)
+    assert ids(again) == ["a", "b", "c"]
+
+
+def test_what_fails_leaves_the_last_commit(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "i", 7, 2)
+    write(folder, "a")
+    folder.commit(1, 0)
+    with pytest.raises(ColumnsTaken):
+        write(folder, "b", "c")
+    assert folder.state.strings == ["fa"]
+    assert folder.string_column("fb") is None
+    write(folder, "d", "e", "f", most_columns=2)  # where there can be no more, a field goes without
+    folder.commit(2, 0)
+    assert ids(folder) == ["a", "d", "e", "f"]
+    assert (folder.string_column("fd"), folder.string_column("fe")) == ("s1", None)
+
+
+def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
+    path = tmp_path / "i"
+    assert open_folder(path, 7) is None
+    folder = make_folder(path, 7, 8)
+    assert open_folder(path, 7) is None  # before its first commit it shows nothing
+    write(folder, "a")
+    folder.commit(1, 0)
+    folder.close()
+    assert open_folder(path, 8) is None  # of another epoch of the store
+    assert open_folder(path, 7) is not None
+    for file in path.iterdir():
+        if file.suffix:
+            file.write_bytes(b"\x00" * 8)
+    assert open_folder(path, 7) is None
+    assert ids(make_folder(path, 7, 8)) == []
