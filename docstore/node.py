@@ -33,6 +33,7 @@ from uuid import uuid4
 from docstore.accounts.accounts import Accounts
 from docstore.config.configuration import Configuration
 from docstore.config.table import TABLE, with_words
+from docstore.core.histogram import Histogram
 from docstore.core.json_text import JsonValue
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.apply.putting_back import PutBackImage
@@ -73,18 +74,27 @@ GIL at each LMDB call; with the interpreter's own 5 ms a GET beside a busy write
 
 
 class Counters:
-    """What ``_stats`` counts; the server's front end adds to it."""
+    """What ``_stats`` counts; the server's front end adds to it.
+
+    ``requests_by_route``  by the pattern of the route that they took and the method, whatever became of them
+    ``request_times``      milliseconds until the reply is at hand, or begins
+    ``bulk_sizes``         documents in requests to ``_bulk_docs``
+    """
 
     def __init__(self) -> None:
         self.requests = 0
         self.requests_by_method: Counter[str] = Counter()
         self.responses_by_status: Counter[int] = Counter()
+        self.requests_by_route: Counter[tuple[str, str]] = Counter()
+        self.request_times = Histogram()
+        self.bulk_sizes = Histogram()
 
-    def count_request(self, method: str, status: int) -> None:
-        """One request was answered."""
+    def count_request(self, method: str, status: int, milliseconds: float, now: float) -> None:
+        """One request was answered; ``now`` in seconds that never go back."""
         self.requests += 1
         self.requests_by_method[method] += 1
         self.responses_by_status[status] += 1
+        self.request_times.add(milliseconds, now)
 
 
 class Node:

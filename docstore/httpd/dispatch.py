@@ -96,7 +96,8 @@ class Dispatcher:
             or (connection is not None and connection.half_closed and connection.serves_the_last)
         ):
             reply.keep_alive = False
-        service.node.counters.count_request(request.method, reply.status)
+        now = time.monotonic()
+        service.node.counters.count_request(request.method, reply.status, 1_000 * (now - started), now)
         if access_logger.isEnabledFor(logging.INFO):
             _log(request, reply, started)
         return reply
@@ -148,6 +149,7 @@ class Dispatcher:
         """The reply of the handler that path and method lead to."""
         segments = request.segments
         route = self.router.find(segments)
+        self.service.node.counters.requests_by_route[route.pattern, request.method] += 1
         request.doc_id = route.doc_id(segments)
         if route.has_rest:
             request.rest = route.rest(segments)

@@ -6,6 +6,7 @@ the ``server`` fixture.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -52,8 +53,10 @@ class Counted:
 
     def __init__(self):
         self.answered = []
+        self.requests_by_route = Counter()
 
-    def count_request(self, method, status):
+    def count_request(self, method, status, milliseconds, now):
+        assert milliseconds >= 0
         self.answered.append((method, status))
 
 

@@ -68,6 +68,7 @@ class EditBatch:
         if state.update_seq != self._update_seq:
             write_batch(txn, self._number, state, self.changes.values(), self.unique)
             txn.changed[self._number] = state.update_seq
+            txn.edits += state.update_seq - self._update_seq
             if state.design_seq != self._design_seq:
                 note_designs(txn, self._number, state, self.changes.values())
         self.links.end_leases(txn)

@@ -5,6 +5,7 @@ Owns the request's members and the reply's rows. One bad document refuses the wh
 """
 
 from functools import partial
+from time import monotonic
 
 from docstore.core.document import Document
 from docstore.core.json_text import JsonValue, encode
@@ -45,6 +46,7 @@ async def bulk_docs(request: Request) -> Reply | StreamReply | Change:
     read = read or await _read_whole(request, partitioned=database.partitioned)
     new_edits = read.members.get("new_edits", True) is not False
     documents = read.documents
+    request.node.counters.bulk_sizes.add(len(documents), monotonic())
     check_ids(request, documents)
     if read.members.get("all_or_nothing") is True and new_edits and documents:
         refused = map(_not_supported, documents)

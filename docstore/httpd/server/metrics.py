@@ -14,9 +14,16 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UntypedMetricFamily
 from prometheus_client.registry import Collector
 
+from docstore.core.histogram import PERCENTILES
+from docstore.httpd.server.statistics import numbers_of
+from docstore.httpd.server.statistics_names import NUMBERS
 from docstore.node import Node
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+COUCHDB: Final = "couchdb"
+OPEN_DATABASES: Final = (COUCHDB, "open_databases")
+"""A counter in ``_stats`` and a gauge here, as in CouchDB."""
+
 METHODS: Final = frozenset({"COPY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 OTHER_METHOD: Final = "other"
 
@@ -37,7 +44,9 @@ class NodeCollector(Collector):
     def __init__(self, node: Node) -> None:
         self._node = node
         stats, counters = node.conflict_stats, node.counters
-        self._requests = counters.requests
+        self._numbers = numbers_of(node)
+        times = counters.request_times
+        self._times = (times.count, times.total, times.percentiles(time.monotonic()))
         self._methods = dict(counters.requests_by_method)
         self._statuses = dict(counters.responses_by_status)
         self._conflicted = dict(stats.conflicts)
@@ -67,8 +76,13 @@ class NodeCollector(Collector):
         yield GaugeMetricFamily(
             "couchdb_uptime_seconds", "seconds since the node started", value=int(time.time() - node.started_at)
         )
-        yield GaugeMetricFamily("couchdb_open_databases", "number of open databases", value=len(node.registry.names()))
-        yield CounterMetricFamily("couchdb_httpd_requests", "number of HTTP requests", value=self._requests)
+        for number in NUMBERS:
+            value = self._numbers.get(".".join(number.path))
+            if value is not None:
+                gauge = number.kind == "gauge" or number.path == OPEN_DATABASES
+                name = "_".join(number.path if number.path[0] == COUCHDB else (COUCHDB, *number.path))
+                yield (GaugeMetricFamily if gauge else CounterMetricFamily)(name, number.description, value=value)
+        yield self._request_times()
         methods = UntypedMetricFamily(
             "couchdb_httpd_request_methods", "number of HTTP requests by method", labels=["method"]
         )
@@ -85,6 +99,17 @@ class NodeCollector(Collector):
         for status, count in sorted(self._statuses.items()):
             statuses.add_metric([str(status)], count)
         yield statuses
+
+    def _request_times(self) -> Metric:
+        """As CouchDB's, but that sum and count are of all requests since the start, so that they can be compared."""
+        count, total, percentiles = self._times
+        times = Metric("couchdb_request_time_seconds", "length of a request inside CouchDB without MochiWeb", "summary")
+        for name, value in zip(PERCENTILES, percentiles, strict=True):
+            quantile = name / 100 if name < 100 else name / 1_000
+            times.add_sample("couchdb_request_time_seconds", {"quantile": str(quantile)}, value / 1_000)
+        times.add_sample("couchdb_request_time_seconds_sum", {}, total / 1_000)
+        times.add_sample("couchdb_request_time_seconds_count", {}, count)
+        return times
 
     def _conflicts(self) -> Iterator[Metric]:
         conflicts = CounterMetricFamily(

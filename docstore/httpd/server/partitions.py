@@ -59,6 +59,7 @@ async def inside(request: Request) -> Reply | StreamReply:
     rest = request.segments[NAME + 1 :]
     if rest[0] not in LISTINGS and not (rest[0] == DESIGN and len(rest) > 2 and rest[2].startswith("_")):
         raise NotFound
+    request.node.counters.requests_by_route[PARTITION, rest[-2] if rest[0] == DESIGN else rest[0]] += 1
     path = "/".join(map(encode_segment, (request.segments[0], *rest)))
     query = sorted((request.query | {PARTITION: name}).items())  # as CouchDB has them: once each, by name
     return await request.answer_as(request.method, f"/{path}?{urlencode(query)}", None)

@@ -142,12 +142,23 @@ class GroupTransaction:
     """The open write transaction of one group commit, as ``apply`` gets it; used on the writer's thread alone.
 
     ``changed``     for ``apply`` to fill: database number -> its update sequence after this group, for ``on_commit``
+    ``edits``       for ``apply`` to count: revisions that were written
     ``tree_work``   for ``apply`` to count: the work on large trees so far, by which it leaves commands for later
     ``wants_sync``  for ``apply`` to set: the group is done when all that was ever committed survives a power cut
     ``unique_work``  for ``apply`` to fill: databases with unique indexes that are to be built or removed from now on
     """
 
-    __slots__ = ("changed", "raw_get", "raw_put", "tables", "transaction", "tree_work", "unique_work", "wants_sync")
+    __slots__ = (
+        "changed",
+        "edits",
+        "raw_get",
+        "raw_put",
+        "tables",
+        "transaction",
+        "tree_work",
+        "unique_work",
+        "wants_sync",
+    )
 
     def __init__(self, transaction: "lmdb.Transaction[bytes]", tables: Tables) -> None:
         self.transaction = transaction
@@ -155,7 +166,7 @@ class GroupTransaction:
         self.changed: dict[int, int] = {}
         self.wants_sync = False
         self.unique_work: set[int] = set()
-        self.tree_work = 0
+        self.tree_work = self.edits = 0
         self.raw_get: RawGet = transaction.get
         self.raw_put = transaction.put
 

@@ -61,7 +61,7 @@ class Writer:
     ``on_commit``  is called after each group commit on the event loop that submits; without a loop (``run_sync``
                    alone) on the writer's thread
     ``commit``     what ends a transaction; a test may hand in one that fails
-    ``groups``, ``commands``  how many were committed
+    ``groups``, ``commands``, ``edits``  how many were committed
     ``single_at``  when (``monotonic``) a single document was last written
     """
 
@@ -73,7 +73,7 @@ class Writer:
         *,
         commit: "Callable[[lmdb.Transaction[bytes]], None] | None" = None,
     ) -> None:
-        self.groups = self.commands = 0
+        self.groups = self.commands = self.edits = 0
         self._breathed = 0
         self.single_at = -math.inf
         self._environment = environment
@@ -293,7 +293,7 @@ class Writer:
         except BaseException:
             transaction.transaction.abort()
             raise
-        self.groups += 1
+        self.groups, self.edits = self.groups + 1, self.edits + transaction.edits
         self.commands += done
         if self.groups % STALE_READERS_EVERY == 0:
             self._environment.drop_stale_readers()

@@ -42,6 +42,12 @@ async def test_prometheus(client, db, server):
     assert found["couchdb_httpd_request_methods", (("method", "other"),)] == 1
     assert found["couchdb_httpd_status_codes", (("code", "409"),)] == 2
     assert found["couchdb_open_databases", ()] == 1
+    assert found["couchdb_request_time_seconds_count", ()] == 8
+    assert found["couchdb_request_time_seconds_sum", ()] > 0
+    quantiles = [found["couchdb_request_time_seconds", (("quantile", name),)] for name in ("0.5", "0.75", "0.999")]
+    assert quantiles == sorted(quantiles)
+    assert found["couchdb_document_writes_total", ()] == 2
+    assert found["couchdb_couch_replicator_jobs_running", ()] == 0
     assert found["couchdb_uptime_seconds", ()] >= 0
     assert found["docstore_conflicts_total", (("db", "db"), ("kind", "document-already-exists"))] == 2
     assert found["docstore_idempotent_replays_total", (("db", "db"),)] == 1
