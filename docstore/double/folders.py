@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -29,14 +30,16 @@ number is not known here and whose server is just about to lock it."""
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A new folder, removed when the block ends."""
+    remove_leftovers()
     with tempfile.TemporaryDirectory(
         prefix=f"{PREFIX}{os.getpid()}-", dir=_place(), ignore_cleanup_errors=True
     ) as name:
         yield Path(name)
 
 
+@cache
 def remove_leftovers() -> None:
-    """Remove the folders of processes that are no more, unless somebody holds their lock."""
+    """Remove the folders of processes that are no more, unless somebody holds their lock; once in a process."""
     for place in {_place(), Path(tempfile.gettempdir())}:
         for folder in place.glob(f"{PREFIX}*-*"):
             number = folder.name.removeprefix(PREFIX).partition("-")[0]

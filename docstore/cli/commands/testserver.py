@@ -23,7 +23,7 @@ from docstore.config.kinds import HIGHEST_PORT
 from docstore.config.table import Name
 from docstore.core.json_text import JsonValue, decode, encode
 from docstore.double.double import Double
-from docstore.double.folders import remove_leftovers, temporary_folder
+from docstore.double.folders import temporary_folder
 from docstore.double.hosting import Hosted, hosted
 from docstore.double.parent import parent_gone
 from docstore.double.profiles import COUCHDB, PROFILES
@@ -156,7 +156,6 @@ def testserver(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from None
     logging.basicConfig(level=LEVELS[log_level], format="%(levelname)s %(name)s: %(message)s")
-    remove_leftovers()
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # whoever waits for it is not to find an old one
     with nullcontext(data) if data is not None else temporary_folder() as folder:

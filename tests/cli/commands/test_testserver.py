@@ -161,8 +161,8 @@ def test_folders_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.Mon
     lock = FolderLock(held, "a server in another container")
     for folder in (gone, held, others):
         os.utime(folder, (0, 0))
+    folders.remove_leftovers.cache_clear()
     with folders.temporary_folder() as own:
-        folders.remove_leftovers()
         assert not gone.exists()
         assert all(folder.is_dir() for folder in (held, new, others, own))
     assert not own.exists()
