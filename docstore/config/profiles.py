@@ -18,6 +18,7 @@ _LIMITS: Final[Words] = {
     ("couchdb", "max_attachment_size"): str(10 * MIB),
     ("chttpd", "max_http_request_size"): str(64 * MIB),
     ("limits", "max_databases"): "200",
+    ("query_server_config", "partition_query_limit"): "2000",
 }
 WORDS: Final[Mapping[str, Words]] = {Profile.CLOUDANT: _LIMITS, Profile.CLOUDANT_GEN2: _LIMITS}
 

@@ -137,6 +137,14 @@ async def test_limits(account):
         assert (await response.json())["error"] == "attachment_too_large"
 
 
+async def test_rows_within_a_partition(account):
+    await account("PUT", "/parts?partitioned=true", basic())
+    assert (await account("GET", "/parts/_partition/p/_all_docs?limit=2000", basic()))[0] == 200
+    status, body = await account("GET", "/parts/_partition/p/_all_docs?limit=2001", basic())
+    assert (status, body["error"]) == (400, "query_parse_error")
+    assert (await account("GET", "/parts/_all_docs?limit=2001", basic()))[0] == 200
+
+
 async def test_as_many_databases_as_there_may_be(account):
     await account.node.config.set("limits", "max_databases", "3", persist=False)
     made = await asyncio.gather(*(account("PUT", f"/db{number}", basic()) for number in range(6)))
