@@ -132,8 +132,13 @@ Opener = Callable[..., Any]
 
 
 @contextmanager
-def opened(browser: Any, site: Site, *, dark: bool = False, narrow: bool = False, **options: Any) -> Iterator[Any]:
-    """A page of its own cookies and storage; what it must not do fails at the end of the block."""
+def opened(
+    browser: Any, site: Site, *, dark: bool = False, narrow: bool = False, idle: bool = False, **options: Any
+) -> Iterator[Any]:
+    """A page of its own cookies and storage; what it must not do fails at the end of the block.
+
+    ``idle``: it also does what pages do while nothing happens, which is to read the code of all views.
+    """
     context = browser.new_context(
         viewport=NARROW if narrow else WIDE,
         color_scheme="dark" if dark else "light",
@@ -142,6 +147,8 @@ def opened(browser: Any, site: Site, *, dark: bool = False, narrow: bool = False
         **options,
     )
     context.set_default_timeout(TIMEOUT)
+    if not idle:
+        context.add_init_script("window.requestIdleCallback = () => 0")
     watch = Watch(urlsplit(site.url).netloc)
     context.on("page", watch.attach)
     try:

@@ -8,9 +8,9 @@ expect = pytest.importorskip("playwright.sync_api").expect
 
 
 def test_numbers_of_those_that_are_seen(page, site):
-    site.database("listed", [{"_id": str(number)} for number in range(1234)])
-    page.goto(site.page("/?filter=listed"))
-    row = page.get_by_role("row", name=re.compile("listed"))
+    site.database("numbered", [{"_id": str(number)} for number in range(1234)])
+    page.goto(site.page("/?filter=numbered"))
+    row = page.get_by_role("row", name=re.compile("numbered"))
     expect(row).to_contain_text("1,234")
 
 

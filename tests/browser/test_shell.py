@@ -83,3 +83,25 @@ def test_the_server_is_gone_and_comes_back(page, site):
     page.unroute_all()
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("link", name="a", exact=True)).to_be_visible()
+
+
+def test_nothing_is_needed_from_the_network_afterwards(browser, site):
+    """Once the page has been idle, the code of every view is there: only the API is asked."""
+    site.database("offline", [{"_id": "a"}])
+    asked = []
+    with opened(browser, site, idle=True) as page:
+        page.goto(site.page("/"))
+        page.wait_for_function(
+            "performance.getEntriesByType('resource').some(one => one.name.endsWith('views/cors.js'))"
+        )
+        page.wait_for_load_state("networkidle")
+        page.on("request", lambda request: asked.append(request.url))
+        for state, heading in (
+            ("/db/offline/doc/a", "a"),
+            ("/server/cors", "CORS"),
+            ("/db/offline/settings", "Settings"),
+        ):
+            page.evaluate("state => { location.hash = state; }", f"#{state}")
+            expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+    assert asked
+    assert not [url for url in asked if "/_utils/" in url]

@@ -10,6 +10,7 @@
 import {append, h, replace, uniqueId} from '../dom.js';
 
 const MOST = 6_000_000;
+const JUMP = 4; // heights of the window: what moves further at once is the bar, not the wheel
 const BESIDE = 3; // rows drawn above and below what is seen
 const MOVES = {ArrowDown: 1, j: 1, ArrowUp: -1, k: -1};
 
@@ -19,6 +20,7 @@ class VirtualList extends HTMLElement {
   #offset = 0; // pixels of the whole above the window
   #lastTop = 0;
   #active = -1;
+  #revealing = -1;
   #frame = 0;
   #settling = 0;
   #prefix = uniqueId('row');
@@ -109,8 +111,10 @@ class VirtualList extends HTMLElement {
     this.#moveTo(index * this.#options.rowHeight);
   }
 
-  // Let a row be seen, moving no more than it takes.
+  // Let a row be seen, moving no more than it takes; before the list has a place on the page, once it has one.
   reveal(index) {
+    this.#revealing = this.#seen ? -1 : index;
+    if (!this.#seen) return;
     const height = this.#options.rowHeight;
     if (index * height < this.#offset) this.#moveTo(index * height);
     else if ((index + 1) * height > this.#offset + this.#seen) this.#moveTo((index + 1) * height - this.#seen);
@@ -163,7 +167,7 @@ class VirtualList extends HTMLElement {
   #scaled(top, delta) {
     const most = this.#mostOffset;
     const isAtEnd = top <= 0 || top >= this.#mostTop - 1;
-    if (Math.abs(delta) > this.#seen * 2) this.#offset = (top / this.#mostTop) * most;
+    if (Math.abs(delta) > this.#seen * JUMP) this.#offset = (top / this.#mostTop) * most;
     else this.#offset = Math.max(0, Math.min(this.#offset + delta, most));
     clearTimeout(this.#settling);
     if (isAtEnd) {
@@ -176,6 +180,11 @@ class VirtualList extends HTMLElement {
   #render() {
     if (!this.isConnected || !this.scroller.clientHeight) return;
     const {rowHeight, onRange} = this.#options;
+    if (this.#revealing >= 0) this.reveal(this.#revealing);
+    if (this.#offset > this.#mostOffset) { // it was scrolled before it had a height, or has a greater one now
+      this.#offset = this.#mostOffset;
+      this.#settle();
+    }
     const [first, last] = this.range;
     const from = Math.max(0, first - BESIDE);
     const to = Math.min(this.count - 1, last + BESIDE);

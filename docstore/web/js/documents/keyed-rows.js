@@ -6,11 +6,11 @@
 // what the first does.
 
 import {json, key, path} from '../api.js';
-import {between} from './between.js';
+import {Seeker} from './seeking.js';
 
 const PAGE = 100;
-const NEAR = 3 * PAGE; // as far as rows are read on from a known key
-const GUESSES = 40;
+const NEAR = 10 * PAGE; // as far as rows are read on from a known key
+const AHEAD = 15; // as many moves like the last one are read in advance
 const MOST_KEPT = 20_000;
 
 export class KeyedRows {
@@ -18,6 +18,9 @@ export class KeyedRows {
   #busy = false;
   #wanted = null;
   #base = 0; // rows before the range
+  #seeker = new Seeker();
+  #hasEnds = false;
+  #first = 0; // of those that were wanted last
 
   // `range` is `{start, end}`, ids or null; `changed()` is called when rows have come or the count is another one;
   // `failed(error)` when a request was refused.
@@ -48,7 +51,9 @@ export class KeyedRows {
 
   // Let the rows of these places be read, and some on both sides; what was wanted before and is not read yet is given up.
   want(first, last) {
-    this.#wanted = [Math.max(0, first - PAGE / 2), Math.min(this.count - 1, last + PAGE / 2)];
+    const ahead = Math.max(-NEAR / 2, Math.min((first - this.#first) * AHEAD, NEAR / 2));
+    this.#first = first;
+    this.#wanted = [Math.max(0, first - PAGE / 2 + Math.min(0, ahead)), Math.min(this.count - 1, last + PAGE / 2 + Math.max(0, ahead))];
     if (!this.#busy) this.#work();
   }
 
@@ -100,8 +105,8 @@ export class KeyedRows {
     if (behind !== null) {
       return this.#take(await this.#ask(this.get(behind).id, {limit: Math.max(PAGE, behind - first + 2), descending: true}), -1);
     }
-    const id = await this.#search(first);
-    return id !== null && this.#take(await this.#ask(id, {limit: PAGE + last - first}), 1);
+    const id = await this.#search();
+    return id !== null && (this.get(this.#wanted[0]) !== null || this.#take(await this.#ask(id, {limit: 2 * PAGE + last - first}), 1));
   }
 
   #nearest(place, step) {
@@ -109,41 +114,20 @@ export class KeyedRows {
     return null;
   }
 
-  // An id whose place is `target` or little before it.
-  async #search(target) {
-    let [low, high] = await this.#bounds(target);
-    for (let guesses = 0; guesses < GUESSES; guesses += 1) {
+  // An id whose place is that of the first wanted row or little before it. Both ends are known before a guess is made.
+  async #search() {
+    if (!this.#hasEnds) {
+      const {rows} = await this.#ask(this.range.end, {limit: 2, descending: true});
+      for (const {id} of rows.filter((row) => row.id !== this.range.end).slice(0, 1)) this.#seeker.note(this.count - 1, id);
+      this.#hasEnds = true;
+    }
+    return this.#seeker.seek(() => this.#wanted[0], PAGE, async (id) => {
       this.signal.throwIfAborted();
-      if (this.#wanted[0] !== target) return null; // scrolled on meanwhile
-      const share = guesses % 3 === 2 ? 0.5 : (target - low.place) / Math.max(1, high.place - low.place);
-      const guess = between(low.id, high.id, share);
-      const {rows, offset} = await this.#ask(guess, {limit: 1});
-      const place = offset - this.#base;
-      if (!rows.length || place > target) high = {place, id: guess};
-      else low = {place, id: rows[0].id};
-      if (place <= target && target - place <= PAGE) return rows[0].id;
-      if (high.place - low.place <= 1 || guess === high.id && place > target && guesses > GUESSES / 2) return low.id;
-    }
-    return low.id;
-  }
-
-  // Known rows on both sides of a place.
-  async #bounds(target) {
-    let low = null;
-    let high = null;
-    for (const [place, {id}] of this.#known) {
-      if (place <= target && (low === null || place > low.place)) low = {place, id};
-      if (place > target && (high === null || place < high.place)) high = {place, id};
-    }
-    if (low === null) {
-      const {rows} = await this.#ask(this.range.start, {limit: 1});
-      low = {place: 0, id: rows[0]?.id ?? ''};
-    }
-    if (high === null) {
-      const {rows} = await this.#ask(this.range.end, {limit: 1, descending: true, inclusive_end: undefined});
-      high = {place: this.count - 1, id: rows[0]?.id ?? '\u{10ffff}'};
-    }
-    return [low, high];
+      const reply = await this.#ask(id, {limit: 3 * PAGE}); // what is wanted comes with the guess that is near
+      this.#take(reply, 1);
+      this.changed();
+      return {place: reply.offset - this.#base, id: reply.rows[0]?.id ?? null};
+    });
   }
 
   async #ask(from, {limit, descending}) {
@@ -165,6 +149,7 @@ export class KeyedRows {
       const place = first + step * at;
       if (place >= 0 && place < this.count) this.#known.set(place, {id, rev: value.rev});
     });
+    if (rows.length && first >= 0 && first < this.count) this.#seeker.note(first, rows[0].id);
     return rows.length > 0;
   }
 }
