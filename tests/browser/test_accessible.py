@@ -18,7 +18,8 @@ OTHERS = (
     "/login", "/setup", "/db/seen?view=json", "/db/seen/new", "/db/seen/settings",
     "/activity", "/replications/new", "/db/seen/conflicts", "/db/seen/doc/torn/tree", "/db/seen/doc/torn/merge",
     "/db/seen/query", "/db/seen/indexes", "/db/seen/views", "/db/seen/design", "/db/seen/changes", "/no/such/view",
-    "/server/users", "/server/config", "/server/cors",
+    "/server/users", "/server/config", "/server/cors", "/test-server", "/db/seen/search", "/db/seen/view/app/ids",
+    "/db/seen/design/app",
 )  # fmt: skip
 """Those that are looked at by ``make test-long`` as well."""
 
@@ -29,6 +30,8 @@ def seen(site):
         "seen", [{"_id": "a", "text": "x" * 300, "n": 1}, *({"_id": f"d{number}"} for number in range(50))]
     )
     site.ask("PUT", f"{db}/a/file.txt?rev={site.ask('GET', f'{db}/a')['_rev']}", b"text")
+    view = {"map": "function (doc) { emit(doc._id, 1); }", "reduce": "_count"}
+    site.ask("PUT", f"{db}/_design/app", {"views": {"ids": view}})
     torn = [{"_id": "torn", "_rev": f"1-{letter * 32}", "value": letter} for letter in "ab"]
     site.ask("POST", f"{db}/_bulk_docs", {"new_edits": False, "docs": torn})
     return site

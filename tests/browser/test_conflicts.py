@@ -19,6 +19,21 @@ def test_the_list_leads_to_the_merge_by_keys_alone(page, site):
     expect(page.get_by_role("heading", name="Merge alien")).to_be_visible()
 
 
+def test_who_wrote_what_and_when(guarded_page, guarded):
+    conflicted(guarded, "written_by")
+    guarded.ask("PUT", "written_by/alien?rev=2-e2a7", {"year": 1979})  # of what comes by replication nobody knows
+    page = guarded_page
+    page.goto(guarded.page("/login"))
+    page.get_by_label("Name").fill(guarded.admin.name)
+    page.get_by_label("Password").fill(guarded.admin.password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Databases")).to_be_visible()
+    page.goto(guarded.page("/db/written_by/conflicts"))
+    expect(page.get_by_role("row", name=re.compile("alien.* root 20"))).to_be_visible()
+    page.goto(guarded.page("/db/written_by/doc/alien/tree"))
+    expect(page.get_by_role("button", name=re.compile("^3-.*, winner, by root, 20"))).to_be_visible()
+
+
 def test_all_conflicts_are_resolved(page, site):
     conflicted(site, "resolved_at_once")
     page.goto(site.page("/db/resolved_at_once/conflicts"))

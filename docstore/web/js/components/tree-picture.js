@@ -6,15 +6,15 @@ import {svg} from '../dom.js';
 import {shortRev, stateOf} from '../tree/history.js';
 import {layOut} from '../tree/layout.js';
 
-const COLUMN = 132;
-const LANE = 74;
-const LEFT = 70;
+const COLUMN = 150;
+const LANE = 86;
+const LEFT = 84;
 const TOP = 40;
 
 // `pick(node)` is called for a revision that is clicked; `marks` is a Map: rev -> "A" or the like, shown in its circle.
 export function treePicture(history, {mostLeaves, pick, marks = new Map()}) {
   const {places, lines, lanes, width, hidden} = layOut(history, mostLeaves);
-  const size = {width: LEFT * 2 + (width - 1) * COLUMN, height: TOP * 2 + (lanes - 1) * LANE + 20};
+  const size = {width: LEFT * 2 + (width - 1) * COLUMN, height: TOP * 2 + (lanes - 1) * LANE + 24};
   const picture = svg('svg', {class: 'tree', ...size, viewBox: `0 0 ${size.width} ${size.height}`, role: 'group',
     'aria-label': 'Revision tree'});
   for (const line of lines) picture.append(...drawLine(line));
@@ -50,7 +50,8 @@ function drawRevision(place, pick, mark) {
   svg('circle', {r: mark ? 13 : 9}),
   mark && svg('text', {class: 'mark', y: 4}, mark),
   svg('text', {y: -18}, shortRev(node.rev)),
-  svg('text', {y: 25, class: 'quiet'}, who || state));
+  svg('text', {y: 25, class: 'quiet'}, state),
+  svg('text', {y: 40, class: 'quiet'}, who));
   group.addEventListener('click', () => pick(node));
   group.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' && event.key !== ' ') return;

@@ -24,7 +24,7 @@ export async function show(outlet, {db}, signal) {
     const last = rows.at(-1);
     const query = last ? {startkey: JSON.stringify(last.id), skip: 1} : {};
     try {
-      const page = await json(path(db, '_conflicts'), {query: {limit: PAGE, counts: true, ...query}, signal});
+      const page = await json(path(db, '_conflicts'), {query: {limit: PAGE, counts: true, include_meta: true, ...query}, signal});
       rows.push(...page.rows);
       total = page.rows.length ? page.total_rows : rows.length;
     } finally {
@@ -36,7 +36,7 @@ export async function show(outlet, {db}, signal) {
   await readOn();
 
   const list = virtualList({
-    count: reached(), rowHeight: 38, label: 'Documents in conflict', columns: 'minmax(8rem, 2fr) minmax(6rem, 1fr) minmax(6rem, 1fr) 9rem',
+    count: reached(), rowHeight: 38, label: 'Documents in conflict', columns: 'minmax(7rem, 1fr) minmax(6rem, 1fr) minmax(6rem, 1fr) 4rem',
     head: ['Document', 'Winner', 'Against', ''],
     draw: (index) => rows[index] && drawRow(db, rows[index]),
     onRange: (_, seen) => seen >= rows.length - 1 && rows.length < total && readOn().then(() => { list.count = reached(); }, () => {}),
@@ -60,10 +60,14 @@ export async function show(outlet, {db}, signal) {
 function drawRow(db, {id, value}) {
   const others = value.counts ? value.counts.live - 1 : value.conflicts.length;
   const first = value.conflicts[0];
+  const wrote = (rev) => {
+    const {by, at} = value.meta?.find((one) => one.rev === rev) ?? {};
+    return h('span', {class: 'quiet', title: at ?? ''}, [by ?? '', at ? String(at).slice(0, 16).replace('T', ' ') : ''].filter(Boolean).map((part) => ` ${part}`));
+  };
   return [
     h('a', {href: link(['db', db, 'doc', id, 'merge']), tabindex: '-1'}, id),
-    h('span', {class: 'mono'}, shortRev(value.rev)),
-    h('span', {}, h('span', {class: 'mono'}, first ? shortRev(first) : ''), others > 1 ? ` and ${count(others - 1)} more` : ''),
+    h('span', {}, h('span', {class: 'mono'}, shortRev(value.rev)), wrote(value.rev)),
+    h('span', {}, h('span', {class: 'mono'}, first ? shortRev(first) : ''), first ? wrote(first) : '', others > 1 ? ` and ${count(others - 1)} more` : ''),
     h('a', {href: link(['db', db, 'doc', id, 'tree']), tabindex: '-1'}, 'Tree'),
   ];
 }

@@ -39,7 +39,7 @@ export async function show(outlet, {db, id}, signal) {
     outlet.append(h('p', {}, 'This document is not in conflict.'), h('p', {}, h('a', {href: link(['db', db, 'doc', id])}, 'To the document')));
     return;
   }
-  const holder = h('div', {class: 'merge'});
+  const holder = h('div', {class: 'merge'}, h('p', {role: 'status', class: 'quiet'}, 'Comparing…'));
   outlet.append(holder);
 
   const keep = (state) => signal.aborted || keepDraft(kept(db), id, {...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text});
