@@ -73,6 +73,11 @@ SWITCH_INTERVAL: Final = 0.0005
 GIL at each LMDB call; with the interpreter's own 5 ms a GET beside a busy writer waits that long several times."""
 
 
+METHODS: Final = frozenset({"COPY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+OTHER_METHOD: Final = "other"
+"""All others that the parser knows."""
+
+
 class Counters:
     """What ``_stats`` counts; the server's front end adds to it.
 
@@ -92,7 +97,7 @@ class Counters:
     def count_request(self, method: str, status: int, milliseconds: float, now: float) -> None:
         """One request was answered; ``now`` in seconds that never go back."""
         self.requests += 1
-        self.requests_by_method[method] += 1
+        self.requests_by_method[method if method in METHODS else OTHER_METHOD] += 1
         self.responses_by_status[status] += 1
         self.request_times.add(milliseconds, now)
 

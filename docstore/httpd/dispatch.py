@@ -149,7 +149,6 @@ class Dispatcher:
         """The reply of the handler that path and method lead to."""
         segments = request.segments
         route = self.router.find(segments)
-        self.service.node.counters.requests_by_route[route.pattern, request.method] += 1
         request.doc_id = route.doc_id(segments)
         if route.has_rest:
             request.rest = route.rest(segments)
@@ -159,6 +158,7 @@ class Dispatcher:
         elif (early := await front.admit(request, route)) is not None:
             return early
         handler = route.handlers.get(request.method) or _other_handler(route, request)
+        self.service.node.counters.requests_by_route[route.pattern, request.method] += 1
         if HEADER in request.raw.headers and handler in self.router.once:
             return await answer_once(request, handler)
         answer = await handler(request)

@@ -23,7 +23,7 @@ from aiohttp.web import BaseRequest
 from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
 from docstore.httpd.wire.entity_tags import entity_tags
-from docstore.httpd.wire.http_dates import last_modified_line
+from docstore.httpd.wire.http_dates import last_modified_lines
 from docstore.httpd.wire.paths import encode_segment
 from docstore.storage.remembered_rows import StoredReply
 
@@ -145,7 +145,7 @@ class Head:
         lines = _head_lines.lines(self.status, self.content_type, self.cache_control)
         more = framing
         if self.date is not None and self.date <= _head_lines.second:
-            more = last_modified_line(self.date) + more
+            more = last_modified_lines(self.date) + more
         etag = self.etag
         if etag is not None and etag.isprintable():  # a revision id may be any text
             more = b'ETag: %b"%b"\r\n%b' % (b"W/" if self.weak else b"", _bytes(etag), more)

@@ -349,6 +349,22 @@ KNOWN: tuple[Known, ...] = (
         diverges=True,
     ),
     Known(
+        "dates of documents",
+        "| `Last-Modified` of a document, `If-Modified-Since`",
+        ".*",
+        "status",
+        (
+            "PUT /db/ka\nIf-Unmodified-Since: Sat, 29 Oct 1994 19:43:31 GMT",
+            "document.put",
+            "status",
+            "201",
+            "412 precondition_failed: If-Unmodified-Since failed: it was modified after that.",
+        ),
+        ours="412 .*If-Unmodified-Since failed.*|304.*",
+        asked="If-(Unm|M)odified-Since: (Sat, 29 Oct 1994|Fri, 31 Dec 9999)",
+        diverges=True,
+    ),
+    Known(
         "the tag of _security",
         "| the same for `_security` |",
         ".*",

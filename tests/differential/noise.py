@@ -20,7 +20,9 @@ HEADERS = (
     ("Origin", "http://x"),
     ("X-Couch-Full-Commit", "true"), ("Connection", "close"), ("Cookie", "AuthSession=x"), ("Cookie", "a=b"),
     ("Content-Encoding", "x"),
-    ("Content-Encoding", "gzip"), ("If-Modified-Since", "Sat, 29 Oct 1994 19:43:31 GMT"), ("X-Forwarded-Host", "y"),
+    ("Content-Encoding", "gzip"), ("If-Modified-Since", "Sat, 29 Oct 1994 19:43:31 GMT"),
+    ("If-Modified-Since", "Fri, 31 Dec 9999 23:59:59 GMT"), ("If-Unmodified-Since", "Sat, 29 Oct 1994 19:43:31 GMT"),
+    ("X-Forwarded-Host", "y"),
     ("Prefer", "return=minimal"), ("Last-Event-ID", "0"),
 )  # fmt: skip
 TAILS = ("/", "//", "/x", "?", "/%20", "?x", "?=x", "?&", "?a=b&a=c", "/_x", "/x/y", "?rev=", "?x=%zz", "/%")

@@ -24,9 +24,6 @@ COUCHDB: Final = "couchdb"
 OPEN_DATABASES: Final = (COUCHDB, "open_databases")
 """A counter in ``_stats`` and a gauge here, as in CouchDB."""
 
-METHODS: Final = frozenset({"COPY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-OTHER_METHOD: Final = "other"
-
 
 def render(collector: "NodeCollector") -> bytes:
     """The text of all metrics; made in a thread, since there may be many."""
@@ -86,12 +83,8 @@ class NodeCollector(Collector):
         methods = UntypedMetricFamily(
             "couchdb_httpd_request_methods", "number of HTTP requests by method", labels=["method"]
         )
-        known = {method: count for method, count in self._methods.items() if method in METHODS}
-        others = sum(self._methods.values()) - sum(known.values())
-        for method, count in sorted(known.items()):
+        for method, count in sorted(self._methods.items()):
             methods.add_metric([method], count)
-        if others:
-            methods.add_metric([OTHER_METHOD], others)
         yield methods
         statuses = UntypedMetricFamily(
             "couchdb_httpd_status_codes", "number of HTTP responses by status code", labels=["code"]

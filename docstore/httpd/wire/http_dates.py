@@ -32,6 +32,10 @@ def format_date(seconds: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def last_modified_line(seconds: int) -> bytes:
-    """The header line; documents that are read again and again have theirs at hand."""
-    return b"Last-Modified: %b\r\n" % format_date(seconds).encode()
+def last_modified_lines(seconds: int) -> bytes:
+    """The header lines; documents that are read again and again have theirs at hand.
+
+    A cache may take what has such a date for fresh for a while, by the age of it (RFC 9111, 4.2.2), unless it is told
+    when that ends: at once.
+    """
+    return b"Last-Modified: %b\r\nExpires: 0\r\n" % format_date(seconds).encode()

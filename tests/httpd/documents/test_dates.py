@@ -57,6 +57,13 @@ async def test_a_document_says_when_it_was_written(db, clock):
     assert await dated(db, f"a?rev={rev}") is None, "of what is no leaf any more nobody knows"
 
 
+async def test_no_cache_takes_it_for_fresh_because_it_is_old(db):
+    await db.write("a", {})
+    assert (await db.get("a")).headers["Expires"] == "0"
+    await db.replicate({"_id": "b", "_rev": "1-" + "a" * 32})
+    assert "Expires" not in (await db.get("b")).headers
+
+
 async def test_of_large_attachments_too(db):
     await db.write("a", {"_attachments": {"x": {"content_type": "image/png", "data": "AAAA" * 400_000}}})
     assert await dated(db, "a?attachments=true") == date()

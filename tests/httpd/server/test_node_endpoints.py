@@ -137,6 +137,15 @@ async def test_what_is_counted_here(client, server):
     assert times["min"] <= times["median"] <= times["max"], "of the last seconds, of which all may be over"
 
 
+async def test_odd_methods_are_counted_together(client, server):
+    for method in ("TRACE", "MOVE", "LOCK"):
+        async with client.request(method, "/"):
+            pass
+    stats = (await get(client, "/_node/_local/_stats"))["couchdb"]
+    assert stats["httpd_request_methods"]["other"]["value"] == 3
+    assert {method for _, method in server.node.counters.requests_by_route} <= {"GET"}
+
+
 async def test_requests_of_a_partition(client):
     db = Database(client)
     assert (await db.ask("PUT", "?partitioned=true")).status == 201
