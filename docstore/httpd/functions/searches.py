@@ -49,7 +49,7 @@ async def _search(request: Request, opened: OpenedSearch, values: Values, size: 
     search: Search = await to_thread(read) if size >= SLOW_FROM else read()
     answer = await searches.ask(opened.index, search.question, update=search.update)
     if not search.include_docs and len(answer.rows) <= ROWS_AT_ONCE and answer.groups is None:
-        return Reply(200, b"%b,%b" % (_head(answer), _rows(answer.rows, None)) + b"".join(_tail(answer)))
+        return Reply(200, await to_thread(_whole, answer))
     return await chunked_reply(_pieces(request.database(), answer, search))
 
 
@@ -85,8 +85,9 @@ def _head(answer: Answer) -> bytes:
     return b'{"total_rows":%d,"bookmark":%b' % (answer.total, encode(answer.bookmark))
 
 
-def _rows(rows: Sequence[Row], database: Database | None) -> bytes:
-    return b'"rows":[%b]' % _row_texts(rows, database)
+def _whole(answer: Answer) -> bytes:
+    rows = b',"rows":[%b]' % _row_texts(answer.rows, None)
+    return b"".join((_head(answer), rows, *_tail(answer)))
 
 
 def _tail(answer: Answer) -> list[bytes]:

@@ -16,6 +16,7 @@ from docstore.core.selector.normal_form import TEXT, parse_field
 from docstore.query.mango.words import refused
 from docstore.query.search.asked import BY_RELEVANCE, SortField
 from docstore.query.search.ordering import By
+from docstore.query.search.patterns import cut_high, cut_low
 from docstore.query.search.selected import DEFAULT, ELEMENT, FIELD_NAMES, field_name, kind_of, path_name
 from docstore.query.search.terms import MAX_TERM
 
@@ -128,8 +129,10 @@ def _bound(path: Path, operator: str, value: JsonValue) -> Query:
     texts = isinstance(value, (bool, str))
     field, written = field_name(path, kind_of(value)), _written(value)
     if operator in ("$lt", "$lte"):
-        return Between(field, "" if texts else None, written, with_high=operator == "$lte")
-    return Between(field, written, LAST if texts else None, with_low=operator == "$gte")
+        high = cut_high(written) if texts else written
+        return Between(field, "" if texts else None, high, with_high=operator == "$lte" or high != written)
+    low = cut_low(written) if texts else written
+    return Between(field, low, LAST if texts else None, with_low=operator == "$gte" or low != written)
 
 
 def _written(value: JsonValue) -> str:

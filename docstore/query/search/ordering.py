@@ -141,10 +141,17 @@ class Ordering:
         position = None if after is None else after[0]
         if after is not None:
             yield from self._equal(query, key, position, rest, after[1:], want)
+        limit = want + 1
         while True:
             beyond = self._t.both(query, self._beyond(key, part, position))
-            found = self._ordered(beyond, column, want + 1, descending=key.descending)
-            full = len(found) > want
+            found = self._ordered(beyond, column, limit, descending=key.descending)
+            full = len(found) == limit
+            if isinstance(position, str):  # of a long text the index finds some more
+                found = [one for one in found if (one[0] < position if key.descending else one[0] > position)]
+            if full and not found:
+                limit *= FASTER
+                continue
+            limit = want + 1
             runs = [(value, [address for _, address in run]) for value, run in groupby(found, lambda one: one[0])]
             for at, (value, addresses) in enumerate(runs):
                 open_ended = full and at == len(runs) - 1

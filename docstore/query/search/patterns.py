@@ -13,8 +13,10 @@ from docstore.errors import BadRequest
 LAST: Final = "\U0010ffff"
 ANY: Final = f"[\x00-{LAST}]"
 REST: Final = f"{ANY}*"
-MAX_BOUND: Final = 128
-"""Characters of a bound that are compared; what is behind them is taken for within."""
+MAX_BOUND: Final = 32
+"""Characters of a bound. tantivy makes patterns of a thousand states at most, and a range has some for each."""
+MAX_WILD: Final = 16
+"""Wildcards of a pattern: to make it takes milliseconds, and the time of their square."""
 
 _SPECIAL: Final = frozenset(r"\.+*?()|[]{}^$#&-~")
 _PIECE: Final = re.compile(r"\\(.)|(.)", re.DOTALL)
@@ -93,44 +95,68 @@ def _refused(pattern: str) -> BadRequest:
 
 
 def of_range(low: str | None, high: str | None, *, with_low: bool, with_high: bool) -> str | None:
-    """What matches the texts between two others, in the order of code points; None if there are none."""
-    low, with_low = (low[:MAX_BOUND], with_low or len(low) > MAX_BOUND) if low is not None else ("", True)
+    """What matches the texts between two others, in the order of code points; None if there are none.
+
+    Neither has more than ``MAX_BOUND`` characters: ``cut_low`` and ``cut_high`` make bounds that leave nothing out.
+    """
+    low, with_low = (low, with_low) if low is not None else ("", True)
     if high is None:
-        return _alternatives(_above(low, with_low=with_low))
-    high, with_high = high[:MAX_BOUND], with_high or len(high) > MAX_BOUND
+        return _either(_above(low, with_low=with_low), [])
     if low > high or (low == high and not (with_low and with_high)):
         return None
     common = _common(low, high)
     lower, upper = low[common:], high[common:]
     if not lower:
-        found = _below(upper, with_high=with_high)
-        if not with_low and "" in found:
-            found.remove("")
+        begun, whole = _below(upper, with_high=with_high)
+        if not with_low:
+            whole.remove("")
     else:
-        found = [literal(lower[0]) + one for one in _above(lower[1:], with_low=with_low)]
-        found += [one + REST for one in _characters(_after(lower[0]), _before(upper[0]))]
-        found += [literal(upper[0]) + one for one in _below(upper[1:], with_high=with_high)]
-    return literal(low[:common]) + inner if (inner := _alternatives(found)) is not None else None
+        begun = [literal(lower[0]) + one for one in _above(lower[1:], with_low=with_low)]
+        begun += _characters(_after(lower[0]), _before(upper[0]))
+        below, whole = _below(upper[1:], with_high=with_high)
+        begun += [literal(upper[0]) + one for one in below]
+        whole = [literal(upper[0]) + one for one in whole]
+    return literal(low[:common]) + _either(begun, whole) if begun or whole else None
 
 
-def _alternatives(found: list[str]) -> str | None:
-    return f"(?:{'|'.join(found)})" if found else None
+def cut_low(low: str) -> str:
+    """A lower bound that is short enough, this one or one before it."""
+    return low[:MAX_BOUND]
+
+
+def cut_high(high: str) -> str:
+    """The same of an upper bound."""
+    return high if len(high) <= MAX_BOUND else high[: MAX_BOUND - 1] + LAST
+
+
+def check_wild(pattern: str) -> str:
+    """The pattern itself. Raises BadRequest for one with too many wildcards."""
+    if pattern.count(ANY) + pattern.count("[^") > MAX_WILD:
+        raise BadRequest(f"A pattern has more than {MAX_WILD} wildcards.")
+    return pattern
+
+
+def _either(begun: list[str], whole: list[str]) -> str:
+    """What is one of these, or begins with one of those, whose rest stands there once: that keeps patterns small."""
+    parts = [f"(?:{'|'.join(begun)}){REST}"] if begun else []
+    return f"(?:{'|'.join([*parts, *whole])})"
 
 
 def _above(low: str, *, with_low: bool) -> list[str]:
-    """Texts from this one on."""
-    found = [literal(low) + (REST if with_low else f"{ANY}+")]
+    """What texts from this one on begin with."""
+    found = [literal(low) + ("" if with_low else ANY)]
     for place, one in enumerate(low):
-        found += [literal(low[:place]) + several + REST for several in _characters(_after(one), LAST)]
+        found += [literal(low[:place]) + several for several in _characters(_after(one), LAST)]
     return found
 
 
-def _below(high: str, *, with_high: bool) -> list[str]:
-    """Texts up to this one; the empty one first, if it is among them."""
-    found = [literal(high[:place]) for place in range(len(high))]
+def _below(high: str, *, with_high: bool) -> tuple[list[str], list[str]]:
+    """What texts up to this one begin with, and those that are whole; the empty one first, if it is among them."""
+    whole = [literal(high[:place]) for place in range(len(high) + with_high)]
+    begun: list[str] = []
     for place, one in enumerate(high):
-        found += [literal(high[:place]) + several + REST for several in _characters("\x00", _before(one))]
-    return [*found, literal(high)] if with_high else found
+        begun += [literal(high[:place]) + several for several in _characters("\x00", _before(one))]
+    return begun, whole
 
 
 def _characters(first: str | None, last: str | None) -> list[str]:

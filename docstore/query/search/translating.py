@@ -14,7 +14,15 @@ from docstore.errors import BadRequest, StorageFailed
 from docstore.query.search.analyzers import KEYWORD, Analyzers
 from docstore.query.search.folder import Folder, told
 from docstore.query.search.library import tantivy
-from docstore.query.search.patterns import of_range, of_regex, of_wildcards
+from docstore.query.search.patterns import (
+    MAX_BOUND,
+    check_wild,
+    cut_high,
+    cut_low,
+    of_range,
+    of_regex,
+    of_wildcards,
+)
 from docstore.query.search.terms import BETWEEN, code_of, number_term
 
 if TYPE_CHECKING:
@@ -80,8 +88,12 @@ class Translator:
         return self._make.term_query(self._schema, column, text)
 
     def texts_in(self, column: str, low: str | None, high: str | None) -> "Made":
-        """Documents that have a text there between two others, neither of them included."""
-        pattern = of_range(low, high, with_low=low is None, with_high=high is None)
+        """Documents that have a text there between two others, neither of them included.
+
+        Of long ones some may be found that are before the one or behind the other.
+        """
+        first, last = None if low is None else cut_low(low), None if high is None else cut_high(high)
+        pattern = of_range(first, last, with_low=first != low or low is None, with_high=last != high or high is None)
         return self.nothing() if pattern is None else self._make.regex_query(self._schema, column, pattern)
 
     def numbers_in(
@@ -122,9 +134,9 @@ class Translator:
             case Text():
                 return self._text(query)
             case Pattern(field, text):
-                return self._pattern(field, of_wildcards(self._lowered(field, text)))
+                return self._pattern(field, check_wild(of_wildcards(self._lowered(field, text))))
             case Regex(field, pattern):
-                return self._pattern(field, of_regex(self._lowered(field, pattern)))
+                return self._pattern(field, check_wild(of_regex(self._lowered(field, pattern))))
             case Fuzzy():
                 return self._fuzzy(query)
             case Between():
@@ -180,6 +192,8 @@ class Translator:
         if low is not None and high is not None:
             return self._numbers(query, low, high)
         texts = [None if end is None else self._lowered(query.field, end) for end in (query.low, query.high)]
+        if any(text is not None and len(text) > MAX_BOUND for text in texts):
+            raise BadRequest(f"A bound of a range of texts has more than {MAX_BOUND} characters.")
         pattern = of_range(*texts, with_low=query.with_low, with_high=query.with_high)
         return self.nothing() if pattern is None else self._pattern(query.field, pattern)
 

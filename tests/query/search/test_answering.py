@@ -24,7 +24,8 @@ from docstore.query.search.ordering import By
 
 ANALYZERS = analyzers_of({"name": "perfield", "default": "whitespace", "fields": {"tag": "keyword"}})
 WORDS = ("ab", "abc", "b", "bcd", "c", "ca")
-TAGS = ("red", "green", "blue", "")
+LONG = "x" * 40
+TAGS = ("red", "green", LONG + "a", LONG + "b", "")
 NUMBERS = (-2.5, -1.0, 0.0, 1.0, 3.0, 1e9, float("-inf"), float("inf"))
 MEMORY = 15_000_000
 
@@ -211,7 +212,7 @@ def test_pages_show_what_matches_in_order(
 @given(
     docs=documents,
     query=queries,
-    chosen=st.lists(st.sampled_from(TAGS[:3]), max_size=2),
+    chosen=st.lists(st.sampled_from(TAGS[:4]), max_size=2),
     low=st.sampled_from(NUMBERS[:6]),
     with_ends=st.booleans(),
     groups=st.integers(1, 4),

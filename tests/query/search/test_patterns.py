@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.errors import BadRequest
-from docstore.query.search.patterns import of_range, of_regex, of_wildcards
+from docstore.query.search.patterns import (
+    MAX_BOUND,
+    MAX_WILD,
+    check_wild,
+    cut_high,
+    cut_low,
+    of_range,
+    of_regex,
+    of_wildcards,
+)
 from docstore.query.search.terms import code_of, number_term
 
 ALPHABET = "ab-.&\nz^]\U0001f600\ud7ff\ue000"
@@ -51,6 +60,23 @@ def test_ranges(found: Found, low: str | None, high: str | None, with_low: bool,
         and (high is None or term < high or (with_high and term == high))
     ]
     assert (found(pattern) if pattern is not None else []) == expected
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_cut_bounds_leave_nothing_out(text: str, bound: str) -> None:
+    assert cut_low(bound) <= bound <= cut_high(bound)
+    if text <= bound:
+        assert text <= cut_high(bound)
+
+
+def test_the_longest_bounds_and_patterns_can_be_searched_for(found: Found) -> None:
+    for one, other in (("a", "b"), ("ü", "日"), ("\U0001f600", "\U0001f601")):
+        pattern = of_range(one * MAX_BOUND, other * MAX_BOUND, with_low=True, with_high=False)
+        assert pattern is not None
+        found(pattern)
+    assert found(check_wild(of_wildcards("*a" * MAX_WILD))) == []
+    with pytest.raises(BadRequest, match="wildcards"):
+        check_wild(of_wildcards("*a" * (MAX_WILD + 1)))
 
 
 @given(st.lists(st.sampled_from(["a", "b", "-", ".", "*", "?"]), max_size=4).map("".join))
