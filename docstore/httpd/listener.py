@@ -96,7 +96,7 @@ class Listener:
         if node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         server = HttpServer(wrap(Dispatcher(service, router)), refused_unread, node.settings.limits)
-        tls = Tls(node.config) if Tls.is_wanted(node.config) else None
+        tls = Tls(node.config, node.clock.now) if Tls.is_wanted(node.config) else None
         sockets = await _open(server, host, port, opened)
         listener = cls(service, server, sockets, _url("http", host, sockets))
         try:
@@ -110,11 +110,13 @@ class Listener:
         return listener
 
     async def _listen_for_tls(self, tls: Tls, host: str, opened: socket | None) -> None:
-        host = host if opened is None else opened.getsockname()[0]
-        if self._service.node.accounts.open and not is_loopback(host):
+        host, service = host if opened is None else opened.getsockname()[0], self._service
+        if service.node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         sockets = await _open(self._server, host, tls.port, opened, tls.context)
         self._tls = tls
+        service.certificate = tls.watch
+        service.spawn(tls.watch.keep_looking())
         self._sockets.append(sockets)
         self.tls_url = _url("https", host, sockets)
 

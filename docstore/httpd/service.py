@@ -11,6 +11,7 @@ from typing import Any
 
 from docstore.errors import DocstoreError
 from docstore.httpd.auth import Authenticator
+from docstore.httpd.certificate import Watch
 from docstore.httpd.cors import Cors
 from docstore.httpd.front import Front
 from docstore.httpd.problems.conflict_log import ConflictLog
@@ -39,6 +40,7 @@ class Service:
         self.front: Front[Any, Any] | None = None
         self.describe: Callable[[], bytes] = bytes
         self.description = b""
+        self.certificate: Watch | None = None
         self.closing = False
         self.running = 0
         self._drained = asyncio.Event()

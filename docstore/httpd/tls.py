@@ -2,15 +2,18 @@
 
 Owns the settings of the section ``ssl`` and the context that follows from them. Connections that are made after a
 ``reload`` see the certificate that is in the files by then; those that stand go on with theirs. A certificate that has
-run out is served all the same, since the clients decide. Follows ``chttpd:start_link(https)`` of CouchDB.
+run out is served all the same, since the clients decide; the log tells (``certificate.py``). Follows
+``chttpd:start_link(https)`` of CouchDB.
 """
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from docstore.config.configuration import Configuration
 from docstore.config.errors import InvalidSetting
+from docstore.httpd.certificate import Watch
 
 SECTION: Final = "ssl"
 
@@ -18,10 +21,12 @@ SECTION: Final = "ssl"
 class Tls:
     """The context of a server with TLS."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        """Read the files. Raises InvalidSetting if they cannot be used."""
+    def __init__(self, configuration: Configuration, now: Callable[[], float]) -> None:
+        """Read the files; ``now`` gives seconds since 1970. Raises InvalidSetting if they cannot be used."""
         self._configuration = configuration
+        self.watch = Watch(now)
         self.context = self._made()
+        self.watch.show(self._certificate)
 
     @staticmethod
     def is_wanted(configuration: Configuration) -> bool:
@@ -45,6 +50,11 @@ class Tls:
         """
         self._made()
         self._fill(self.context)
+        self.watch.show(self._certificate)
+
+    @property
+    def _certificate(self) -> Path:
+        return Path(self._configuration.get(SECTION, "cert_file") or "")
 
     def _made(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -27,7 +27,7 @@ URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 class ServerProcess:
     """``docstore serve`` on a free loopback port, with its data in ``data``.
 
-    ``said``: its output until it was ready.
+    ``said``: its output until it was ready. ``pid``: that of the server itself.
     """
 
     def __init__(
@@ -38,10 +38,16 @@ class ServerProcess:
         before: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         longest_file: int | None = None,
+        files: int | None = None,
     ) -> None:
-        """``longest_file``: bytes beyond which no file of the process may grow, until ``limit`` says otherwise."""
+        """``longest_file``: bytes beyond which no file of the process may grow, until ``limit`` says otherwise.
+
+        ``files``: how many it may have open.
+        """
         script = Path(sys.executable).parent / "docstore"
-        limited = () if longest_file is None else ("sh", "-c", f'ulimit -S -f {longest_file // 512}; exec "$@"', "sh")
+        limits = "" if longest_file is None else f"ulimit -S -f {longest_file // 512}; "
+        limits += "" if files is None else f"ulimit -n {files}; "
+        limited = ("sh", "-c", f'{limits}exec "$@"', "sh") if limits else ()
         command = [*before, *limited, str(script), "serve", "--port", "0", "--data", str(data), *arguments]
         self._process = subprocess.Popen(
             command,
@@ -52,7 +58,7 @@ class ServerProcess:
         )
         self._reader: threading.Thread | None = None
         self.port = self._read_port()
-        self._pid = _child_of(self._process.pid) if before else self._process.pid
+        self.pid = _child_of(self._process.pid) if before else self._process.pid
 
     def _read_port(self) -> int:
         assert self._process.stdout is not None
@@ -73,16 +79,16 @@ class ServerProcess:
 
     def limit(self, what: int, limits: tuple[int, int]) -> None:
         """Set one of the process's limits, such as ``resource.RLIMIT_FSIZE``; a limit below another may be raised."""
-        resource.prlimit(self._pid, what, limits)
+        resource.prlimit(self.pid, what, limits)
 
     def kill(self) -> None:
         """SIGKILL, and wait until the process is gone."""
-        os.kill(self._pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
         """SIGTERM, and wait; SIGKILL when that takes too long."""
-        os.kill(self._pid, signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:

@@ -54,10 +54,10 @@ async def test_workers_of_the_program_end_with_it(tmp_path: Path, number: signal
     with ServerProcess(tmp_path / "data") as server:
         connection = server.connect()
         connection.request("PUT", "/db")
-        while not (pids := children(server._pid)):
+        while not (pids := children(server.pid)):
             connection.request("POST", "/db/_bulk_docs", LONG_BODY)
         connection.close()
-        os.kill(server._pid, number)
+        os.kill(server.pid, number)
         assert server._process.wait(30) == (-number if number == signal.SIGKILL else 0)
         await until(lambda: not any(map(alive, pids)))
 

@@ -38,7 +38,8 @@ def render(collector: "NodeCollector") -> bytes:
 class NodeCollector(Collector):
     """The metrics of one running node. What changes on the event loop is copied there, when this is made."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, certificate_end: float | None = None) -> None:
+        self._certificate_end = certificate_end
         self._node = node
         stats, counters = node.conflict_stats, node.counters
         self._numbers = numbers_of(node)
@@ -67,6 +68,12 @@ class NodeCollector(Collector):
         yield from self._uploads()
         yield from self._storage()
         yield from self._workers()
+        if self._certificate_end is not None:
+            yield GaugeMetricFamily(
+                "docstore_certificate_end_seconds",
+                "when the certificate runs out, in seconds since 1970",
+                value=self._certificate_end,
+            )
 
     def _of_couchdb(self) -> Iterator[Metric]:
         node = self._node

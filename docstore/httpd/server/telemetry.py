@@ -19,8 +19,14 @@ async def prometheus(request: Request) -> Reply:
     """GET /_node/{name}/_prometheus"""
     checked_name(request)
     metrics = await asyncio.to_thread(_load)
-    text = await asyncio.to_thread(metrics.render, metrics.NodeCollector(request.node))
+    text = await asyncio.to_thread(metrics.render, metrics.NodeCollector(request.node, _end(request)))
     return Reply(200, text, content_type=metrics.CONTENT_TYPE)
+
+
+def _end(request: Request) -> float | None:
+    """When the certificate runs out, if there is one."""
+    watch = request.service.certificate
+    return None if watch is None else watch.end
 
 
 async def conflict_stats(request: Request) -> Reply:
