@@ -42,7 +42,15 @@ OUTSIDE = {
     "docstore.accounts": {"jwt"},
     "docstore.query": {"icu", "quickjs", "lmdb", "msgspec", "tantivy"},
     "docstore.replication": {"aiohttp", "msgspec", "yarl"},
-    "docstore.httpd": {"aiohttp", "msgspec", "multidict", "prometheus_client", "python_multipart", "yarl"},
+    "docstore.httpd": {
+        "aiohttp",
+        "msgspec",
+        "multidict",
+        "prometheus_client",
+        "cryptography",
+        "python_multipart",
+        "yarl",
+    },
     "docstore.double": {"aiohttp", "msgspec", "multidict", "yarl"},
     "docstore.testing": {"ibm_cloud_sdk_core", "ibmcloudant", "uvloop"},
     "docstore.client": {"aiohttp", "yarl"},
@@ -110,6 +118,7 @@ CIRCLES = {
     "docstore.lab.scenario -> docstore.lab.runner": "the step Call is given the running Lab, whatever it does with it",
 }
 LATE_IMPORTS = {
+    "docstore.httpd.certificate": "cryptography, which a server without TLS does without",
     "docstore.httpd.serving": "the surface of another service than CouchDB is loaded where it is asked for",
     "docstore.query.search.library": "tantivy, which a server that nobody searches does without",
     "docstore.accounts.accounts": "PyJWT and cryptography are loaded when the first token comes",

@@ -112,7 +112,13 @@ class Logins:
         record = None if account is None else account.password
         digest = self._digest(name, password)
         remembered = self._right.get(digest)
-        known = remembered is not None and remembered.record == record and now <= remembered.until
+        known = (
+            remembered is not None
+            and remembered.record == record
+            and 0
+            <= remembered.until - now
+            <= self._policy.cached  # else a clock that was put back would keep it longer
+        )
         if known:
             self.known += 1
         else:

@@ -29,6 +29,7 @@ from docstore.replication.remote.auth import LoginReply, credentials
 from docstore.replication.remote.http_messages import DOCUMENT_WORDS, Answer, Ask, Reply, error_of
 from docstore.replication.remote.options import RemoteOptions, TlsOptions
 from docstore.replication.remote.rate_control import RateController, parse_retry_after
+from docstore.replication.remote.resolving import NameServiceSilent, PatientResolver
 from docstore.replication.remote.urls import origin, public_url, redirected, session_url, split_credentials
 from docstore.replication.retry import backoff
 
@@ -242,7 +243,11 @@ class HttpClient:
                 tls = self.options.tls
                 context = True if tls == TlsOptions() else await asyncio.to_thread(tls.context)
                 self._session = ClientSession(
-                    connector=TCPConnector(limit=self.options.http_connections + 1, ssl=context),
+                    connector=TCPConnector(
+                        limit=self.options.http_connections + 1,
+                        ssl=context,
+                        resolver=PatientResolver(self.options.connection_timeout),
+                    ),
                     cookie_jar=DummyCookieJar(),
                     headers={"User-Agent": USER_AGENT},
                     max_line_size=64 * 1024,
@@ -262,6 +267,8 @@ def what_broke(error: BaseException) -> str:
             return "no trust in the server's certificate"
         case aiohttp.ClientConnectorSSLError():
             return "TLS failed"
+        case aiohttp.ClientConnectorDNSError() if isinstance(error.os_error, NameServiceSilent):
+            return "the name service does not answer"
         case aiohttp.ClientConnectorDNSError():
             return "the host is not known"
         case TimeoutError():

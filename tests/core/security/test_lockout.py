@@ -20,6 +20,16 @@ def test_the_fifth_failure_locks_and_the_first_says_until_when():
     assert table.failed(SUE, 301, RULES) == 1
 
 
+def test_a_clock_that_is_put_back_unlocks_and_a_second_does_not():
+    table = Lockout()
+    for _ in range(5):
+        table.failed(SUE, 10_000, RULES)
+    assert table.is_locked(SUE, 9_999, RULES)
+    assert table.is_locked(SUE, 9_701, RULES)
+    assert not table.is_locked(SUE, 9_700, RULES)
+    assert table.failed(SUE, 5_000, RULES) == 1
+
+
 def test_others_are_not_locked():
     table = Lockout()
     for _ in range(9):

@@ -1,10 +1,12 @@
 """Requests to one peer: attempts, credentials, redirects, patience."""
 
+import asyncio
 import gzip
 import logging
 from collections.abc import AsyncIterator
 from random import Random
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -114,6 +116,18 @@ class TestAttempts:
         fake.on("GET", "/db", silence)
         with pytest.raises(PeerUnreachable, match="no sign of life"):
             await make(connection_timeout=0.05, retries_per_request=0).request(GET)
+
+    async def test_a_name_service_that_does_not_answer(self, make, monkeypatch) -> None:
+        async def hang(self, host, port=0, family=0):
+            asked.append(host)
+            await asyncio.Event().wait()
+
+        asked = []
+        monkeypatch.setattr(aiohttp.DefaultResolver, "resolve", hang)
+        client = make("http://nowhere.example/db", connection_timeout=0.05, retries_per_request=1)
+        with pytest.raises(PeerUnreachable, match="the name service does not answer"):
+            await client.request(GET)
+        assert asked == ["nowhere.example"] * 2
 
     @pytest.mark.parametrize(
         ("status", "kind"),
