@@ -23,6 +23,8 @@ NO_ROWS: Final = "g2o"
 """The bookmark of a page without rows that had no bookmark itself: Cloudant's."""
 INVALID_BOOKMARK: Final = "Invalid bookmark parameter supplied"
 LEAST_DRILLDOWN: Final = 2
+MAX_NAMES: Final = 100
+"""Fields that are counted, marked or shown, and values that are chosen, of one question."""
 OTHER_SORT: Final = "sort order not compatible with given bookmark"
 
 _SORT: Final = re.compile(r"([-+])?([.A-Za-z0-9_]+)(?:<([A-Za-z0-9_]+)>)?")
@@ -137,6 +139,8 @@ def read_names(member: str, value: JsonValue) -> tuple[str, ...]:
     """A list of fields. Raises BadRequest."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise BadRequest(f"{encode(value).decode()} is not a valid {member} query")
+    if len(value) > MAX_NAMES:
+        raise BadRequest(f"{member} has more than {MAX_NAMES} fields.")
     return tuple(map(str, value))
 
 
@@ -151,7 +155,10 @@ def read_drilldown(value: JsonValue) -> tuple[tuple[str, ...], ...]:
             raise BadRequest(f"invalid drilldown query {encode(one).decode()}")
         if not all(isinstance(name, str) for name in one):
             raise BadRequest(f"{encode(one).decode()} contains non-string element")
-    return tuple(tuple(map(str, one)) for one in value if isinstance(one, list))
+    chosen = tuple(tuple(map(str, one)) for one in value if isinstance(one, list))
+    if sum(map(len, chosen)) - len(chosen) > MAX_NAMES:
+        raise BadRequest(f"drilldown has more than {MAX_NAMES} values.")
+    return chosen
 
 
 def read_ranges(value: JsonValue, bounds: Bounds) -> Ranges:

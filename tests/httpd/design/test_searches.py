@@ -128,6 +128,8 @@ async def test_groups(fruits: Database) -> None:
         ({"q": "a", "sort": "a b"}, "bad_request", "Unrecognized sort parameter: a b"),
         ({"q": "a", "sort": "<distance,lon,lat,1,2,km>"}, "bad_request", "Sorting by distance is not supported."),
         ({"q": "a", "counts": ["nothing"]}, "bad_request", 'dimension "nothing" was not indexed'),
+        ({"q": "a", "counts": ["place"] * 101}, "bad_request", "counts has more than 100 fields."),
+        ({"q": "a", "drilldown": [["a", "b"]] * 101}, "bad_request", "drilldown has more than 100 values."),
         ({"q": "a", "counts": "a"}, "bad_request", '"a" is not a valid counts query'),
         ({"q": "a", "ranges": {"price": {"a": "b"}}}, "bad_request", "b was not a well-formed range specification"),
         ({"q": "a", "ranges": {"price": {"a": "[x TO y]"}}}, "bad_request",
