@@ -18,7 +18,7 @@ export async function show(outlet, _, signal) {
   const look = () => { warning.hidden = !(enabled.checked && credentials.checked && list().includes('*')); };
   const form = h('form', {class: 'stack', oninput: look},
     h('label', {class: 'check'}, enabled, 'Let pages of other origins in'),
-    field('Origins', origins, 'one a line, as https://app.example.com; * for any'),
+    field('Origins', origins, 'one a line, with https:// and the port if it is not the usual one; * for any'),
     h('label', {class: 'check'}, credentials, 'With cookies and other credentials'),
     warning, problem, h('div', {class: 'buttons'}, h('button', {class: 'primary'}, 'Save')));
   form.addEventListener('submit', async (event) => {
