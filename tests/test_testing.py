@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from docstore.settings import Admin, Durability
-from docstore.testing import TestNode, run_node, run_node_in_thread
+from docstore.testing import TestNode, make_database, run_node, run_node_in_thread
 
 READY_SECONDS = 0.1
 
@@ -87,3 +87,25 @@ def test_the_fixture_in_a_plain_test(docstore_server: TestNode) -> None:
 async def test_the_fixture_in_an_async_test(docstore_server: TestNode) -> None:
     found = await asyncio.to_thread(get, docstore_server.url)
     assert found["couchdb"] == "Welcome"
+
+
+def test_a_database_of_ones_own() -> None:
+    with run_node_in_thread() as server:
+        server.load([], "there")
+        one, two = make_database(server, "Films & more"), make_database(server, "Films & more")
+        assert (one.name, two.name) == ("films-more-1", "films-more-2")
+        assert get(one.url)["doc_count"] == 0
+        assert (one.auth, one.auth_url) == (None, one.url)
+        server.load([], "made-meanwhile")
+        two.remove()
+        assert server.node.registry.names() == ["films-more-1", "there"]
+        one.remove()
+        one.remove()
+        assert make_database(server, "7").name == "test-7-1"
+
+
+def test_a_database_on_a_server_with_an_admin() -> None:
+    with run_node_in_thread(admin=Admin("su e", "p@ss")) as server:
+        films = make_database(server, "films")
+        assert films.auth == ("su e", "p@ss")
+        assert films.auth_url == films.url.replace("://", "://su%20e:p%40ss@")

@@ -67,7 +67,10 @@ class Snapshots:
         return self._keep(name, State(image, self._node.config.changes(), image.size))
 
     async def restore(self, name: str) -> None:
-        """Go back to a state. Raises NotFound, StorageFull, StorageFailed, Unavailable; then nothing has changed."""
+        """Go back to a state: the store at once, then the settings.
+
+        Raises NotFound, StorageFull, StorageFailed, Unavailable; what raised has changed nothing.
+        """
         state = self._find(name)
         await batch.written()
         image = await self._node.put_back(state.image)
@@ -115,8 +118,10 @@ class Snapshots:
 
     def save(self, name: str, path: Path) -> None:
         """Write a state into a file, for its owner alone: passwords are in it, though hashed. Raises OSError."""
-        path.touch(0o600)
-        path.write_bytes(self.pack(name))
+        packed = self.pack(name)
+        path.unlink(missing_ok=True)  # whoever could read what was there cannot read this
+        path.touch(0o600, exist_ok=False)
+        path.write_bytes(packed)
 
     def _keep(self, name: str | None, state: State) -> Snapshot:
         if name is None:

@@ -117,6 +117,22 @@ async def test_a_lock_out_ends(guarded: TestNode) -> None:
         assert await status("pw") == 200
 
 
+async def test_a_state_has_no_lock_outs(guarded: TestNode) -> None:
+    await user(guarded)
+    await guarded.node.config.set("chttpd_auth_lockout", "mode", "enforce")
+    snapshot = await guarded.stage.snapshot()
+    async with aiohttp.ClientSession(guarded.url) as session:
+
+        async def status(password: str) -> int:
+            async with session.get("/_session", headers=basic("sue", password)) as reply:
+                return reply.status
+
+        while await status("wrong") == 401:
+            pass
+        await guarded.stage.restore(snapshot)
+        assert await status("pw") == 200
+
+
 async def test_one_time_passwords_follow_it(guarded: TestNode) -> None:
     await user(guarded, totp={"key": SECRET})
     guarded.clock.set(1_900_000_000)

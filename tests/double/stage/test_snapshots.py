@@ -77,6 +77,7 @@ async def test_a_file_brings_another_server_here(
     server: TestNode, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     file = tmp_path / "state"
+    file.touch(0o644)
     await client.put("/films/alien/poster.png", data=b"bytes")
     await server.node.config.set("cors", "max_age", "7")
     server.save(await server.stage.snapshot("seeded"), file)
