@@ -150,11 +150,31 @@ async def test_a_request_under_way_finds_no_database(server: TestNode, client: a
 
     sending = asyncio.ensure_future(client.put("/films/other/a.bin", data=body()))
     await eventually(partial(stagings, server))
+    meanwhile = await server.node.image()
     await server.node.put_back(image)
     half.set()
     async with await sending as reply:
         assert reply.status >= 400
     assert await (await client.get("/films/_all_docs")).json() == {"total_rows": 0, "offset": 0, "rows": []}
+    await server.node.put_back(meanwhile)
+    assert await stagings(server) == [], "nobody is there to go on with them"
+
+
+async def test_replications_of_documents_begin_anew(server: TestNode, client: aiohttp.ClientSession) -> None:
+    await client.put("/films")
+    await client.put("/_replicator")
+    ends = {"source": f"{server.url}/films", "target": f"{server.url}/copy", "create_target": True}
+    await client.put("/_replicator/copy", json={**ends, "continuous": True})
+
+    async def has_jobs(count: int) -> bool:
+        return len(server.node.replications.jobs()) == count
+
+    assert await eventually(partial(has_jobs, 1))
+    image = await server.node.image()
+    await client.delete("/_replicator")
+    assert await eventually(partial(has_jobs, 0))
+    await server.node.put_back(image)
+    assert await eventually(partial(has_jobs, 1))
 
 
 async def stagings(server: TestNode) -> list[bytes]:

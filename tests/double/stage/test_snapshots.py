@@ -1,13 +1,17 @@
 """Snapshots: taken, gone back to, named, bounded, and saved."""
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from docstore.config.configuration import Configuration
+from docstore.core.document import parse_document
 from docstore.double.stage import snapshots
 from docstore.errors import BadRequest, NotFound, TooLarge
+from docstore.httpd.writing import batch
+from docstore.settings import Limits
 from docstore.testing import TestNode, run_node, run_node_in_thread
 from tests.storage_findings import storage_findings
 
@@ -39,6 +43,21 @@ async def test_what_was_answered_before_it_is_done_is_in_it(server: TestNode, cl
     await server.stage.restore(snapshot)
     async with client.get("/films/_all_docs") as reply:
         assert (await reply.json())["total_rows"] == 20
+
+
+async def test_a_write_that_was_answered_is_waited_for(server: TestNode) -> None:
+    films, go_on = server.node.registry.open("films"), asyncio.Event()
+
+    async def write() -> None:
+        await go_on.wait()
+        await films.update_doc(parse_document({"_id": "late"}, limits=Limits()))
+
+    await batch.write_later("late", write())
+    taking = asyncio.ensure_future(server.stage.snapshot())
+    await asyncio.sleep(0)
+    go_on.set()
+    await server.stage.restore(await taking)
+    assert server.node.registry.open("films").info().doc_count == 1
 
 
 async def test_settings_come_back(server: TestNode, client: aiohttp.ClientSession) -> None:
