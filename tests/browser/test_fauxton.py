@@ -85,6 +85,7 @@ def test_a_database_is_made_and_listed(fauxton, served):
     page = fauxton("_all_dbs")
     page.get_by_text("Create Database").click()
     page.get_by_placeholder("database-name").fill("by_fauxton")
+    page.locator("#non-partitioned-db").check()
     page.locator("#js-create-database").click()
     expect(page).to_have_url(re.compile("database/by_fauxton/_all_docs"))
     assert served.ask("GET", "by_fauxton")["doc_count"] == 0
