@@ -263,7 +263,7 @@ async def test_a_proxy(client, config, guarded):
     await config("chttpd_auth", "proxy_use_secret", "false")
     for headers in ({NAME: "s\udcffe"}, {NAME: "sue", "X-Auth-CouchDB-Roles": "\udcff"}):
         with pytest.raises(BadRequest, match="cannot be"):
-            await Authenticator(guarded.node.accounts).authenticate(headers, None, "GET", ["db"])
+            await Authenticator(guarded.node.accounts, time.time).authenticate(headers, None, "GET", ["db"])
 
 
 # --- nobody

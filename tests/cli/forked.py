@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docstore.httpd import listener
+from docstore.httpd import serving
 from docstore.httpd.app import ONCE, ROUTES
 from docstore.httpd.routing import Router
 from docstore.testing import TestNode, run_node_in_thread
@@ -52,7 +52,7 @@ def other_couchdb(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestNode]:
     """A server that has nothing but what CouchDB has."""
     plain = [row for row in ROUTES if not row.pattern.endswith(OWN_ENDPOINTS)]
     with monkeypatch.context() as patch:
-        patch.setattr(listener, "ROUTER", Router(plain, once=ONCE))
+        patch.setattr(serving, "ROUTER", Router(plain, once=ONCE))
         with run_node_in_thread() as server:
             yield server
 

@@ -86,7 +86,8 @@ CONFLICT = "409 conflict: Document update conflict."
 MISTAKES = (
     r"(4\d\d )?.*(Invalid|needs `_rev`|nvalid attachment|missing|deleted|conflict|Malformed|does not exist|must be"
     r"|incompatible|not supported|not acceptable|partition|Content-Type|invalid UTF-8|unknown|Supported"
-    r"|query_parse_error|Only GET|Bad special|bad_request|doc_validation|illegal_docid).*|40[04]"
+    r"|query_parse_error|Only [A-Z,]+ allowed|prohibited|Bad special|bad_request|doc_validation"
+    r"|illegal_docid).*|40[045]( .*)?"
 )
 ROW = r"json\[\d+\]\."
 

@@ -20,7 +20,7 @@ from docstore.core.resolution import live_leaves
 from docstore.core.rev import parse_rev
 from docstore.core.revtree import RevTree
 from docstore.database.database import Database
-from docstore.httpd import app, listener
+from docstore.httpd import app, serving
 from docstore.httpd.routing import Router
 from docstore.node import Node
 from docstore.storage.documents.documents import get_record, get_tree
@@ -96,7 +96,7 @@ def be_couchdb(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on servers have none of docstore's own endpoints, and do not say that they are docstores."""
     monkeypatch.setattr(url_resolving, "VENDOR", "somebody else")
     monkeypatch.setattr(
-        listener, "ROUTER", Router([row for row in app.ROUTES if not row.pattern.endswith(OWN)], once=app.ONCE)
+        serving, "ROUTER", Router([row for row in app.ROUTES if not row.pattern.endswith(OWN)], once=app.ONCE)
     )
 
 
