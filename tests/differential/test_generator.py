@@ -20,6 +20,7 @@ NOT_ASKED = {
     "/{db}/_uploads/{uuid}", "/{db}/{doc}/_tree", "/{db}/{doc}/_resolve", "/{db}/_design/{doc}/_tree",
     "/{db}/_design/{doc}/_resolve", "/{db}/_design%2F{doc}/_tree", "/{db}/_design%2F{doc}/_resolve", "/{db}/_local",
     "/{db}/_design/{doc}/_info", "/{db}/_design/{doc}/_view", "/{db}/_design/{doc}/_view/{view}/{path...}",
+    "/{db}/_shards", "/{db}/_shards/{id}", "/{db}/_sync_shards", "/{db}/_temp_view", "/_api/v2/db/{db}/_security",
     "/_docstore/openapi.json", "/_api/v2/user/config/cors", "/_node/{name}/_config",
     "/_node/{name}/_config/{section}", "/_node/{name}/_config/{section}/{key}", "/_node/{name}/_config/_reload",
     "/{db}/_design/{doc}/_search", "/{db}/_design/{doc}/_search/{index}", "/_search_analyze", "/{db}/_search_cleanup",
