@@ -58,7 +58,7 @@ def decode_in_slices(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
             if isinstance(inside.value, dict):
                 inside.name, inside.position = member_name(raw, inside.position)
             outermost = not outer and isinstance(inside.value, dict)
-            if not _is_long(raw, inside.position, member_of_all=outermost):
+            if not _is_long(raw, inside.position, member_of_all=outermost, deepest=max_depth):
                 if isinstance(inside.value, dict):
                     _read_member(raw, inside, inside.value, depth - 1)
                 else:
@@ -230,11 +230,12 @@ def value_end(raw: bytes, position: int) -> int:
     return value.end()
 
 
-def _is_long(raw: bytes, position: int, *, member_of_all: bool = False) -> bool:
+def _is_long(raw: bytes, position: int, *, member_of_all: bool = False, deepest: int = sys.maxsize) -> bool:
     """Whether an array, an object or a string starts here that does not end within reach.
 
     ``member_of_all``: it is a member of the whole text. Of an array a probe decides then, since it is mostly long, as
-    ``docs`` is, and to look for its end takes as long as to read it.
+    ``docs`` is, and to look for its end takes as long as to read it. What nests deeper than ``deepest`` counts as long:
+    it is entered level by level until it is refused, and no level looks through all that is below it.
     """
     first = raw[position : position + 1]
     if first not in (b"{", b"[", b'"') or len(raw) - position <= _REACH:
@@ -243,16 +244,23 @@ def _is_long(raw: bytes, position: int, *, member_of_all: bool = False) -> bool:
         return _string(raw, position, position + _REACH) is None
     if member_of_all and first == b"[":
         return _regular(raw, position, position + _PROBE) is None
-    return _regular(raw, position, position + _REACH) is None and not _container_end(raw, position, position + _REACH)
+    return _regular(raw, position, position + _REACH) is None and not _container_end(
+        raw, position, position + _REACH, deepest
+    )
 
 
-def _container_end(raw: bytes, position: int, limit: int = sys.maxsize) -> int:
-    """Where the array or object that starts here ends, mark by mark: for deep ones. 0 if not before ``limit``."""
+def _container_end(raw: bytes, position: int, limit: int = sys.maxsize, deepest: int = sys.maxsize) -> int:
+    """Where the array or object that starts here ends, mark by mark: for deep ones.
+
+    0 if not before ``limit``, or if it nests deeper than ``deepest``.
+    """
     depth = 0
     for mark in _marks(raw, position, limit):
         text = mark[0]
         if text in (b"{", b"["):
             depth += 1
+            if depth > deepest:
+                return 0
         elif text in (b"}", b"]"):
             depth -= 1
             if depth == 0:

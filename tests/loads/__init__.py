@@ -1,0 +1,1 @@
+"""Abuse of a real server, and what others notice of it."""
