@@ -255,15 +255,6 @@ KNOWN: tuple[Known, ...] = (
         asked="Prefer: return=minimal",
     ),
     Known(
-        "members of databases",
-        "| users (`_users`), members of databases |",
-        "server|path|method",
-        "status",
-        ("GET /db/ka", "server", "status", "200", "401 unauthorized: You are not authorized to access this db."),
-        ours="401 unauthorized.*",
-        diverges=True,
-    ),
-    Known(
         "names in _replicate",
         "| a name as source or target in `_replicate` |",
         "server|method|path",
