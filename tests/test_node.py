@@ -94,8 +94,8 @@ async def test_uuids(tmp_path):
 
 async def test_counters(tmp_path):
     async with Node(settings(tmp_path)) as node:
-        for method, status in [("GET", 200), ("GET", 404), ("PUT", 201)]:
-            node.counters.count_request(method, status)
+        for now, (method, status) in enumerate([("GET", 200), ("GET", 404), ("PUT", 201)]):
+            node.counters.count_request(method, status, 1.0, float(now))
         assert node.counters.requests == 3
         assert dict(node.counters.requests_by_method) == {"GET": 2, "PUT": 1}
         assert dict(node.counters.responses_by_status) == {200: 1, 404: 1, 201: 1}

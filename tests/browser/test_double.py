@@ -105,5 +105,7 @@ def test_snapshots_are_taken_and_restored(view, doubled):
     expect(stage.get_by_text("3,600 seconds ahead")).to_be_visible()
 
 
-def test_the_place_is_named_where_there_is_one(view):
-    expect(view.get_by_role("navigation", name="Main").get_by_role("link", name="Test server")).to_be_visible()
+def test_the_place_is_named_where_there_is_one(browser, doubled):
+    with opened(browser, doubled, idle=True) as page:
+        page.goto(doubled.page("/"))
+        expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Test server")).to_be_visible()

@@ -64,7 +64,7 @@ def test_the_check_names_the_header():
 @pytest.mark.parametrize("value", [b"Basic \xff", b"Basic " + base64.b64encode(b"\xff:x"), b"Basic YWRt\xffaW4="])
 async def test_authorization_that_is_no_text(tmp_path, value):
     async with run_node(data=tmp_path / "guarded", admin=Admin("admin", "secret")) as server:
-        authenticator = Authenticator(server.node.accounts)
+        authenticator = Authenticator(server.node.accounts, server.node.clock.now)
         headers = {"Authorization": value.decode("utf-8", "surrogateescape")}
         with pytest.raises(BadRequest, match="invalid base64"):
             await authenticator.authenticate(headers, None, "GET", ["db"])
