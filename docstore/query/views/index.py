@@ -21,7 +21,7 @@ from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed, TooMuchAtOnce
 from docstore.query.function_log import function_log
 from docstore.query.views import layout
-from docstore.query.views.blocks import new_slot
+from docstore.query.views.blocks import count_rows, new_slot
 from docstore.query.views.filling import fill_blocks
 from docstore.query.views.index_file import IndexFile, ReadIndex, WriteIndex
 from docstore.query.views.index_rows import write_batch, write_state
@@ -45,6 +45,9 @@ SMALL: Final = 200
 """Documents in a batch that somebody waits for; more of them give way to others as a build."""
 
 GONE: Final = "Design document was updated or deleted."
+
+MAX_COUNTED: Final = 1_000
+"""Places of which the number of rows before them is kept: who reads pages, or the same range again, asks for them."""
 
 EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[], log=[])
 
@@ -72,6 +75,8 @@ class Index:
         self._tasks = tasks
         self._ahead = ahead
         self._shown = FeedEnd(-1, -1)
+        self._counted: dict[tuple[int, bytes], int] = {}
+        self._counted_at = -1
         self._filled = False
         self._task: asyncio.Task[None] | None = None
         self._moved: asyncio.Future[None] | None = None
@@ -89,6 +94,17 @@ class Index:
             return None
         state = layout.decode_state(value)
         return state if state.epoch == self.database.environment.epoch else None
+
+    def rows_before(self, txn: ReadIndex, slot: int, prefix: bytes, place: bytes) -> int:
+        """How many rows of a slot come before a place, as its keys have it; kept as long as nothing is written."""
+        txnid = txn.snapshot.txnid
+        if self._counted_at != txnid or len(self._counted) >= MAX_COUNTED:
+            self._counted_at = txnid
+            self._counted.clear()
+        found = self._counted.get((slot, place))
+        if found is None:
+            found = self._counted[slot, place] = count_rows(txn, prefix, b"", place)
+        return found
 
     async def update(self, end: FeedEnd | None = None, *, whole: bool = False, unasked: bool = False) -> None:
         """Wait until the index shows what the database has now; ``whole``: and its blocks are computed.

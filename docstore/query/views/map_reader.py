@@ -124,7 +124,7 @@ class _MapReader:
         if self._query.descending:
             before = self.total_rows - count_rows(txn, self._prefix, b"", high)
         else:
-            before = count_rows(txn, self._prefix, b"", low) if low else 0
+            before = self._index.rows_before(txn, self._slot_number, self._prefix, low) if low else 0
         skipped = self._query.skip
         if skipped and self._query.partition is not None:  # there CouchDB counts no further than the range goes
             skipped = min(skipped, count_rows(txn, self._prefix, low, high))

@@ -196,3 +196,13 @@ async def test_long_keys_are_brought_into_order_off_the_loop(numbers, monkeypatc
     assert answer.status == 200, answer
     assert threads
     assert threading.current_thread() not in threads
+
+
+async def test_the_offset_is_of_the_rows_that_there_are_now(db):
+    await db.put("_design/o", {"views": {"n": {"map": "function(doc) { emit(doc.n, null); }"}}})
+    for doc_id, offset in (("z", 0), ("a", 1), ("b", 2)):
+        await db.put(doc_id, {"n": {"z": 5, "a": 1, "b": 2}[doc_id]})
+        for _ in range(2):
+            assert (await db.get("_design/o/_view/n?startkey=5")).json["offset"] == offset
+    await db.delete(f"a?rev={(await db.get('a')).json['_rev']}")
+    assert (await db.get("_design/o/_view/n?startkey=5")).json["offset"] == 1
