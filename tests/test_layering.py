@@ -123,6 +123,7 @@ LATE_IMPORTS = {
     "docstore.query.search.library": "tantivy, which a server that nobody searches does without",
     "docstore.accounts.accounts": "PyJWT and cryptography are loaded when the first token comes",
     "docstore.cli.targets.opening": "a command loads either what works on a folder or what works on a URL",
+    "docstore.core.selector.regexes": "most servers never see a pattern, and its second engine is the larger one",
     "docstore.httpd.server.telemetry": "prometheus_client is loaded when metrics are first asked for",
     "docstore.pytest_plugin": "pytest loads plugins in every run; a server's parts only if a test wants one",
     "docstore.query.servers.choice": "few workers have use for what starts query servers",

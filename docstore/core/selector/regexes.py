@@ -11,13 +11,14 @@ other engine, and more where it gives up.
 """
 
 from functools import lru_cache
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import re2
-import regex
 
-from docstore.core.selector.pcre import Pattern, read_pattern
 from docstore.core.steps import Steps
+
+if TYPE_CHECKING:
+    from docstore.core.selector.pcre import Pattern
 
 MAX_BACKTRACKING: Final = 5_000
 """Characters of a pattern that goes to the ``regex`` package, which reads it in Python."""
@@ -62,6 +63,8 @@ class Regex:
 
     def __init__(self, pattern: str, time: float) -> None:
         """Raises ValueError for what is no pattern."""
+        from docstore.core.selector.pcre import read_pattern  # late: most servers never see a pattern
+
         self._pattern = read_pattern(pattern)
         self._time = time
         self._linear = _linear(self._pattern)
@@ -91,7 +94,7 @@ class Regex:
             return False
 
 
-def _linear(pattern: Pattern) -> _Linear | None:
+def _linear(pattern: "Pattern") -> _Linear | None:
     """None for a pattern that RE2 does not know, or finds too large."""
     if pattern.re2 is None:
         return None
@@ -104,8 +107,10 @@ def _linear(pattern: Pattern) -> _Linear | None:
 
 
 @lru_cache(maxsize=64)
-def _backtracking(pattern: Pattern) -> _Backtracking:
+def _backtracking(pattern: "Pattern") -> _Backtracking:
     """Raises ValueError."""
+    import regex  # late: it costs as much as all of RE2, and few patterns come to it
+
     if len(pattern.backtracking) > MAX_BACKTRACKING:
         raise ValueError
     if not pattern.characters:
