@@ -651,7 +651,7 @@ KNOWN: tuple[Known, ...] = (
             "invalid_sort_field",
             "invalid_field_name",
         ),
-        theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|Sorts .*"
+        theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|Sorts? .*"
         r"|You must .*|_design/.* specified.*|.* is not an? .*|bad_arg|Bad argument.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),

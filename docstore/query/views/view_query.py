@@ -98,9 +98,11 @@ def check_range(query: ViewQuery, key_of: KeyOf) -> None:
     """Raises QueryParseError for a range that can match no row."""
     if query.keys is not None:
         return
-    if query.start_key is UNSET or query.end_key is UNSET or query.start_key == query.end_key:
+    if query.start_key is UNSET or query.end_key is UNSET:
         return
     start, end = key_of(query.start_key), key_of(query.end_key)
+    if start == end:  # of the keys: to Python 1 and true are the same
+        return
     low, high = ("", "\U0010ffff") if not query.descending else ("\U0010ffff", "")
     start_id = low if query.start_key_docid is None else query.start_key_docid
     end_id = high if query.end_key_docid is None else query.end_key_docid
