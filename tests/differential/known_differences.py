@@ -642,7 +642,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "a selector and a sort that are wrong",
         "| a request with several mistakes |",
-        "find|explain",
+        "find|explain|index.make",
         r"json\.(error|reason)",
         (
             'POST /db/_find\n{"selector":{"v":{"":1}},"sort":[5]}',
@@ -652,7 +652,7 @@ KNOWN: tuple[Known, ...] = (
             "invalid_field_name",
         ),
         theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|Sorts? .*"
-        r"|You must .*|_design/.* specified.*|.* is not an? .*|bad_arg|Bad argument.*",
+        r"|Requested .*|You must .*|_design/.* specified.*|.* is not an? .*|bad_arg|Bad argument.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
     Known(
