@@ -94,6 +94,21 @@ ROW = r"json\[\d+\]\."
 
 KNOWN: tuple[Known, ...] = (
     Known(
+        "conflicts beside a quorum",
+        "| `w`, `r` | quorums |",
+        "find|path",
+        r"json\.docs.*_conflicts.*",
+        (
+            'POST /db/_find\n{"selector":{},"conflicts":true,"r":2}',
+            "find",
+            "json.docs[0]._conflicts",
+            "<absent>",
+            ["1-a"],
+        ),
+        asked='"r":',
+        theirs="<absent>",
+    ),
+    Known(
         "quorums",
         "| `w`, `r` | quorums |",
         ".*",
