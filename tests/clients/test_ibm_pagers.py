@@ -8,6 +8,7 @@ from ibmcloudant.cloudant_v1 import CloudantV1
 from ibmcloudant.features.pagination import PagerType, Pagination
 
 from docstore.httpd.app import ROUTER
+from docstore.testing import TestNode
 from tests.clients.ibm_operations import DESIGN, PARTED, cloudant_server
 
 pytestmark = pytest.mark.clients
@@ -35,8 +36,8 @@ PAGERS: dict[PagerType, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[CloudantV1]:
-    with cloudant_server() as (_, service):
+def account() -> Iterator[tuple[TestNode, CloudantV1]]:
+    with cloudant_server() as (server, service):
         service.put_database("plain")
         service.put_database("parts", partitioned=True)
         service.put_database("designs")
@@ -44,7 +45,15 @@ def service() -> Iterator[CloudantV1]:
         other = [{"_id": f"y:{number}", "n": 1} for number in range(9)]
         service.post_bulk_docs("parts", {"docs": [*DOCS, *other, {"_id": "_design/d", **PARTED}]})
         service.post_bulk_docs("designs", {"docs": [{"_id": f"_design/d{number:03}"} for number in range(COUNT)]})
-        yield service
+        yield server, service
+
+
+@pytest.fixture
+def service(account: tuple[TestNode, CloudantV1]) -> CloudantV1:
+    """The client, in a second in which nothing was asked yet: five hundred queries are all that an account may have."""
+    server, service = account
+    server.clock.advance(2)
+    return service
 
 
 def test_every_kind_is_here() -> None:
