@@ -41,8 +41,10 @@ def own_memory(pid: int) -> int:
 
 
 @asynccontextmanager
-async def another_client(url: str, pid: int, headers: Mapping[str, str] | None = None) -> AsyncIterator[Noticed]:
-    """While the block runs, somebody reads a document again and again."""
+async def another_client(
+    url: str, pid: int, headers: Mapping[str, str] | None = None, *, least: int = 1
+) -> AsyncIterator[Noticed]:
+    """While the block runs, and until there are ``least`` answers, somebody reads a document again and again."""
     noticed = Noticed()
 
     async def ask() -> None:
@@ -53,7 +55,8 @@ async def another_client(url: str, pid: int, headers: Mapping[str, str] | None =
                     await reply.read()
                 noticed.took.append(perf_counter() - begun)
                 noticed.statuses.add(reply.status)
-                answered.set()
+                if len(noticed.took) >= least:
+                    answered.set()
                 noticed.memory = max(noticed.memory, own_memory(pid))
                 await asyncio.sleep(PAUSE)
 

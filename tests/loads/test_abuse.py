@@ -88,12 +88,10 @@ async def test_slow_clients_are_left(server: ServerProcess, size: int, measured:
 async def test_idle_feeds(server: ServerProcess, size: int, measured: bool) -> None:
     path = "/db/_changes?feed=continuous&since=now&heartbeat=10000"
     connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        another_client(url(server), server.pid) as noticed,
-        aiohttp.ClientSession(connector=connector) as session,
-        AsyncExitStack() as feeds,
-    ):
+    async with aiohttp.ClientSession(connector=connector) as session, AsyncExitStack() as feeds:
         opened = [await feeds.enter_async_context(session.get(url(server, path))) for _ in range(size)]
+        async with another_client(url(server), server.pid, least=size) as noticed:
+            pass  # they are idle, and so is this client but for that
         async with session.put(url(server, "/db/new"), json={}) as reply:
             assert reply.status == 201
         async with asyncio.timeout(60):
