@@ -219,10 +219,12 @@ def _is_of_no_account(normal: JsonValue) -> bool:
 
     It does so for an empty ``$or``, beside which something else may match: then the index must have it.
     """
-    parts = normal["$and"] if isinstance(normal, dict) and "$and" in normal else [normal]
+    if normal == NOTHING:
+        return True
+    parts = normal.get("$and") if isinstance(normal, dict) else None
     if not isinstance(parts, list) or NOTHING not in parts:
         return False
-    return len(parts) == 1 or any({"$in": []} in part.values() for part in parts if isinstance(part, dict))
+    return any({"$in": []} in part.values() for part in parts if isinstance(part, dict))
 
 
 def _missing_of(parts: Iterable[JsonValue], required: set[str]) -> set[str]:

@@ -43,6 +43,7 @@ def chosen(selector, indexes=ALL, **members):
         ({"$or": [], "c": {"$in": []}}, "a"),
         ({"$or": [], "c": {"$in": [1]}}, "_all_docs"),
         ({"c": {"$in": []}}, "_all_docs"),
+        ({"$and": [{"$or": []}]}, "_all_docs"),
         ({"a": {"$in": [1]}}, "a"),
         ({"_id": "x"}, "_all_docs"),
     ],
