@@ -6,19 +6,20 @@ Nothing here runs on the event loop but the handing over of batches. Follows ``d
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, TypeVar
 
 from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
-from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end, read_feed
+from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end
 from docstore.errors import NotFound
 from docstore.query.design.languages import UNKNOWN_LANGUAGE
-from docstore.query.errors import FunctionFailed, TooMuchAtOnce
+from docstore.query.errors import FunctionFailed
+from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
 from docstore.query.function_log import function_log
 from docstore.query.search.folder import (
     FIRST_COLUMNS,
@@ -33,24 +34,14 @@ from docstore.query.search.mapping import Entries, joined
 from docstore.query.search.plan import SearchPlan
 from docstore.query.views.reducing import Workers
 from docstore.settings import SearchSettings
-from docstore.workers.errors import WorkerLost, WorkerTimedOut
 
 T = TypeVar("T")
 
 WORKER_INDEXES: Final = "docstore.query.search.mapping:index_documents"
 TASK: Final = "search_indexer"
-SMALL: Final = 200
-"""Documents in a batch that somebody waits for; more of them give way to others as a build."""
 COMMIT_AFTER: Final = 5.0
 """Seconds of work that a kill may cost."""
-GONE: Final = "Design document was updated or deleted."
-
 NONE: Final = Entries(entries=[], none=[], log=[])
-
-
-class _InHand(NamedTuple):
-    batch: FeedBatch
-    mapping: "asyncio.Future[Entries]"
 
 
 class SearchIndex:
@@ -110,7 +101,7 @@ class SearchIndex:
             end = feed_end(self.database.environment, self.database.number)
         self.waiting += not unasked
         try:
-            while not _reaches(self.shown, end):
+            while not reaches(self.shown, end):
                 task = self._task or self._start()
                 await asyncio.wait([task])
                 if task.cancelled():
@@ -164,7 +155,7 @@ class SearchIndex:
             raise FunctionFailed(self.plan.language, error=UNKNOWN_LANGUAGE)
         folder: Folder | None = await self.opened()
         end = feed_end(self.database.environment, self.database.number)
-        while folder is not None and not _reaches(self.shown, end):
+        while folder is not None and not reaches(self.shown, end):
             total = max(end.update_seq - folder.state.seq, 1)
             about = {
                 "database": self.database.name,
@@ -184,44 +175,25 @@ class SearchIndex:
 
     async def _build(self, folder: Folder, end: FeedEnd, task: ActiveTask) -> bool:
         """Follow the database to its end. False if it has to be begun again without what there is."""
-        began, purged_began = folder.state.seq, folder.state.purge_seq
-        in_hand: deque[_InHand] = deque()
-        after, done = began, False
-        purged = purged_began if began else end.purge_seq  # nothing can be left of what was purged before
+        began = FeedEnd(folder.state.seq, folder.state.purge_seq)
+        following = follow(self.database, self.plan.feed, began, end, self._map, ahead=self._ahead)
         committed = monotonic()
         try:
-            while True:
-                while not done and len(in_hand) < self._ahead:
-                    batch = await asyncio.to_thread(
-                        read_feed, self.database.environment, self.database.number, after, purged, self.plan.feed
-                    )
-                    if batch.reset:
-                        return False
-                    after, purged, done = batch.seq, batch.purge_seq, batch.done
-                    in_hand.append(_InHand(batch, asyncio.ensure_future(self._map(batch))))
-                if not in_hand:
-                    return True
-                batch, mapping = in_hand.popleft()
-                entries = await mapping
-                fresh = began == 0 and batch.seq <= end.update_seq and batch.purge_seq == end.purge_seq
-                last = done and not in_hand
-                commit = last or monotonic() - committed > COMMIT_AFTER
-                await finished(partial(self._write, folder, batch, entries, fresh=fresh, commit=commit))
-                if commit:
-                    committed = monotonic()
-                    self._show(folder)
-                seen = batch.seq - began
-                task.update(
-                    changes_done=seen,
-                    total_changes=max(batch.update_seq - began, 1),
-                    progress=seen * 100 // max(batch.update_seq - began, 1),
-                )
+            async with aclosing(following) as batches:
+                async for batch, entries, fresh, last in batches:
+                    commit = last or monotonic() - committed > COMMIT_AFTER
+                    await finished(partial(self._write, folder, batch, entries, fresh=fresh, commit=commit))
+                    if commit:
+                        committed = monotonic()
+                        self._show(folder)
+                    seen, total = batch.seq - began.update_seq, max(batch.update_seq - began.update_seq, 1)
+                    task.update(changes_done=seen, total_changes=total, progress=seen * 100 // total)
+        except BeginAgain:
+            return False
         except BaseException:
             await finished(folder.forget)
             raise
-        finally:
-            for _, mapping in in_hand:
-                mapping.cancel()
+        return True
 
     def _write(self, folder: Folder, batch: FeedBatch, entries: Entries, *, fresh: bool, commit: bool) -> None:
         gone = [*batch.gone, *entries["none"]]
@@ -234,9 +206,14 @@ class SearchIndex:
         return await self._map_documents(batch.ids, batch.texts) if batch.ids else NONE
 
     async def _map_documents(self, ids: list[str], texts: list[bytes]) -> Entries:
-        """The entries of some documents. Those that are too much for a worker at once are mapped by halves."""
+        """The entries of some documents."""
+        entries: Entries = await by_halves(self._ask, joined, ids, texts)
+        function_log.tell(self._where, entries["log"], self.plan.limits)
+        return entries
+
+    def _ask(self, ids: list[str], texts: list[bytes]) -> Awaitable[object]:
         plan = self.plan
-        answer: Awaitable[object] = self._pool.run(
+        return self._pool.run(
             WORKER_INDEXES,
             plan.definition,
             plan.crossing_limits,
@@ -246,16 +223,6 @@ class SearchIndex:
             urgent=self.waiting > 0 and len(ids) < SMALL,
             affinity=plan.signature,
         )
-        try:
-            entries = cast("Entries", await answer)
-        except (WorkerTimedOut, WorkerLost, TooMuchAtOnce):
-            half = len(ids) // 2
-            if not half:
-                raise
-            first = await self._map_documents(ids[:half], texts[:half])
-            return joined(first, await self._map_documents(ids[half:], texts[half:]))
-        function_log.tell(self._where, entries["log"], plan.limits)
-        return entries
 
     # --- Files
 
@@ -291,7 +258,3 @@ async def finished(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _reaches(shown: FeedEnd, end: FeedEnd) -> bool:
-    return shown.update_seq >= end.update_seq and shown.purge_seq >= end.purge_seq

@@ -8,17 +8,18 @@ handing over of batches. Follows ``couch_mrview_updater`` and ``couch_index_upda
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable
+from contextlib import aclosing
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final
 
 from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
-from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end, read_feed
+from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end
 from docstore.errors import NotFound
 from docstore.query.design.languages import UNKNOWN_LANGUAGE
-from docstore.query.errors import FunctionFailed, TooMuchAtOnce
+from docstore.query.errors import FunctionFailed
+from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
 from docstore.query.function_log import function_log
 from docstore.query.views import layout
 from docstore.query.views.blocks import count_rows, new_slot
@@ -29,7 +30,6 @@ from docstore.query.views.layout import IndexState
 from docstore.query.views.mapped import Mapped, joined
 from docstore.query.views.plan import Plan
 from docstore.query.views.reducing import Workers, tell_log
-from docstore.workers.errors import WorkerLost, WorkerTimedOut
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +41,10 @@ TASK: Final = "indexer"
 BATCHES_AHEAD: Final = 3
 """Batches that are being mapped or wait to be written."""
 
-SMALL: Final = 200
-"""Documents in a batch that somebody waits for; more of them give way to others as a build."""
-
-GONE: Final = "Design document was updated or deleted."
-
 MAX_COUNTED: Final = 1_000
 """Places of which the number of rows before them is kept: who reads pages, or the same range again, asks for them."""
 
 EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[], log=[])
-
-
-class _InHand(NamedTuple):
-    batch: FeedBatch
-    mapping: "asyncio.Future[Mapped]"
 
 
 class Index:
@@ -116,7 +106,7 @@ class Index:
         """
         if end is None:
             end = feed_end(self.database.environment, self.database.number)
-        if self._task is None and _reaches(self._shown, end) and (self._filled or not whole):
+        if self._task is None and reaches(self._shown, end) and (self._filled or not whole):
             return
         self.waiting += not unasked
         try:
@@ -127,7 +117,7 @@ class Index:
                     _look_at(task)
                 else:
                     await self._step(task)
-                if _reaches(self._shown, end):
+                if reaches(self._shown, end):
                     return
         finally:
             self.waiting -= not unasked
@@ -174,7 +164,7 @@ class Index:
         self._filled = False  # until the end: an update that is cut short may leave blocks that are to be computed
         state: IndexState | None = await self._begin()
         end = feed_end(self.database.environment, self.database.number)
-        while state is not None and not _is_at(state, end):
+        while state is not None and not reaches(FeedEnd(state.seq, state.purge_seq), end):
             about = {"database": self.database.name, "design_document": self.plan.design_id}
             total = max(end.update_seq - state.seq, 1)
             with self._tasks.running(TASK, **about, changes_done=0, total_changes=total, progress=0) as task:
@@ -223,33 +213,19 @@ class Index:
 
     async def _build(self, state: IndexState, end: FeedEnd, task: ActiveTask) -> IndexState | None:
         """Follow the database to its end. None if it has to be begun again without what there is."""
-        began = state.seq
-        in_hand: deque[_InHand] = deque()
-        after, done = state.seq, False
-        purged = state.purge_seq if began else end.purge_seq  # nothing can be left of what was purged before
+        began = FeedEnd(state.seq, state.purge_seq)
+        following = follow(self.database, self.plan.feed, began, end, self._map, ahead=self._ahead)
         try:
-            while True:
-                while not done and len(in_hand) < self._ahead:
-                    batch = await asyncio.to_thread(
-                        read_feed, self.database.environment, self.database.number, after, purged, self.plan.feed
+            async with aclosing(following) as batches:
+                async for batch, mapped, fresh, _ in batches:
+                    state = await self.file.write(
+                        partial(write_batch, state=state, mapped=mapped, end=batch.end, fresh=fresh)
                     )
-                    if batch.reset:
-                        return None
-                    after, purged, done = batch.seq, batch.purge_seq, batch.done
-                    in_hand.append(_InHand(batch, asyncio.ensure_future(self._map(batch))))
-                if not in_hand:
-                    return state
-                batch, mapping = in_hand.popleft()
-                mapped = await mapping
-                fresh = began == 0 and batch.seq <= end.update_seq and batch.purge_seq == end.purge_seq
-                state = await self.file.write(
-                    partial(write_batch, state=state, mapped=mapped, end=batch.end, fresh=fresh)
-                )
-                self._show(state)
-                self._tell(task, batch.seq - began, max(batch.update_seq - began, 1))
-        finally:
-            for _, mapping in in_hand:
-                mapping.cancel()
+                    self._show(state)
+                    self._tell(task, batch.seq - began.update_seq, max(batch.update_seq - began.update_seq, 1))
+        except BeginAgain:
+            return None
+        return state
 
     async def _map(self, batch: FeedBatch) -> Mapped:
         """What a batch emits; documents that are gone emit nothing."""
@@ -259,12 +235,17 @@ class Index:
         return {**mapped, "ids": mapped["ids"] + batch.gone, "places": mapped["places"] + [b""] * len(batch.gone)}
 
     async def _map_documents(self, ids: list[str], texts: list[bytes]) -> Mapped:
-        """What some documents emit. Those that are too much for a worker at once are mapped by halves."""
+        """What some documents emit."""
+        mapped: Mapped = await by_halves(self._ask, joined, ids, texts)
+        tell_log(self.plan, mapped["log"])
+        return mapped
+
+    def _ask(self, ids: list[str], texts: list[bytes]) -> Awaitable[object]:
         plan = self.plan
         function, about = WORKER_INDEXES, [plan.definition]
         if not plan.is_declared:
             function, about = WORKER_MAPS, [plan.signature, plan.definition]
-        answer: Awaitable[object] = self._pool.run(
+        return self._pool.run(
             function,
             *about,
             plan.crossing_limits,
@@ -274,16 +255,6 @@ class Index:
             urgent=self.waiting > 0 and len(ids) < SMALL,
             affinity=plan.signature,
         )
-        try:
-            mapped = cast("Mapped", await answer)
-        except (WorkerTimedOut, WorkerLost, TooMuchAtOnce):
-            half = len(ids) // 2
-            if not half:
-                raise
-            first = await self._map_documents(ids[:half], texts[:half])
-            return joined(first, await self._map_documents(ids[half:], texts[half:]))
-        tell_log(self.plan, mapped["log"])
-        return mapped
 
     def _tell(self, task: ActiveTask, done: int, total: int) -> None:
         task.update(changes_done=done, total_changes=total, progress=done * 100 // total)
@@ -294,11 +265,3 @@ def _look_at(task: "asyncio.Task[None]") -> None:
     if task.cancelled():
         raise NotFound(GONE)
     task.result()
-
-
-def _reaches(shown: FeedEnd, end: FeedEnd) -> bool:
-    return shown.update_seq >= end.update_seq and shown.purge_seq >= end.purge_seq
-
-
-def _is_at(state: IndexState, end: FeedEnd) -> bool:
-    return _reaches(FeedEnd(state.seq, state.purge_seq), end)

@@ -16,9 +16,10 @@ from docstore.database.reading.document_text import DocumentText, Row, row_of, r
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import BadRequest, InvalidRev, NotFound
+from docstore.query.following import GONE
 from docstore.query.views import layout
 from docstore.query.views.blocks import bound, count_rows, rows_together, scan_rows, scan_rows_back
-from docstore.query.views.index import GONE, Index
+from docstore.query.views.index import Index
 from docstore.query.views.index_file import ReadIndex
 from docstore.query.views.layout import IndexState, RowText
 from docstore.query.views.view_query import PlaceRange, ViewQuery, make_ranges
