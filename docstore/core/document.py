@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from docstore.core.attachment import AttachmentSpec, parse_attachments
 from docstore.core.conditions import Condition
+from docstore.core.json_cost import has_more_characters
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.rev import HASH_BYTES, MAX_GENERATION, Rev, id_from_text, parse_rev
 from docstore.core.revision_hash import REPLICATION_MEMBERS, body_members, encode_term
@@ -63,8 +64,11 @@ def parse_document(
     limits: Limits,
     new_id: Callable[[], str] | None = None,
     hashed: bool = True,
+    length: int = 0,
 ) -> Document:
     """The document that decoded JSON describes. ``hashed`` False leaves out its ``term``: a revision that is there.
+
+    ``length`` of the text that it was decoded from, if that may be more than is printed in vain.
 
     ``doc_id``, from a request's path, goes before ``_id`` (which must be valid nevertheless); ``new_id`` makes the id
     of a document that has neither. Raises BadRequest for what is no object, IllegalDocId, DocValidation for members
@@ -81,8 +85,11 @@ def parse_document(
         doc_id = draft.id
     else:
         doc_id = validate_doc_id("" if new_id is None else new_id(), limits)
+    most = limits.max_document_size
+    if length > most and has_more_characters(body, most):
+        raise DocumentTooLarge(doc_id)
     text = encode(body)
-    if len(text) > limits.max_document_size:
+    if len(text) > most:
         raise DocumentTooLarge(doc_id)
     attachments: tuple[AttachmentSpec, ...] = ()
     if draft.attachments:

@@ -1,4 +1,4 @@
-"""How much work a JSON text is to read, told before it is read.
+"""How much work a JSON text is to read or to print, told before that is done.
 
 Owns the estimate by which the work on a text is given to a thread. Bytes alone do not tell: a kilobyte of prose costs a
 microsecond, a kilobyte of floats a millisecond, for each is handed to ``json_text.parse_float``, printed, and hashed as
@@ -7,6 +7,7 @@ an Erlang term. It must not know threads, nor what a text is for.
 
 from typing import Final
 
+from docstore.core.json_text import JsonValue
 from docstore.settings import Limits
 
 NEVER_COSTLY: Final = 8_192
@@ -37,3 +38,20 @@ def is_costly(text: bytes) -> bool:
 def is_for_a_thread(text: bytes, limits: Limits) -> bool:
     """Whether a text that came in is read in a thread: from ``parse_off_loop_from`` bytes on, or where it is costly."""
     return len(text) >= limits.parse_off_loop_from or is_costly(text)
+
+
+def has_more_characters(value: JsonValue, most: int) -> bool:
+    """Whether the strings of a value have more characters than ``most``, and so its text more bytes."""
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            most -= len(part)
+            if most < 0:
+                return True
+        elif isinstance(part, dict):
+            pending += part
+            pending += part.values()
+        elif isinstance(part, list):
+            pending += part
+    return False

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from docstore.core import document
 from docstore.core.attachment import Inline, Stub
 from docstore.core.document import Document, parse_document, quote_id, splice, validate_doc_id
 from docstore.core.json_text import decode
@@ -401,3 +402,11 @@ def test_a_text_can_be_parsed_again():
     document = parse('{"_id":"d","a":1,"_deleted":true}')
     again = parse(splice("d", REV, True, document.body).decode(), None)
     assert again == Document("d", REV, True, document.body, document.term, (REV,))
+
+
+def test_a_document_whose_strings_are_too_much_is_refused_before_it_is_printed(monkeypatch):
+    """Printed, it would be in memory twice more: a control character is one there and six in the text."""
+    monkeypatch.setattr(document, "encode", None)
+    members = {"text": "\x01" * 101, "_attachments": {"a": {"data": "x" * 500}}}
+    with pytest.raises(DocumentTooLarge):
+        document.parse_document(members, doc_id="d", limits=Limits(max_document_size=100), length=700)

@@ -1,8 +1,11 @@
 """What a text costs to read is told by what is in it, not by its length."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from docstore.core.json_cost import NEVER_COSTLY, is_costly, is_for_a_thread
+from docstore.core.json_cost import NEVER_COSTLY, has_more_characters, is_costly, is_for_a_thread
+from docstore.core.json_text import encode
 from docstore.settings import KIB, Limits
 
 SIZE = 64 * KIB
@@ -39,3 +42,21 @@ def test_a_long_text_is_for_a_thread_whatever_it_holds() -> None:
     assert is_for_a_thread(text, limits)
     assert not is_costly(text)
     assert not is_for_a_thread(text[: SIZE - 1] + b'"', limits)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers(-9, 9) | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    ),
+    st.integers(0, 40),
+)
+def test_what_has_more_characters_has_a_longer_text(value: object, most: int) -> None:
+    if has_more_characters(value, most):
+        assert len(encode(value)) > most
+
+
+def test_characters_are_those_of_names_and_values_however_deep() -> None:
+    value = {"abc": ["de", {"f": "ghi"}]}
+    assert has_more_characters(value, 8)
+    assert not has_more_characters(value, 9)

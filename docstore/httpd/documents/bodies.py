@@ -93,7 +93,7 @@ async def document_from(text: bytes, doc_id: str | None, limits: Limits, new_id:
 
 def _read_large(body: bytes, doc_id: str | None, new_id: str, limits: Limits) -> Document:
     members = decode_in_slices(body, max_depth=limits.max_json_depth)
-    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id)
+    return parse_document(members, doc_id=doc_id, limits=limits, new_id=lambda: new_id, length=len(body))
 
 
 async def parse_documents(
