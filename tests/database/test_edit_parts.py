@@ -137,6 +137,21 @@ async def test_a_large_tree_is_work_that_shows_only_when_it_is_read(node: Node, 
     assert isinstance(again[0].error, Conflict)
 
 
+async def test_what_is_still_to_come_leaves_room_for_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that is nearly full by its edits does no fewer of them than one that is cut by their trees."""
+    monkeypatch.setattr("docstore.database.edit_parts.monotonic", lambda: 100.0)
+    async with Node(settings(tmp_path / "data", command_max_work=100 * EDIT)) as node:
+        db = await node.registry.create("db")
+        named = [f"d{number:02}" for number in range(99)]
+        for n in range(10):
+            await db.update_docs([one for name in named for one in leaves(1, name, n)], new_edits=False)
+        before = node.writer.commands
+        results = await db.update_docs([document(name, rev(f"1-{9:032x}"), n="new") for name in named])
+        assert all(result.error is None for result in results)
+        assert node.writer.commands - before <= 99 * (EDIT + 30) // (100 * EDIT) + 1
+        assert storage_findings(node) == []
+
+
 async def test_edits_of_one_document_keep_their_order(db: Database) -> None:
     twice = [document(f"d{number % 40:02}", n=number) for number in range(80)]
     results = await db.update_docs(twice)

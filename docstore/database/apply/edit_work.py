@@ -77,6 +77,13 @@ class Work:
         self._done += work
         return False
 
+    def give_back(self, edits: Iterable[Edit]) -> None:
+        """Of those that ``charge`` took on, these are to be added one by one after all: a stored tree was met.
+
+        Else all that is still to come would leave no room for trees, and a command carry out a few edits.
+        """
+        self._done -= work_of_all(edits)
+
     def over(self) -> bool:
         """Whether this is enough for one command."""
         return 0 < self._bound <= self._done

@@ -259,10 +259,12 @@ def _decide_command(scene: EditBatch, command: EditDocuments) -> list[EditAnswer
         if work.bounded and work.over():
             break
         change = scene.changes[doc_id]
-        looks = counted
         if change.record is not None and change.record.whole:
+            if work.bounded and not counted:
+                counted = True
+                work.give_back([edits[place] for place in order[len(answers) - len(command.refusals) :]])
             work.unpack(change.record.whole)
-            looks = True
+        looks = counted
         if command.new_edits:
             for place in places:
                 if looks and answers and work.over():
