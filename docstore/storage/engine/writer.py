@@ -268,7 +268,7 @@ class Writer:
         self._breathed = self.groups
         try:
             self._environment.commit_nothing()
-        except DocstoreError:
+        except (DocstoreError, lmdb.MapFullError):
             return False
         except (lmdb.Error, OSError) as error:
             self._disk_refused(error)  # a failed sync stops writes, whatever it was to sync

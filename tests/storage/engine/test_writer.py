@@ -369,9 +369,16 @@ async def test_pages_that_the_last_commit_freed_are_asked_for_before_a_disk_is_f
     assert await outcomes([bench.writer.submit(Put(b"c"))]) == [StorageFull]
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "sync failed")])
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (OSError(errno.ENOSPC, "full"), False),
+        (lmdb.MapFullError("mdb_txn_commit"), False),
+        (OSError(errno.EIO, "sync failed"), True),
+    ],
+)
 async def test_a_commit_between_that_fails_is_told_for_what_it_is(
-    bench: Bench, error: OSError, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, error: Exception, failed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails() -> None:
         raise error
@@ -380,7 +387,7 @@ async def test_a_commit_between_that_fails_is_told_for_what_it_is(
     monkeypatch.setattr(bench.environment, "commit_nothing", fails)
     bench.commit.failures = [OSError(errno.ENOSPC, "full")]
     assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFull]
-    assert bench.writer.failed == (error.errno == errno.EIO)
+    assert bench.writer.failed is failed
 
 
 async def test_a_full_disk_met_while_applying(bench: Bench) -> None:
