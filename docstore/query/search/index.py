@@ -59,9 +59,11 @@ class SearchIndex:
         database: Database,
         plan: SearchPlan,
         settings: SearchSettings,
+        opening: asyncio.Lock,
         *,
         ahead: int,
     ) -> None:
+        """``opening``: that of its folder, of all that are there one after the other; ``ahead``: batches in hand."""
         self.path = path
         self.database = database
         self.plan = plan
@@ -73,7 +75,7 @@ class SearchIndex:
         self._settings = settings
         self._ahead = ahead
         self._task: asyncio.Task[None] | None = None
-        self._opening = asyncio.Lock()
+        self._opening = opening
         self._dropped = False
 
     @property
@@ -118,18 +120,33 @@ class SearchIndex:
     async def rest(self) -> None:
         """Give back memory, threads and files, until it is needed again."""
         async with self._opening:
-            if self._task is None and self.folder is not None:
-                folder, self.folder = self.folder, None
-                self.shown = FeedEnd(-1, -1)
-                await finished(folder.close)
+            if self._task is None:
+                await self._close()
 
     async def stop(self) -> None:
         """Do nothing any more."""
         self._dropped = True
+        async with self._opening:
+            await self._end()
+
+    async def remove(self) -> None:
+        """Stop, and remove its files; whoever comes to their place meanwhile waits for that."""
+        self._dropped = True
+        async with self._opening:
+            await self._end()
+            await finished(partial(remove_folder, self.path))
+
+    async def _end(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self.rest()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self.folder is not None:
+            folder, self.folder = self.folder, None
+            self.shown = FeedEnd(-1, -1)
+            await finished(folder.close)
 
     def _start(self) -> "asyncio.Task[None]":
         if self._dropped:
@@ -240,11 +257,6 @@ class SearchIndex:
             self.folder = await finished(partial(make_folder, self.path, self.database.environment.epoch, columns))
             self._show(self.folder)
         return self.folder
-
-    async def remove(self) -> None:
-        """Stop, and remove its files."""
-        await self.stop()
-        await finished(partial(remove_folder, self.path))
 
     def _show(self, folder: Folder) -> None:
         self.shown = FeedEnd(folder.state.seq, folder.state.purge_seq)

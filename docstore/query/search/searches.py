@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, cast
+from weakref import WeakValueDictionary
 
 from docstore.core.document import DESIGN_PREFIX
 from docstore.core.json_text import JsonValue, decode
@@ -71,6 +72,7 @@ class Searches:
         self._ahead = ahead
         self._indexes: OrderedDict[tuple[int, str], SearchIndex] = OrderedDict()
         self._plans: dict[_PlanKey, SearchPlan] = {}
+        self._openings: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
         self._turns = asyncio.Semaphore(settings.search.at_once)
         self._written: set[int] = set()
         self._behind: asyncio.Task[None] | None = None
@@ -133,6 +135,7 @@ class Searches:
                 database,
                 plan,
                 self.settings,
+                self._opening(self._path(*key)),
                 ahead=self._ahead,
             )
             self._indexes[key] = index
@@ -206,13 +209,23 @@ class Searches:
                 await index.remove()
         for path in await asyncio.to_thread(_folders, self._root):
             if path not in keep and path.name.partition("-")[0] == str(number):
-                await finished(partial(remove_folder, path))
+                await self._remove_unused(path)
 
     async def _drop_unknown(self, known: Callable[[], set[int]]) -> None:
         numbers = {str(number) for number in await asyncio.to_thread(known)}
         for path in await asyncio.to_thread(_folders, self._root):
             if path.name.partition("-")[0] not in numbers:
+                await self._remove_unused(path)
+
+    async def _remove_unused(self, path: Path) -> None:
+        """Remove a folder, but for one that somebody asked for meanwhile."""
+        async with self._opening(path):
+            if path not in {self._path(*key) for key in self._indexes}:
                 await finished(partial(remove_folder, path))
+
+    def _opening(self, path: Path) -> asyncio.Lock:
+        """What is held while a folder is opened, closed or removed, by whichever index is there."""
+        return self._openings.setdefault(path, asyncio.Lock())
 
     def _path(self, number: int, signature: str) -> Path:
         return self._root / f"{number}-{signature}"

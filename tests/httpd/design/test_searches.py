@@ -1,6 +1,7 @@
 """Full-text search over HTTP: replies, errors, and what becomes of indexes."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -8,6 +9,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from docstore.query.search.folder import remove_folder
 from docstore.settings import SearchSettings
 from docstore.testing import TestNode, run_node
 from tests.httpd.asking import Database
@@ -241,6 +243,33 @@ async def test_folders_go_with_what_defined_them(fruits: Database, server: TestN
     await other.ask("DELETE", "")
     await until(lambda: len(folders(root)) == 1)
     assert len(ids(await search(fruits, q="*:*"))) == 4
+
+
+async def test_an_index_is_asked_for_again_while_its_folder_goes(
+    fruits: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, go = threading.Event(), threading.Event()
+
+    def slowly(path: Path) -> None:
+        going.set()
+        assert go.wait(30)
+        remove_folder(path)
+
+    await search(fruits, q="*:*")
+    monkeypatch.setattr("docstore.query.search.index.remove_folder", slowly)
+    rev = (await fruits.get("_design/inventory")).json["_rev"]
+    await fruits.ask("DELETE", f"/_design/inventory?rev={rev}")
+    cleaning = asyncio.create_task(fruits.ask("POST", "/_search_cleanup", {}))
+    await until(going.is_set)
+    assert (await fruits.ask("PUT", "/_design/inventory", DESIGN)).status == 201
+    asking = asyncio.create_task(search(fruits, q="*:*"))
+    for _ in range(20):  # in which it could open what is about to go
+        assert (await fruits.get("1")).status == 200
+    go.set()
+    assert (await cleaning).status == 202
+    assert (await asking)["total_rows"] == 4
+    assert (await fruits.ask("PUT", "/5", FRUITS[0] | {"_id": "5"})).status == 201
+    assert (await search(fruits, q="*:*"))["total_rows"] == 5
 
 
 async def test_indexes_outlive_the_server_and_may_be_damaged(tmp_path: Path) -> None:
