@@ -164,14 +164,15 @@ def _check_tree(record: DocRecord, tree: RevTree) -> Iterator[str]:
 
 
 def _check_stamps(record: DocRecord, tree: RevTree) -> Iterator[str]:
-    """Only leaves have stamps, and what a stamp says can be read."""
+    """Only leaves have stamps, and these are as they are made."""
     stamped = record.stamps()
     leaves = {tree.nodes[leaf].seq for leaf in tree.leaves()}
     if strays := sorted(stamped.keys() - leaves - {stamps.GONE}):
         yield f"has stamps of {strays[:9]}, which are no leaves' bodies"
     if record.whole and stamps.pack_rows(stamped) != record.stamp:
         yield "its stamps are not in order"
-    stamps.unpack_stamps(stamped)
+    if damaged := [seq for seq, stamp in stamped.items() if not stamps.is_sound(stamp)]:
+        yield f"its stamps of {damaged[:9]} are damaged"
 
 
 def _check_change(

@@ -20,7 +20,7 @@ What was written elsewhere has no stamp, but for one of all ones in the place of
 stamp went before it, which only says until when. Rows say the same, under 0, of leaves that are leaves no more.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from typing import Final
 
@@ -64,6 +64,18 @@ def unpack_stamp(stamp: bytes) -> Written | None:
     return Written(packed >> 1, stamp[start:].decode() or None)
 
 
+def is_sound(stamp: bytes) -> bool:
+    """Whether bytes are a stamp as it is made here. Raises UnicodeDecodeError for some that are none."""
+    if len(stamp) < _HEAD.size:
+        return False
+    length, packed = _HEAD.unpack_from(stamp)
+    start = _HEAD_UNTIL.size if packed & 1 else _HEAD.size
+    if len(stamp) != _LENGTH.size + length or len(stamp) < start or _until(stamp) > MAX_AT:
+        return False
+    written = unpack_stamp(stamp)
+    return stamp[start:] == (b"" if written is None else pack_stamp(written)[_HEAD.size :])
+
+
 def unpack_stamps(stamps: Stamps) -> dict[int, Written]:
     """The same of all those that say who wrote a leaf."""
     found = ((seq, unpack_stamp(stamp)) for seq, stamp in stamps.items())
@@ -84,7 +96,7 @@ def date_at(data: bytes, start: int) -> int | None:
 
 def following(stamp: bytes, *before: bytes) -> bytes:
     """A new stamp in the place of others, undated if its second is not beyond theirs; empty: of what came here."""
-    until = max(map(_until, before))
+    until = _latest(before)
     if not stamp:
         return _HEAD_UNTIL.pack(2 * _TIME_BYTES, _ALL_ONES, until)
     packed: int = _HEAD.unpack_from(stamp)[1]
@@ -100,7 +112,7 @@ def undated(stamp: bytes, until: int) -> bytes:
 
 def left_alone(stamp: bytes, *before: bytes) -> bytes:
     """The stamp, perhaps empty, of the leaf that is left of several, which had these."""
-    return undated(stamp, max(map(_until, before))) if stamp else following(b"", *before)
+    return undated(stamp, _latest(before)) if stamp else following(b"", *before)
 
 
 def beside(before: Stamps, leaves: Collection[int], new: Stamps) -> dict[int, bytes]:
@@ -127,10 +139,15 @@ def unpack_rows(data: bytes) -> dict[int, bytes]:
     return found
 
 
+def _latest(before: Iterable[bytes]) -> int:
+    """The latest time that any of these stamps knows of; of damaged ones too, so that their document can be written."""
+    return min(max(map(_until, before)), MAX_AT)
+
+
 def _until(stamp: bytes) -> int:
     """The latest time that a stamp knows of."""
     packed: int = _HEAD.unpack_from(stamp)[1]
-    if not packed & 1:
+    if not packed & 1 or len(stamp) < _HEAD_UNTIL.size:
         return packed >> 1
     until: int = _HEAD_UNTIL.unpack_from(stamp)[2]
     return until if packed == _ALL_ONES else max(packed >> 1, until)

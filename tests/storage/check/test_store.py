@@ -136,6 +136,8 @@ def put(table_name: str, key: bytes, value: bytes) -> Damage:
 
 SEQ = {"a": 4, "b": 5, "c": 3, "conflict": 7, "history": 8}
 STAMP = pack_stamp(Written(5, "alice"))
+UNDATED = STAMP[:9] + bytes([STAMP[9] | 1]) + STAMP[10:]
+"""Its last bit of the time has tipped over, so a second time should follow."""
 CHAIN_STORED_WHOLE = tree_runs.pack_tree(RevTree({rev(1, "a"): Node(None, 3, False)}))
 
 CASES: list[tuple[str, Damage, str]] = [
@@ -184,6 +186,16 @@ CASES: list[tuple[str, Damage, str]] = [
         "stamps out of order",
         change_record("conflict", stamp=pack_rows({7: STAMP}) + pack_rows({6: STAMP})),
         "document 'conflict': its stamps are not in order",
+    ),
+    (
+        "a stamp that is longer than it is",
+        change_record("c", stamp=b"\x00\xff" + STAMP[2:]),
+        "document 'c': its stamps of [3] are damaged",
+    ),
+    (
+        "a stamp that has lost its until",
+        change_record("conflict", stamp=pack_rows({6: STAMP, 7: UNDATED})),
+        "document 'conflict': its stamps of [7] are damaged",
     ),
     ("a stamp of no name", change_record("c", stamp=STAMP[:-1] + b"\xff"), "document 'c': its record cannot be read"),
     # Bodies

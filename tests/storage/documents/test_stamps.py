@@ -10,6 +10,7 @@ from docstore.storage.documents.stamps import (
     beside,
     date_at,
     following,
+    is_sound,
     left_alone,
     pack_rows,
     pack_stamp,
@@ -33,6 +34,36 @@ def test_a_stamp_says_what_was_written(written: Written) -> None:
     assert unpack_stamp(stamp) == written
     assert unpack_stamp(following(stamp, at(MAX_AT))) == written, "though it gives no date"
     assert stamp_end(b"head" + stamp + b"tail", 4) == 4 + len(stamp)
+
+
+names = st.sampled_from([None, "al", "x" * MAX_NAME_BYTES, "x" + "é" * MAX_NAME_BYTES, "xx" + "\U0001f600" * 200])
+
+
+@given(st.integers(-5, MAX_AT + 5), names, st.integers(0, MAX_AT))
+def test_all_that_are_made_are_sound(time: int, name: str | None, before: int) -> None:
+    stamp = pack_stamp(Written(time, name))
+    for made in (stamp, following(stamp, at(before)), following(b"", at(before)), left_alone(stamp, at(before))):
+        assert is_sound(made)
+        assert not is_sound(made + b"x")
+        assert not is_sound(made[:-1])
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        b"\x00\x08" + bytes(7) + b"\x01",
+        b"\x00\x08" + b"\xff" * 8,
+        b"\x00\x12" + b"\xff" * 8 + bytes(8) + b"al",
+        b"\x00\x10" + b"\xff" * 16,
+        b"\x00\x08\x7f" + bytes(7),
+        b"\x02\x60" + bytes(8) + b"x" * 600,
+    ],
+)
+def test_what_is_none_is_seen_and_followed_all_the_same(stamp: bytes) -> None:
+    assert not is_sound(stamp)
+    assert is_sound(following(at(5), stamp))
+    assert unpack_stamp(following(at(5), stamp)) == Written(5, "alice")
+    assert unpack_stamp(following(at(6), following(at(5), stamp))) == Written(6, "alice")
 
 
 def test_its_length() -> None:
