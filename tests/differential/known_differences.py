@@ -94,10 +94,10 @@ ROW = r"json\[\d+\]\."
 
 KNOWN: tuple[Known, ...] = (
     Known(
-        "conflicts beside a quorum",
+        "what a quorum reads",
         "| `w`, `r` | quorums |",
         "find|path",
-        r"json\.docs.*_conflicts.*",
+        r"json\.(docs.*_conflicts|execution_stats\.total_(quorum_)?docs_examined).*",
         (
             'POST /db/_find\n{"selector":{},"conflicts":true,"r":2}',
             "find",
@@ -106,7 +106,6 @@ KNOWN: tuple[Known, ...] = (
             ["1-a"],
         ),
         asked='"r":',
-        theirs="<absent>",
     ),
     Known(
         "quorums",
