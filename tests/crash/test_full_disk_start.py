@@ -1,15 +1,11 @@
 """The real server, started on a disk that is full: it opens, reads, and writes as soon as there is room."""
 
-import os
 import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-
-import pytest
 
 from docstore.settings import MIB
 from tests.crash.server_process import Connection, ServerProcess, check_findings
@@ -17,18 +13,6 @@ from tests.crash.server_process import Connection, ServerProcess, check_findings
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 TEXT = "x" * 2_000
 PATIENCE = 60.0
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 6 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root may mount a small disk, and not everywhere")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def fill(disk: Path) -> Path:
