@@ -140,3 +140,97 @@ def test_an_earlier_revision_is_looked_at_and_taken_up(page, site):
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved as 3-")).to_be_visible()
     assert site.ask("GET", f"{db}/a")["n"] == 1.5
+
+
+def kept(page):
+    """What the tab keeps of documents."""
+    return page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('docstore-draft:'))")
+
+
+def test_what_is_typed_while_a_save_is_under_way_stays(page, site):
+    db = site.database("typed_on", [{"_id": "a", "n": 1}])
+    page.goto(site.page("/db/typed_on/doc/a"))
+    expect(area(page)).to_have_value(re.compile('"n": 1'))
+    area(page).fill(area(page).input_value().replace('"n": 1', '"n": 2'))
+    held = []
+
+    def hold(route):
+        if route.request.method == "GET":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(f"/{db}/a$"), hold)
+    with page.expect_request(lambda asked: asked.method == "GET" and asked.url.endswith(f"/{db}/a")):
+        page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved as 2-")).to_be_visible()
+    area(page).fill(area(page).input_value().replace('"n": 2', '"n": 3.0'))
+    held[0].continue_()
+    expect(area(page)).to_have_value(re.compile('"_rev": "2-.*\n.*"n": 3.0'))
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved as 3-")).to_be_visible()
+    assert '"n":3.0' in site.ask("GET", f"{db}/a", text=True)
+
+
+def test_saving_twice_saves_once(page, site):
+    db = site.database("twice", [{"_id": "a"}])
+    page.goto(site.page("/db/twice/doc/a"))
+    area(page).fill(area(page).input_value().replace("\n}", ',\n  "n": 1\n}'))
+    page.evaluate(
+        """() => { for (let time = 0; time < 3; time += 1) document.querySelector('json-editor textarea').dispatchEvent(
+             new KeyboardEvent('keydown', {key: 's', ctrlKey: true, bubbles: true, cancelable: true})); }"""
+    )
+    expect(page.get_by_text("Saved as 2-")).to_be_visible()
+    expect(area(page)).to_have_value(re.compile('"_rev": "2-'))
+    page.keyboard.press("Control+s")
+    expect(page).to_have_url(re.compile("/doc/a$"))
+    assert site.ask("GET", f"{db}/a")["_rev"].startswith("2-")
+    assert kept(page) == []
+
+
+def test_a_document_that_was_made_leaves_no_draft(page, site):
+    site.database("made_once")
+    page.goto(site.page("/db/made_once/new?id=mine"))
+    expect(area(page)).to_be_focused()
+    page.keyboard.insert_text(', "n": 1')
+    page.keyboard.press("Control+s")
+    expect(page).to_have_url(re.compile("doc/mine$"))
+    page.evaluate("new Promise(done => setTimeout(done, 300))")  # what was put off would have come by now
+    assert kept(page) == []
+
+
+def test_a_key_and_a_reload_at_once(page, site):
+    site.database("at_once", [{"_id": "a"}])
+    page.goto(site.page("/db/at_once/doc/a"))
+    page.on("dialog", lambda dialog: dialog.accept())
+    expect(area(page)).to_be_visible()
+    page.evaluate(
+        """() => { const area = document.querySelector('json-editor textarea'); area.value = '{"typed": 1';
+             area.dispatchEvent(new InputEvent('input', {bubbles: true})); location.reload(); }"""
+    )
+    expect(area(page)).to_have_value('{"typed": 1')
+
+
+def test_discarded_edits_come_back(page, site):
+    site.database("undone", [{"_id": "a"}])
+    page.goto(site.page("/db/undone/doc/a"))
+    area(page).fill('{"typed": 1')
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Discard edits").click()
+    expect(area(page)).to_have_value(re.compile('"_id": "a"'))
+    page.get_by_role("button", name="Undo").click()
+    expect(area(page)).to_have_value('{"typed": 1')
+
+
+def test_edits_outlive_a_look_at_an_earlier_revision(page, site):
+    site.database("looked_back", [{"_id": "a"}])
+    rev = site.ask("GET", "looked_back/a")["_rev"]
+    page.goto(site.page("/db/looked_back/doc/a"))
+    area(page).fill('{"typed": 1')
+    page.evaluate("rev => { location.hash = `#/db/looked_back/doc/a?rev=${rev}`; }", rev)
+    expect(page.get_by_text(f"Revision {rev}")).to_be_visible()
+    page.get_by_role("button", name="Edit from here").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    page.get_by_role("link", name="The present one").click()
+    expect(page.get_by_text("These are edits that were not saved yet.")).to_be_visible()
+    expect(area(page)).to_have_value('{"typed": 1')

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -147,6 +148,52 @@ def test_an_edit_that_was_refused_is_merged(page, site):
     assert '"a":10000000000000000001,"b":2' in site.ask("GET", "refused/d", text=True)
 
 
+def test_a_merge_that_is_left_is_found_at_its_document(page, site):
+    site.database("left")
+    base = site.ask("PUT", "left/d", {"a": 1, "b": 1})["rev"]
+    page.goto(site.page("/db/left/doc/d"))
+    text = page.get_by_label("Text of d")
+    expect(text).to_have_value(re.compile('"b": 1'))
+    site.ask("PUT", f"left/d?rev={base}", {"a": 1, "b": 2})
+    text.fill(text.input_value().replace('"a": 1', '"a": 7.0'))
+    page.keyboard.press("Control+s")
+    result = page.get_by_label("Result")
+    result.fill(result.input_value().replace("7.0", "8.0"))
+    page.evaluate("location.hash = '#/db/left/doc/d'")
+    expect(text).to_have_value(re.compile('"a": 7.0'))
+    expect(page.get_by_text("A merge of such edits was begun.")).to_be_visible()
+    text.focus()
+    page.keyboard.press("Control+s")
+    expect(result).to_have_value(re.compile('"a": 8.0'))
+    site.ask("PUT", f"left/d?rev={site.ask('GET', 'left/d')['_rev']}", {"a": 1, "b": 2, "c": 3})
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(result).to_have_value(re.compile('"a": 8.0(.|\n)*"c": 3'))
+    page.get_by_role("button", name="Save the result").click()
+    expect(page.get_by_text("Saved as 4-")).to_be_visible()
+    assert '"a":8.0,"b":2,"c":3' in site.ask("GET", "left/d", text=True)
+    expect(text).to_have_value(re.compile('"_rev": "4-'))
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+
+
+def test_the_second_step_of_a_merge_outlives_a_reload(page, site):
+    conflicted(site, "second_step")
+    third = leaf("alien", "2-3333", BEFORE | {"rating": 9}, "5d1c")
+    site.ask("POST", "second_step/_bulk_docs", {"new_edits": False, "docs": [third]})
+    desk(page, site, "second_step")
+    page.keyboard.press("2")
+    page.get_by_role("button", name="Next: leaf 2 of 2").click()
+    expect(page.get_by_role("button", name="Save the result")).to_be_enabled()
+    result = page.get_by_label("Result")
+    result.fill(result.input_value().replace('"Alien"', '"Aliens"'))
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(page.get_by_role("button", name="Save the result")).to_be_enabled()
+    expect(result).to_have_value(re.compile('"Aliens"(.|\n)*1980(.|\n)*"rating": 9'))
+    page.keyboard.press("s")
+    expect(page.get_by_text("Saved as 3-")).to_be_visible()
+
+
 def test_an_edit_of_what_was_deleted_brings_it_back(page, site):
     site.database("refused_deleted")
     base = site.ask("PUT", "refused_deleted/d", {"a": 1})["rev"]
@@ -210,8 +257,10 @@ def test_two_browsers_edit_one_document_and_both_edits_are_in_the_result(browser
 def test_an_ancestor_that_is_kept_for_merges_alone_still_decides(page, site):
     conflicted(site, "compacted_ancestor")
     site.ask("POST", "compacted_ancestor/_compact", {})
+    deadline = time.monotonic() + 30
     while site.ask("GET", "compacted_ancestor/alien/_tree")["nodes"][0]["available"] is True:
-        pass  # the compaction runs in the background
+        assert time.monotonic() < deadline, "the compaction runs in the background, and should have ended"
+        time.sleep(0.02)
     desk(page, site, "compacted_ancestor")
     expect(page.get_by_text("kept for merges alone")).to_be_visible()
     expect(page.get_by_text("1 clash, 1 to be decided; 2 changes merged without a question.")).to_be_visible()

@@ -3,11 +3,10 @@
 // Owns a plain text field, which has the text, and behind it the same lines in colour, of which only those that are seen are
 // there. It must not know what the text is about. What is typed is never changed but by the keys below and by `format`.
 
-import {check} from '../lossless/check.js';
-import {colours, matchingBrackets} from '../lossless/colours.js';
-import {formatted} from '../lossless/members.js';
 import {debounced, h, replace, uniqueId} from '../dom.js';
 import {count} from '../format.js';
+import {colours, matchingBrackets} from '../lossless/colours.js';
+import {compute} from '../merge/off-page.js';
 import {findBar} from './find-bar.js';
 
 const LINE = 20; // pixels, as in editor.css
@@ -18,12 +17,13 @@ class JsonEditor extends HTMLElement {
   #lines = [''];
   #problem = null;
   #marks = null;
-  #check = check;
+  #check = 'check';
+  #looking = null;
   #frame = 0;
   #validate = debounced(() => this.#validated(), 150);
 
-  // `label` is its accessible name, `validate(text)` gives the first problem or null, `submit()` is called for Ctrl+S.
-  configure({label, validate = check, submit = null, readOnly = false}) {
+  // `label` is its accessible name, `validate` the task that gives the first problem or null, `submit()` is called for Ctrl+S.
+  configure({label, validate = 'check', submit = null, readOnly = false}) {
     this.#check = validate;
     const status = uniqueId('status');
     this.area = h('textarea', {class: 'e-area', spellcheck: 'false', autocomplete: 'off', autocapitalize: 'off', wrap: 'off', 'aria-label': label, 'aria-describedby': status, readOnly});
@@ -58,10 +58,12 @@ class JsonEditor extends HTMLElement {
     this.#changed();
   }
 
-  // The first problem as `{at, line, column, message}`, looked for now.
-  get problem() {
-    this.#validated();
-    return this.#problem;
+  // The first problem of the text as it is now, `{at, line, column, message}`, or null.
+  async look(signal) {
+    const {value} = this;
+    const found = await compute(this.#check, {text: value}, signal);
+    if (this.value === value) this.#tell(found);
+    return found;
   }
 
   set readOnly(value) {
@@ -73,12 +75,15 @@ class JsonEditor extends HTMLElement {
   }
 
   // Another form of the same JSON; can be undone. False if it is none.
-  format() {
-    if (this.problem) {
-      this.select(this.#problem.at, this.#problem.at + 1);
+  async format() {
+    const {value} = this;
+    const wrong = await this.look();
+    if (wrong) {
+      this.select(wrong.at, wrong.at + 1);
       return false;
     }
-    this.replaceAll(formatted(this.value));
+    const form = await compute('format', {text: value});
+    if (this.value === value) this.replaceAll(form); // if somebody types meanwhile, it stays
     return true;
   }
 
@@ -125,7 +130,12 @@ class JsonEditor extends HTMLElement {
   }
 
   #validated() {
-    const found = this.#check(this.value);
+    this.#looking?.abort();
+    this.#looking = new AbortController();
+    this.look(this.#looking.signal).catch(() => {}); // there is a newer text
+  }
+
+  #tell(found) {
     this.#problem = found;
     this.area.setAttribute('aria-invalid', String(found !== null));
     this.status.textContent = found ? `Line ${count(found.line)}, column ${count(found.column)}: ${found.message}` : '';
@@ -135,8 +145,10 @@ class JsonEditor extends HTMLElement {
   #moved() {
     const {selectionStart: at} = this.area;
     this.#marks = matchingBrackets(this.value, at);
-    const before = this.value.slice(0, at);
-    this.place.textContent = `${count(before.split('\n').length)} : ${count(at - before.lastIndexOf('\n'))}`;
+    let line = 0;
+    let start = 0;
+    while (line + 1 < this.#lines.length && start + this.#lines[line].length < at) start += this.#lines[line++].length + 1;
+    this.place.textContent = `${count(line + 1)} : ${count(at - start + 1)}`;
     this.#draw();
   }
 

@@ -70,11 +70,11 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     else drawActive(true);
   }
   async function finish() {
-    if (undecided(state.places)) return;
+    if (undecided(state.places) || button.disabled) return;
     problem.hidden = true;
     button.disabled = true;
     try {
-      const wrong = editor.problem;
+      const wrong = await editor.look();
       if (wrong) throw Object.assign(new Error(`Not saved. Line ${wrong.line}, column ${wrong.column}: ${wrong.message}`), {at: wrong.at});
       await save(state.text);
     } catch (error) {

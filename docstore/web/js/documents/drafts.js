@@ -2,7 +2,11 @@
 // loses it. A draft is `{text, base}`, `base` the revision that it began with, null for a new document.
 
 const held = new Map();
-const name = (db, id) => `docstore-draft:${db}\n${id}`;
+const PREFIX = 'docstore-draft:';
+const name = (db, id) => `${PREFIX}${db}\n${id}`;
+
+// Drafts of merges stand beside those of edits. No database is called so.
+export const mergesOf = (db) => `merge of ${db}`;
 
 export function draftOf(db, id) {
   const key = name(db, id);
@@ -19,12 +23,16 @@ export function keepDraft(db, id, draft) {
   try {
     sessionStorage.setItem(name(db, id), JSON.stringify(draft));
   } catch {
-    // the storage is full or forbidden: the draft lasts as long as the page
+    forget(db, id); // the storage is full or forbidden: the draft lasts as long as the page, and an older one is none
   }
 }
 
 export function dropDraft(db, id) {
   held.delete(name(db, id));
+  forget(db, id);
+}
+
+function forget(db, id) {
   try {
     sessionStorage.removeItem(name(db, id));
   } catch {
@@ -32,6 +40,14 @@ export function dropDraft(db, id) {
   }
 }
 
+function isAnyStored() {
+  try {
+    return Object.keys(sessionStorage).some((key) => key.startsWith(PREFIX));
+  } catch {
+    return false;
+  }
+}
+
 addEventListener('beforeunload', (event) => {
-  if (held.size) event.preventDefault();
+  if (held.size || isAnyStored()) event.preventDefault();
 });

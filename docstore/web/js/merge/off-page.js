@@ -20,7 +20,7 @@ function inThread(name, input, signal) {
   return new Promise((resolve, reject) => {
     signal?.addEventListener('abort', () => reject(signal.reason), {once: true});
     worker.addEventListener('message', ({data}) => resolve(data), {once: true});
-    worker.addEventListener('error', () => reject(new Error('The comparison failed.')), {once: true});
+    worker.addEventListener('error', () => resolve(outcome(name, input)), {once: true}); // its code was not to be had
     worker.postMessage({name, input});
   }).finally(() => worker.terminate());
 }

@@ -1,10 +1,12 @@
-// What is computed for a merge, a diff or the reply of a query, from texts to plain values that can be sent between threads.
+// What is computed for a merge, a diff, a document or the reply of a query, from texts to plain values that can be sent between threads.
 //
 // Owns the tasks by name; `worker.js` carries them out beside the page, and `off-page.js` asks it to.
 
 import {findReply, viewReply} from '../query/document-rows.js';
-import {contentOf} from './document-text.js';
+import {check, checkObject} from '../lossless/check.js';
+import {contentOf, stringMember} from './document-text.js';
 import {parseNodes, sliceOf, Values} from './json-nodes.js';
+import {pretty} from './pretty.js';
 import {decidedBy} from './server-merge.js';
 import {diffRows} from './structural-diff.js';
 import {mergeThreeWay} from './three-way.js';
@@ -30,6 +32,19 @@ export const TASKS = {
   // Replies of `_find` and of views, which may be as long as their documents.
   find: ({text}) => findReply(text),
   view: ({text}) => viewReply(text),
+
+  // What the editor wants of a text: its first problem or null, its form for people.
+  check: ({text}) => check(text),
+  checkObject: ({text}) => checkObject(text),
+  format: ({text}) => pretty(parseNodes(text, new Values())),
+
+  // Of a document's text: its form for people, its revision, and [name, stub] of its attachments.
+  document({text}) {
+    const node = parseNodes(text, new Values());
+    const found = node.members.get('_attachments')?.node;
+    const stubs = found?.kind === 'object' ? [...found.members].map(([name, stub]) => [name, JSON.parse(sliceOf(stub.node))]) : [];
+    return {form: pretty(node), rev: stringMember(node, '_rev'), stubs};
+  },
 };
 
 // The outcome of a task: `{result}` or `{error: {message, at}}`.

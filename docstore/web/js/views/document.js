@@ -7,11 +7,11 @@ import {jsonEditor} from '../components/json-editor.js';
 import {menu} from '../components/menu.js';
 import {revisionsPanel} from '../components/revisions.js';
 import {tellFailure, toast, words} from '../components/toast.js';
-import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
+import {draftOf, dropDraft, keepDraft, mergesOf} from '../documents/drafts.js';
 import {debounced, field, h, replace} from '../dom.js';
-import {checkObject} from '../lossless/check.js';
-import {formatted, nodesOf, stringOf, without, withMember} from '../lossless/members.js';
+import {formatted, nodesOf, without, withMember} from '../lossless/members.js';
 import {sliceOf} from '../merge/json-nodes.js';
+import {compute} from '../merge/off-page.js';
 import {go, link} from '../router.js';
 
 export const keys = [
@@ -22,23 +22,28 @@ export const keys = [
 ];
 
 const NEW = ''; // the id under which the draft of a new document is kept
+const AT_ONCE = 200_000; // characters that are kept with every key
 
 export async function show(outlet, {db, id = null, query}, signal) {
   const old = query.get('rev'); // an older revision is looked at, not edited
-  let original = id === null ? await blank() : formatted(await text(path(db, id), {query: {rev: old}, signal}));
-  let rev = id === null ? null : stringOf(nodesOf(original), '_rev');
+  const read = async (asked) => compute('document', {text: await text(path(db, id), {query: asked, signal})}, signal);
+  let {form: original, rev, stubs} = id === null ? {form: await blank(), rev: null, stubs: []} : await read({rev: old});
+  let newest = rev; // the revision whose text `original` is; `rev` is the one that the edits began with
   const isLocal = id?.startsWith('_local/') ?? false;
   const draft = old ? null : draftOf(db, id ?? NEW);
 
   const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
   const note = h('div', {class: 'warning', hidden: true});
   const save = h('button', {class: 'primary', onclick: () => store(), title: 'Ctrl+S'}, id === null ? 'Create' : 'Save');
-  const editor = jsonEditor({label: id === null ? 'New document' : `Text of ${id}`, validate: checkObject, submit: () => store(), readOnly: old !== null});
+  const editor = jsonEditor({label: id === null ? 'New document' : `Text of ${id}`, validate: 'checkObject', submit: () => store(), readOnly: old !== null});
   const isChanged = () => editor.value !== original;
-  const changed = debounced(keep, 250);
+  const keepSoon = debounced(keep, 250);
+  let isOver = old !== null; // there is nothing to be kept (any more): what was typed is saved, or gone with the document
+  let saving = null;
 
   function keep() {
-    save.disabled = !isChanged() && id !== null;
+    save.disabled = saving !== null || (!isChanged() && id !== null);
+    if (isOver) return;
     if (isChanged()) keepDraft(db, id ?? NEW, {text: editor.value, base: rev});
     else dropDraft(db, id ?? NEW);
   }
@@ -48,57 +53,72 @@ export async function show(outlet, {db, id = null, query}, signal) {
     problem.hidden = false;
   }
 
+  // One after the other: a second request would be refused for the revision that the first one made.
   async function store() {
+    while (saving) await saving;
     keep();
+    if (isOver || (id !== null && !isChanged())) return;
     problem.hidden = true;
-    const wrong = editor.problem;
-    if (wrong) {
+    save.disabled = true;
+    saving = storeNow();
+    await saving;
+    saving = null;
+    keep();
+  }
+
+  async function storeNow() {
+    try {
+      const wrong = await editor.look();
+      if (!wrong) return await (id === null ? create() : update());
       editor.select(wrong.at, wrong.at + 1);
       editor.focus();
-      return tell(`Not saved. Line ${wrong.line}, column ${wrong.column}: ${wrong.message}`);
-    }
-    save.disabled = true;
-    try {
-      await (id === null ? create() : update());
+      tell(`Not saved. Line ${wrong.line}, column ${wrong.column}: ${wrong.message}`);
     } catch (error) {
-      save.disabled = false;
-      if (error.status === 409) return conflict();
-      tell(error);
+      if (error.status === 409) await conflict().catch(tell);
+      else tell(error);
     }
   }
 
   async function update() {
     const body = editor.value;
-    const hasRev = nodesOf(body).members.has('_rev');
+    const hasRev = Object.hasOwn(JSON.parse(body), '_rev');
     const reply = await send('PUT', path(db, id), {query: hasRev || isLocal ? {} : {rev}, body, signal});
     toast(`Saved as ${reply.rev}.`);
-    await follow(editor.value === body);
+    await follow(body);
   }
 
   async function create() {
     const body = editor.value;
-    const own = stringOf(nodesOf(body), '_id');
+    const own = idOf(body);
     const reply = await (own === null ? send('POST', path(db), {body, signal}) : send('PUT', path(db, own), {body, signal}));
-    dropDraft(db, NEW);
+    end();
     toast(`${reply.id} was made.`);
     go(['db', db, 'doc', reply.id]);
   }
 
-  // Somebody else was faster: what was typed is one side of a merge.
-  async function conflict() {
-    const own = id ?? stringOf(nodesOf(editor.value), '_id');
-    const {openMerge} = await import('./merge.js');
+  function end() {
+    isOver = true;
     dropDraft(db, id ?? NEW);
-    openMerge({db, id: own, mine: editor.value, base: rev});
   }
 
-  // The document has a new revision. If all that was typed is in it, its text is shown; otherwise the edits go on from it.
-  async function follow(isWhole) {
-    const fresh = formatted(await text(path(db, id), {signal}));
+  // Somebody else was faster: what was typed is one side of a merge, and a draft of the document until that is done.
+  async function conflict() {
+    const mine = editor.value;
+    const own = id ?? idOf(mine);
+    const {openMerge} = await import('./merge.js');
+    end();
+    keepDraft(db, own, {text: mine, base: rev});
+    openMerge({db, id: own, mine, base: rev});
+  }
+
+  // The document has a new revision, which has this text. If no more was typed, it is shown as it is stored; otherwise the edits go on
+  // from it.
+  async function follow(stored) {
+    const fresh = await read();
     const edited = editor.value;
-    rev = stringOf(nodesOf(fresh), '_rev');
-    original = fresh;
-    editor.value = isWhole ? fresh : rebased(edited, fresh);
+    ({form: original, rev, stubs} = fresh);
+    newest = rev;
+    editor.value = edited === stored ? original : rebased(edited, original);
     note.hidden = true;
     keep();
     attachments?.draw();
@@ -107,11 +127,14 @@ export async function show(outlet, {db, id = null, query}, signal) {
 
   // Edits go on from the newest revision: its `_rev` and `_attachments` take the place of those in the text.
   function rebased(edited, fresh) {
-    if (editor.problem) return edited;
     const members = nodesOf(fresh).members;
-    let result = withMember(edited, '_rev', sliceOf(members.get('_rev').node));
-    if (members.has('_attachments')) result = withMember(result, '_attachments', sliceOf(members.get('_attachments').node));
-    return formatted(result);
+    try {
+      let result = withMember(edited, '_rev', sliceOf(members.get('_rev').node));
+      if (members.has('_attachments')) result = withMember(result, '_attachments', sliceOf(members.get('_attachments').node));
+      return formatted(result);
+    } catch {
+      return edited; // no JSON yet: saving it leads to a merge
+    }
   }
 
   async function blank() {
@@ -119,16 +142,11 @@ export async function show(outlet, {db, id = null, query}, signal) {
     return `{\n  "_id": ${JSON.stringify(from)}\n}`;
   }
 
-  function stubs() {
-    const found = nodesOf(original).members.get('_attachments')?.node;
-    return found?.kind === 'object' ? [...found.members].map(([name, {node}]) => [name, JSON.parse(sliceOf(node))]) : [];
-  }
-
   async function remove() {
     if (!(await confirm('Delete this document?', id, 'Delete', {danger: true}))) return;
     try {
       await call('DELETE', path(db, id), {query: {rev}, signal});
-      dropDraft(db, id);
+      end();
       toast(`${id} is deleted.`);
       go(['db', db]);
     } catch (error) {
@@ -146,26 +164,30 @@ export async function show(outlet, {db, id = null, query}, signal) {
   }
 
   function discard() {
-    dropDraft(db, id ?? NEW);
-    editor.value = original;
+    const before = {edited: editor.value, rev};
+    const put = (value, base) => {
+      editor.value = value;
+      rev = base;
+      keep();
+    };
+    put(original, newest);
     note.hidden = true;
-    keep();
-    toast('Edits are discarded.', {action: ['Undo', () => { editor.value = draftText; keep(); }]});
+    toast('Edits are discarded.', {action: ['Undo', () => (signal.aborted ? keepDraft(db, id ?? NEW, {text: before.edited, base: before.rev}) : put(before.edited, before.rev))]});
   }
 
   // Take up an older revision's content as an edit of the present one.
   async function restore() {
-    const present = formatted(await text(path(db, id), {signal}));
-    const content = withMember(without(editor.value, ['_rev', '_attachments']), '_rev', sliceOf(nodesOf(present).members.get('_rev').node));
-    const kept = nodesOf(present).members.get('_attachments');
-    keepDraft(db, id, {text: formatted(kept ? withMember(content, '_attachments', sliceOf(kept.node)) : content), base: stringOf(nodesOf(present), '_rev')});
+    if (draftOf(db, id) && !(await confirm('Give up the edits that are not saved?', id, 'Give them up', {danger: true}))) return;
+    const present = await read();
+    const content = withMember(without(editor.value, ['_rev', '_attachments']), '_rev', JSON.stringify(present.rev));
+    const kept = nodesOf(present.form).members.get('_attachments');
+    keepDraft(db, id, {text: formatted(kept ? withMember(content, '_attachments', sliceOf(kept.node)) : content), base: present.rev});
     go(['db', db, 'doc', id]);
   }
 
-  const draftText = draft?.text ?? '';
-  const attachments = id === null || isLocal ? null : attachmentsPanel({db, id, rev: () => rev, stubs, changed: () => follow(!isChanged()), editable: old === null});
+  const attachments = id === null || isLocal ? null : attachmentsPanel({db, id, rev: () => rev, stubs: () => stubs, changed: () => follow(original), editable: old === null});
   const revisions = id === null || isLocal ? null : revisionsPanel({db, id, shown: () => rev, signal});
-  const format = h('button', {onclick: () => editor.format() || tell('This is no JSON yet, so it cannot be formatted.')}, 'Format');
+  const format = h('button', {onclick: async () => (await editor.format()) || tell('This is no JSON yet, so it cannot be formatted.')}, 'Format');
   outlet.append(
     h('h1', {}, id ?? 'New document'),
     old ? h('div', {class: 'bar-of-tools'}, h('span', {class: 'badge warn'}, `Revision ${old}`), h('a', {class: 'button', href: link(['db', db, 'doc', id])}, 'The present one'),
@@ -183,8 +205,17 @@ export async function show(outlet, {db, id = null, query}, signal) {
       h('button', {onclick: discard}, 'Discard them'));
     if (isBehind) rev = draft.base;
   }
+  if (old === null && draftOf(mergesOf(db), id)?.mine !== undefined) {
+    note.hidden = false;
+    note.append(' A merge of such edits was begun. ', h('a', {class: 'button', href: link(['db', db, 'doc', id, 'merge'])}, 'Go on with it'));
+  }
   keep();
-  editor.area.addEventListener('input', changed);
+  editor.area.addEventListener('input', () => (editor.value.length < AT_ONCE ? keep() : keepSoon()));
+  signal.addEventListener('abort', () => {
+    keep();
+    isOver = true;
+  });
+  addEventListener('pagehide', keep, {signal});
   outlet.addEventListener('viewkey', ({detail: {key, event}}) => {
     if (key === 'e') editor.focus();
     else if (key === 'u') go(['db', db]);
@@ -202,3 +233,8 @@ export async function show(outlet, {db, id = null, query}, signal) {
     editor.area.setSelectionRange(editor.value.length - 2, editor.value.length - 2);
   }
 }
+
+const idOf = (body) => {
+  const own = JSON.parse(body)._id;
+  return typeof own === 'string' ? own : null;
+};

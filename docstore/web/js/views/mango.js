@@ -7,7 +7,6 @@ import {words} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
-import {checkObject} from '../lossless/check.js';
 import {compute} from '../merge/off-page.js';
 import {fieldsOf} from '../query/explain-words.js';
 import {pastQueries, rememberQuery} from '../query/past-queries.js';
@@ -22,7 +21,7 @@ export async function show(outlet, {db, query}, signal) {
   const found = [];
   let bookmark = null;
   let running = null;
-  const editor = jsonEditor({label: 'Query', validate: checkObject});
+  const editor = jsonEditor({label: 'Query', validate: 'checkObject'});
   editor.value = query.get('q') ?? pastQueries(db)[0] ?? FIRST;
   editor.classList.add('query-editor');
   editor.addEventListener('keydown', (event) => {

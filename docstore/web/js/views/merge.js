@@ -3,22 +3,23 @@
 
 import {mergeDesk} from '../components/merge-desk.js';
 import {toast, words} from '../components/toast.js';
-import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
+import {draftOf, dropDraft, keepDraft, mergesOf as kept} from '../documents/drafts.js';
 import {debounced, h, replace} from '../dom.js';
 import {compute} from '../merge/off-page.js';
 import {saveMerged} from '../merge/saving.js';
 import {readSides} from '../merge/sides.js';
 import {go, link, show as showAgain} from '../router.js';
 
-// Drafts of merges stand beside those of edits. No database is called so. A draft is `{mine, base, revs, marks, result}`, `mine` and
+// A draft of a merge is `{mine, base, revs, marks, result}`, `mine` and
 // `base` those of an edit, the others what was done on the desk.
 const AT_ONCE = 200_000; // characters that are kept with every key
-const kept = (db) => `merge of ${db}`;
 
 // An edit that the server refused since another one was faster: `mine` is the text that was to be saved, `base` the revision that
-// it began with (null for a new document). Nothing of it is lost: it is kept until it is saved or dropped.
+// it began with (null for a new document). Nothing of it is lost: it is kept until it is saved or dropped, and so is what was done at
+// the desk with this very edit.
 export function openMerge({db, id, mine, base}) {
-  keepDraft(kept(db), id, {mine, base});
+  const before = draftOf(kept(db), id);
+  if (before?.mine !== mine || before.base !== base) keepDraft(kept(db), id, {mine, base});
   go(['db', db, 'doc', id, 'merge']);
 }
 
@@ -33,6 +34,12 @@ export const keys = [
 export async function show(outlet, {db, id}, signal) {
   let draft = draftOf(kept(db), id);
   let sides = await readSides(db, id, {draft}, signal);
+  if (draft?.result !== undefined && !isOf(draft, sides)) {
+    if (draft.marks.every(([choice]) => choice !== null)) keepDraft(kept(db), id, draft = {mine: draft.result, base: draft.target});
+    sides = await readSides(db, id, {draft}, signal); // others were faster: the result so far is merged with theirs
+  } else if (draft?.soFar) {
+    sides = await readSides(db, id, {draft, step: Number(draft.revs.at(-1)), soFar: draft.soFar}, signal);
+  }
   outlet.append(h('h1', {}, `Merge ${id}`));
   if (sides === null) {
     dropDraft(kept(db), id);
@@ -42,13 +49,26 @@ export async function show(outlet, {db, id}, signal) {
   const holder = h('div', {class: 'merge'}, h('p', {role: 'status', class: 'quiet'}, 'Comparing…'));
   outlet.append(holder);
 
-  const keep = (state) => signal.aborted || keepDraft(kept(db), id, {...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text});
-  const keepLater = debounced(keep, 300);
+  let last = null; // the state of the desk that is not kept yet
+  const keep = (state) => keepDraft(kept(db), id, {
+    ...draft, revs: sides.revs, marks: marksOf(state.places), result: state.text, target: sides.target, soFar: sides.step ? sides.ours : null,
+  });
+  const keepLast = () => {
+    if (last !== null) keep(last);
+    last = null;
+  };
+  const keepLater = debounced(keepLast, 300);
+  signal.addEventListener('abort', keepLast);
+  addEventListener('pagehide', keepLast, {signal});
   async function draw() {
     const work = await restored(sides, draft, signal);
     const desk = mergeDesk({
       sides, work, signal,
-      changed: (state) => (state.text.length + state.places.length < AT_ONCE ? keep(state) : keepLater(state)),
+      changed: (state) => {
+        last = state;
+        if (state.text.length + state.places.length < AT_ONCE) keepLast();
+        else keepLater();
+      },
       save: (text) => (sides.step + 1 < sides.steps ? nextLeaf(text) : save(text)),
       drop,
     });
@@ -70,18 +90,26 @@ export async function show(outlet, {db, id}, signal) {
       rev = await saveMerged(db, id, sides, text, signal);
     } catch (error) {
       if (error.status !== 409) throw error;
+      last = null;
       keepDraft(kept(db), id, {mine: text, base: sides.target});
       toast('The document was changed once more meanwhile. Your result is merged with that.');
       await showAgain();
       return;
     }
-    dropDraft(kept(db), id);
+    forget();
     toast(`Saved as ${rev}.`);
     go(['db', db, 'doc', id]);
   }
 
-  async function drop() {
+  // The edit that is one side stays a draft of its document until now, so that it is found there if the merge is left.
+  function forget() {
+    last = null;
     dropDraft(kept(db), id);
+    if (sides.leaves === null) dropDraft(db, id);
+  }
+
+  async function drop() {
+    forget();
     draft = null;
     if (sides.leaves === null) go(['db', db, 'doc', id]);
     else await showAgain();
@@ -105,5 +133,9 @@ async function restored({base, ours, theirs, known, revs}, draft, signal) {
   });
   return {text: draft.result, places};
 }
+
+// Whether a draft is of a merge of these revisions, whichever step of it.
+const isOf = ({revs, soFar}, sides) => sides !== null
+  && String(revs.slice(0, soFar ? -1 : undefined)) === String(sides.revs.slice(0, soFar ? -1 : undefined));
 
 const marksOf = (places) => places.map(({choice, start, end}) => [choice, start, end]);

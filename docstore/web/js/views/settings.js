@@ -6,7 +6,6 @@ import {jsonEditor} from '../components/json-editor.js';
 import {tellFailure, toast} from '../components/toast.js';
 import {field, h} from '../dom.js';
 import {bytes, count} from '../format.js';
-import {checkObject} from '../lossless/check.js';
 import {formatted, nodesOf, withMember} from '../lossless/members.js';
 import {sliceOf} from '../merge/json-nodes.js';
 import {go, show as showAgain} from '../router.js';
@@ -61,10 +60,11 @@ async function security(where, signal) {
     store(body).then(() => { before = body; }, tellFailure);
   });
   async function asJson() {
-    const editor = jsonEditor({label: 'The security object', validate: checkObject});
+    const editor = jsonEditor({label: 'The security object', validate: 'checkObject'});
     editor.value = formatted(await text(place));
     const done = await ask({title: 'Security', button: 'Save', wide: true, content: editor, submit: async () => {
-      if (editor.problem) throw new Error(`Line ${editor.problem.line}: ${editor.problem.message}`);
+      const wrong = await editor.look();
+      if (wrong) throw new Error(`Line ${wrong.line}: ${wrong.message}`);
       await store(editor.value);
       return true;
     }});
