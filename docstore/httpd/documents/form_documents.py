@@ -39,7 +39,7 @@ async def post_form(request: Request) -> Edit:
     referer = request.headers.get("Referer")
     if referer is None:
         raise BadRequest("Referer header required.")
-    if urlsplit(referer).netloc != request.headers.get("Host"):
+    if not _is_on(referer, request.headers.get("Host")):
         raise BadRequest("Referer header must match host.")
     doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
     if request.content_type != FORM:
@@ -105,7 +105,7 @@ class _Form:
 
     async def _file(self, reader: MultipartReader, name: str, headers: Headers) -> Linked:
         validate_name(name)
-        content_type = headers.get("content-type", DEFAULT_CONTENT_TYPE)
+        content_type = _bytes(headers.get("content-type", DEFAULT_CONTENT_TYPE)).decode("utf-8", "replace")
         limit = self._request.node.settings.limits.max_attachment_size
         staging = await self._staged.enter_async_context(
             self._database.blobs.stage(content_type, name=name, encoding=None, limit=limit)
@@ -116,12 +116,24 @@ class _Form:
         return staged.linked(name, content_type)
 
 
+def _is_on(referer: str, host: str | None) -> bool:
+    """Whether a page is one of this host."""
+    try:
+        return urlsplit(referer).netloc == host
+    except ValueError:  # no address at all
+        return False
+
+
 def _names(headers: Headers) -> tuple[str, str | None]:
-    """The name of a field, and that of its file."""
-    _, options = parse_options_header(headers.get("content-disposition", ""))
+    """The name of a field, and that of its file. Raises BadRequest for a file whose name is no UTF-8."""
+    _, options = parse_options_header(_bytes(headers.get("content-disposition", "")))
     filename = options.get(b"filename")
-    return _text(options.get(b"name", b"")), None if filename is None else _text(filename)
+    try:
+        return options.get(b"name", b"").decode("utf-8", "replace"), None if filename is None else filename.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("Attachment name is not UTF-8 encoded") from None
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+def _bytes(text: str) -> bytes:
+    """A header as it came."""
+    return text.encode("utf-8", "surrogateescape")

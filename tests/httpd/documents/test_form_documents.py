@@ -70,8 +70,9 @@ async def test_what_is_no_form(db, rev):
 
 
 async def test_pages_of_others(db, rev):
-    answer = await send(db, "d", field("_rev", rev), file("a", "x"), Referer="http://evil.example/")
-    assert answer.error == (400, "bad_request", "Referer header must match host.")
+    for page in ("http://evil.example/", "http://["):
+        answer = await send(db, "d", field("_rev", rev), file("a", "x"), Referer=page)
+        assert answer.error == (400, "bad_request", "Referer header must match host.")
     assert (await send(db, "d", field("_rev", rev), Referer=None)).status == 400
     assert (await db.get("d")).json["_rev"] == rev
 
@@ -103,3 +104,22 @@ async def test_whoever_leaves_in_the_middle_leaves_nothing(db, server, rev):
         await asyncio.gather(task, return_exceptions=True)
     assert (await db.get("d")).json["_rev"] == rev
     assert (await send(db, "d", field("_rev", rev), file("b", "y"))).status == 201
+
+
+@pytest.mark.parametrize("name", ["日本.png", "é.txt", "a b;c"])
+async def test_names_of_files_are_utf_8(db, name):
+    assert (await send(db, "d", field("_doc", "{}"), file(name, "1"))).status == 201
+    assert list((await db.get("d")).json["_attachments"]) == [name]
+
+
+async def test_bytes_that_are_no_utf_8(db):
+    answer = await send_bytes(db, file("NAME", "1").encode().replace(b"NAME", b"\xe9.txt"))
+    assert (answer.status, answer.json["reason"]) == (400, "Attachment name is not UTF-8 encoded")
+    answer = await send_bytes(db, file("a", "1", "TYPE").encode().replace(b"TYPE", b"text/\xe9"))
+    assert answer.status == 201
+    assert (await db.get("d")).json["_attachments"]["a"]["content_type"] == "text/\ufffd"
+
+
+async def send_bytes(db, part):
+    body = field("_doc", "{}").encode() + part + b"--B--"
+    return await db.post("d", body, Content_Type=TYPE, Referer=f"{db.client._base_url}/page")
