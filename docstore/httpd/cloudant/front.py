@@ -12,6 +12,7 @@ from docstore.accounts.iam import HANDLER, Iam
 from docstore.core.cloudant.actions import ANY_READ, PREFIX, UNAVAILABLE, ServiceRole, action_of, may
 from docstore.core.cloudant.throughput import BULK, OPEN_LOOKUPS, Cost, cost_of, refusal
 from docstore.core.security.access import LOGIN_NEEDED, Access
+from docstore.core.security.user_documents import USERS
 from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, Forbidden, Unauthorized
 from docstore.httpd.auth import BEARER, NOT_AT_ALL, Authenticated
@@ -23,6 +24,7 @@ from docstore.httpd.replies import Head, Header, Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Route
 from docstore.httpd.service import Service
+from docstore.replication.jobs.documents import REPLICATOR, is_replicator
 from docstore.settings import Profile
 
 BLOCKS: Final = ("cloudant", "blocks")
@@ -86,7 +88,7 @@ class CloudantFront:
     async def admit(self, request: Request, route: Route) -> Reply | None:
         """The refusal of a request for which there is no room, else None. Raises Unauthorized, Forbidden."""
         kind = kind_of(route, request.segments)
-        action = action_of(request.method, kind, request.segments)
+        action = action_of(request.method, kind, _as_by_default(request))
         if request.user.handler == HANDLER:
             _authorize_by_iam(request, route, kind, action)
         elif self.only_iam and route.access(request.method) is not Access.ANYBODY:
@@ -137,6 +139,15 @@ def iam_cookie(header: str | None) -> str:
         if name == IAM_COOKIE:
             return value.strip('"')
     return ""
+
+
+def _as_by_default(request: Request) -> list[str]:
+    """The path, with the default names of the databases of users and of replications, whatever these are called."""
+    segments = request.segments
+    name = segments[0] if segments else ""
+    if name == request.node.accounts.policy.users:
+        return [USERS, *segments[1:]]
+    return [REPLICATOR, *segments[1:]] if is_replicator(name) else segments
 
 
 def _authorize_by_iam(request: Request, route: Route, kind: str, action: str) -> None:

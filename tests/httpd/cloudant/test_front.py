@@ -66,6 +66,17 @@ async def test_roles(account, tokens, method, path, body, roles):
     assert all(status < 500 for status in statuses.values())
 
 
+@pytest.mark.parametrize("name", ["_replicator", "jobs%2F_replicator", "_users", "people"])
+async def test_databases_with_credentials_whatever_they_are_called(account, tokens, name):
+    await account.node.config.set("chttpd_auth", "authentication_db", "people", persist=False)
+    await account("PUT", f"/{name}", basic())
+    for role in ("Writer", "Reader"):
+        for path in (f"/{name}/_all_docs", f"/{name}/_changes", f"/{name}/a"):
+            assert (await account("GET", path, tokens[role]))[0] == 403
+        assert (await account("PUT", f"/{name}/a", tokens[role], body={}))[0] == 403
+    assert (await account("GET", f"/{name}/_all_docs", tokens["Manager"]))[0] == 200
+
+
 async def test_a_writer_writes_no_design_document_in_bulk(account, tokens):
     await account("PUT", "/db", tokens["Manager"])
     docs = {"docs": [{"_id": "a"}, {"_id": "_design/d"}]}
