@@ -4,6 +4,7 @@ Owns what is kept of it: bounded bodies, headers without credentials, no body at
 must not know who asks for it.
 """
 
+import re
 import time
 from typing import Any, Final
 
@@ -12,10 +13,12 @@ from multidict import CIMultiDict
 
 from docstore.core.cloudant.throughput import Cost, cost_of
 from docstore.core.json_text import JsonValue, decode
+from docstore.core.security.user_documents import USERS
 from docstore.double.facts import MOST_DEPTH, Facts
 from docstore.double.request_body import inflated
 from docstore.errors import DocstoreError
 from docstore.httpd.replies import Head, Reply
+from docstore.replication.jobs.documents import is_replicator
 
 HIDDEN: Final = "(hidden)"
 CREDENTIALS: Final = frozenset(
@@ -30,8 +33,9 @@ CREDENTIALS: Final = frozenset(
     }
 )
 SECRET_ENDPOINTS: Final = frozenset({"_session", "_config", "_replicate"})
-SECRET_DATABASES: Final = frozenset({"_users", "_replicator"})
 SECRET_PATHS: Final = ("/identity/", "/_iam_session", "/_api/")
+_USER_INFO: Final = re.compile(r"(?<=:)//[^/?#]*@")
+"""Name and password in an address, as a request to a proxy may have them."""
 MAX_REPLY: Final = 16 * 1024
 """Bytes of an answer's body that are kept."""
 
@@ -61,7 +65,7 @@ class Entry:
         self.started = time.monotonic()
         self.seconds: float | None = None
         self.method = facts.method
-        self.target = facts.target
+        self.target = _USER_INFO.sub(f"//{HIDDEN}@", facts.target)
         self.segments = facts.segments
         self.path = facts.path
         self.query = facts.query
@@ -84,7 +88,10 @@ class Entry:
         self._body_size = 0
         self._encoding = facts.headers.get(hdrs.CONTENT_ENCODING, "")
         self._secret = (
-            self.endpoint in SECRET_ENDPOINTS or self.database in SECRET_DATABASES or self.path.startswith(SECRET_PATHS)
+            self.endpoint in SECRET_ENDPOINTS
+            or self.database == USERS
+            or is_replicator(self.database)
+            or self.path.startswith(SECRET_PATHS)
         )
 
     def answered(self, reply: Head) -> None:

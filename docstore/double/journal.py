@@ -85,7 +85,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def requests(self, **match: Any) -> list[Entry]:
+    def requests(self, /, **match: Any) -> list[Entry]:
         """Those that match. Raises InvalidRule, a ValueError, for what cannot be asked by."""
         question = Question(match)
         return [entry for entry in self if question.holds(entry)]

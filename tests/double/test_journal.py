@@ -128,6 +128,25 @@ async def test_what_cannot_be_asked(server: TestNode, asked: dict[str, Any], wor
         server.journal.requests(**asked)
 
 
+async def test_no_password_is_kept(server: TestNode, client: aiohttp.ClientSession) -> None:
+    job = {"source": "http://sue:secret@localhost:1/a", "target": "http://localhost:1/b"}
+    for name in ("_replicator", "jobs%2F_replicator"):
+        async with client.put(f"/{name}"):
+            pass
+        async with client.put(f"/{name}/job", json=job) as reply:
+            assert reply.status == 201
+        async with client.get(f"/{name}/job") as reply:
+            assert "secret" in await reply.text()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+    writer.write(
+        b"GET http://sue:secret@localhost/films?at=//@ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    assert b" 200 " in await reader.read()
+    writer.close()
+    assert "secret" not in json.dumps(server.journal.har())
+    assert [entry.target for entry in server.journal][-1] == "http://(hidden)@localhost/films?at=//@"
+
+
 async def test_it_is_bounded(server: TestNode, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ENTRIES", 5)
     for number in range(8):

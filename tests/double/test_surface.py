@@ -90,6 +90,7 @@ async def test_requests(server: TestNode, client: aiohttp.ClientSession) -> None
     ("GET", "requests/1", None, 404),
     ("GET", "requests?status=many", None, 400),
     ("GET", "requests?colour=red", None, 400),
+    ("GET", "requests?self=1", None, 400),
     ("GET", "requests?format=xml", None, 400),
     ("GET", "requests?body={", None, 400),
     ("GET", "nothing", None, 404),
