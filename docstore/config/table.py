@@ -135,6 +135,7 @@ _LIVE: Final = frozenset(
         "limits.max_form_files",
         "limits.max_inflation",
         "limits.max_json_depth",
+        "limits.max_login_form",
         "limits.max_request_body",
         "limits.max_small_inflation",
         "limits.max_user_name",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 PROBLEMS = {"Accept": "application/problem+json"}
 GZIP = {"Content-Encoding": "gzip"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TUS = {"Tus-Resumable": "1.0.0"}
 DB = "/nasty"
 PARTED = "/parted"
@@ -386,6 +387,7 @@ CATALOGUE: tuple[Nasty, ...] = (
         ),
     ),
     Nasty("_session", "POST", "/_session", lambda s: text({"name": "x", "password": "y", "more": "z" * s.mega})),
+    Nasty("_session, a form", "POST", "/_session", lambda s: b"&a" * (s.mega // 2), FORM),
     Nasty("a setting", "PUT", "/_node/_local/_config/a/b", lambda s: text("z" * s.mega)),
     Nasty("_compact", "POST", f"{DB}/_compact", lambda s: b"{}"),
     Nasty("_find", "POST", f"{DB}/_find", lambda s: text({"selector": {"n": list(range(s.rows))}})),
@@ -494,8 +496,8 @@ EXEMPT: dict[str, str] = {
     "indexes.remove_index": "an edit of a design document, made in a thread",
     "indexes.nothing_there": "a constant",
     "root.favicon": "a constant",
-    "web_page.to_page": "a file of the package, read once, in a thread",
-    "web_page.page_file": "a file of the package, read once, in a thread",
+    "web_page.to_page": "a file of the package or of --utils, read once, in a thread",
+    "web_page.page_file": "a file of the package or of --utils, read once, in a thread",
     "root.up": "a constant",
     "root.uuids": "at most max_uuids",
     "session.show": "what the cookie says",
@@ -543,7 +545,7 @@ EXEMPT: dict[str, str] = {
     "maintenance.compact_design": "refused",
     "maintenance.view_cleanup": "nothing to do",
     "maintenance.ensure_full_commit": "waits for the writer",
-    "form_documents.post_form": "as PUT of an attachment: the same receiver",
+    "form_documents.post_form": "files as PUT of an attachment, by the same receiver; the document as in PUT of one",
     "refusals.no_temporary_view": "refused unread",
     "views.info": "counters",
     "views.no_view_name": "refused unread",
@@ -563,6 +565,25 @@ EXEMPT: dict[str, str] = {
     "protocols.complete": "as an upload in one request",
     "protocols.cancel": "as the deletion of an attachment's bytes, which the collector does in steps",
 }
+
+OF_CLOUDANT: dict[str, str] = {
+    "root.show_session": "what the cookie or the token says",
+    "root.login": "session.login, or a constant",
+    "tokens.token": "a form of at most max_login_form",
+    "tokens.show": "what the token says",
+    "tokens.login": "JSON as of any request; a token of at most 8 KiB",
+    "tokens.logout": "a header",
+    "account.make_api_key": "one document, as POST of one; its password is hashed by a worker",
+    "account.capacity": "two numbers",
+    "account.set_capacity": "as the setting of any word",
+    "account.throughput": "what was taken within a second",
+    "account.database_capacity": "a number",
+    "account.databases": "a scan in slices, as _all_dbs",
+    "account.events": "two words",
+    "account.set_events": "as the setting of any word; names that are not known end it",
+    "attachments.put_attachment": "as uploads.put_attachment, in one request",
+}
+"""The same of endpoints that a server has as Cloudant alone."""
 
 
 def bodies_of(entries: Iterable[Nasty], scale: Scale) -> Iterator[tuple[Nasty, bytes]]:

@@ -13,7 +13,7 @@ from docstore.errors import BadRequest, Unauthorized
 from docstore.httpd.cloudant.front import IAM_COOKIE, front_of
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
-from docstore.httpd.wire.paths import decode_query
+from docstore.httpd.server.session import login_form
 
 FORM: Final = "application/x-www-form-urlencoded"
 NO_TOKEN: Final = "`access_token` must be the token of IAM."
@@ -25,8 +25,7 @@ async def token(request: Request) -> Reply:
     try:
         if request.content_type != FORM:
             raise IamError("BXNIM0122E", f"The content type is not {FORM}.", 415)
-        text = (await request.body()).decode("utf-8", "surrogateescape")
-        asked = grant_of(dict(decode_query(text)))
+        asked = grant_of(dict(await login_form(request)))
         return json_reply(await front_of(request).iam.grant(*asked), headers=NO_STORE)
     except IamError as error:
         return _refusal(request, error)

@@ -6,7 +6,7 @@ Owns the login form and the shape of the session object. Follows ``couch_httpd_a
 import re
 
 from docstore.core.json_text import JsonValue
-from docstore.errors import BadRequest, Forbidden, Unauthorized, UnsupportedMediaType
+from docstore.errors import BadRequest, Forbidden, TooLarge, Unauthorized, UnsupportedMediaType
 from docstore.httpd.problems.refusing import refused
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.httpd.request import Request
@@ -101,11 +101,20 @@ def _with_cookie(request: Request, reply: Reply, redirect: str, cookie: str) -> 
     return Reply(status, reply.body, content_type=reply.content_type, headers=(*headers, *reply.headers))
 
 
+async def login_form(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form that anybody may send. Raises TooLarge beyond ``max_login_form``, BadRequest."""
+    body = await request.body()
+    limit = request.node.settings.limits.max_login_form
+    if len(body) > limit:  # it is read on the event loop, and makes a hundred times its size
+        raise TooLarge(f"A form that logs in has at most {limit} bytes.")
+    return decode_query(body.decode("utf-8", "surrogateescape"))
+
+
 async def _form(request: Request) -> dict[str, str]:
     """The members of the login form, of repeated ones the first. Raises UnsupportedMediaType for any other type."""
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip()
     if content_type == FORM:
-        return dict(reversed(decode_query((await request.body()).decode("utf-8", "surrogateescape"))))
+        return dict(reversed(await login_form(request)))
     if content_type != JSON:
         raise UnsupportedMediaType(f"Content-Type must be '{FORM}' or '{JSON}'")
     members = await request.json_object()

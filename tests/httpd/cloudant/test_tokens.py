@@ -6,8 +6,8 @@ import json
 import aiohttp
 import pytest
 
-from docstore.core.cloudant.iam import REFRESH_GRANT
-from docstore.settings import Admin, Profile
+from docstore.core.cloudant.iam import APIKEY_GRANT, REFRESH_GRANT
+from docstore.settings import Admin, Limits, Profile
 from docstore.testing import run_node
 from tests.httpd.cloudant.conftest import Account, basic
 
@@ -65,6 +65,12 @@ async def test_a_token_for_a_refresh_token(account):
 async def test_refusals_are_in_the_words_of_iam(account, form, code):
     status, body = await account.ask_token(**form)
     assert (status, body.get("errorCode")) == (400 if code else 200, code)
+
+
+async def test_a_long_form_is_not_read(account):
+    form = {"grant_type": APIKEY_GRANT, "apikey": "k" * Limits().max_login_form}
+    async with account.session.post("/identity/token", data=form) as response:
+        assert (response.status, (await response.json())["error"]) == (413, "too_large")
 
 
 async def test_another_type_of_body(account):

@@ -6,7 +6,7 @@ import json
 import aiohttp
 import pytest
 
-from docstore.settings import Admin
+from docstore.settings import Admin, Limits
 from docstore.testing import run_node
 
 HANDLERS = ["cookie", "default"]
@@ -162,6 +162,13 @@ async def test_a_login_of_another_type(guarded, content_type):
     )
     reason = "Content-Type must be 'application/x-www-form-urlencoded' or 'application/json'"
     assert (status, body) == (415, {"error": "bad_content_type", "reason": reason})
+
+
+async def test_a_long_form_is_not_read(guarded):
+    form = b"name=admin&password=secret&more="
+    form += b"x" * (Limits().max_login_form - len(form))
+    assert (await ask(guarded, "POST", data=form, headers=FORM))[0] == 200
+    assert (await ask(guarded, "POST", data=form + b"x", headers=FORM))[0] == 413
 
 
 async def test_the_first_of_repeated_members_of_a_form_counts(guarded):
