@@ -32,6 +32,7 @@ NAMES_OF_IDS = {"id", "_id", "key", "reason", "Location"}
 MADE_UP_ID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{32}(?![0-9a-f])")
 NUMBERED = re.compile(r"\[\d+\]")
 NAMED_STUB = re.compile(r"stub in \S.* for \S.*")
+ROW = re.compile(r"json\[(\d+)\]\.")
 INSIDE_A_DOCUMENT = re.compile(r"\.ok\..*|(?<=multipart\[\])\..*")
 BROKEN = (-1, -2)
 NO_BOOKMARK = "nil"
@@ -72,6 +73,7 @@ class Difference:
 def differences(kind: str, theirs: Answer, ours: Answer, known: Knowledge) -> list[Difference]:
     """All differences of two answers. A difference of status is told alone, with the words of the errors."""
     comparison = _Comparison(kind, theirs.method, known)
+    known.page = None
     if theirs.status != ours.status:
         return [comparison.difference("status", summary(theirs), summary(ours))]
     if theirs.status in BROKEN:
@@ -134,7 +136,8 @@ class _Comparison:
             if wrong := places.pair(one, other):
                 yield self.difference(f"{where} (sequence)", f"{one!s:.12}: {wrong}", f"{other!s:.12}")
         elif name == "bookmark" and NO_BOOKMARK not in (one, other) and ABSENT not in (one, other):
-            self._known.bookmarks.append((str(one), str(other)))  # each server has its own words for a place
+            self._known.page = str(one), str(other)  # each server has its own words for a place
+            self._known.bookmarks.append(self._known.page)
         elif isinstance(one, dict) and isinstance(other, dict):
             yield from self._objects(where, one, other)
         elif isinstance(one, list) and isinstance(other, list):

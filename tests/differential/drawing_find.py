@@ -1,5 +1,6 @@
 """Steps about Mango: ``_find``, ``_explain``, and the indexes that they use."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ FIELDS = ("v", "v", "v", "w", "w", "_id", "w.v", "n", "type")
 COMPARISONS = ("$lt", "$lte", "$eq", "$ne", "$gte", "$gt")
 TYPES = ("null", "boolean", "number", "string", "array", "object", "nope", 5)
 NAMES = ("i", "j", "k")
+NEXT = ("X-Page", "next")
 DDOCS = ("x", "y", "_design/z")
 ODD: tuple[tuple[str, Any], ...] = (
     ("limit", -1), ("limit", "1"), ("limit", None), ("limit", 0), ("skip", -1), ("skip", "x"), ("sort", "v"),
@@ -37,6 +39,15 @@ ODD_INDEXES: tuple[Any, ...] = (
 def find(draw: Draw) -> Step:
     """A query."""
     return Step("find", "POST", "/${db}/_find", (), (), Json(_query(draw)))
+
+
+def next_page(step: Step) -> Step:
+    """The same query once more, from where its answer ended; a header says so, for the list of differences.
+
+    Where there was no answer to go on from, the query is asked as it was.
+    """
+    assert isinstance(step.body, Json)
+    return replace(step, headers=(*step.headers, NEXT), body=Json({**step.body.value, "bookmark": "${page}"}))
 
 
 def explain(draw: Draw) -> Step:

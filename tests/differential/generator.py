@@ -66,7 +66,7 @@ FIND: Mapping[Drawer, float] = {
     drawing_find.find: 10,
     drawing_find.explain: 3,
     drawing_find.list_indexes: 1,
-    drawing_find.delete_index: 0.7,
+    drawing_find.delete_index: 1.5,
 }
 MOODS: tuple[tuple[float, float, float, float, float, float, float], ...] = (
     # writes, reads, attachments, others, views, find; share of steps that are spoiled
@@ -79,6 +79,8 @@ MOODS: tuple[tuple[float, float, float, float, float, float, float], ...] = (
     (1, 0.1, 0, 0.1, 0.1, 3, 0.03),
     (1, 0.1, 0, 0, 0, 3, 0.0),
 )
+PAGED = 0.2
+"""The share of queries of which two pages more are read."""
 PARTITIONED = 0.25
 """The share of sequences that are for a partitioned database."""
 
@@ -96,6 +98,8 @@ def draw_sequence(seed: int, number: int) -> Sequence:
     for drawer in draw.choices(drawers, [weights[drawer] for drawer in drawers], k=draw.randint(SHORTEST, LONGEST)):
         step = drawer(draw)
         steps.append(spoil(draw, step) if draw.chance(spoiled) else step)
+        if step.kind == "find" and draw.chance(PAGED):
+            steps += [drawing_find.next_page(step)] * 2
         if step.kind == "database.revs_limit":
             # CouchDB stems a document of which an edit is refused, which takes a sequence number. So all are stemmed.
             steps.append(drawing_server.COMPACT)

@@ -47,6 +47,7 @@ class Knowledge:
         self.purges = Places()
         self.ids: list[tuple[str, str]] = []
         self.bookmarks: list[tuple[str, str]] = []
+        self.page: tuple[str, str] | None = None
         self._revs: dict[str, list[str]] = defaultdict(list)
 
     def symbols(self, side: int) -> "Symbols":
@@ -123,6 +124,8 @@ class Symbols:
             return known.places.newest(int(arguments[0]), self._side)
         if name == "id":
             return known.ids[-1 - int(arguments[0]) % len(known.ids)][self._side] if known.ids else "nobody"
+        if name == "page":
+            return known.page[self._side] if known.page else None
         if name == "bookmark":
             return (
                 known.bookmarks[-1 - int(arguments[0]) % len(known.bookmarks)][self._side] if known.bookmarks else None

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from tests.differential.drawing import Draw
+from tests.differential.drawing_find import NEXT
 from tests.differential.knowledge import PARTED
 from tests.differential.steps import Json, Related, Sequence, Step
 
@@ -24,7 +25,14 @@ ODD = (
 
 def partitioned(draw: Draw, steps: Sequence) -> Sequence:
     """The sequence with other ids, in a database that it makes itself."""
-    return (CREATE, *(asked(draw, renamed(step), 0.6) for step in steps))
+    found = [CREATE]
+    for step in steps:
+        one = renamed(step)
+        if NEXT in step.headers:  # of the same partition
+            found.append(replace(one, path=found[-1].path, query=found[-1].query))
+        else:
+            found.append(asked(draw, one, 0.6))
+    return tuple(found)
 
 
 def partition(draw: Draw) -> Step:

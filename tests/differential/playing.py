@@ -11,18 +11,17 @@ import asyncio
 import json
 import re
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Sequence as Entries
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from tests.conformance.wire import Answer
 from tests.differential.comparing import Difference, differences
 from tests.differential.connection import Connection, Server
-from tests.differential.knowledge import OURS, REV, THEIRS, Knowledge
+from tests.differential.knowledge import OURS, THEIRS, Knowledge
 from tests.differential.known import Known, entry_of
+from tests.differential.remarks import with_remark
 from tests.differential.steps import Json, Rendered, Sequence, Step, render
 
 READING = {
@@ -50,7 +49,6 @@ LIMITED = re.compile(r"/_changes\?(?=.*filter=).*limit=[0-9]")
 TRIES_OF_A_CACHE = 10
 LONGEST_WAIT_FOR_COMPACTION = 300
 PAUSE_SECONDS = 0.02
-REVIVED = "revives a tombstone"
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,11 @@ class Found:
 
 @dataclass
 class Outcome:
-    """Of one sequence: how many requests were sent to each, what was found, and which entries of the list were met."""
+    """Of one sequence: how many requests were sent to each, what was found, and what entries of the list caught."""
 
     requests: int = 0
     found: list[Found] = field(default_factory=list)
-    met: Counter[str] = field(default_factory=Counter)
+    caught: list[tuple[str, Found]] = field(default_factory=list)
 
 
 class Pair:
@@ -113,7 +111,7 @@ class Pair:
                 if LIMITED.search(requests[THEIRS].target):
                     known.places.take_back()
                 if not _reads(step):
-                    found = [await self._with_remark(one, database, theirs, ours) for one in found]
+                    found = [await with_remark(one, requests[THEIRS], ours, database, self._ours) for one in found]
                 goes_on = self._judge(outcome, found, sequence[: number + 1], tuple(sent), theirs, ours)
                 if not goes_on:
                     break
@@ -134,11 +132,12 @@ class Pair:
         diverged = False
         for difference in found:
             entry = entry_of(difference, sent[-1], self._entries)
+            found_here = Found(difference, sequence, sent, theirs, ours)
             if entry is not None:
-                outcome.met[entry.name] += 1
+                outcome.caught.append((entry.name, found_here))
                 diverged = diverged or entry.diverges
             else:
-                outcome.found.append(Found(difference, sequence, sent, theirs, ours))
+                outcome.found.append(found_here)
                 diverged = diverged or not _reads(step)
         return not diverged
 
@@ -153,22 +152,6 @@ class Pair:
             if (answer.status, answer.body) != (before.status, before.body):
                 return answer
         return before
-
-    async def _with_remark(self, difference: Difference, database: str, theirs: Answer, ours: Answer) -> Difference:
-        """The difference, with a remark if it is about two revisions of which ours revives a tombstone."""
-        texts = [str(one).strip('"') for one in (difference.theirs, difference.ours)]
-        if not all(REV.fullmatch(text) for text in texts):
-            return difference
-        doc_id = _written(ours, texts[OURS])
-        path = f"/{database}/{quote(doc_id, safe='/' if doc_id.startswith('_design/') else '')}"
-        parents = await self._ours(f"{path}?revs=true&rev={texts[OURS]}")
-        try:
-            history = parents["_revisions"]
-            parent = f"{history['start'] - 1}-{history['ids'][1]}"
-        except (LookupError, TypeError):
-            return difference
-        before = await self._ours(f"{path}?rev={parent}")
-        return replace(difference, remark=REVIVED) if before and before.get("_deleted") else difference
 
     async def _ours(self, target: str) -> dict[str, Any]:
         answer = await self._one(OURS, Rendered("GET", target, [("Accept", "application/json")], None))
@@ -215,16 +198,6 @@ class Pair:
         server = connection.server
         login = b64encode(f"{server.user}:{server.password}".encode()).decode()
         return await connection.exchange(request.method, request.wire(server.name, f"Basic {login}"))
-
-
-def _written(answer: Answer, rev: str) -> str:
-    """The document of which an answer says that it has this revision now."""
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return ""
-    rows = body if isinstance(body, list) else [body]
-    return next((str(row["id"]) for row in rows if isinstance(row, dict) and row.get("rev") == rev), "")
 
 
 def _reads(step: Step) -> bool:

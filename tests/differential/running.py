@@ -25,6 +25,12 @@ MOST_GROUPS_SHRUNK = 80
 SHOWN_OF_A_BODY = 700
 SHOWN_HEADERS = {"content-type", "etag", "location", "allow", "content-range", "set-cookie", "content-encoding"}
 Tell = Callable[[str], None]
+Note = Callable[[str, Found], None]
+"""Takes what an entry of the list of differences caught, with the entry's name."""
+
+
+def _passed_over(name: str, caught: Found) -> None:
+    """What was declared is only counted."""
 
 
 @dataclass
@@ -74,13 +80,16 @@ class Bounds:
 class Run:
     """One run against a peer."""
 
-    def __init__(self, peer: Server, own: Server, entries: Entries[Known], seed: int, tell: Tell) -> None:
+    def __init__(
+        self, peer: Server, own: Server, entries: Entries[Known], seed: int, tell: Tell, note: Note = _passed_over
+    ) -> None:
         self._servers = peer, own
         self._entries = entries
         self._prefix = f"differ_{secrets.token_hex(4)}_"
         self._databases = 0
         self._next = 0
         self._tell = tell
+        self._note = note
         self.report = Report(seed)
 
     async def until(self, bounds: Bounds, workers: int = WORKERS) -> Report:
@@ -110,7 +119,9 @@ class Run:
         outcome = await self._play(pair, draw_sequence(self.report.seed, number))
         self.report.requests += outcome.requests
         self.report.sequences += 1
-        self.report.met.update(outcome.met)
+        for name, caught in outcome.caught:
+            self.report.met[name] += 1
+            self._note(name, caught)
         for found in outcome.found:
             group = self.report.groups.get(found.signature)
             if group is not None:
