@@ -19,7 +19,7 @@ from tests.crash.remembering_child import POINTS, write
 from tests.crash.server_process import ServerProcess, check_findings
 from tests.storage_findings import storage_findings
 
-KILLS = 4
+KILLS = 2
 KILLS_LONG = 80
 CLIENTS = 4
 ANSWERED_BEFORE_KILL = (10, 60)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.server_process import Connection, ServerProcess, check_findings
 
-KILLS = 4
+KILLS = 2
 KILLS_LONG = 60
 WRITERS = 3
 THERE_BEFORE = 2_000

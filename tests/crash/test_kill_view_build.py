@@ -14,7 +14,7 @@ from docstore.core.collation_key import order_key
 from docstore.core.json_text import encode
 from tests.crash.server_process import Connection, ServerProcess, check_findings
 
-KILLS = 4
+KILLS = 2
 KILLS_LONG = 60
 DOCUMENTS = 4_000
 """Several batches of a build."""

@@ -32,7 +32,7 @@ class Scale:
     uploads: int = 100_000
 
 
-SMALL = Scale(leaves=40, mega=300_000, keys=50, revs=500, rows=100, bulk=100, wanted=50, uploads=20)
+SMALL = Scale(leaves=40, mega=100_000, keys=50, revs=500, rows=100, bulk=100, wanted=50, uploads=20)
 
 Body = Callable[[Scale], bytes]
 
@@ -77,12 +77,20 @@ def leaf_batches(scale: Scale, size: int = 500) -> Iterator[bytes]:
 
 def many_batches(scale: Scale, size: int = 1000) -> Iterator[bytes]:
     for start in range(0, scale.keys, size):
-        yield text({"docs": [{"_id": f"k{number:06}", "n": number} for number in range(start, start + size)]})
+        yield text(
+            {"docs": [{"_id": f"k{number:06}", "n": number} for number in range(start, start + min(size, scale.keys))]}
+        )
 
 
 def parted_batches(scale: Scale, size: int = 1000) -> Iterator[bytes]:
     for start in range(0, scale.keys, size):
-        yield text({"docs": [{"_id": f"p:k{number:06}", "n": number} for number in range(start, start + size)]})
+        yield text(
+            {
+                "docs": [
+                    {"_id": f"p:k{number:06}", "n": number} for number in range(start, start + min(size, scale.keys))
+                ]
+            }
+        )
 
 
 def large(scale: Scale, mark: int = 0) -> bytes:
@@ -122,8 +130,8 @@ def ids(scale: Scale) -> list[str]:
 
 
 def numbers(spelled: str) -> Body:
-    count = 250 * 1024 // (len(spelled) + 1)
-    return lambda scale: b'{"n":[%b]}' % b",".join([spelled.encode()] * min(count, scale.mega))
+    part = spelled.encode()
+    return lambda scale: b'{"n":[%b]}' % b",".join([part] * (min(250 * 1024, scale.mega // 10) // (len(part) + 1)))
 
 
 def fresh(prefix: str, count: int) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.soak.soak import TROUBLES, Soak
 
-ROUNDS = 3
+ROUNDS = 2
 ROUNDS_LONG = 40
 
 
