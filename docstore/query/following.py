@@ -27,6 +27,10 @@ class BeginAgain(Exception):
     """The log of purges does not go back far enough: the index is to be made anew from nothing."""
 
 
+class Overtaken(Exception):
+    """An index is no longer as it was read: somebody else has written to it, it was dropped, or begun anew."""
+
+
 class Followed(NamedTuple, Generic[T]):
     """A batch and what was made of it.
 

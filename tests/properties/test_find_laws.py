@@ -7,6 +7,7 @@ are read while documents come, change and go.
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,7 @@ from docstore.database.database import Database
 from docstore.node import Node
 from docstore.query.mango.mango import FoundEnd
 from docstore.query.mango.options import read_find, read_new_index
+from docstore.query.views import blocks
 from tests.database import helpers
 
 SLOW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -185,8 +187,15 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 
 
 @SLOW
-@given(bodies=MANY, indexes=st.lists(FIELDS, max_size=2), selectors=st.lists(SELECTORS, min_size=4, max_size=8))
-def test_by_index_as_by_scan_as_by_a_filter(asked: Asked, bodies, indexes, selectors) -> None:
+@given(
+    bodies=MANY,
+    indexes=st.lists(FIELDS, max_size=2),
+    selectors=st.lists(SELECTORS, min_size=4, max_size=8),
+    piece=st.sampled_from([1, 100, blocks.SLICE_BYTES]),
+)
+def test_by_index_as_by_scan_as_by_a_filter(asked: Asked, bodies, indexes, selectors, piece) -> None:
+    """``piece``: bytes of an index's rows that are read together."""
+
     async def law() -> None:
         await asked.begin(bodies)
         documents = [{"_id": f"d{place}", **body} for place, body in enumerate(bodies)]
@@ -205,7 +214,8 @@ def test_by_index_as_by_scan_as_by_a_filter(asked: Asked, bodies, indexes, selec
                 assert sorted(short) == ids, (selector, use)
                 assert await asked.ids(selector, limit=2, skip=1, **use) == short[1:3]
 
-    asked.runner.run(law())
+    with mock.patch.object(blocks, "SLICE_BYTES", piece):
+        asked.runner.run(law())
 
 
 FEW = st.sampled_from([None, 0, 1, "a", [1]])

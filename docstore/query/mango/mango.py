@@ -8,7 +8,7 @@ them. Full scans of several readers take turns, so that requests beside them wai
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, NamedTuple, cast
@@ -20,6 +20,7 @@ from docstore.database.reading.index_feed import FeedEnd, design_texts
 from docstore.database.unique_indexes import UniqueIndexes
 from docstore.errors import BadRequest, DocstoreError, NotFound, QueryParseError
 from docstore.query.design.document import QUERY, Design, design_id, parse_design
+from docstore.query.following import Overtaken
 from docstore.query.mango import editing
 from docstore.query.mango.asked_before import AskedBefore
 from docstore.query.mango.bookmarks import NONE, PlaceRead, bookmark_of, read_bookmark
@@ -255,16 +256,12 @@ class Mango:
         if choice.index.text is not None:
             return await self._begin_text(database, way, options, feed, settings)
         behind = None if options.bookmark is None else read_bookmark(options.bookmark)
-        finding = Finding(
-            database,
-            options,
-            await self._source(database, way, options, behind, feed),
-            way.documents,
-            way.covered,
-            exact=way.exact,
-            max_steps=settings.limits.max_filter_steps,
-        )
-        return Begun(options, choice, finding, finding.work(at_once=True))
+        steps = settings.limits.max_filter_steps
+        while True:
+            source = await self._source(database, way, options, behind, feed)
+            finding = Finding(database, options, source, way.documents, way.covered, exact=way.exact, max_steps=steps)
+            with suppress(Overtaken):
+                return Begun(options, choice, finding, finding.work(at_once=True))
 
     def _check_text(self, choice: Choice) -> None:
         """Raises NoIndexService, BadRequest where no text index answers a query with ``$text``."""
@@ -284,11 +281,10 @@ class Mango:
             return Begun(options, way.choice, None, [])
         after = None if options.bookmark is None else _read_text_bookmark(options.bookmark, sort)
         index = self._searches.index(database, way.defined.texts[chosen.ddoc or "", chosen.name])
-        if options.updates:
-            await index.update(feed)
+        folder = await (index.current(feed) if options.updates else index.opened())
         limited = replace(options, limit=min(options.limit, settings.search.max_limit))
         question = Question(query, 0, partition=options.partition or None, sort=sort, after=after)
-        source = TextSource(database, await index.opened(), index.plan.analyzers, question)
+        source = TextSource(database, folder, index.plan.analyzers, question)
         steps = settings.limits.max_filter_steps
         finding = Finding(database, limited, source, way.documents, None, exact=False, max_steps=steps)
         async with self._scans:
@@ -337,8 +333,7 @@ class Mango:
             )
         plan = way.defined.plans[chosen.ddoc]
         index = self._views.index(database, plan)
-        if options.updates:
-            await index.update(feed)
+        end = await index.update(feed) if options.updates else None
         make = partial(
             IndexSource,
             index,
@@ -348,6 +343,7 @@ class Mango:
             behind,
             partition=options.partition,
             descending=options.descending,
+            end=end,
         )
         return await asyncio.to_thread(make) if options.large else make()
 

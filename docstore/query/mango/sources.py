@@ -14,6 +14,7 @@ from docstore.core.document import quote_id
 from docstore.core.json_text import JsonValue, decode
 from docstore.core.partition import id_bounds
 from docstore.database.database import Database
+from docstore.database.reading.index_feed import FeedEnd
 from docstore.database.reading.winners import IdRange, Winner, scan_winners
 from docstore.query.mango.bookmarks import Place, PlaceRead
 from docstore.query.mango.ranges import ID, End, Range
@@ -65,10 +66,12 @@ class IndexSource:
         *,
         partition: str,
         descending: bool,
+        end: FeedEnd | None,
     ) -> None:
-        """``partition`` is empty for an index that is not partitioned."""
+        """``partition`` is empty for an index that is not partitioned; ``end``: what the index is to show."""
         self.done = False
         self.seq = 0
+        self._end = end
         self._index = index
         self._slot = slot
         self._descending = descending
@@ -106,9 +109,9 @@ class IndexSource:
             self._low = max(self._low, place + b"\x00")
 
     def next_rows(self, count: int) -> Sequence[FoundRow]:
-        """See ``Source``."""
+        """See ``Source``. Raises Overtaken, the first time, if the index does not show what it is to show."""
         with self._index.file.read() as txn:
-            state = self._index.state(txn)
+            state = self._index.state_showing(txn, self._end) if self._number is None else self._index.state(txn)
             self._number = same_index(self._number, state)
             if state is None or self._low >= self._high:
                 self.done = True
@@ -119,10 +122,11 @@ class IndexSource:
             cut = 0
             if self._descending:
                 found = list(islice(scan_rows_back(txn, prefix, low, high), count))
+                more = len(found) == count
             else:
                 cut = len(prefix)
-                found = rows_together(txn, prefix, low, high, count)
-        self.done = len(found) < count
+                found, more = rows_together(txn, prefix, low, high, count)
+        self.done = not more
         if found:
             key, value = found[-1]
             self._go_behind(layout.whole_place(key[cut:], value))

@@ -93,11 +93,20 @@ class SearchIndex:
                 self._show(self.folder)
         return self.folder
 
-    async def update(self, end: FeedEnd | None = None, *, unasked: bool = False) -> None:
+    async def current(self, end: FeedEnd | None = None) -> Folder:
+        """Its files, when they show what the database has now; arguments and errors as of ``update`` and ``opened``."""
+        while True:
+            end = await self.update(end)
+            folder = await self.opened()
+            if reaches(self.shown, end):  # else it was begun anew in between
+                return folder
+
+    async def update(self, end: FeedEnd | None = None, *, unasked: bool = False) -> FeedEnd:
         """Wait until the index shows what the database has now.
 
         ``end``: how far the database goes, if that was just read; ``unasked``: it gives way to those that somebody
-        waits for. Raises what the function fails with, DatabaseNotFound, StorageFull, StorageFailed, Unavailable.
+        waits for. Returns how far the database went. Raises what the function fails with, DatabaseNotFound,
+        StorageFull, StorageFailed, Unavailable.
         """
         if end is None:
             end = feed_end(self.database.environment, self.database.number)
@@ -111,6 +120,7 @@ class SearchIndex:
                 task.result()
         finally:
             self.waiting -= not unasked
+        return end
 
     def start(self) -> None:
         """Begin to bring it up to date, and do not wait."""

@@ -148,9 +148,7 @@ class Searches:
 
         Raises BadRequest, what the function fails with, NotFound if the index goes meanwhile, StorageFailed.
         """
-        if update:
-            await index.update()
-        folder = await index.opened()
+        folder = await (index.current() if update else index.opened())
         async with self._turns:
             return await asyncio.to_thread(
                 answer, folder, index.plan.analyzers, question, self.settings.max_facet_values

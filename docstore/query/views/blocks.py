@@ -218,14 +218,16 @@ def scan_rows(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iterator[
                 yield key[cut:], value
 
 
-def rows_together(txn: ReadIndex, slot: bytes, low: bytes, high: bytes, at_most: int) -> list[tuple[bytes, bytes]]:
+def rows_together(
+    txn: ReadIndex, slot: bytes, low: bytes, high: bytes, at_most: int
+) -> tuple[list[tuple[bytes, bytes]], bool]:
     """The first rows of a range of places, with their keys and not their places: cheaper than one by one.
 
-    There are no more of them than come to a slice, since each can be megabytes.
+    There are no more of them than come to a slice, since each can be megabytes. Also whether there may be others.
     """
     last = slot + high
     found: list[tuple[bytes, bytes]] = []
-    size = 0
+    size, more = 0, False
     with txn.cursor(txn.tables.rows) as cursor:
         if cursor.set_range(slot + low):
             for row in islice(cursor.iternext(), at_most):
@@ -233,9 +235,11 @@ def rows_together(txn: ReadIndex, slot: bytes, low: bytes, high: bytes, at_most:
                 size += len(row[1])
                 if size > SLICE_BYTES:
                     break
+            more = size > SLICE_BYTES or len(found) == at_most
     if found and found[-1][0] >= last:
         del found[bisect_left(found, last, key=itemgetter(0)) :]
-    return found
+        more = False
+    return found, more
 
 
 def scan_rows_back(txn: ReadIndex, slot: bytes, low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -13,7 +13,9 @@ from docstore.errors import DocstoreError, Unavailable
 from docstore.query.function_log import function_log
 from docstore.query.views import layout
 from docstore.query.views.blocks import LEVELS, DirtyBlock, dirty_blocks, scan_rows, store_blocks
-from docstore.query.views.index_file import IndexFile, ReadIndex
+from docstore.query.views.index_file import IndexFile, ReadIndex, WriteIndex
+from docstore.query.views.index_rows import check_state
+from docstore.query.views.layout import IndexState
 from docstore.query.views.plan import Plan, Reducer, Slot
 from docstore.query.views.reducing import Material, Workers, reduce_all, reduce_here
 
@@ -28,25 +30,30 @@ class _Gathered(NamedTuple):
     materials: list[Material | bytes]
 
 
-async def fill_blocks(file: IndexFile, pool: Workers, plan: Plan, number: int) -> None:
-    """Compute every dirty block of an index. Nobody else may write to the index meanwhile.
+async def fill_blocks(file: IndexFile, pool: Workers, plan: Plan, state: IndexState) -> None:
+    """Compute every dirty block of an index. Raises Overtaken if somebody else writes to the index meanwhile.
 
     Blocks that a function in JavaScript fails to reduce stay dirty: whoever asks for that reduction is told why.
     """
     for place, slot in enumerate(plan.slots):
         try:
-            await _fill_slot(file, pool, plan, slot, layout.slot_prefix(number, place))
+            await _fill_slot(file, pool, plan, slot, state, layout.slot_prefix(state.number, place))
         except Unavailable:
             raise
         except DocstoreError as error:
             function_log.tell_failure(f"{plan.design_id}, reduce", error, plan.limits)
 
 
-async def _fill_slot(file: IndexFile, pool: Workers, plan: Plan, slot: Slot, prefix: bytes) -> None:
+async def _fill_slot(file: IndexFile, pool: Workers, plan: Plan, slot: Slot, state: IndexState, prefix: bytes) -> None:
     for level in range(1, LEVELS + 1):
         while gathered := await asyncio.to_thread(_gather, file, slot, prefix, level):
             computed = await _compute(pool, plan, slot, gathered)
-            await file.write(partial(store_blocks, computed=computed))
+            await file.write(partial(_store, state=state, computed=computed))
+
+
+def _store(txn: WriteIndex, state: IndexState, computed: list[tuple[bytes, bytes]]) -> None:
+    check_state(txn, state)
+    store_blocks(txn, computed)
 
 
 def _gather(file: IndexFile, slot: Slot, prefix: bytes, level: int) -> list[_Gathered]:

@@ -19,7 +19,7 @@ from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end
 from docstore.errors import NotFound
 from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed
-from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
+from docstore.query.following import GONE, SMALL, BeginAgain, Overtaken, by_halves, follow, reaches
 from docstore.query.function_log import function_log
 from docstore.query.views import layout
 from docstore.query.views.blocks import count_rows, new_slot
@@ -44,6 +44,7 @@ BATCHES_AHEAD: Final = 3
 MAX_COUNTED: Final = 1_000
 """Places of which the number of rows before them is kept: who reads pages, or the same range again, asks for them."""
 
+NOTHING: Final = FeedEnd(-1, -1)
 EMPTY: Final = Mapped(ids=[], places=[], keys=[], values=[], long=[], log=[])
 
 
@@ -64,7 +65,7 @@ class Index:
         self._pool = pool
         self._tasks = tasks
         self._ahead = ahead
-        self._shown = FeedEnd(-1, -1)
+        self._shown = NOTHING
         self._counted: dict[tuple[int, bytes], int] = {}
         self._counted_at = -1
         self._filled = False
@@ -85,6 +86,17 @@ class Index:
         state = layout.decode_state(value)
         return state if state.epoch == self.database.environment.epoch else None
 
+    def state_showing(self, txn: ReadIndex, end: FeedEnd | None) -> IndexState | None:
+        """The same, of an index that was brought up to this end; None: whatever it shows.
+
+        Raises Overtaken if it does not show that: it was dropped, or begun anew, since. The next update looks again.
+        """
+        state = self.state(txn)
+        if end is not None and (state is None or not reaches(FeedEnd(state.seq, state.purge_seq), end)):
+            self._shown = NOTHING
+            raise Overtaken
+        return state
+
     def rows_before(self, txn: ReadIndex, slot: int, prefix: bytes, place: bytes) -> int:
         """How many rows of a slot come before a place, as its keys have it; kept as long as nothing is written."""
         txnid = txn.snapshot.txnid
@@ -96,18 +108,18 @@ class Index:
             found = self._counted[slot, place] = count_rows(txn, prefix, b"", place)
         return found
 
-    async def update(self, end: FeedEnd | None = None, *, whole: bool = False, unasked: bool = False) -> None:
+    async def update(self, end: FeedEnd | None = None, *, whole: bool = False, unasked: bool = False) -> FeedEnd:
         """Wait until the index shows what the database has now; ``whole``: and its blocks are computed.
 
         ``end``: how far the database goes, if that was just read; ``unasked``: it gives way to those that somebody
-        waits for.
+        waits for. Returns how far the database went.
 
         Raises what the functions of the design document fail with, DatabaseNotFound, StorageFull, Unavailable.
         """
         if end is None:
             end = feed_end(self.database.environment, self.database.number)
         if self._task is None and reaches(self._shown, end) and (self._filled or not whole):
-            return
+            return end
         self.waiting += not unasked
         try:
             while True:
@@ -118,7 +130,7 @@ class Index:
                 else:
                     await self._step(task)
                 if reaches(self._shown, end):
-                    return
+                    return end
         finally:
             self.waiting -= not unasked
 
@@ -162,6 +174,14 @@ class Index:
         if not self.plan.spoken:
             raise FunctionFailed(self.plan.language, error=UNKNOWN_LANGUAGE)
         self._filled = False  # until the end: an update that is cut short may leave blocks that are to be computed
+        while not self._filled:
+            try:
+                await self._follow_and_fill()
+            except Overtaken:
+                continue  # by one of the same views, asked for while this one was let go: what it has written counts
+            self._filled = True
+
+    async def _follow_and_fill(self) -> None:
         state: IndexState | None = await self._begin()
         end = feed_end(self.database.environment, self.database.number)
         while state is not None and not reaches(FeedEnd(state.seq, state.purge_seq), end):
@@ -172,8 +192,7 @@ class Index:
             state = built if built is not None else await self.file.write(self._reset)
             end = feed_end(self.database.environment, self.database.number) if built is None else end
         if state is not None:
-            await fill_blocks(self.file, self._pool, self.plan, state.number)
-        self._filled = True
+            await fill_blocks(self.file, self._pool, self.plan, state)
 
     def _show(self, state: IndexState) -> None:
         self._shown = FeedEnd(state.seq, state.purge_seq)

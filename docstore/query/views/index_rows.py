@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from docstore.database.reading.index_feed import FeedEnd
+from docstore.query.following import Overtaken
 from docstore.query.views import layout
 from docstore.query.views.blocks import begin_blocks, change_blocks
 from docstore.query.views.index_file import WriteIndex
@@ -28,7 +29,9 @@ def write_batch(txn: WriteIndex, state: IndexState, mapped: Mapped, end: FeedEnd
     """Let the index show the documents of a batch as they are now, and go to ``end``; its new state.
 
     ``fresh``: none of the documents can have rows yet, and no block was computed since the index was made.
+    Raises Overtaken where the index is not in ``state``.
     """
+    check_state(txn, state)
     state = layout.decode_state(layout.encode_state(state))
     number = layout.number_prefix(state.number)
     changes = [_Change([], []) for _ in state.counts]
@@ -48,6 +51,12 @@ def write_batch(txn: WriteIndex, state: IndexState, mapped: Mapped, end: FeedEnd
     state.seq, state.purge_seq = end
     write_state(txn, state)
     return state
+
+
+def check_state(txn: WriteIndex, state: IndexState) -> None:
+    """Raises Overtaken where an index is not in this state: what was made for it would be wrong."""
+    if txn.get(txn.tables.indexes, layout.index_key(state.database, state.signature)) != layout.encode_state(state):
+        raise Overtaken
 
 
 def write_state(txn: WriteIndex, state: IndexState) -> None:

@@ -14,6 +14,7 @@ from docstore.core.rev import Rev, parse_rev
 from docstore.database.database import Database
 from docstore.database.reading.document_text import DocumentText, Row, row_of, row_size
 from docstore.database.reading.documents import PLAIN, OpenedDoc, OpenOptions
+from docstore.database.reading.index_feed import FeedEnd
 from docstore.database.slices import CHUNK_ROWS, SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.errors import BadRequest, InvalidRev, NotFound
 from docstore.query.following import GONE
@@ -37,11 +38,14 @@ class ViewSlice(NamedTuple):
     rows: list[Row]
 
 
-async def read_map(index: Index, slot: int, query: ViewQuery) -> AsyncGenerator[ViewSlice]:
-    """The rows of a query, one slice at least. Raises Unavailable."""
+async def read_map(index: Index, slot: int, query: ViewQuery, end: FeedEnd | None = None) -> AsyncGenerator[ViewSlice]:
+    """The rows of a query, one slice at least. ``end``: what the index is to show.
+
+    Raises Unavailable; Overtaken, before the first slice, if the index does not show it.
+    """
     ranges = await make_ranges(query, index.plan.slots[slot].key_of)
     with LongSnapshot(index.file) as snapshot:
-        reader = _MapReader(index, slot, query, ranges, snapshot)
+        reader = _MapReader(index, slot, query, ranges, snapshot, end)
         while True:
             snapshot.renew()
             rows = reader.next_rows()
@@ -81,7 +85,13 @@ class _MapReader:
     """The rows of one query, from where the last slice ended."""
 
     def __init__(
-        self, index: Index, slot: int, query: ViewQuery, ranges: Iterator[PlaceRange], snapshot: LongSnapshot
+        self,
+        index: Index,
+        slot: int,
+        query: ViewQuery,
+        ranges: Iterator[PlaceRange],
+        snapshot: LongSnapshot,
+        end: FeedEnd | None,
     ) -> None:
         self.done = False
         self.total_rows = 0
@@ -91,6 +101,7 @@ class _MapReader:
         self._slot_number = slot
         self._query = query
         self._snapshot = snapshot
+        self._end = end
         self._ranges = ranges
         self._range: PlaceRange | None = None
         self._behind: _Behind | None = None
@@ -103,7 +114,7 @@ class _MapReader:
     def next_rows(self) -> list[bytes] | list[RowText]:
         """The rows of the next slice; of a query with documents what these are to stand beside."""
         txn = ReadIndex(self._snapshot.current)
-        state = self._index.state(txn)
+        state = self._index.state_showing(txn, self._end) if self._number is None else self._index.state(txn)
         self._number = same_index(self._number, state)
         if state is None:
             self.done = True
@@ -177,7 +188,7 @@ class _MapReader:
     def _gather_together(self, txn: ReadIndex, rows: list[Any], low: bytes, high: bytes) -> int:
         """Some rows of the present range, which goes on behind them; how many bytes, 0 at its end."""
         wanted = CHUNK_ROWS if self._left is None else min(CHUNK_ROWS, self._left)
-        found = rows_together(txn, self._prefix, low, high, wanted)
+        found, _ = rows_together(txn, self._prefix, low, high, wanted)
         if not found:
             return 0
         if self.offset is None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from docstore.core.collation_key import AFTER, array_prefix
 from docstore.core.json_text import decode, encode
 from docstore.database.reading.document_text import Row
+from docstore.database.reading.index_feed import FeedEnd
 from docstore.database.slices import SLICE_BYTES, LongSnapshot, SliceClock
 from docstore.query.views import layout
 from docstore.query.views.blocks import bound, cover, scan_rows, scan_rows_back
@@ -34,14 +35,17 @@ class _Group(NamedTuple):
 
 
 async def read_reduced(
-    index: Index, view: PlannedView, query: ViewQuery, workers: Workers
+    index: Index, view: PlannedView, query: ViewQuery, workers: Workers, end: FeedEnd | None = None
 ) -> AsyncGenerator[ViewSlice]:
-    """The groups of a query, one slice at least. Raises InvalidValue, Unavailable, what JavaScript fails with."""
+    """The groups of a query, one slice at least. ``end``: what the index is to show.
+
+    Raises InvalidValue, Unavailable, what JavaScript fails with; Overtaken as ``read_map``.
+    """
     slot = index.plan.slots[view.slot]
     reducer = slot.reducers[view.reducer or 0]
     ranges = await make_ranges(query, slot.key_of)
     with LongSnapshot(index.file) as snapshot:
-        reader = _GroupReader(index, view, query, ranges, snapshot)
+        reader = _GroupReader(index, view, query, ranges, snapshot, end)
         while True:
             snapshot.renew()
             groups = reader.next_groups()
@@ -71,7 +75,13 @@ class _GroupReader:
     """The groups of one query, from where the last slice ended."""
 
     def __init__(
-        self, index: Index, view: PlannedView, query: ViewQuery, ranges: Iterator[PlaceRange], snapshot: LongSnapshot
+        self,
+        index: Index,
+        view: PlannedView,
+        query: ViewQuery,
+        ranges: Iterator[PlaceRange],
+        snapshot: LongSnapshot,
+        end: FeedEnd | None,
     ) -> None:
         self.done = False
         self.seq = 0
@@ -82,6 +92,7 @@ class _GroupReader:
         self._query = query
         self._level = query.level
         self._snapshot = snapshot
+        self._end = end
         self._ranges = ranges
         self._range: PlaceRange | None = next(ranges, None)
         self._skip = query.skip
@@ -92,7 +103,7 @@ class _GroupReader:
     def next_groups(self) -> list[_Group]:
         """The groups of the next slice."""
         txn = ReadIndex(self._snapshot.current)
-        state = self._index.state(txn)
+        state = self._index.state_showing(txn, self._end) if self._number is None else self._index.state(txn)
         self._number = same_index(self._number, state)
         if state is None:
             self.done = True

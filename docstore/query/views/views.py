@@ -27,6 +27,7 @@ from docstore.database.reading.index_feed import FeedEnd, design_texts, feed_end
 from docstore.errors import DocstoreError, Unavailable
 from docstore.query.design.document import Design, parse_design
 from docstore.query.design.languages import Languages
+from docstore.query.following import Overtaken
 from docstore.query.views import layout
 from docstore.query.views.index import Index
 from docstore.query.views.index_file import INDEX_FILE, IndexFile, WriteIndex
@@ -82,9 +83,9 @@ class Views:
             self._go("dropping indexes of databases that are gone", partial(self._drop_unknown, known))
 
     async def _drop_unknown(self, known: Callable[[], set[int]]) -> None:
-        numbers = await asyncio.to_thread(known)
         with self.file.read() as txn:
             found = {layout.decode_state(value).database for _, value in txn.cursor(txn.tables.indexes)}
+        numbers = await asyncio.to_thread(known)  # later: a database may be made, and its index, meanwhile
         for number in found.difference(numbers):
             await self._drop(number, frozenset())
 
@@ -233,7 +234,8 @@ class Views:
         written, self._written = self._written, set()
         for index in [index for (number, _), index in self._indexes.items() if number in written]:
             if not self._is_defined(index):
-                self._indexes.pop((index.database.number, index.plan.signature), None)
+                if not index.updating:
+                    self._indexes.pop((index.database.number, index.plan.signature), None)
                 continue
             try:
                 await index.update(unasked=True, whole=True)
@@ -304,16 +306,22 @@ class OpenedView:
         Raises what functions of the design document fail with, NotFound if the index goes meanwhile.
         """
         reduced = query.reduces(reducible=self.reducible)
-        if query.update is Update.TRUE:
-            await self.index.update(self.end, whole=reduced)
-        reading = (
-            read_reduced(self.index, self.planned, query, self.workers)
-            if reduced
-            else read_map(self.index, self.planned.slot, query)
-        )
-        async with aclosing(reading) as slices:
-            async for part in slices:
-                yield part
+        end = None
+        while True:
+            if query.update is Update.TRUE:
+                end = await self.index.update(self.end, whole=reduced)
+            reading = (
+                read_reduced(self.index, self.planned, query, self.workers, end)
+                if reduced
+                else read_map(self.index, self.planned.slot, query, end)
+            )
+            try:
+                async with aclosing(reading) as slices:
+                    async for part in slices:
+                        yield part
+            except Overtaken:
+                continue
+            break
         if query.update is Update.LAZY:
             self.index.start()
 

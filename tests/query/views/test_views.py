@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from docstore.database.reading import index_feed
 from docstore.errors import NotFound, Unavailable
 from docstore.node import Node
 from docstore.query.design.languages import Languages
+from docstore.query.views.index_check import index_findings
 from docstore.query.views.index_file import IndexFile
+from docstore.query.views.index_rows import write_batch
 from docstore.query.views.view_query import Update, ViewQuery
-from docstore.query.views.views import Views, _sweep_some
+from docstore.query.views.views import Views, _drop_rows, _sweep_some
 from docstore.settings import Settings, StorageSettings, ViewSettings
 from docstore.workers.errors import WorkerTimedOut
 from tests.database.helpers import document
@@ -228,6 +231,103 @@ async def test_documents_that_are_too_much_at_once_are_mapped_by_halves(
     await db.update_docs([document("slow", k=1)])
     with pytest.raises(WorkerTimedOut):
         await rows(views, db)
+    await views.stop()
+
+
+async def assert_right(views: Views, db: Database) -> None:
+    """The rows, their number, and what blocks say of them."""
+    view = (await views.design(db, "v")).view("k")
+    parts = [part async for part in view.read(ViewQuery())]
+    assert [part.total_rows for part in parts] == [20] * len(parts)
+    assert sorted(row for part in parts for row in part.rows) == sorted(
+        b'{"id":"d%d","key":%d,"value":null}' % (n, n) for n in range(20)
+    )
+    assert await rows(views, db, "c") == [b'{"key":null,"value":20}']
+
+
+class Slow(InlineWorkers):
+    """Workers that take so many turns of the loop."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__()
+        self.held = held
+
+    def run(self, function: str, *arguments: Any, **how: Any) -> Awaitable[Any]:
+        ask = super().run
+
+        async def later() -> Any:
+            for _ in range(self.held):
+                await asyncio.sleep(0)
+            return await ask(function, *arguments, **how)
+
+        return later()
+
+
+@pytest.mark.parametrize("held", [0, 3, 50])
+async def test_two_that_build_one_index_do_not_spoil_it(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    """As when one was let go, while somebody waited for it, and then asked for again."""
+    monkeypatch.setattr(index_feed.read_feed, "__kwdefaults__", {"documents": 3})
+    views = views_of(node, Slow(held), tmp_path)
+    first = (await views.design(db, "v")).index
+    updating = asyncio.create_task(first.update(whole=True))
+    while first._shown.update_seq <= 0:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    views._indexes.clear()
+    second = (await views.design(db, "v")).index
+    assert second is not first
+    await asyncio.gather(updating, second.update(whole=True))
+    await assert_right(views, db)
+    await first.stop()
+    await views.stop()
+    assert list(index_findings(tmp_path, StorageSettings())) == []
+
+
+@pytest.mark.parametrize("after", range(4))
+async def test_an_index_that_is_dropped_while_it_is_built_is_built_again(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """By a cleanup that had read the design documents before this one was written. ``after`` so many batches."""
+    monkeypatch.setattr(index_feed.read_feed, "__kwdefaults__", {"documents": 3})
+    views = views_of(node, InlineWorkers(), tmp_path)
+    write, seen = views.file.write, [0]
+
+    async def drop_between(work: Any) -> Any:
+        if isinstance(work, partial) and work.func is write_batch:
+            seen[0] += 1
+            if seen[0] == after + 1:
+                await write(partial(_drop_rows, database=db.number, kept=set()))
+                views._start_sweep()
+        return await write(work)
+
+    monkeypatch.setattr(views.file, "write", drop_between)
+    await assert_right(views, db)
+    while views._sweep is not None:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await assert_right(views, db)
+    await views.stop()
+    assert list(index_findings(tmp_path, StorageSettings())) == []
+
+
+@pytest.mark.parametrize("name", ["k", "c"])
+async def test_what_goes_between_the_update_and_the_first_row_is_no_empty_view(
+    node: Node, db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    views = views_of(node, InlineWorkers(), tmp_path)
+    expected = await rows(views, db, name)
+    index = (await views.design(db, "v")).index
+    update, seen = index.update, []
+
+    async def update_and_lose(*arguments: Any, **how: Any) -> Any:
+        end = await update(*arguments, **how)
+        if not seen:
+            seen.append(end)
+            await views.file.write(partial(_drop_rows, database=db.number, kept=set()))
+        return end
+
+    monkeypatch.setattr(index, "update", update_and_lose)
+    assert await rows(views, db, name) == expected
     await views.stop()
 
 
