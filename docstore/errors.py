@@ -360,7 +360,7 @@ class StorageFailed(DocstoreError):
 
 
 class StorageFull(DocstoreError):
-    """The disk or the map is full: nothing of this write was kept, all acknowledged before is safe."""
+    """The disk or the map is full, or the disk read-only: nothing of this write was kept, all acknowledged is safe."""
 
     error = "insufficient_storage"
     default_reason = "The disk is full."

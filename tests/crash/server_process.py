@@ -27,7 +27,7 @@ URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 class ServerProcess:
     """``docstore serve`` on a free loopback port, with its data in ``data``.
 
-    ``said``: its output until it was ready. ``pid``: that of the server itself.
+    ``said``: its output until it was ready. ``pid``: that of the server itself. ``status``: what it ended with.
     """
 
     def __init__(
@@ -94,6 +94,11 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+    @property
+    def status(self) -> int | None:
+        """What the process has ended with; None while it runs."""
+        return self._process.returncode
 
     def __enter__(self) -> Self:
         return self

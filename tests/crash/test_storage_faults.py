@@ -1,7 +1,6 @@
 """Environment and writer on a disk that fails or fills up, and under SIGKILL: nothing acknowledged is lost."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,21 +12,12 @@ from docstore.errors import StorageFull
 from docstore.settings import MIB, StorageSettings
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.writer import Writer
+from tests.crash.injecting import needs_injection
 from tests.crash.storage_child import apply, key_of, value_of
 
 CHILD = [sys.executable, "-m", "tests.crash.storage_child", "write"]
 META_PAGE_BYTES = 200
 """LMDB writes the changing part of its meta page, which is shorter than this; data pages are 4,096 bytes."""
-
-
-def can_inject() -> bool:
-    """Whether strace is here, may trace, and can make system calls fail."""
-    strace = shutil.which("strace")
-    probe = ["strace", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO", "true"]
-    return strace is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
-
-needs_injection = pytest.mark.skipif(not can_inject(), reason="strace is missing or may not trace here")
 
 
 def run_child(

@@ -27,7 +27,7 @@ from docstore.settings import Durability, StorageSettings
 from docstore.storage.documents import long_ids
 from docstore.storage.engine import fork_guard
 from docstore.storage.engine.data_file import LOCK_SUFFIX, grantable, open_data_file
-from docstore.storage.engine.disk_errors import disk_error, is_disk_error
+from docstore.storage.engine.disk_errors import disk_error, is_disk_error, lacks_room
 from docstore.storage.engine.snapshot_gate import SnapshotGate, refuse_closed
 from docstore.storage.engine.transactions import Snapshot
 from docstore.storage.tables import ReadTransaction, Tables, WriteTransaction
@@ -221,7 +221,7 @@ class IndexFile:
         try:
             tables = self._open_tables()
         except (lmdb.Error, StoreUnusable) as error:
-            if isinstance(error, lmdb.Error) and isinstance(disk_error(error, self.folder), StorageFull):
+            if isinstance(error, lmdb.Error) and lacks_room(error, self.folder):
                 raise StorageFull from error
             log.warning("%s cannot be opened (%s); indexes are built anew", self.path, error)
             self._drop()

@@ -1,4 +1,4 @@
-"""What an error of LMDB or the system means for a write: the disk is full, or it failed.
+"""What an error of LMDB or the system means for a write: the disk is full or read-only, or it failed.
 
 Owns that judgement alone.
 
@@ -7,6 +7,8 @@ Owns that judgement alone.
   at the sync does no harm either: LMDB takes fresh copies of every page that it writes, so the next commit depends on
   nothing that this one failed to bring to the disk. A partial write, which LMDB reports as EIO, is taken for a full
   disk if the disk has no room left.
+* Read-only: the same, since nothing can be written there either. Writes are tried again each time, and go on once the
+  disk can be written to.
 * Failed: anything else that the system refuses. Data already written may or may not be on the disk, and a later sync
   may report success regardless, so nothing may be acknowledged until the store was opened anew.
 """
@@ -21,6 +23,10 @@ import lmdb
 from docstore.errors import DocstoreError, StorageFailed, StorageFull
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+REFUSES = NO_ROOM | {errno.EROFS}
+"""What a disk answers that has written nothing, and may take the same later."""
+
+READ_ONLY = "The disk is read-only."
 ROOM_LEFT_BYTES = 1 << 20
 """A partial write with less than this left, on the disk or to the process's limit of a file's size, is a full disk."""
 
@@ -38,11 +44,18 @@ def is_disk_error(error: BaseException) -> bool:
 def disk_error(error: BaseException, data_file: Path) -> DocstoreError:
     """StorageFull or StorageFailed, for an error that a commit, or the writing for it, ended with."""
     code = _code(error)
+    if code == errno.EROFS:
+        return StorageFull(READ_ONLY)
     if code in NO_ROOM:
         return StorageFull()
     if code == errno.EIO and not _has_room(data_file):
         return StorageFull()
     return StorageFailed()
+
+
+def lacks_room(error: BaseException, data_file: Path) -> bool:
+    """Whether what failed would not fail if there were more room."""
+    return _code(error) != errno.EROFS and isinstance(disk_error(error, data_file), StorageFull)
 
 
 def _code(error: BaseException) -> int:

@@ -27,7 +27,7 @@ from docstore.storage.engine.data_file import (
     lock_for_reading,
     open_data_file,
 )
-from docstore.storage.engine.disk_errors import disk_error
+from docstore.storage.engine.disk_errors import lacks_room
 from docstore.storage.engine.epoch import sync_folder
 from docstore.storage.engine.folder_lock import FolderLock
 from docstore.storage.engine.pages import refuse_damage
@@ -103,7 +103,7 @@ class Environment:
                 environment._open_to_write()
         except (lmdb.Error, OSError) as error:
             environment._give_up()
-            if isinstance(disk_error(error, folder), StorageFull):
+            if lacks_room(error, folder):
                 raise StorageFull from error
             raise StoreUnusable(f"The store in {folder} cannot be opened: {error}") from error
         except BaseException:
@@ -328,7 +328,7 @@ class Environment:
                 size = self._lmdb.info()["map_size"]
                 self._lmdb.set_mapsize(size + grantable(size))
             except (lmdb.Error, OSError) as error:
-                if not meta or not isinstance(disk_error(error, self.data_file), StorageFull):
+                if not meta or not lacks_room(error, self.data_file):
                     raise
                 log.warning("the disk of %s is full: reads are served, writes wait for room", self.folder)
                 # A handle outlives the transaction only if that commits; one that wrote nothing writes no page then.

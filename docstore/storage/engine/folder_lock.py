@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from docstore.errors import Unavailable
-from docstore.storage.engine.disk_errors import NO_ROOM
+from docstore.storage.engine.disk_errors import REFUSES
 
 LOCK_FILE = "server.lock"
 HOLDER_LONGEST = 4_096
@@ -51,12 +51,12 @@ class FolderLock:
         self.announce(holder)
 
     def announce(self, holder: str) -> None:
-        """Write who holds the lock, for those who will be refused; on a full disk they are not told."""
+        """Write who holds the lock, for those who will be refused; on a full or read-only disk they are not told."""
         text = f"{holder}\n".encode()
         try:
             os.pwrite(self._file, text, 0)
         except OSError as error:
-            if error.errno not in NO_ROOM:
+            if error.errno not in REFUSES:
                 raise
         else:
             os.ftruncate(self._file, len(text))

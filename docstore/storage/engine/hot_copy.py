@@ -13,7 +13,7 @@ import lmdb
 from docstore.errors import StorageFailed, StorageFull, StoreUnusable
 from docstore.settings import StorageSettings
 from docstore.storage.engine.data_file import DATA_FILE
-from docstore.storage.engine.disk_errors import disk_error
+from docstore.storage.engine.disk_errors import lacks_room
 from docstore.storage.engine.environment import Environment
 
 
@@ -31,7 +31,7 @@ def copy_store(folder: Path, target: Path, settings: StorageSettings) -> int:
                 environment.copy_compactly(file.fileno())
                 os.fsync(file.fileno())
         except (lmdb.Error, OSError) as error:
-            if isinstance(disk_error(error, copy), StorageFull):
+            if lacks_room(error, copy):
                 raise StorageFull(f"The disk has no room for {copy}.") from error
             raise StorageFailed(f"The store could not be copied: {error}") from error
     return copy.stat().st_size

@@ -22,7 +22,7 @@ from docstore.errors import StorageFailed, StorageFull, StoreUnusable
 from docstore.settings import StorageSettings
 from docstore.storage import keys
 from docstore.storage.engine.data_file import COMPACT_SUFFIX, DATA_FILE, lock_for_replacing
-from docstore.storage.engine.disk_errors import disk_error
+from docstore.storage.engine.disk_errors import lacks_room
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.epoch import FileFacts, SealFile, sync_folder
 from docstore.storage.engine.folder_lock import FolderLock
@@ -69,7 +69,7 @@ def compact_offline(
         try:
             return _compact(folder, settings, lock, after_step)
         except (lmdb.Error, OSError) as error:
-            if isinstance(disk_error(error, data_file), StorageFull):
+            if lacks_room(error, data_file):
                 raise StorageFull("The disk has no room for the compact copy.") from error
             raise StorageFailed(f"The compaction failed: {error}") from error
         finally:

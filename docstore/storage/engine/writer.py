@@ -363,7 +363,7 @@ class Writer:
             self._failed = True
             self._environment.writes_failed()
         else:
-            log.error("the disk is full: %s", error)
+            log.error("writes are refused. %s (%s)", told.reason, error)
         return GroupRefused(told)
 
     def _deliver(self, group: Group, results: Sequence[object], summary: CommitSummary | None) -> None:

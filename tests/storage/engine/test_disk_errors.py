@@ -29,7 +29,7 @@ def lmdb_error(code: int, kind: type[lmdb.Error] = lmdb.Error) -> lmdb.Error:
         (OSError(errno.ENOSPC, ""), StorageFull),
         (lmdb_error(errno.EIO), StorageFailed),
         (OSError(errno.EIO, ""), StorageFailed),
-        (lmdb_error(errno.EROFS), StorageFailed),
+        (lmdb_error(errno.EROFS), StorageFull),
         (lmdb.PanicError("panic"), StorageFailed),
         (lmdb.CorruptedError("corrupted"), StorageFailed),
         (RuntimeError("what is this?"), StorageFailed),
