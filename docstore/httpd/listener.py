@@ -7,7 +7,6 @@ them calls ``stop``.
 import asyncio
 from collections.abc import Awaitable, Callable
 from socket import socket
-from ssl import SSLContext
 from typing import Self
 
 from aiohttp.web import BaseRequest
@@ -21,14 +20,12 @@ from docstore.httpd.service import Service
 from docstore.httpd.serving import serving
 from docstore.httpd.tls import Tls
 from docstore.httpd.wire.connection import Connection
+from docstore.httpd.wire.doors import Doors
 from docstore.httpd.wire.patience import Patience
 from docstore.httpd.wire.server import HttpServer
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing import batch
 from docstore.node import Node
-
-BACKLOG = 1024
-
 
 Handle = Callable[[BaseRequest], Awaitable[Reply | StreamReply]]
 Wrap = Callable[[Dispatcher], Handle]
@@ -49,13 +46,13 @@ class Listener:
     ``tls_url`` is the address with TLS, if the settings ask for it.
     """
 
-    def __init__(self, service: Service, server: HttpServer, sockets: asyncio.Server, url: str) -> None:
+    def __init__(self, service: Service, server: HttpServer, doors: Doors, url: str) -> None:
         self.url = url
-        self.port = _port_of(sockets)
+        self.port = doors.port
         self.tls_url: str | None = None
         self._service = service
         self._server = server
-        self._sockets = [sockets]
+        self._doors = [doors]
         self._tls: Tls | None = None
 
     @classmethod
@@ -97,14 +94,15 @@ class Listener:
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
         server = HttpServer(wrap(Dispatcher(service, router)), refused_unread, node.settings.limits)
         tls = Tls(node.config, node.clock.now) if Tls.is_wanted(node.config) else None
-        sockets = await _open(server, host, port, opened)
-        listener = cls(service, server, sockets, _url("http", host, sockets))
+        doors = await Doors.open(server.connect, host, port, opened)
+        listener = cls(service, server, doors, _url("http", host, doors))
         try:
             if tls is not None:
                 await listener._listen_for_tls(tls, tls.host or host, opened_tls)
         except BaseException:
-            sockets.close()
+            doors.close()
             raise
+        service.spawn(doors.keep_looking())
         node.replications.start(listener.url)
         service.spawn(Patience(lambda: server.connections, node.settings.limits).watch())
         return listener
@@ -113,12 +111,13 @@ class Listener:
         host, service = host if opened is None else opened.getsockname()[0], self._service
         if service.node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
-        sockets = await _open(self._server, host, tls.port, opened, tls.context)
+        doors = await Doors.open(self._server.connect, host, tls.port, opened, tls.context)
         self._tls = tls
         service.certificate = tls.watch
         service.spawn(tls.watch.keep_looking())
-        self._sockets.append(sockets)
-        self.tls_url = _url("https", host, sockets)
+        service.spawn(doors.keep_looking())
+        self._doors.append(doors)
+        self.tls_url = _url("https", host, doors)
 
     def reload(self) -> None:
         """Read the certificate again. Raises InvalidSetting; then the old one is shown on."""
@@ -132,8 +131,8 @@ class Listener:
         """
         service = self._service
         await service.node.replications.stop()
-        for sockets in self._sockets:
-            sockets.close()
+        for doors in self._doors:
+            doors.close()
         grace = service.node.settings.shutdown_grace
         service.close()
         self._wind_down()
@@ -154,21 +153,6 @@ class Listener:
                 connection.wind_down()
 
 
-def _port_of(sockets: asyncio.Server) -> int:
-    port: int = sockets.sockets[0].getsockname()[1]
-    return port
-
-
-def _url(scheme: str, host: str, sockets: asyncio.Server) -> str:
+def _url(scheme: str, host: str, doors: Doors) -> str:
     shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{_port_of(sockets)}"
-
-
-async def _open(
-    server: HttpServer, host: str, port: int, opened: socket | None, context: SSLContext | None = None
-) -> asyncio.Server:
-    """Listen on a socket that is open, or open one."""
-    loop = asyncio.get_running_loop()
-    if opened is not None:
-        return await loop.create_server(server.connect, sock=opened, backlog=BACKLOG, ssl=context)
-    return await loop.create_server(server.connect, host, port, backlog=BACKLOG, ssl=context)
+    return f"{scheme}://{shown}:{doors.port}"

@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,37 @@ def test_no_file_is_left_for_a_connection(tmp_path: Path) -> None:
             client.close()
         again.close()
         kept.close()
+
+
+def test_a_limit_below_what_is_open(tmp_path: Path) -> None:
+    """Who connects waits, and nobody asks in vain whether he can be accepted: the sockets are not watched meanwhile."""
+    with ServerProcess(tmp_path / "data") as server:
+        kept = server.connect()
+        assert kept.request("GET", "/")[0] == 200
+        limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        watching = listening_sockets(server)
+        server.limit(resource.RLIMIT_NOFILE, (5, limits[1]))
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+            for _ in range(20_000):
+                assert kept.request("GET", "/")[0] == 200
+                if listening_sockets(server) < watching:
+                    break
+            else:
+                raise AssertionError("they are watched on")
+            server.limit(resource.RLIMIT_NOFILE, limits)
+            assert b" 200 " in answer_of(client)
+        kept.close()
+
+
+def listening_sockets(server: ServerProcess) -> int:
+    """How many file descriptors of sockets it has that listen: those that are watched, and their doubles."""
+    folder = Path(f"/proc/{server.pid}")
+    listening = {line.split()[9] for line in (folder / "net/tcp").read_text().splitlines()[1:] if " 0A " in line}
+    found = 0
+    for one in (folder / "fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += str(one.readlink()).removeprefix("socket:[").removesuffix("]") in listening
+    return found
 
 
 @pytest.mark.parametrize("free", [3, 40])
