@@ -224,7 +224,14 @@ class SearchSettings:
     ``max_group_limit``  groups of a reply
     ``max_query_length``, ``max_query_depth``, ``max_query_clauses``  characters, open brackets, words of a query
     ``max_sort_fields``  of one ``sort``
+    ``max_names``  fields that are counted, marked or shown, and values that are chosen, of one question
+    ``max_find_patterns``  beginnings and ranges of texts that a ``_find`` asks a text index for
+    ``max_time``  of a search, and that it waits for its turn; then it is ended
+    ``process_from``  bytes of documents and terms that a query looks at from which on it has a process of its own
+    ``max_answer``  bytes of what an answer shows: stored fields, highlights, counts
+    ``max_document_terms``  terms and fields of one document; the others are not searched for
     ``max_facet_values``  that ``counts`` tells of a field: the most frequent ones
+    ``max_facets``  fields of an index that are facets
     ``max_columns``  fields of an index, of texts and of numbers each, by which can be sorted
     ``max_open``  indexes whose files are open while nobody asks them
     ``writer_memory``  of an index that is being written
@@ -241,7 +248,14 @@ class SearchSettings:
     max_query_depth: int = 100
     max_query_clauses: int = 1_024
     max_sort_fields: int = 16
+    max_names: int = 100
+    max_find_patterns: int = 64
+    max_time: float = 10.0
+    process_from: int = 16 * MIB
+    max_answer: int = 64 * MIB
+    max_document_terms: int = 1_000_000
     max_facet_values: int = 10_000
+    max_facets: int = 1_000
     max_columns: int = 128
     max_open: int = 16
     writer_memory: int = 32 * MIB

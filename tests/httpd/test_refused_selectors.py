@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.core.selector.operators import OPERATORS
-from docstore.errors import BadRequest, Unavailable
+from docstore.errors import BadRequest
 from docstore.httpd.params.changes_filters import compiled_filter
 from docstore.query.mango.options import read_definition, read_find
 from docstore.replication.options import InvalidReplication, parse_replicate, parse_replication
@@ -52,8 +52,10 @@ async def test_text_is_asked_of_an_index_that_is_not_there(db, client):
     selector = {"$text": "x"}
     refused = (400, "no_usable_index", "There is no index available for this selector.")
     assert (await db.post("_find", {"selector": selector})).error == refused
-    without = (503, "required index service unavailable", "text")
-    assert (await db.post("_changes?filter=_selector", {"selector": selector})).error == without
+    reason = "Unsupported operator: $text"
+    assert (await db.post("_changes?filter=_selector", {"selector": selector})).error == (400, "bad_request", reason)
+    partial = {"index": {"fields": ["f"], "partial_filter_selector": selector}}
+    assert (await db.post("_index", partial)).error == (400, "not_supported", reason)
 
 
 VALUES = st.sampled_from([None, True, 1, -1, 1.5, "", "x", "(", "x(?=y)", [], ["x"], [1, 0], [0, 1], {}])
@@ -74,7 +76,7 @@ def words(door: Any, *arguments: Any) -> tuple[str, str] | None:
     """What a door refuses a selector with; None where it lets it in."""
     try:
         door(*arguments)
-    except (BadRequest, InvalidReplication, Unavailable) as error:
+    except (BadRequest, InvalidReplication) as error:
         return error.error, error.reason
     return None
 

@@ -25,7 +25,7 @@ from docstore.core.json_text import JsonValue
 from docstore.core.selector.normal_form import TEXT, normalize, parse_field
 from docstore.core.selector.operators import OPERATORS, How, Operator, Test, compare_raw
 from docstore.core.steps import Steps
-from docstore.errors import Unavailable
+from docstore.errors import BadRequest
 from docstore.settings import Limits
 
 REGEX_TIME: Final = Limits().max_regex_time
@@ -58,7 +58,7 @@ def compile_selector(selector: JsonValue, regex_time: float = REGEX_TIME, *, wit
     """What a selector stands for. ``max_regex_time``: see ``How``; ``with_text``: ``$text`` holds, since somebody else
     has looked for it.
 
-    Raises as ``normalize``; Unavailable for ``$text`` otherwise.
+    Raises as ``normalize``; BadRequest (``not_supported``) for ``$text`` otherwise.
     """
     normalised = normalize(selector)
     how = How(collation.compare, regex_time, with_text=with_text)
@@ -79,7 +79,7 @@ def _compile(normal: JsonValue, how: How) -> Test:
     if name == TEXT and how.with_text:
         return lambda value, steps: True
     if name == TEXT:
-        raise Unavailable("text", error="required index service unavailable")
+        raise BadRequest("Unsupported operator: $text", error="not_supported")
     if name == "_id":
         how = replace(how, compare=compare_raw)
     test = _compile_condition(argument, how)

@@ -118,10 +118,10 @@ def _row_texts(rows: Sequence[Row], database: Database | None) -> bytes:
 
 
 def _row_text(row: Row) -> bytes:
-    members: dict[str, JsonValue] = {"id": row.id, "order": row.order, "fields": row.fields}
+    text = b'{"id":%b,"order":%b,"fields":%b' % (encode(row.id), encode(row.order), row.fields)
     if row.highlights is not None:
-        members["highlights"] = row.highlights
-    return encode(members)
+        return b'%b,"highlights":%b}' % (text, encode(row.highlights))
+    return text + b"}"
 
 
 def _documents(database: Database, ids: Sequence[str]) -> list[bytes]:

@@ -95,7 +95,7 @@ async def _selector(body: Body, text: bytes, regex_time: float) -> ChangesFilter
 
 
 def compiled_filter(selector: JsonValue, fields: list[JsonValue], regex_time: float) -> ChangesFilter:
-    """The filter of a selector, with the fields that are shown. Raises BadRequest, Unavailable for ``$text``."""
+    """The filter of a selector, with the fields that are shown. Raises BadRequest."""
     try:
         accepts = compile_selector(selector, regex_time)
         return ChangesFilter(filter=accepts, projection=compile_projection(fields) if fields else None)

@@ -129,12 +129,12 @@ def read_search(values: Values, plan: SearchPlan, bounds: Bounds, limits: Search
         sort=sort,
         after=asked.read_bookmark(bookmark, sort),
         bookmark=bookmark if isinstance(bookmark, str) else None,
-        counts=None if counts is None else asked.read_names("counts", counts),
+        counts=None if counts is None else asked.read_names("counts", counts, limits.max_names),
         ranges=None if ranges is None else asked.read_ranges(ranges, bounds),
-        drilldown=asked.read_drilldown(values["drilldown"]) if "drilldown" in values else (),
+        drilldown=asked.read_drilldown(values["drilldown"], limits.max_names) if "drilldown" in values else (),
         grouping=_grouping(values, limits),
-        fields=None if include is None else frozenset(asked.read_names("include_fields", include)),
-        highlighting=_highlighting(values),
+        fields=None if include is None else frozenset(asked.read_names("include_fields", include, limits.max_names)),
+        highlighting=_highlighting(values, limits),
     )
     return Search(
         question,
@@ -176,7 +176,7 @@ def _grouping(values: Values, limits: SearchSettings) -> Grouping | None:
     )
 
 
-def _highlighting(values: Values) -> Highlighting | None:
+def _highlighting(values: Values, limits: SearchSettings) -> Highlighting | None:
     fields = values.get("highlight_fields")
     if fields is None:
         return None
@@ -184,7 +184,7 @@ def _highlighting(values: Values) -> Highlighting | None:
     before, after = (tag if isinstance(tag, str) else encode(tag).decode() for tag in tags)
     number = _positive("highlight_number", values.get("highlight_number", 1))
     size = _positive("highlight_size", values["highlight_size"]) if "highlight_size" in values else 0
-    return Highlighting(asked.read_names("highlight_fields", fields), before, after, number, size)
+    return Highlighting(asked.read_names("highlight_fields", fields, limits.max_names), before, after, number, size)
 
 
 # --- Values -----------------------------------------------------------------------------------------------------------

@@ -284,7 +284,7 @@ class Mango:
         folder = await (index.current(feed) if options.updates else index.opened())
         limited = replace(options, limit=min(options.limit, settings.search.max_limit))
         question = Question(query, 0, partition=options.partition or None, sort=sort, after=after)
-        source = TextSource(database, folder, index.plan.analyzers, question)
+        source = TextSource(database, folder, index.plan.analyzers, question, settings.search)
         steps = settings.limits.max_filter_steps
         finding = Finding(database, limited, source, way.documents, None, exact=False, max_steps=steps)
         async with self._scans:

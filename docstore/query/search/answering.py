@@ -1,7 +1,8 @@
 """A question answered from an index.
 
 Owns the answer: hits of a page, what they show, counts of facets and ranges, groups. It must not know HTTP or how an
-index is built. It takes its time, and is called in a thread. Follows ``IndexService`` of Clouseau.
+index is built. It takes its time, which is looked at between the steps of tantivy, and is called in a thread. Follows
+``IndexService`` of Clouseau.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,16 +10,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from docstore.core.json_text import JsonValue, decode
+from docstore.core.json_text import JsonValue, decode, encode
 from docstore.errors import BadRequest, StorageFailed
 from docstore.query.search.analyzers import Analyzers
 from docstore.query.search.asked import NO_ROWS, Grouping, Question, SortField, bookmark_of
+from docstore.query.search.bounds import BYTES_OF_A_VALUE, Allowance
 from docstore.query.search.entries import ID, PARTITION
 from docstore.query.search.folder import Folder, told
 from docstore.query.search.highlighting import Highlighter
 from docstore.query.search.ordering import BY_PLACE, By, Hit, Key, Order, Ordering
 from docstore.query.search.terms import code_of
 from docstore.query.search.translating import INFINITE, Translator, constant_score
+from docstore.settings import SearchSettings
 
 if TYPE_CHECKING:
     from tantivy import Query
@@ -28,11 +31,11 @@ GROUPS_AT_ONCE: Final = 200
 
 
 class Row(NamedTuple):
-    """A hit as it is shown. ``highlights`` is None where nobody asked for them."""
+    """A hit as it is shown. ``fields``: JSON; ``highlights`` is None where nobody asked for them."""
 
     id: str
     order: list[JsonValue]
-    fields: dict[str, JsonValue]
+    fields: bytes
     highlights: dict[str, JsonValue] | None = None
 
 
@@ -55,16 +58,18 @@ class Answer(NamedTuple):
     groups: list[Group] | None = None
 
 
-def answer(folder: Folder, analyzers: Analyzers, question: Question, most_facets: int) -> Answer:
-    """The answer to a question. Raises BadRequest, StorageFailed."""
+def answer(folder: Folder, analyzers: Analyzers, question: Question, limits: SearchSettings) -> Answer:
+    """The answer to a question. Raises BadRequest, SearchTimedOut, StorageFailed."""
     with _guarded(), told():
-        return _Answering(folder, analyzers, question, most_facets).answer()
+        return _Answering(folder, analyzers, question, limits).answer()
 
 
-def found_ids(folder: Folder, analyzers: Analyzers, question: Question) -> list[tuple[str, Order]]:
+def found_ids(
+    folder: Folder, analyzers: Analyzers, question: Question, limits: SearchSettings
+) -> list[tuple[str, Order]]:
     """The ids of a question's hits alone, each with what it is in order by. Raises as ``answer``."""
     with _guarded(), told():
-        return _Answering(folder, analyzers, question, 0).ids()
+        return _Answering(folder, analyzers, question, limits).ids()
 
 
 @contextmanager
@@ -79,17 +84,18 @@ def _guarded() -> Iterator[None]:
 
 
 class _Answering:
-    def __init__(self, folder: Folder, analyzers: Analyzers, question: Question, most_facets: int) -> None:
+    def __init__(self, folder: Folder, analyzers: Analyzers, question: Question, limits: SearchSettings) -> None:
         self._folder = folder
         self._analyzers = analyzers
         self._question = question
-        self._most_facets = most_facets
+        self._most_facets = limits.max_facet_values
+        self._allowance = Allowance(limits.max_time, limits.max_answer)
         self._searcher = folder.searcher()
         self._t = Translator(folder, analyzers)
-        self._ordering = Ordering(self._searcher, self._t)
+        self._ordering = Ordering(self._searcher, self._t, self._allowance)
         self._query = self._narrowed(self._t.query(question.query))
         how = question.highlighting
-        self._highlighter = None if how is None else Highlighter(question.query, analyzers, how)
+        self._highlighter = None if how is None else Highlighter(question.query, analyzers, how, self._allowance)
 
     def answer(self) -> Answer:
         question = self._question
@@ -146,15 +152,20 @@ class _Answering:
     # --- Rows
 
     def _row(self, hit: Hit) -> Row:
+        self._allowance.check()
         document = self._searcher.doc(hit.address)
-        body = document.get_first("body")
-        fields = cast("dict[str, JsonValue]", decode(bytes(body))) if body else {}
+        body, doc_id = bytes(document.get_first("body") or b"{}"), str(document.get_first("id"))
+        shown = self._question.fields
         highlights: dict[str, JsonValue] | None = None
-        if self._highlighter is not None and self._question.highlighting is not None:
-            highlights = {name: self._fragments(name, fields.get(name)) for name in self._question.highlighting.fields}
-        if self._question.fields is not None:
-            fields = {name: value for name, value in fields.items() if name in self._question.fields}
-        return Row(str(document.get_first("id")), list(map(_shown, hit.order)), fields, highlights)
+        if shown is not None or self._highlighter is not None:
+            fields = cast("dict[str, JsonValue]", decode(body))
+            if self._highlighter is not None and self._question.highlighting is not None:
+                names = self._question.highlighting.fields
+                highlights = {name: self._fragments(name, fields.get(name)) for name in names}
+            if shown is not None:
+                body = encode({name: value for name, value in fields.items() if name in shown})
+        self._allowance.take(BYTES_OF_A_VALUE + len(doc_id) + len(body))
+        return Row(doc_id, list(map(_shown, hit.order)), body, highlights)
 
     def _fragments(self, name: str, stored: JsonValue) -> list[JsonValue]:
         assert self._highlighter is not None
@@ -171,9 +182,11 @@ class _Answering:
         for field in wanted:
             if not self._folder.has_facet(field):
                 raise BadRequest(f'dimension "{field}" was not indexed')
+            self._allowance.check()
             terms = {"field": f"facets.{code_of(field)}", "size": self._most_facets}
             found = self._searcher.aggregate(self._query, {"counts": {"terms": terms}})
             buckets = {str(one["key"]): int(one["doc_count"]) for one in found["counts"]["buckets"]}
+            self._allowance.take(sum(map(len, buckets)) + BYTES_OF_A_VALUE * len(buckets))
             counts[field] = {value: buckets[value] for value in sorted(buckets)}
         return counts
 
@@ -223,6 +236,7 @@ class _Answering:
         if column is None or not hits:
             return [None] * len(hits)
         ids = [str(self._searcher.doc(hit.address).get_first("id")) for hit in hits]
+        self._allowance.check()
         found = self._searcher.search(self._t.ids(ids), len(ids), count=False, order_by_field=column).hits
         by_address: dict[tuple[int, int], Any] = {(at.segment_ord, at.doc): value for value, at in found}
         return [by_address.get((hit.address.segment_ord, hit.address.doc)) for hit in hits]

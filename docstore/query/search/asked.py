@@ -23,8 +23,6 @@ NO_ROWS: Final = "g2o"
 """The bookmark of a page without rows that had no bookmark itself: Cloudant's."""
 INVALID_BOOKMARK: Final = "Invalid bookmark parameter supplied"
 LEAST_DRILLDOWN: Final = 2
-MAX_NAMES: Final = 100
-"""Fields that are counted, marked or shown, and values that are chosen, of one question."""
 OTHER_SORT: Final = "sort order not compatible with given bookmark"
 
 _SORT: Final = re.compile(r"([-+])?([.A-Za-z0-9_]+)(?:<([A-Za-z0-9_]+)>)?")
@@ -135,16 +133,16 @@ def read_group_field(value: JsonValue) -> str:
     return found[2]
 
 
-def read_names(member: str, value: JsonValue) -> tuple[str, ...]:
-    """A list of fields. Raises BadRequest."""
+def read_names(member: str, value: JsonValue, most: int) -> tuple[str, ...]:
+    """A list of fields, ``most`` of them at most. Raises BadRequest."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise BadRequest(f"{encode(value).decode()} is not a valid {member} query")
-    if len(value) > MAX_NAMES:
-        raise BadRequest(f"{member} has more than {MAX_NAMES} fields.")
+    if len(value) > most:
+        raise BadRequest(f"{member} has more than {most} fields.")
     return tuple(map(str, value))
 
 
-def read_drilldown(value: JsonValue) -> tuple[tuple[str, ...], ...]:
+def read_drilldown(value: JsonValue, most: int) -> tuple[tuple[str, ...], ...]:
     """``drilldown``: a list of lists, each of a field and of values of which one must be there. Raises BadRequest."""
     if isinstance(value, list) and value and not isinstance(value[0], list):
         value = [value]
@@ -156,8 +154,8 @@ def read_drilldown(value: JsonValue) -> tuple[tuple[str, ...], ...]:
         if not all(isinstance(name, str) for name in one):
             raise BadRequest(f"{encode(one).decode()} contains non-string element")
     chosen = tuple(tuple(map(str, one)) for one in value if isinstance(one, list))
-    if sum(map(len, chosen)) - len(chosen) > MAX_NAMES:
-        raise BadRequest(f"drilldown has more than {MAX_NAMES} values.")
+    if sum(map(len, chosen)) - len(chosen) > most:
+        raise BadRequest(f"drilldown has more than {most} values.")
     return chosen
 
 

@@ -50,10 +50,11 @@ class Field(NamedTuple):
 
 
 class _Gathered:
-    def __init__(self) -> None:
+    def __init__(self, most_terms: int) -> None:
+        self.left = most_terms
         self.terms: dict[str, list[str]] = {}
         self.boosts: dict[str, float] = {}
-        self.stored: dict[str, JsonValue] = {}
+        self.stored: dict[str, list[JsonValue]] = {}
         self.strings: dict[str, str] = {}
         self.numbers: dict[str, float] = {}
         self.facets: list[list[Any]] = []
@@ -61,6 +62,9 @@ class _Gathered:
 
     def take(self, field: Field, analyzers: Analyzers) -> None:
         name, value, options = field
+        self.left -= 1
+        if self.left < 0:
+            return
         if _is_stored(options):
             self._store(name, value)
         if isinstance(value, (bool, str)):
@@ -83,6 +87,9 @@ class _Gathered:
         analyzer = analyzer_of(KEYWORD) if whole else analyzers.of(name)
         code = code_of(name)
         terms = analyzer.terms(text.replace(BETWEEN, " "))
+        self.left -= len(terms)
+        if self.left < 0:
+            del terms[self.left :]
         if analyzer.name == KEYWORD:
             terms = [term for term in terms if term is None or len(term) <= MAX_TERM]
         self.terms.setdefault(name, []).extend([GAP if term is None else code + term for term in terms])
@@ -93,11 +100,11 @@ class _Gathered:
             self.boosts[name] = max(boost, self.boosts.get(name, 0))
 
     def _store(self, name: str, value: str | float | bool) -> None:
-        if name not in self.stored:
-            self.stored[name] = value
-            return
-        before = self.stored[name]
-        self.stored[name] = [value, *(before if isinstance(before, list) else [before])]  # as Clouseau, the last first
+        self.stored.setdefault(name, []).append(value)
+
+    def shown(self) -> dict[str, JsonValue]:
+        """What replies show; several values of a field with the last one first, as in Clouseau."""
+        return {name: values[0] if len(values) == 1 else values[::-1] for name, values in self.stored.items()}
 
     def text(self) -> str:
         parts: list[str] = []
@@ -106,33 +113,40 @@ class _Gathered:
             parts += terms
             # tantivy knows no boost of a field in a document: there its terms count several times instead.
             for _ in range(min(round(self.boosts.get(name, 1)), MAX_REPEATS) - 1):
+                self.left -= len(terms)
+                if self.left < 0:
+                    break
                 parts.append(GAP)
                 parts += terms
         return BETWEEN.join(parts)
 
 
-def entry_of(doc_id: str, fields: Iterable[Field], analyzers: Analyzers, *, partitioned: bool) -> Entry | None:
-    """What a document has in an index; None if it has nothing."""
-    gathered = _Gathered()
+def entry_of(
+    doc_id: str, fields: Iterable[Field], analyzers: Analyzers, most_terms: int, *, partitioned: bool
+) -> tuple[Entry | None, bool]:
+    """What a document has in an index, None if it has nothing; and whether it has more than ``most_terms``."""
+    gathered = _Gathered(most_terms)
     for field in fields:
         gathered.take(field, analyzers)
+    left_out = gathered.left < 0
     if not (gathered.terms or gathered.stored or gathered.facets):
-        return None
+        return None, left_out
     own = {ID: doc_id}
     partition = partition_of(doc_id) if partitioned else None
     if partition is not None:
         own[PARTITION] = partition
     for name, text in own.items():
         gathered.terms[name] = [code_of(name) + text[:MAX_TERM].replace(BETWEEN, " ")]
-    return Entry(
+    entry = Entry(
         id=doc_id,
         terms=gathered.text(),
-        stored=encode(gathered.stored) if gathered.stored else b"",
+        stored=encode(gathered.shown()) if gathered.stored else b"",
         strings=[[name, text] for name, text in gathered.strings.items()],
         numbers=[[name, number] for name, number in gathered.numbers.items()],
         facets=gathered.facets,
         several=sorted(gathered.several),
     )
+    return entry, left_out
 
 
 def _is_stored(options: Mapping[str, JsonValue]) -> bool:

@@ -25,6 +25,7 @@ from docstore.errors import StorageFailed, StorageFull
 from docstore.query.search.entries import Entry
 from docstore.query.search.library import tantivy
 from docstore.query.search.terms import BETWEEN, code_of
+from docstore.settings import SearchSettings
 
 if TYPE_CHECKING:
     from tantivy import Document, Index, IndexWriter, Schema, Searcher
@@ -36,6 +37,8 @@ FIRST_COLUMNS: Final = 8
 MORE_COLUMNS: Final = 4
 STATE: Final = "state"
 TOKENIZER: Final = "terms"
+TERMS: Final = "*.term"
+"""The files with all terms that there are."""
 _NO_ROOM: Final = ("No space left", "os error 28", "os error 122", "StorageFull", "QuotaExceeded")
 
 
@@ -48,8 +51,9 @@ class FolderState(msgspec.Struct):
 
     ``epoch``       of the store;  ``seq``, ``purge_seq``  how far it follows the database
     ``columns``     of each kind;  ``strings``, ``numbers``  the fields that have them, in order
-    ``facets``      fields that are facets;  ``several``  fields of which some document has several numbers
-    ``next``  the place of the next entry, by which equals are in order
+    ``facets``      fields that are facets
+    ``several``     fields with a column, of which some document has several numbers
+    ``next``        the place of the next entry, by which equals are in order
     """
 
     format: int
@@ -106,25 +110,23 @@ class Folder:
 
     # --- Writing
 
-    def write(
-        self, entries: Sequence[Entry], gone: Sequence[str], *, fresh: bool, memory: int, most_columns: int
-    ) -> None:
+    def write(self, entries: Sequence[Entry], gone: Sequence[str], limits: SearchSettings, *, fresh: bool) -> None:
         """Let documents be what they are now; nothing is seen of it before the commit.
 
-        ``fresh``: none of them can be in the index yet; ``memory``: of the writer. Raises ColumnsTaken, StorageFull,
-        StorageFailed; then nothing of it is left, nor of what was written since the last commit.
+        ``fresh``: none of them can be in the index yet. Raises ColumnsTaken, StorageFull, StorageFailed; then nothing
+        of it is left, nor of what was written since the last commit.
         """
         library = tantivy()
         try:
             with told():
                 if self._writer is None:
-                    self._writer = self._index.writer(memory, 1)
+                    self._writer = self._index.writer(limits.writer_memory, 1)
                 writer = self._writer
                 if not fresh:
                     for doc_id in (*gone, *(entry["id"] for entry in entries)):
                         writer.delete_documents_by_term("id", doc_id)
                 for entry in entries:
-                    writer.add_document(self._document(library.Document(), entry, most_columns))
+                    writer.add_document(self._document(library.Document(), entry, limits))
         except BaseException:
             self.forget()
             raise
@@ -179,7 +181,7 @@ class Folder:
             with told():
                 writer.wait_merging_threads()
 
-    def _document(self, document: "Document", entry: Entry, most_columns: int) -> "Document":
+    def _document(self, document: "Document", entry: Entry, limits: SearchSettings) -> "Document":
         document.add_text("id", entry["id"])
         document.add_unsigned("place", self.state.next)
         self.state.next += 1
@@ -187,19 +189,20 @@ class Folder:
         if entry["stored"]:
             document.add_bytes("body", entry["stored"])
         for field, text in entry["strings"]:
-            place = self._place(self._strings, field, most_columns)
+            place = self._place(self._strings, field, limits.max_columns)
             if place is not None:
                 document.add_text(f"s{place}", text)
         for field, number in entry["numbers"]:
-            place = self._place(self._numbers, field, most_columns)
+            place = self._place(self._numbers, field, limits.max_columns)
             if place is not None:
                 document.add_float(f"n{place}", number + 0.0)
-        self.several.update(entry["several"])
-        if entry["facets"]:
-            facets: dict[str, Any] = {}
-            for field, value in entry["facets"]:
+        self.several.update(field for field in entry["several"] if field in self._numbers)
+        facets: dict[str, Any] = {}
+        for field, value in entry["facets"]:
+            if field in self._facets or len(self._facets) < limits.max_facets:
                 facets.setdefault(code_of(field), []).append(value)
                 self._facets.add(field)
+        if facets:
             document.add_json("facets", facets)
         return document
 
@@ -283,11 +286,11 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def folder_size(path: Path) -> int:
-    """Bytes of the files in a folder."""
+def folder_size(path: Path, kind: str = "*") -> int:
+    """Bytes of the files in a folder, or of those of a kind."""
     total = 0
     try:
-        for file in path.iterdir():
+        for file in path.glob(kind):
             total += file.stat().st_size
     except OSError:  # a merge has removed one meanwhile
         return total

@@ -8,14 +8,17 @@ words are shown, as they stand in the text.
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from docstore.core.lucene.nodes import Boost, Combined, Fuzzy, Occur, Pattern, Query, Text
-from docstore.query.search.analyzers import Analyzer, Analyzers
+from docstore.query.search.analyzers import Analyzer, Analyzers, Span
 from docstore.query.search.asked import Highlighting
+from docstore.query.search.bounds import BYTES_OF_A_VALUE, Allowance
 
 FRAGMENT: Final = 100
 """Characters of a fragment, where nobody says."""
+WORDS_AT_ONCE: Final = 100
+"""That are looked at between two looks at the clock."""
 
 _PIECE: Final = re.compile(r"\\(.)|(.)", re.DOTALL)
 
@@ -23,8 +26,9 @@ _PIECE: Final = re.compile(r"\\(.)|(.)", re.DOTALL)
 class Highlighter:
     """What marks the words of one query."""
 
-    def __init__(self, query: Query, analyzers: Analyzers, how: Highlighting) -> None:
+    def __init__(self, query: Query, analyzers: Analyzers, how: Highlighting, allowance: Allowance) -> None:
         self._how = how
+        self._allowance = allowance
         self._analyzers = analyzers
         self._words: set[str] = set()
         self._patterns: list[re.Pattern[str]] = []
@@ -33,30 +37,34 @@ class Highlighter:
             self._learn(leaf)
 
     def fragments(self, field: str, text: str) -> list[str]:
-        """The best fragments of a text; none where no word was asked for."""
+        """The best fragments of a text; none where no word was asked for. Raises SearchTimedOut, BadRequest."""
         size = self._how.size or FRAGMENT
-        found: list[tuple[int, int, str]] = []
-        marked: list[tuple[int, int, str]] = []
+        found: list[_Fragment] = []
+        marked: list[Span] = []
         start, bound = 0, size
-        for span in self._analyzers.of(field).spans(text):
+        for number, span in enumerate(self._analyzers.of(field).spans(text)):
+            if number % WORDS_AT_ONCE == 0:
+                self._allowance.check()
             if span.end >= bound + start:
-                found.append(self._fragment(text, start, span.start, marked))
+                found.append(_Fragment(start, span.start, marked))
                 start, marked = span.start, []
             if self._is_wanted(span.term):
-                marked.append((span.start, span.end, span.term))
-        found.append(self._fragment(text, start, len(text), marked))
-        best = sorted((one for one in found if one[0]), key=lambda one: (-one[0], one[1]))
-        return [shown for _, _, shown in best[: self._how.number]]
+                marked.append(span)
+        found.append(_Fragment(start, len(text), marked))
+        best = sorted((one for one in found if one.marked), key=lambda one: (-one.words, one.start))
+        return [self._shown(text, one) for one in best[: self._how.number]]
 
-    def _fragment(self, text: str, start: int, end: int, marked: list[tuple[int, int, str]]) -> tuple[int, int, str]:
-        """How many different words it has, where it begins, and how it is shown."""
+    def _shown(self, text: str, fragment: "_Fragment") -> str:
+        how = self._how
+        marks = len(fragment.marked) * (len(how.before) + len(how.after))
+        self._allowance.take(BYTES_OF_A_VALUE + fragment.end - fragment.start + marks)
         pieces: list[str] = []
-        at = start
-        for first, last, _ in marked:
+        at = fragment.start
+        for first, last, _ in fragment.marked:
             if first >= at:  # words of two characters overlap
-                pieces += [text[at:first], self._how.before, text[first:last], self._how.after]
+                pieces += [text[at:first], how.before, text[first:last], how.after]
                 at = last
-        return len({term for _, _, term in marked}), start, "".join([*pieces, text[at:end]])
+        return "".join([*pieces, text[at : fragment.end]])
 
     def _learn(self, leaf: Text | Pattern | Fuzzy) -> None:
         analyzer = self._analyzers.of(leaf.field)
@@ -73,6 +81,19 @@ class Highlighter:
             or any(pattern.fullmatch(term) for pattern in self._patterns)
             or any(_is_near(term, word, edits) for word, edits in self._fuzzy)
         )
+
+
+class _Fragment(NamedTuple):
+    """A part of a text, and the words in it that are marked."""
+
+    start: int
+    end: int
+    marked: list[Span]
+
+    @property
+    def words(self) -> int:
+        """How many different ones."""
+        return len({one.term for one in self.marked})
 
 
 def _leaves(query: Query) -> Iterator[Text | Pattern | Fuzzy]:

@@ -224,8 +224,7 @@ class SearchIndex:
 
     def _write(self, folder: Folder, batch: FeedBatch, entries: Entries, *, fresh: bool, commit: bool) -> None:
         gone = [*batch.gone, *entries["none"]]
-        memory, most = self._settings.writer_memory, self._settings.max_columns
-        folder.write(entries["entries"], gone, fresh=fresh, memory=memory, most_columns=most)
+        folder.write(entries["entries"], gone, self._settings, fresh=fresh)
         if commit:
             folder.commit(batch.seq, batch.purge_seq)
 
@@ -245,6 +244,7 @@ class SearchIndex:
             plan.definition,
             plan.crossing_limits,
             plan.with_partitions,
+            self._settings.max_document_terms,
             ids,
             texts,
             urgent=self.waiting > 0 and len(ids) < SMALL,

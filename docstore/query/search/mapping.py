@@ -27,10 +27,16 @@ class Entries(TypedDict):
 
 
 def index_documents(
-    definition: str, limits: Mapping[str, Any], partitioned: bool, ids: Sequence[str], documents: Sequence[bytes]
+    definition: str,
+    limits: Mapping[str, Any],
+    partitioned: bool,
+    most_terms: int,
+    ids: Sequence[str],
+    documents: Sequence[bytes],
 ) -> Entries:
     """The entries of some documents. ``definition``: ``SearchPlan.definition``; ``limits``: of FunctionSettings.
 
+    ``most_terms``: that a document has; what comes behind them is not in the index, and the log says so.
     Raises what the function fails with.
     """
     found = Entries(entries=[], none=[], log=[])
@@ -43,7 +49,9 @@ def index_documents(
         fields = map(_read, function.fields(documents))
         found["log"] = function.take_log()
     for doc_id, some in zip(ids, fields, strict=True):
-        entry = entry_of(doc_id, some, analyzers, partitioned=partitioned)
+        entry, left_out = entry_of(doc_id, some, analyzers, most_terms, partitioned=partitioned)
+        if left_out:
+            found["log"].append(f"{doc_id} has more than {most_terms} terms; the others are not searched for")
         if entry is None:
             found["none"].append(doc_id)
         else:

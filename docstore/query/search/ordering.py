@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
+from docstore.query.search.bounds import Allowance
 from docstore.query.search.library import tantivy
 from docstore.query.search.translating import INFINITE, Translator
 
@@ -56,14 +57,16 @@ BY_PLACE: Final = Key(By.PLACE)
 class Ordering:
     """Hits of one searcher."""
 
-    def __init__(self, searcher: "Searcher", translator: Translator) -> None:
+    def __init__(self, searcher: "Searcher", translator: Translator, allowance: Allowance) -> None:
         self._searcher = searcher
         self._t = translator
+        self._allowance = allowance
         order = tantivy().Order
         self._ascending, self._descending = order.Asc, order.Desc
 
     def count(self, query: "Query") -> int:
-        """How many documents match."""
+        """How many documents match. As all here it raises SearchTimedOut when the time is over."""
+        self._allowance.check()
         return int(cast("Any", self._searcher.search(query, 1)).count)  # which its types do not tell
 
     def hits(self, query: "Query", keys: Sequence[Key], after: Order | None, want: int) -> list[Hit]:
@@ -113,6 +116,7 @@ class Ordering:
         total = self.count(query)
         limit = want + 1 if descending else total
         while total:
+            self._allowance.check()
             found = self._searcher.search(query, max(limit, 1), count=False).hits
             whole = len(found) >= total or not found
             end = -INFINITE if whole else found[-1][0]
@@ -203,6 +207,7 @@ class Ordering:
         return self._t.any_of([lacks, self._t.numbers_in(key.column, 0.0, 0.0)])
 
     def _ordered(self, query: "Query", column: str, limit: int, *, descending: bool) -> list[tuple[Any, "DocAddress"]]:
+        self._allowance.check()
         order = self._descending if descending else self._ascending
         return self._searcher.search(query, limit, count=False, order_by_field=column, order=order).hits
 

@@ -26,19 +26,24 @@ from docstore.database.background import Work, persist
 from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
 from docstore.database.reading.index_feed import design_texts, feed_end
-from docstore.errors import DocstoreError, Unavailable
-from docstore.query.search.answering import Answer, answer
+from docstore.errors import DocstoreError, NotFound, Unavailable
+from docstore.query.following import GONE as REPLACED
+from docstore.query.search.answering import Answer
 from docstore.query.search.asked import Question
+from docstore.query.search.asking import Asking
 from docstore.query.search.folder import Folder, folder_size, remove_folder
 from docstore.query.search.index import SearchIndex, finished
 from docstore.query.search.plan import SearchPlan, plan_of, plans_of
-from docstore.query.views.reducing import Workers
 from docstore.settings import SearchSettings, Settings
+from docstore.workers.messages import Plain
+from docstore.workers.pool import Pool
 
 log = logging.getLogger(__name__)
 
 FOLDER: Final = "search"
 MAX_PLANS: Final = 1_000
+MOST_TRIES: Final = 3
+"""As often an index may be built anew between two looks."""
 NOT_AVAILABLE: Final = "Search is not available"
 WORKER_ANALYZES: Final = "docstore.query.search.mapping:analyze"
 
@@ -61,7 +66,7 @@ class OpenedSearch:
 class Searches:
     """All search indexes of a node. Used on its event loop."""
 
-    def __init__(self, workers: Workers, tasks: ActiveTasks, settings: Settings, *, ahead: int) -> None:
+    def __init__(self, workers: Pool, tasks: ActiveTasks, settings: Settings, *, ahead: int) -> None:
         """``ahead``: batches that are made into entries at the same time."""
         self.settings: SearchSettings = settings.search
         self._root = settings.data / FOLDER
@@ -73,7 +78,7 @@ class Searches:
         self._indexes: OrderedDict[tuple[int, str], SearchIndex] = OrderedDict()
         self._plans: dict[_PlanKey, SearchPlan] = {}
         self._openings: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
-        self._turns = asyncio.Semaphore(settings.search.at_once)
+        self._asking = Asking(workers.reserve, settings.search)
         self._written: set[int] = set()
         self._behind: asyncio.Task[None] | None = None
         self._going: set[asyncio.Task[None]] = set()
@@ -146,13 +151,16 @@ class Searches:
     async def ask(self, index: SearchIndex, question: Question, *, update: bool) -> Answer:
         """The answer to a question, of what the database has now, or of what the index shows already.
 
-        Raises BadRequest, what the function fails with, NotFound if the index goes meanwhile, StorageFailed.
+        Raises BadRequest, SearchTimedOut, what the function fails with, NotFound if the index goes meanwhile,
+        StorageFailed; WorkersBusy, WorkerLost, Unavailable where it needs a process that there is not.
         """
         folder = await (index.current() if update else index.opened())
-        async with self._turns:
-            return await asyncio.to_thread(
-                answer, folder, index.plan.analyzers, question, self.settings.max_facet_values
-            )
+        for _ in range(MOST_TRIES):
+            found = await self._asking.answer(folder, index.plan, question)
+            if found is not None:
+                return found
+            folder = await index.current()  # it was just being built anew
+        raise NotFound(REPLACED)
 
     async def info(self, index: SearchIndex) -> dict[str, JsonValue]:
         """What ``_search_info`` tells of an index."""
@@ -176,7 +184,7 @@ class Searches:
     async def analyze(self, analyzer: JsonValue, text: str) -> list[str]:
         """The terms that an analyzer makes of a text. Raises BadRequest, Unavailable."""
         self.check_available()
-        return cast("list[str]", await self._workers.run(WORKER_ANALYZES, analyzer, text))
+        return cast("list[str]", await self._workers.run(WORKER_ANALYZES, cast("Plain", analyzer), text))
 
     # --- What goes
 

@@ -23,9 +23,11 @@ from docstore.query.search.entries import entry_of
 from docstore.query.search.folder import make_folder
 from docstore.query.search.ordering import By
 from docstore.query.search.selected import text_fields_of
+from docstore.settings import SearchSettings
 
 DEFINITION = read_text_definition({})
 ANALYZERS = analyzers_of(analyzer_of(DEFINITION))
+LIMITS = SearchSettings(writer_memory=15_000_000, max_columns=16)
 
 names = st.sampled_from(["a", "b", "c.d", "Ü_x"])
 texts = st.sampled_from(["x", "X y", "x*", "34", "z/]"])
@@ -73,15 +75,15 @@ def test_everything_that_matches_is_found(root: Path, docs: list[Any], asked: li
     fields = text_fields_of(DEFINITION)
     folder = make_folder(root / "index", 1, 16)
     docs = [{"_id": f"d{number}", "_rev": "1-a", **doc} for number, doc in enumerate(docs)]
-    entries = [entry_of(doc["_id"], fields.of(doc), ANALYZERS, partitioned=False) for doc in docs]
-    folder.write([one for one in entries if one], [], fresh=True, memory=15_000_000, most_columns=16)
+    entries = [entry_of(doc["_id"], fields.of(doc), ANALYZERS, 1_000, partitioned=False)[0] for doc in docs]
+    folder.write([one for one in entries if one], [], LIMITS, fresh=True)
     folder.commit(1, 0)
     for each in asked:
         selector = compile_selector(each)
         query = text_query(selector.normalised)
         assert query is not None
         assert parse(printed(query)) == query  # as ``_explain`` tells it
-        found = {doc_id for doc_id, _ in found_ids(folder, ANALYZERS, Question(query, 100))}
+        found = {doc_id for doc_id, _ in found_ids(folder, ANALYZERS, Question(query, 100), LIMITS)}
         assert {doc["_id"] for doc in docs if selector(doc)} <= found
 
 

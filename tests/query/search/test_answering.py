@@ -7,27 +7,30 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from docstore.core.json_text import decode
 from docstore.core.lucene.nodes import Between, Combined, Everything, Fuzzy, Occur, Pattern, Query, Regex, Text
 from docstore.query.search import asked
 from docstore.query.search.analyzers import analyzers_of
-from docstore.query.search.answering import Answer, answer
+from docstore.query.search.answering import Answer, Row, answer
 from docstore.query.search.asked import BY_RELEVANCE, Grouping, Question, SortField, bookmark_of, read_bookmark
 from docstore.query.search.entries import Entry, Field, entry_of
 from docstore.query.search.folder import Folder, make_folder
 from docstore.query.search.ordering import By
+from docstore.query.search.translating import constant_score
+from docstore.settings import SearchSettings
 
 ANALYZERS = analyzers_of({"name": "perfield", "default": "whitespace", "fields": {"tag": "keyword"}})
 WORDS = ("ab", "abc", "b", "bcd", "c", "ca")
 LONG = "x" * 40
 TAGS = ("red", "green", LONG + "a", LONG + "b", "")
 NUMBERS = (-2.5, -1.0, 0.0, 1.0, 3.0, 1e9, float("-inf"), float("inf"))
-MEMORY = 15_000_000
+LIMITS = SearchSettings(writer_memory=15_000_000, max_columns=4, max_facet_values=1_000)
 
 Doc = dict[str, Any]
 
@@ -96,7 +99,7 @@ def entry(number: int, doc: Doc) -> Entry:
     fields += [Field("tag", doc["tag"], {"facet": True, "store": True})] if "tag" in doc else []
     fields += [Field("n", doc["n"], {"facet": True})] if "n" in doc else []
     fields.append(Field("all", "x", {}))
-    found = entry_of(f"d{number:02}", fields, ANALYZERS, partitioned=False)
+    found = entry_of(f"d{number:02}", fields, ANALYZERS, 100, partitioned=False)[0]
     assert found is not None
     return found
 
@@ -106,13 +109,17 @@ def made(root: Path, docs: list[Doc], pieces: int) -> Folder:
     entries = [entry(number, doc) for number, doc in enumerate(docs)]
     size = max(1, len(entries) // pieces)
     for start in range(0, len(entries), size):  # several segments
-        folder.write(entries[start : start + size], [], fresh=True, memory=MEMORY, most_columns=4)
+        folder.write(entries[start : start + size], [], LIMITS, fresh=True)
         folder.commit(start + 1, 0)
     return folder
 
 
+def fields_of(row: Row) -> dict[str, Any]:
+    return cast("dict[str, Any]", decode(row.fields))
+
+
 def ask(folder: Folder, question: Question) -> Answer:
-    return answer(folder, ANALYZERS, question, 1_000)
+    return answer(folder, ANALYZERS, question, LIMITS)
 
 
 # --- What is right ----------------------------------------------------------------------------------------------------
@@ -248,6 +255,53 @@ def test_counts_ranges_and_groups(
     ]
 
 
+changes = st.lists(st.tuples(st.integers(0, 30), st.none() | documents.map(lambda docs: docs[0])), max_size=6)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(docs=documents, query=queries, sort=sorts, limit=st.integers(1, 4), rounds=st.lists(changes, max_size=6))
+def test_pages_of_documents_that_change_meanwhile(
+    root: Path,
+    docs: list[Doc],
+    query: Query,
+    sort: tuple[SortField, ...],
+    limit: int,
+    rounds: list[list[tuple[int, Doc | None]]],
+) -> None:
+    """Of those that nobody touched, every one is shown once, whatever becomes of the others."""
+    folder = made(root, docs, 2)
+    now: dict[int, Doc] = dict(enumerate(docs))
+    untouched = set(now)
+    question = Question(query, limit, sort=sort)
+    shown: Counter[str] = Counter()
+    waiting = iter(rounds)
+    while True:
+        page = ask(folder, question)
+        assert page.total == sum(matches(query, doc) for doc in now.values())
+        shown.update(row.id for row in page.rows)
+        if len(page.rows) < limit:
+            break
+        question = replace(question, after=read_bookmark(page.bookmark, sort), bookmark=page.bookmark)
+        for number, doc in next(waiting, []):
+            untouched.discard(number)
+            gone = [f"d{number:02}"] if doc is None else []
+            entries = [] if doc is None else [entry(number, doc)]
+            now = {one: there for one, there in now.items() if one != number} | ({} if doc is None else {number: doc})
+            folder.write(entries, gone, LIMITS, fresh=False)
+        if constant(query, sort):
+            folder.commit(99, 0)
+        else:
+            folder.forget()  # a score is of the whole index, and changes with it
+            now, untouched = dict(enumerate(docs)), set(range(len(docs)))
+    assert all(shown[f"d{number:02}"] == 1 for number in untouched if matches(query, docs[number]))
+    assert not any(shown[f"d{number:02}"] for number in untouched if not matches(query, docs[number]))
+
+
+def constant(query: Query, sort: tuple[SortField, ...]) -> bool:
+    """Whether the order of two documents is theirs alone."""
+    return sort != BY_RELEVANCE or constant_score(query, ANALYZERS) is not None
+
+
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(docs=documents, again=documents)
 def test_entries_replace_each_other(root: Path, docs: list[Doc], again: list[Doc]) -> None:
@@ -255,11 +309,11 @@ def test_entries_replace_each_other(root: Path, docs: list[Doc], again: list[Doc
     gone = [f"d{number:02}" for number in range(len(again), len(docs))]
     entries = [entry(number, doc) for number, doc in enumerate(again)]
     for _ in range(2):  # a batch that was written, and not known to be, is written again
-        folder.write(entries, gone, fresh=False, memory=MEMORY, most_columns=4)
+        folder.write(entries, gone, LIMITS, fresh=False)
         folder.commit(9, 0)
     page = ask(folder, Question(Everything(), 100))
     assert [row.id for row in page.rows] == [f"d{number:02}" for number in range(len(again))]
-    assert [row.fields.get("tag") for row in page.rows] == [doc.get("tag") for doc in again]
+    assert [fields_of(row).get("tag") for row in page.rows] == [doc.get("tag") for doc in again]
 
 
 def test_a_bookmark_is_of_its_order() -> None:

@@ -1,29 +1,33 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from docstore.core.json_text import JsonValue
 from docstore.core.lucene.nodes import Everything
 from docstore.query.search.analyzers import analyzers_of
 from docstore.query.search.answering import answer
 from docstore.query.search.asked import Question
 from docstore.query.search.entries import Entry, Field, entry_of
 from docstore.query.search.folder import ColumnsTaken, Folder, make_folder, open_folder
+from docstore.settings import SearchSettings
 
 ANALYZERS = analyzers_of("standard")
-MEMORY = 15_000_000
+LIMITS = SearchSettings(writer_memory=15_000_000, max_facets=4)
 
 
 def entries(*names: str) -> list[Entry]:
-    found = (entry_of(name, [Field(f"f{name}", name, {})], ANALYZERS, partitioned=False) for name in names)
-    return [one for one in found if one is not None]
+    options: dict[str, JsonValue] = {"facet": True}
+    found = (entry_of(name, [Field(f"f{name}", name, options)], ANALYZERS, 10, partitioned=False) for name in names)
+    return [one for one, _ in found if one is not None]
 
 
 def write(folder: Folder, *names: str, most_columns: int = 8) -> None:
-    folder.write(entries(*names), [], fresh=False, memory=MEMORY, most_columns=most_columns)
+    folder.write(entries(*names), [], replace(LIMITS, max_columns=most_columns), fresh=False)
 
 
 def ids(folder: Folder) -> list[str]:
-    return [row.id for row in answer(folder, ANALYZERS, Question(Everything(), 100), 10).rows]
+    return [row.id for row in answer(folder, ANALYZERS, Question(Everything(), 100), LIMITS).rows]
 
 
 def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
@@ -53,6 +57,16 @@ def test_what_fails_leaves_the_last_commit(tmp_path: Path) -> None:
     folder.commit(2, 0)
     assert ids(folder) == ["a", "d", "e", "f"]
     assert (folder.string_column("fd"), folder.string_column("fe")) == ("s1", None)
+
+
+def test_names_of_fields_do_not_grow_without_bound(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "i", 7, 2)
+    write(folder, *"abcdefgh", most_columns=2)
+    folder.commit(1, 0)
+    assert (folder.state.strings, folder.state.facets) == (["fa", "fb"], ["fa", "fb", "fc", "fd"])
+    write(folder, "a", "e", most_columns=2)
+    folder.commit(2, 0)
+    assert (len(ids(folder)), len(folder.state.facets)) == (8, 4)
 
 
 def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
