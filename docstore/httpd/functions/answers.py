@@ -65,7 +65,13 @@ def _media_type(content_type: str) -> str:
 
 
 def _bad(name: str, value: JsonValue) -> FunctionFailed:
-    return FunctionFailed(f"Invalid data from external server: {name}: {encode(value).decode()[:200]}", error=ERROR)
+    return FunctionFailed(f'Invalid data from external server: {{<<"{name}">>,{_term(value)[:200]}}}', error=ERROR)
+
+
+def _term(value: JsonValue) -> str:
+    """A value as it stands in CouchDB's error texts: a string as Erlang writes one, the rest as JSON."""
+    text = encode(value).decode()
+    return f"<<{text}>>" if isinstance(value, str) else text
 
 
 def _header(name: str, value: JsonValue) -> Header:

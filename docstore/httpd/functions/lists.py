@@ -18,7 +18,7 @@ from docstore.database.reading.document_text import Row
 from docstore.httpd.functions.answers import function_reply
 from docstore.httpd.params.all_docs import query_of_get, query_of_post
 from docstore.httpd.params.function_request import function_request
-from docstore.httpd.params.views import view_query_of_get, view_query_of_post
+from docstore.httpd.params.views import list_query_of_get, list_query_of_post
 from docstore.httpd.replies import JSON, Reply
 from docstore.httpd.request import Request
 from docstore.httpd.wire.streaming import StreamReply
@@ -30,6 +30,7 @@ from docstore.query.views.view_query import ViewQuery
 from docstore.query.views.views import OpenedView
 
 NAME: Final = 4
+METHODS: Final = ("GET", "POST", "OPTIONS")
 ALL_DOCS: Final = "_all_docs"
 """In the place of a view: the documents of the database."""
 
@@ -56,9 +57,9 @@ async def render_list(request: Request) -> Reply | StreamReply:
     """``/{db}/_design/{ddoc}/_list/{name}/{view}``, or ``.../{name}/{other ddoc}/{view}``."""
     database = request.database()
     name, *rest = request.segments[NAME:]
-    function = request.node.query.function(database, request.segments[2], "lists", name)
     if len(rest) not in (1, 2):
-        raise InvalidPath(error="list_error")
+        return await no_list(request)
+    function = request.node.query.function(database, request.segments[2], "lists", name)
     body = await request.json_object(require_json_type=True) if request.method == "POST" else None
     if rest[-1] == ALL_DOCS:
         listing = query_of_get(request) if body is None else query_of_post(request, body)
@@ -66,9 +67,9 @@ async def render_list(request: Request) -> Reply | StreamReply:
     else:
         design = await request.node.query.views.design(database, request.segments[2] if len(rest) == 1 else rest[0])
         if body is None:
-            query = view_query_of_get(request)
+            query = list_query_of_get(request)
         else:
-            query = view_query_of_post(request, body, len(await request.body()))
+            query = list_query_of_post(request, body, len(await request.body()))
         view = design.view(rest[-1])
         await view.check_slowly(query)
         slices = _view(database, view, query)

@@ -38,7 +38,7 @@ async def rewrite(request: Request) -> Reply | StreamReply:
         target = match_rules(
             rules,
             _prefix(request),
-            request.method,
+            "GET" if request.method == "HEAD" else request.method,
             request.segments[SKIPPED:],
             request.query_list,
             secure=request.node.settings.functions.secure_rewrites,

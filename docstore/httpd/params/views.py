@@ -2,7 +2,7 @@
 
 Owns their order of precedence (query string over body) and what a view makes of them; the readings are those of
 ``_all_docs`` (``all_docs.py``). What cannot be combined depends on the view and is in ``query/views/view_query.py``.
-Follows ``couch_mrview_http:parse_params`` and ``parse_body_and_query``.
+Follows ``couch_mrview_http:parse_params`` and ``parse_body_and_query``, also in what a single key means where.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,6 +54,22 @@ def view_query_of_post(request: Request, body: Mapping[str, JsonValue], size: in
     if not isinstance(body.get("keys", []), list):
         raise BadRequest("`keys` member must be an array.")
     return _query(request, read_text(request.query_list, read_body(body, {})), size)
+
+
+def list_query_of_get(request: Request) -> ViewQuery:
+    """What a GET of a list asks for: a single key is none but that there, and no range of one.
+
+    Raises QueryParseError, InvalidJson.
+    """
+    first = next((value for name, value in request.query_list if name == "keys"), None)
+    values: Values = {} if first is None else {"keys": parse_json(first)}
+    return _query(request, read_text(request.query_list, values))
+
+
+def list_query_of_post(request: Request, body: Mapping[str, JsonValue], size: int) -> ViewQuery:
+    """What a POST of a list asks for, with a body of so many bytes. Raises QueryParseError, InvalidJson."""
+    values: Values = {"keys": body["keys"]} if "keys" in body else {}
+    return _query(request, read_text(request.query_list, read_body(body, values)), size)
 
 
 def view_queries_of_post(request: Request, body: Mapping[str, JsonValue], size: int) -> Iterator[ViewQuery]:

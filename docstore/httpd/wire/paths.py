@@ -63,14 +63,16 @@ def _decode(text: str, *, plus: bool = True) -> str:
 def decode_query(query_string: str) -> list[tuple[str, str]]:
     """The parameters of a query string (or of a form) in their order. Raises BadRequest for bytes that are no UTF-8.
 
-    A semicolon separates them as well (``mochiweb_util:parse_qs``).
+    A semicolon separates them as well, and of empty parts the last is none (``mochiweb_util:parse_qs``).
     """
+    if not query_string:
+        return []
     if ";" in query_string:
         query_string = query_string.replace(";", "&")
     try:
         return [
             (_decode(name), _decode(value))
-            for name, _, value in (part.partition("=") for part in query_string.split("&") if part)
+            for name, _, value in (part.partition("=") for part in query_string.removesuffix("&").split("&"))
         ]
     except UnicodeError:
         raise BadRequest("invalid_url_encoding") from None

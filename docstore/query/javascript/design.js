@@ -73,20 +73,21 @@
 
   function runProvides(req) {
     const accept = req.headers && req.headers.Accept;
-    let key = null;
+    let key = null, asked = providers;
     if (req.query && req.query.format) {
       key = req.query.format;
       providedType = mimesByKey[key] && mimesByKey[key][0];
     } else if (accept) {
-      providedType = bestMatch(providers.slice().reverse().flatMap(([each]) => mimesByKey[each] || []), accept);
+      asked = providers.slice().reverse();  // the last one of a key counts, and the last is named first
+      providedType = bestMatch(asked.flatMap(([each]) => mimesByKey[each] || []), accept);
       key = keysByMime[providedType];
     } else {
       key = providers[0][0];
       providedType = mimesByKey[key] && mimesByKey[key][0];
     }
-    const found = providers.find(([each]) => each === key);
+    const found = asked.find(([each]) => each === key);
     if (!found) {
-      const types = providers.map(([each]) => (mimesByKey[each] || []).join(", ") || each);
+      const types = asked.map(([each]) => (mimesByKey[each] || []).join(", ") || each);
       throw ["error", "not_acceptable",
              "Content-Type " + (accept || key) + " not supported, try one of: " + types.join(", ")];
     }

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from docstore.core.collation_key import AFTER, KeyOf
-from docstore.core.json_text import JsonValue
+from docstore.core.json_text import JsonValue, encode
 from docstore.database.reading.key_range import UNSET, Unset
 from docstore.errors import QueryParseError
 from docstore.query.views import layout
@@ -80,7 +80,7 @@ def check_query(query: ViewQuery, *, reducible: bool, partitioned: bool = False)
         raise QueryParseError("Reduce is invalid for map-only views.")
     if reduced and level != EXACT and query.keys is not None:
         raise QueryParseError("Multi-key fetches for reduce views must use `group=true`")
-    if query.keys and not (query.start_key is UNSET and query.end_key is UNSET):
+    if query.keys and not (query.start_key is UNSET and query.end_key is UNSET) and not _is_that_key(query):
         raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
     if not reduced and level != 0:
         raise QueryParseError("Invalid use of grouping on a map view.")
@@ -92,6 +92,14 @@ def check_query(query: ViewQuery, *, reducible: bool, partitioned: bool = False)
         raise QueryParseError("`partition` parameter is mandatory for queries to this view.")
     if query.partition is not None and not partitioned:
         raise QueryParseError("`partition` parameter is not supported in this design doc")
+
+
+def _is_that_key(query: ViewQuery) -> bool:
+    """Whether the bounds are the single key."""
+    if UNSET in (query.start_key, query.end_key) or query.keys is None:
+        return False
+    texts = {encode(one) for one in (*query.keys, query.start_key, query.end_key) if not isinstance(one, Unset)}
+    return len(query.keys) == 1 and len(texts) == 1
 
 
 def check_range(query: ViewQuery, key_of: KeyOf) -> None:

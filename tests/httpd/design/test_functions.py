@@ -97,7 +97,7 @@ FAILING = [
     ("function() { throw ['error', 'named', 'why'] }", 500, "named", "why"),
     ("function() { return null.x }", 500, "render_error", "TypeError"),
     ("function() { return 5 }", 500, "render_error", "undefined response from show function"),
-    ("function() { return {foo: 1} }", 500, "external_response_error", "foo"),
+    ("function() { return {foo: 1} }", 500, "external_response_error", '{<<"foo">>,1}'),
     ("function() { return {code: 'x'} }", 500, "external_response_error", "code"),
     ("function() { return {body: 5} }", 500, "external_response_error", "body"),
     ("function() { return {base64: '!!'} }", 500, "external_response_error", "base64"),
@@ -215,6 +215,18 @@ async def test_lists(docs):
     assert html.error[:2] == (406, "not_acceptable")
 
 
+async def test_of_what_a_function_provides_the_last_is_looked_at_first(db):
+    provides = "provides('json', () => '1'); provides('xml', () => '<a/>'); provides('xml', () => '<b/>')"
+    await db.write("_design/s", {"shows": {"f": f"function() {{ {provides} }}"}})
+    asked = await db.get("_design/s/_show/f", Accept="image/png")
+    assert asked.error[2].endswith(
+        "try one of: application/xml, text/xml, application/x-xml, application/xml, text/xml, application/x-xml,"
+        " application/json, text/x-json"
+    )
+    assert (await db.get("_design/s/_show/f", Accept="text/xml")).body == b"<b/>"
+    assert (await db.get("_design/s/_show/f?format=xml", Accept="text/xml")).body == b"<a/>"
+
+
 async def test_a_couchapp_is_served(db):
     await db.write("_design/app", {"_attachments": {"index.html": {"content_type": "text/html", "data": "PGI+"}}})
     page = await db.get("_design/app/index.html")
@@ -251,6 +263,7 @@ async def test_rewriting_by_rules(docs):
     assert len((await docs.get("_design/r/_rewrite/api/_all_docs?limit=2")).json["rows"]) == 2
     assert (await docs.put("_design/r/_rewrite/doc/new", {"t": 3})).status == 201
     assert (await docs.get("new")).json["t"] == 3
+    assert (await docs.ask("HEAD", "/_design/r/_rewrite/api/a")).status == 200  # as the GET of a rule
     assert (await docs.put("_design/r/_rewrite/api/x", {})).error == (404, "not_found", "missing")
     assert (await docs.get("_design/r/_rewrite/again")).error[:2] == (400, "bad_request")
 

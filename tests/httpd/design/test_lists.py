@@ -178,3 +178,31 @@ async def test_all_documents_are_listed_as_a_view(db):
     assert answer.json == (await db.post("_all_docs", asked)).json
     assert (await db.ask("OPTIONS", "/_design/l/_list/all/_all_docs")).json == (await db.get("_all_docs")).json
     assert (await db.get("_design/l/_list/all/_all_docs?limit=x")).status == 400
+
+
+async def test_a_single_key_is_a_list_of_keys_to_a_list_and_a_range_to_a_view(db):
+    views = {"sum": {"map": "function(d) { emit(d.k, 1) }", "reduce": "_sum"}}
+    await db.write("_design/l", {"views": views, "lists": {"f": "function() { return toJSON(getRow()) }"}})
+    await db.write("a", {"k": 3})
+    listed, asked = "_design/l/_list/f/sum", {"keys": [3]}
+    assert (await db.post("_design/l/_view/sum", asked)).json["rows"] == [{"key": None, "value": 1}]
+    grouped = (400, "query_parse_error", "Multi-key fetches for reduce views must use `group=true`")
+    for answer in (await db.post(listed, asked), await db.get(f"{listed}?keys=[3]")):
+        assert answer.error == grouped
+    assert (await db.post(f"{listed}?group=true", asked)).json == {"key": 3, "value": 1}
+    plain = f"{listed}?reduce=false"
+    assert (await db.post(plain, asked)).json["key"] == 3
+    assert (await db.post(f"{plain}&key=3", asked)).json["key"] == 3
+    for query in ("key=4", "key=true", "startkey=3&endkey=4"):
+        refused = (await db.post(f"{plain}&{query}", asked)).error
+        assert refused == (400, "query_parse_error", "`keys` is incompatible with `key`, `start_key` and `end_key`")
+    assert (await db.post(plain, {"keys": 5})).error[1] == "query_parse_error"
+
+
+async def test_other_methods_than_those_of_a_view(db):
+    await db.write("_design/l", {"lists": {"f": "function() { return 'x' }"}})
+    for path in ("", "/f", "/f/_all_docs", "/none/v", "/a/b/c/d"):
+        for method in ("PUT", "DELETE", "COPY"):
+            answer = await db.ask(method, f"/_design/l/_list{path}")
+            assert answer.error == (405, "method_not_allowed", "Only GET,POST,HEAD allowed")
+    assert (await db.get("_design/l/_list/a/b/c/d")).error == (404, "list_error", "Invalid path.")

@@ -52,8 +52,16 @@ def test_a_query_keeps_its_order_and_repetitions():
         ("a", '"é"'),
         ("c", ""),
         ("", "d"),
+        ("", ""),
         ("e", "f=g"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"), [("", []), ("&", [("", "")]), ("a&", [("a", "")]), ("a;&b", [("a", ""), ("", ""), ("b", "")])]
+)
+def test_an_empty_part_is_a_parameter_but_for_the_last(text, pairs):
+    assert decode_query(text) == pairs
 
 
 def test_a_query_of_bytes_that_are_no_utf8():
