@@ -11,6 +11,7 @@ from tests.differential import (
     drawing_changes,
     drawing_documents,
     drawing_find,
+    drawing_functions,
     drawing_listings,
     drawing_many,
     drawing_server,
@@ -68,16 +69,24 @@ FIND: Mapping[Drawer, float] = {
     drawing_find.list_indexes: 1,
     drawing_find.delete_index: 1.5,
 }
-MOODS: tuple[tuple[float, float, float, float, float, float, float], ...] = (
-    # writes, reads, attachments, others, views, find; share of steps that are spoiled
-    (1, 1, 1, 1, 0, 0, 0.06),
-    (2, 1, 0.3, 0.2, 0, 0, 0.0),
-    (1, 1, 6, 0.2, 0, 0, 0.02),
-    (1, 2, 0.5, 0.5, 0, 0, 0.15),
-    (0.5, 1, 1, 5, 0, 0, 0.1),
-    (1, 0.2, 0, 0.1, 3, 0, 0.05),
-    (1, 0.1, 0, 0.1, 0.1, 3, 0.03),
-    (1, 0.1, 0, 0, 0, 3, 0.0),
+FUNCTIONS: Mapping[Drawer, float] = {
+    drawing_functions.show: 5,
+    drawing_functions.list_: 4,
+    drawing_functions.update: 3,
+    drawing_functions.rewrite: 4,
+    drawing_functions.changes: 3,
+}
+MOODS: tuple[tuple[float, float, float, float, float, float, float, float], ...] = (
+    # writes, reads, attachments, others, views, find, functions; share of steps that are spoiled
+    (1, 1, 1, 1, 0, 0, 0, 0.06),
+    (2, 1, 0.3, 0.2, 0, 0, 0, 0.0),
+    (1, 1, 6, 0.2, 0, 0, 0, 0.02),
+    (1, 2, 0.5, 0.5, 0, 0, 0, 0.15),
+    (0.5, 1, 1, 5, 0, 0, 0, 0.1),
+    (1, 0.2, 0, 0.1, 3, 0, 0, 0.05),
+    (1, 0.1, 0, 0.1, 0.1, 3, 0, 0.03),
+    (1, 0.1, 0, 0, 0, 3, 0, 0.0),
+    (0.6, 0.1, 0, 0, 0, 0, 3, 0.02),
 )
 PAGED = 0.2
 """The share of queries of which two pages more are read."""
@@ -88,13 +97,15 @@ PARTITIONED = 0.25
 def draw_sequence(seed: int, number: int) -> Sequence:
     """The sequence of this number; the same for the same seed, on any machine."""
     draw = Draw(f"{seed}/{number}")
-    writes, reads, attachments, others, views, find, spoiled = draw.choice(MOODS)
+    writes, reads, attachments, others, views, find, functions, spoiled = draw.choice(MOODS)
     weights: dict[Drawer, float] = {}
-    factors = (writes, reads, attachments, others, views, find)
-    for table, factor in zip((WRITES, READS, ATTACHMENTS, OTHERS, VIEWS, FIND), factors, strict=True):
+    factors = (writes, reads, attachments, others, views, find, functions)
+    for table, factor in zip((WRITES, READS, ATTACHMENTS, OTHERS, VIEWS, FIND, FUNCTIONS), factors, strict=True):
         weights |= {drawer: weight * factor for drawer, weight in table.items()}
     drawers = list(weights)
     steps = [drawing_server.revs_limit(draw)] if draw.chance(0.2) else []
+    if functions:
+        steps.append(drawing_functions.design(draw))
     for drawer in draw.choices(drawers, [weights[drawer] for drawer in drawers], k=draw.randint(SHORTEST, LONGEST)):
         step = drawer(draw)
         steps.append(spoil(draw, step) if draw.chance(spoiled) else step)

@@ -29,7 +29,7 @@ from typing import Any
 
 from tests.differential.places import Places
 
-DOCUMENTS = ("ka", "kb", "kc", "k d", "k/e", "_design/g", "ü", "_local/l", "zz", "_design/v", "_design/w")
+DOCUMENTS = ("ka", "kb", "kc", "k d", "k/e", "_design/g", "ü", "_local/l", "zz", "_design/v", "_design/w", "_design/f")
 PARTED = {"ka": "p:a", "kb": "p:b", "kc": "q:c", "k d": "p d:d", "k/e": "p:k/e", "ü": "ü:u"}
 """What some of them are called in a partitioned database."""
 MADE_UP_REV = "1-00000000000000000000000000000bad"

@@ -210,6 +210,22 @@ KNOWN: tuple[Known, ...] = (
         asked="^(FOO|get) ",
     ),
     Known(
+        "other methods of functions",
+        "| a method that is not in the list of a function of a design document",
+        "method",
+        "status",
+        (
+            "MOVE /db/_design/f/_show/text",
+            "method",
+            "status",
+            "200",
+            "405 method_not_allowed: Only GET,PUT,POST,DELETE,COPY allowed",
+        ),
+        ours="405 method_not_allowed: Only GET,PUT,POST,DELETE,COPY allowed",
+        asked="/_design(/|%2F)[^ /]*/_(show|update|rewrite)",
+        diverges=True,
+    ),
+    Known(
         "cookie of an ended session",
         "| the cookie of an ended session |",
         ".*",
@@ -586,6 +602,15 @@ KNOWN: tuple[Known, ...] = (
         asked="(?=.*partition)(?=.*keys)(?=.*group)",
     ),
     Known(
+        "no keys in a partition",
+        "| `total_rows` and `offset` of a partition's listing or view |",
+        "view",
+        r"json(\.results\[\d+\])?\.offset",
+        ("GET /db/_partition/p/_design/v/_view/one?keys=[]&skip=1", "view", "json.offset", 0, 1),
+        theirs="0",
+        asked=r"(?=.*partition)(?=.*skip)(?=.*keys(=(\[\]|%5B%5D)|\":\[\]))",
+    ),
+    Known(
         "references to a log",
         "| the `ref` of an error |",
         "view|index.*|find|explain|path|method",
@@ -699,8 +724,8 @@ KNOWN: tuple[Known, ...] = (
             "invalid_field_name",
         ),
         theirs=r"(invalid|no_usable|unsupported|illegal)_.*|Partition must .*|Invalid .*|No .*index.*|Sorts? .*"
-        r"|Requested .*|You must .*|query_parse_error|`partition` parameter is not .*|_design/.* specified.*"
-        r"|.* is not an? .*|bad_arg|Bad argument.*",
+        r"|Fields must .*|Requested .*|You must .*|query_parse_error|`partition` parameter is not .*"
+        r"|_design/.* specified.*|.* is not an? .*|bad_arg|Bad argument.*",
         ours="invalid_field_name|Invalid field name.*|bad_arg|Bad argument.*|invalid_operator|Invalid operator.*",
     ),
     Known(

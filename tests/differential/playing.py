@@ -40,7 +40,8 @@ READING = {
     "explain",
     "index.list",
 }
-STALE = {"view", "partition", "find", "explain", "index.list"}
+FUNCTIONS = {"function.show", "function.list", "function.rewrite"}
+STALE = {"view", "partition", "find", "explain", "index.list", "changes"} | FUNCTIONS
 """What CouchDB may answer from a design document as it was a moment before."""
 
 LIMITED = re.compile(r"/_changes\?(?=.*filter=).*limit=[0-9]")

@@ -26,10 +26,8 @@ NOT_ASKED = {
     "/{db}/_design/{doc}/_search", "/{db}/_design/{doc}/_search/{index}", "/_search_analyze", "/{db}/_search_cleanup",
     "/{db}/_design/{doc}/_search/{index}/{path...}", "/{db}/_design/{doc}/_search_info/{index}",
     "/{db}/_design/{doc}/_search_disk_size/{index}",
-    "/{db}/_design/{doc}/_nouveau/{path...}", "/{db}/_design/{doc}/_rewrite",
-    "/{db}/_design/{doc}/_rewrite/{path...}", "/{db}/_design/{doc}/_show", "/{db}/_design/{doc}/_show/{path...}",
-    "/{db}/_design/{doc}/_update", "/{db}/_design/{doc}/_update/{path...}", "/{db}/_design/{doc}/_list",
-    "/{db}/_design/{doc}/_list/{path...}",
+    "/{db}/_design/{doc}/_nouveau/{path...}", "/{db}/_design/{doc}/_show", "/{db}/_design/{doc}/_update",
+    "/{db}/_design/{doc}/_list",
 }  # fmt: skip
 
 
