@@ -1,7 +1,7 @@
 """What is found out about a difference by asking docstore once more, so that an entry of the list need not guess.
 
-Owns the remarks: that ours revives a tombstone, and that the document of a refused edit is not there at all. It does
-not know the entries. What it asks is read only.
+Owns the remarks: that ours revives a tombstone, and that the document of a refused edit is deleted or not there at
+all. It does not know the entries. What it asks is read only.
 """
 
 import json
@@ -17,6 +17,9 @@ from tests.differential.steps import Rendered
 
 REVIVED = "revives a tombstone"
 NOT_THERE = "the document is not there"
+DELETED = "the document is deleted"
+REASONS = {"missing": NOT_THERE, "deleted": DELETED}
+"""What is found out by the reason of a 404."""
 Ask = Callable[[str], Awaitable[dict[str, Any]]]
 """Takes what is asked of docstore by GET, with its path, and gives the object that it answers."""
 
@@ -28,9 +31,8 @@ async def with_remark(difference: Difference, request: Rendered, ours: Answer, d
         revived = await _revives(_written(ours, texts[OURS]), texts[OURS], database, ask)
         return replace(difference, remark=REVIVED) if revived else difference
     doc_id = refused(difference, request)
-    if doc_id and (await ask(_path(database, doc_id))).get("reason") == "missing":
-        return replace(difference, remark=NOT_THERE)
-    return difference
+    reason = (await ask(_path(database, doc_id))).get("reason") if doc_id else None
+    return replace(difference, remark=REASONS[reason]) if reason in REASONS else difference
 
 
 async def _revives(doc_id: str, rev: str, database: str, ask: Ask) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.wire import Answer
 from tests.differential.comparing import ABSENT, Difference
-from tests.differential.remarks import NOT_THERE, refused, with_remark
+from tests.differential.remarks import DELETED, NOT_THERE, refused, with_remark
 from tests.differential.steps import Rendered
 
 STATUS = Difference("document.put", "PUT", "status", "201", "409 conflict: Document update conflict.")
@@ -29,7 +29,7 @@ def test_the_document_that_ours_does_not_edit(difference, request_, doc_id):
     assert refused(difference, request_) == doc_id
 
 
-@pytest.mark.parametrize(("reason", "remark"), [("missing", NOT_THERE), ("deleted", ""), (None, "")])
+@pytest.mark.parametrize(("reason", "remark"), [("missing", NOT_THERE), ("deleted", DELETED), (None, "")])
 def test_only_a_document_that_is_not_there_is_said_to_be(reason, remark):
     async def ask(target):
         assert target == "/db/ka"
