@@ -18,7 +18,7 @@ from docstore.database.reading.documents import conflict_members
 from docstore.settings import MIB
 from docstore.storage.databases import get_state
 from docstore.storage.documents.documents import get_bodies, get_records, get_tree
-from docstore.storage.documents.purges import scan_purges
+from docstore.storage.documents.purges import scan_purges, tells_all_after
 from docstore.storage.documents.records import DocRecord
 from docstore.storage.documents.scans import scan_changes, scan_documents
 from docstore.storage.engine.environment import Environment
@@ -107,7 +107,7 @@ def read_feed(
     """The documents whose last change is behind ``after``, a batch of them. Raises DatabaseNotFound."""
     with environment.snapshot() as txn:
         state = get_state(txn, database)
-        if purged_after < state.purge_seq - state.purged_infos_limit:
+        if not tells_all_after(txn, database, state, purged_after):
             return FeedBatch([], [], [], 0, state.purge_seq, state.update_seq, reset=True)
         purge_seq, purged = _purged(txn, database, purged_after, state.purge_seq)
         if purged:

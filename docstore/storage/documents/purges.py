@@ -72,6 +72,14 @@ def scan_purges(txn: ReadTransaction, db: int, after: int = 0) -> Iterator[tuple
                 yield keys.seq_of(key), decode_purge(value)
 
 
+def tells_all_after(txn: ReadTransaction, db: int, state: DatabaseState, number: int) -> bool:
+    """Whether every request behind this number is in the log still. The limit says nothing of that: it may be new."""
+    if number >= state.purge_seq:
+        return True
+    following = next(scan_purges(txn, db, number), None)
+    return following is not None and following[0] == number + 1
+
+
 def trim_purges(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
     """Keep the newest ``purged_infos_limit`` entries of the log."""
     oldest_kept = state.purge_seq - state.purged_infos_limit + 1
