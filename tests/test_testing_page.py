@@ -43,7 +43,7 @@ def write(folder: Path) -> None:
 
 def test_every_block_is_a_file_that_is_run() -> None:
     assert PAGE.count("```") == 2 * len(BLOCK.findall(PAGE)) == 2 * len(FILES)
-    run = {"example.sh", "docstore.mjs", "films.json"}
+    run = {"example.sh", "docstore.mjs", "films.json", "jest.config.mjs"}
     assert {
         name for name in FILES if not name.startswith("test_") and not name.endswith((".test.mjs", ".jest.mjs"))
     } == run
@@ -90,13 +90,13 @@ def test_node(tmp_path: Path, name: str) -> None:
 def test_jest(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "node_modules").symlink_to(MODULES)
-    options = ["--testMatch", "**/*.jest.mjs", "--rootDir", str(tmp_path)]
     modules = {**environment(), "NODE_OPTIONS": "--experimental-vm-modules"}
-    command = [str(MODULES / ".bin" / "jest"), *options]
+    command = [str(MODULES / ".bin" / "jest"), "--ci", "--cacheDirectory", str(tmp_path / "cache")]
     done = subprocess.run(
         command, cwd=tmp_path, env=modules, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^Tests: +1 passed, 1 total", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
