@@ -273,6 +273,13 @@ def _small_level(place: bytes) -> int:
 
 PUT: Step = ("put", "a", {"k": 1, "g": "g", "v": 1, "many": [1, 2]})
 CUT: Step = ("cut", "a", {"v": 1})
+CROWDED: list[Step] = [
+    ("put", "a", {**PUT[2], "many": [LONG + "b"]}),
+    ("look", "a", {"v": 1}),
+    ("put", "b", {**PUT[2], "many": [LONG + "a" * count for count in range(1, 80)]}),
+    ("look", "a", {"v": 1}),
+    ("put", "b", {**PUT[2], "many": [LONG + "a" * count for count in range(2, 80, 3)]}),
+]
 FORGOTTEN: list[Step] = [
     PUT,
     ("put", "b", PUT[2]),
@@ -286,6 +293,7 @@ FORGOTTEN: list[Step] = [
 
 @settings(max_examples=15, deadline=None)
 @example([PUT, CUT])  # the rows are there, and the blocks are not
+@example(CROWDED)  # there is no label left between two long keys, so that others have to make room
 @example(FORGOTTEN)  # the log of purges may have more again than it has
 @given(STEPS)
 def test_a_view_equals_its_recomputation(steps: list[Step]) -> None:
