@@ -6,8 +6,9 @@ so it serves ``docs`` and ``local`` alike, and with groups of their own the rows
 
 The rows of a group, i.e. of ids with the same first ``LONG_ID_FROM`` bytes, have labels that sort as their ids. The
 first gets the middle label. A new last or first one gets a label ``STEP`` away, any other one the middle between its
-neighbours. Where they leave no room, the whole group is labelled anew, evenly. A group nearly always has one member,
-so the first look finds it; in a large one the search halves the labels.
+neighbours. Where they leave no room, rows around are labelled anew, evenly: as few as come to lie ``ROOM`` apart, so
+that what a new row costs does not grow with its group. A group nearly always has one member, so the first look finds
+it; in a large one the search halves the labels.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MIDDLE = 1 << 63
 STEP = 1 << 32
+ROOM = 1 << 16
+AROUND = 32
+"""Rows on either side that are looked at first for room."""
 
 ReadId = Callable[[bytes], bytes]
 Row = tuple[bytes, bytes]
@@ -84,7 +88,7 @@ def place(
 ) -> tuple[bytes, Mapping[bytes, bytes]]:
     """The key of a long id, a new one if it has no row yet.
 
-    Also old key -> new key of all rows of its group if they had to be moved, for tables with the same keys.
+    Also old key -> new key of those rows of its group that had to be moved, for tables with the same keys.
     The caller writes the row before it places another id.
     """
     return place_in_group(txn, table, keys.group_key(db, doc_id), doc_id, read_id)
@@ -101,7 +105,7 @@ def place_in_group(
         label = _label_between(*_neighbours(cursor, group, row))
     if label is not None:
         return long_key(group, label), {}
-    moved = _relabel(txn, table, group)
+    moved = _make_room(txn, table, group, _after_group(group) if row is None else row[0])
     with txn.cursor(table) as cursor:
         row = _first_from(cursor, group, doc_id, read_id)
         label = _label_between(*_neighbours(cursor, group, row))
@@ -178,22 +182,40 @@ def _middle(before: int, after: int) -> int | None:
     return middle if before < middle < after else None
 
 
-def _relabel(txn: WriteTransaction, table: "Table", group: bytes) -> Mapping[bytes, bytes]:
-    """Spread the group's labels evenly; old key -> new key."""
-    rows = _group_rows(txn, table, group)
-    distance = (LABEL_MAX + 1) // (len(rows) + 1)
-    moved = {key: long_key(group, distance * place) for place, (key, _) in enumerate(rows, 1)}
+def _make_room(txn: WriteTransaction, table: "Table", group: bytes, start: bytes) -> Mapping[bytes, bytes]:
+    """Spread the labels of rows on both sides of a key; old key -> new key."""
+    count = AROUND
+    rows, low, high = _rows_around(txn, table, group, start, count)
+    while (high - low) // (len(rows) + 1) < ROOM and (low >= 0 or high <= LABEL_MAX):
+        count *= 2
+        rows, low, high = _rows_around(txn, table, group, start, count)
+    distance = (high - low) // (len(rows) + 1)
+    moved = {key: long_key(group, low + distance * place) for place, (key, _) in enumerate(rows, 1)}
     txn.deletemulti(table, list(moved))
     txn.putmulti(table, [(moved[key], value) for key, value in rows])
     return moved
 
 
-def _group_rows(txn: ReadTransaction, table: "Table", group: bytes) -> Sequence[Row]:
+def _rows_around(
+    txn: ReadTransaction, table: "Table", group: bytes, start: bytes, count: int
+) -> tuple[Sequence[Row], int, int]:
+    """At most ``count`` rows of a group on either side of a key, and the labels between which these may lie."""
+    before: list[Row] = []
+    after: list[Row] = []
+    low, high = -1, LABEL_MAX + 1
     with txn.cursor(table) as cursor:
-        found: list[Row] = []
-        if cursor.set_range(group):
-            for key, value in cursor.iternext():
-                if not key.startswith(group):
-                    break
-                found.append((key, value))
-    return found
+        there = cursor.prev() if cursor.set_range(start) else cursor.last()
+        while there and cursor.key().startswith(group):
+            if len(before) == count:
+                low = keys.label_of(cursor.key())
+                break
+            before.append(cursor.item())
+            there = cursor.prev()
+        there = cursor.set_range(start)
+        while there and cursor.key().startswith(group):
+            if len(after) == count:
+                high = keys.label_of(cursor.key())
+                break
+            after.append(cursor.item())
+            there = cursor.next()
+    return [*reversed(before), *after], low, high

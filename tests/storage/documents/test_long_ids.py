@@ -129,3 +129,26 @@ def test_bounds_separate_what_is_before_an_id(store: Store) -> None:
                 for doc_id, key in stored.items():
                     below = doc_id <= probe if after else doc_id < probe
                     assert (key < bound) == below
+
+
+def test_what_room_for_a_row_costs_does_not_grow_with_its_group(store: Store) -> None:
+    """As for a view, whose places are kept in the same way; every row goes between the last one and its successor."""
+    moved = 0
+    with store.write() as txn:
+        table, group = txn.tables.local, b"g"
+        for number in range(2_000):
+            long = b"%04d" % number
+            txn.put(table, long_ids.place_in_group(txn, table, group, long, bytes)[0], long)
+        for number in range(1, 1_000):
+            long = b"1000" + b"a" * number
+            key, others = long_ids.place_in_group(txn, table, group, long, bytes)
+            assert len(others) < 500
+            moved += len(others)
+            txn.put(table, key, long)
+        with txn.cursor(table) as cursor:
+            rows = list(cursor.iternext())
+        txn.deletemulti(table, [key for key, _ in rows])
+    found = [value for _, value in rows]
+    assert found == sorted(found)
+    assert len(found) == 2_999
+    assert 0 < moved < 20_000
