@@ -176,7 +176,7 @@ class SetRevsLimit:
 
 @dataclass(frozen=True, slots=True)
 class SetPurgedInfosLimit:
-    """Replace ``_purged_infos_limit``. Result: None."""
+    """Replace ``_purged_infos_limit``. Result: False while more of the log is beyond it than one step removes."""
 
     database: int
     limit: int

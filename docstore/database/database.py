@@ -379,7 +379,9 @@ class Database:
 
     async def set_purged_infos_limit(self, value: JsonValue) -> None:
         """Raises BadRequest unless the value is a positive integer."""
-        await self._writer.submit(commands.SetPurgedInfosLimit(self.number, check_limit(value, "purged_infos_limit")))
+        command = commands.SetPurgedInfosLimit(self.number, check_limit(value, "purged_infos_limit"))
+        while not await self._writer.submit(command):
+            pass
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:
         """Forget leaves; the answer has every requested id with the revisions that were removed."""

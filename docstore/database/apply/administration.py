@@ -84,9 +84,10 @@ def set_revs_limit(txn: GroupTransaction, command: SetRevsLimit) -> None:
     databases.put_state(txn, command.database, state)
 
 
-def set_purged_infos_limit(txn: GroupTransaction, command: SetPurgedInfosLimit) -> None:
-    """Replace the purged_infos_limit and drop what is beyond it. Raises DatabaseNotFound."""
+def set_purged_infos_limit(txn: GroupTransaction, command: SetPurgedInfosLimit) -> bool:
+    """Replace the purged_infos_limit and drop a step of what is beyond it; True when nothing is. As the above."""
     state = databases.get_state(txn, command.database)
     state.purged_infos_limit = command.limit
-    purges.trim_purges(txn, command.database, state)
+    done = purges.trim_purges(txn, command.database, state)
     databases.put_state(txn, command.database, state)
+    return done

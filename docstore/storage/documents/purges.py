@@ -6,8 +6,8 @@ the ``state`` afterwards.
 """
 
 from collections.abc import Iterator
-from itertools import takewhile
-from typing import NamedTuple
+from itertools import islice, takewhile
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,9 @@ from docstore.storage import keys, rows
 from docstore.storage.keys import pack_seq_key
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
+
+STEP_PURGES: Final = 2_048
+"""Entries that a transaction removes from the log, at most."""
 
 
 class PurgeInfo(NamedTuple):
@@ -80,10 +83,11 @@ def tells_all_after(txn: ReadTransaction, db: int, state: DatabaseState, number:
     return following is not None and following[0] == number + 1
 
 
-def trim_purges(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
-    """Keep the newest ``purged_infos_limit`` entries of the log."""
+def trim_purges(txn: WriteTransaction, db: int, state: DatabaseState) -> bool:
+    """Keep the newest ``purged_infos_limit`` entries of the log; whether that is done, or more are left than a step."""
     oldest_kept = state.purge_seq - state.purged_infos_limit + 1
-    for number, info in list(takewhile(lambda entry: entry[0] < oldest_kept, scan_purges(txn, db))):
+    doomed = list(islice(takewhile(lambda entry: entry[0] < oldest_kept, scan_purges(txn, db)), STEP_PURGES))
+    for number, info in doomed:
         for table, key in (
             (txn.tables.purges, pack_seq_key(db, number)),
             (txn.tables.purge_ids, keys.purge_id_key(db, info.uuid.encode())),
@@ -92,3 +96,4 @@ def trim_purges(txn: WriteTransaction, db: int, state: DatabaseState) -> None:
             if value is not None:
                 state.grow(-len(key) - len(value))
                 txn.delete(table, key)
+    return len(doomed) < STEP_PURGES

@@ -4,6 +4,7 @@ import pytest
 
 from docstore.database.commands import Purge, PurgeRequest
 from docstore.errors import BadRequest, DatabaseNotFound, NotFound
+from docstore.storage.documents import purges
 from tests.database.helpers import document, ids_changed, pass_end, replicated, rev
 
 
@@ -63,6 +64,16 @@ async def test_the_log_keeps_the_newest(db):
     assert [doc_id for doc_id, _ in db.purged_infos()] == ["c", "d"]
     await db.purge({"e": [], "f": [], "g": []})
     assert [doc_id for doc_id, _ in db.purged_infos()] == ["f", "g"]
+
+
+async def test_a_long_log_is_cut_in_steps(db, monkeypatch):
+    monkeypatch.setattr(purges, "STEP_PURGES", 3)
+    for number in range(10):
+        await db.purge({str(number): []})
+    groups = db._writer.groups
+    await db.set_purged_infos_limit(2)
+    assert [doc_id for doc_id, _ in db.purged_infos()] == ["8", "9"]
+    assert db._writer.groups - groups == 3
 
 
 @pytest.mark.parametrize("value", [0, -1, "50", None, 1.0, True, 1 << 70])
