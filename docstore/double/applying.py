@@ -19,6 +19,7 @@ from docstore.double.actions import (
     Truncate,
 )
 from docstore.double.facts import Facts
+from docstore.httpd.endpoint_kinds import ATTACHMENT
 
 FEEDS: Final = frozenset({"_changes", "_db_updates"})
 DOCUMENTS: Final = frozenset({"document", "_design"})
@@ -37,7 +38,7 @@ def applies(action: Action, facts: Facts) -> bool:
     if isinstance(action, SpuriousConflict):
         if endpoint in ("database", "_bulk_docs"):
             return method == "POST"
-        return endpoint in DOCUMENTS and method in ("PUT", "DELETE")
+        return (endpoint in DOCUMENTS or endpoint == ATTACHMENT) and method in ("PUT", "DELETE")
     if isinstance(action, ExpireSession):
         return bool(facts.credential)
     if isinstance(action, BrokenJson | Truncate | SlowBody):

@@ -1,27 +1,32 @@
 """Writes that become branches: conflicts as a cluster makes them, on one node.
 
 Owns which revision a refused write would have been on a node that had not heard of the other, and its writing as a
-replicated one. Documents with attachments are left as they are. It must not know which requests are hit.
+replicated one. It must not know which requests are hit, nor how a request says what is to be written (``refused.py``).
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
+from docstore.core.attachment import Attachment, Inline
 from docstore.core.document import Document, parse_document
 from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import Rev, parse_rev
-from docstore.core.revision_hash import new_revision
+from docstore.core.revision_hash import attachments_term, new_revision
 from docstore.core.revtree import RevTree
+from docstore.database.conflicts.already_applied import Digests, attachments_of, digests_of, inline_digests
 from docstore.database.database import Database
 from docstore.database.reading.trees import read_tree
 from docstore.double.actions import Action, SpuriousConflict
 from docstore.double.facts import Facts
+from docstore.double.refused import Sent, attachment_name, refused_document, sent_attachment
 from docstore.errors import DocstoreError
+from docstore.httpd.endpoint_kinds import ATTACHMENT
 from docstore.httpd.replies import Reply, json_reply, location
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.node import Node
@@ -31,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 BULK: Final = "_bulk_docs"
 CONFLICT: Final = "conflict"
-ATTACHMENTS: Final = "_attachments"
 WRITTEN: Final = frozenset({200, 201})
 MAX_DEPTH: Final = 500
 
@@ -59,16 +63,21 @@ async def branched(action: SpuriousConflict, raw: BaseRequest, facts: Facts, rep
         if isinstance(told, dict):
             await branches.write_rival(str(told["id"]), parse_rev(told["rev"]), action.rival)
         return reply
-    members = _members(raw, facts)
+    members = await refused_document(facts, branches.database)
+    if members is None:
+        return reply
     doc_id = facts.document or str(members.get("_id", ""))
-    rev = await branches.write(doc_id, members)
+    rev = await branches.write(doc_id, members, sent_attachment(facts))
     if rev is None:
         return reply
+    place = location(f"{raw.scheme}://{raw.host}", facts.database, doc_id, *attachment_name(facts))
+    deleted = raw.method == hdrs.METH_DELETE
+    of_document = facts.endpoint != ATTACHMENT
     made = json_reply(
         _accepted(doc_id, rev),
-        200 if raw.method == hdrs.METH_DELETE else 201,
-        headers=(("Location", location(f"{raw.scheme}://{raw.host}", facts.database, doc_id)),),
-        etag=str(rev),
+        200 if deleted else 201,
+        headers=(("Location", place),) if of_document or not deleted else (),
+        etag=str(rev) if of_document else None,
     )
     made.request_id = reply.request_id
     return made
@@ -106,32 +115,35 @@ def _rows(reply: Reply) -> list[dict[str, JsonValue]]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _members(raw: BaseRequest, facts: Facts) -> dict[str, JsonValue]:
-    """The document that the request would write, with the revision that it names wherever it does so."""
-    members = dict(facts.json) if isinstance(facts.json, dict) else {}
-    named = facts.query.get("rev") or raw.headers.get(hdrs.IF_MATCH, "").strip('"')
-    if named:
-        members["_rev"] = named
-    if raw.method == hdrs.METH_DELETE:
-        members["_deleted"] = True
-    return members
+def _next(parent: Rev | None) -> int:
+    return 1 if parent is None else parent.generation + 1
 
 
 class _Branches:
     """Writing into one database what another node would have written there."""
 
     def __init__(self, database: Database, limits: Limits) -> None:
-        self._database = database
+        self.database = database
         self._limits = limits
 
-    async def write(self, doc_id: str, members: Members) -> Rev | None:
-        """Write a document; its revision, None if no node would have taken it, or it cannot be told."""
-        if ATTACHMENTS in members:
-            return None
+    async def write(self, doc_id: str, members: Members, sent: Sent | None = None) -> Rev | None:
+        """Write a document, with an attachment that was sent alone before its others.
+
+        Returns its revision, None if no node would have taken it, or it cannot be told.
+        """
         try:
             document = parse_document(dict(members), doc_id=doc_id, limits=self._limits)
             tree = await self._tree(doc_id)
-            return await self._write(tree, document, document.rev)
+            if sent is None:
+                return await self._write(tree, document, document.rev)
+            name, content_type, encoding, data = sent
+            limit = self._limits.max_attachment_size
+            blobs = self.database.blobs
+            async with blobs.stage(content_type, name=name, encoding=encoding, limit=limit) as staging:
+                await staging.write(data)
+                linked = (await staging.seal()).linked(name, content_type, revpos=_next(document.rev))
+                document = document._replace(attachments=(linked, *document.attachments))
+                return await self._write(tree, document, document.rev)
         except DocstoreError as error:
             logger.warning("a branch of %s was not written: %s", doc_id, error.reason)
             return None
@@ -148,12 +160,27 @@ class _Branches:
             logger.warning("a rival of %s was not written: %s", doc_id, error.reason)
 
     async def _tree(self, doc_id: str) -> RevTree:
-        return (await asyncio.to_thread(read_tree, self._database, doc_id)).tree
+        return (await asyncio.to_thread(read_tree, self.database, doc_id)).tree
 
     async def _write(self, tree: RevTree, document: Document, parent: Rev | None) -> Rev | None:
         if (parent is None and document.deleted) or (parent is not None and parent not in tree.nodes):
             return None
-        rev = new_revision(document.deleted, parent, document.term)
+        digests = await asyncio.to_thread(self._digests, tree, document, parent)
+        rev = new_revision(document.deleted, parent, document.term, attachments_term(digests))
         path = (rev,) if parent is None else (rev, *tree.path_to(parent))
-        [result] = await self._database.update_docs([document._replace(path=path, rev=rev)], new_edits=False)
+        attachments = tuple(
+            replace(one, revpos=rev.generation) if isinstance(one, Inline) else one for one in document.attachments
+        )
+        written = document._replace(path=path, rev=rev, attachments=attachments)
+        [result] = await self.database.update_docs([written], new_edits=False)
         return None if result.error is not None else rev
+
+    def _digests(self, tree: RevTree, document: Document, parent: Rev | None) -> Digests:
+        """Of the attachments that the revision has. Raises MissingStub."""
+        if not document.attachments:
+            return ()
+        stored: Sequence[Attachment] | None = ()
+        if parent is not None:
+            with self.database.environment.snapshot() as txn:
+                stored = attachments_of(txn, self.database.number, tree, parent)
+        return digests_of(document, inline_digests(document), stored or ())

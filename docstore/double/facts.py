@@ -39,7 +39,7 @@ class Facts:
     ``segments``   the path, decoded; empty if it cannot be
     ``endpoint``   its kind, ``""`` if the path leads nowhere
     ``database``, ``document``  that the path names, or ``""``
-    ``json``       the body that was read ahead; None before, and if it is no JSON
+    ``text``, ``json``  the body that was read ahead; None before, and if it is too large or no JSON
     """
 
     def __init__(self, raw: BaseRequest, router: Router, body: SeenBody) -> None:
@@ -47,6 +47,7 @@ class Facts:
         self.target = raw.raw_path
         self.method = method_of(raw)
         self.body = body
+        self.text: bytes | None = None
         self.json: JsonValue = None
         path, _, self.query_string = self.target.partition("#")[0].partition("?")
         try:
@@ -106,10 +107,10 @@ class Facts:
 
     async def read_body(self) -> None:
         """Read the body ahead, for rules that look into it."""
-        if self.json is None:
+        if self.text is None:
             try:
-                text = await self.body.read_ahead(self.raw)
-                self.json = None if text is None else decode(text, max_depth=MOST_DEPTH)
+                self.text = await self.body.read_ahead(self.raw)
+                self.json = None if self.text is None else decode(self.text, max_depth=MOST_DEPTH)
             except DocstoreError:  # its handler will say so as well
                 self.json = None
 

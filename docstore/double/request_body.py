@@ -18,7 +18,8 @@ MOST_READ_AHEAD: Final = 16 * 1024 * 1024
 
 
 class SeenBody:
-    """Stands for the body of aiohttp's request: ``seen`` is its beginning, ``size`` how much of it was read.
+    """Stands for the body of aiohttp's request: ``seen`` is its beginning, ``size`` how much of it was read, ``sent``
+    all of it as it came, once it was read ahead.
 
     What is not here is asked of the body itself.
     """
@@ -29,6 +30,7 @@ class SeenBody:
         self._ahead = bytearray()
         self._seen = bytearray()
         self.size = 0
+        self.sent: bytes | None = None
 
     @classmethod
     def of(cls, raw: BaseRequest, keep: int) -> "SeenBody":
@@ -94,7 +96,8 @@ class SeenBody:
         self._ahead[:0] = read
         if len(read) > MOST_READ_AHEAD:
             return None
-        return inflated(bytes(read), raw.headers.get(hdrs.CONTENT_ENCODING, ""))
+        self.sent = bytes(read)
+        return inflated(self.sent, raw.headers.get(hdrs.CONTENT_ENCODING, ""))
 
 
 def inflated(body: bytes, encoding: str) -> bytes | None:
