@@ -40,7 +40,7 @@ async def function_request(request: Request, database: Database, doc_id: str | N
         "info": database.info().members(),
         "uuid": request.node.uuids.next(),
         "id": doc_id,
-        "method": request.method,
+        "method": "GET" if request.method == "HEAD" else request.method,
         "requested_path": asked,
         "path": segments,
         "raw_path": request.raw.raw_path,

@@ -358,3 +358,14 @@ async def test_rules_may_leave_their_database_where_the_settings_let_them(docs):
         "Exceeded rewrite recursion limit",
     )
     assert (await docs.get("_design/r/_rewrite/ids")).status == 200
+
+
+async def test_a_head_is_a_get_to_functions(db):
+    await db.write("_design/f", {
+        "shows": {"f": "function(doc, req) { return {headers: {'X-Test': req.method}, body: 'b'} }"},
+        "updates": {"u": "function(doc, req) { return [{_id: 'made'}, 'b'] }"},
+    })  # fmt: skip
+    assert (await db.ask("HEAD", "/_design/f/_show/f")).headers["X-Test"] == "GET"
+    for method in ("GET", "HEAD"):
+        assert (await db.ask(method, "/_design/f/_update/u")).status == 405
+    assert (await db.get("made")).status == 404
