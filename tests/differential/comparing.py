@@ -34,6 +34,8 @@ NUMBERED = re.compile(r"\[\d+\]")
 NAMED_STUB = re.compile(r"stub in \S.* for \S.*")
 ROW = re.compile(r"json\[(\d+)\]\.")
 INSIDE_A_DOCUMENT = re.compile(r"\.ok\..*|(?<=multipart\[\])\..*")
+BY_ID = {"listing", "view", "find", "function.list"}
+"""What puts documents in the order of their ids, now and then."""
 BROKEN = (-1, -2)
 NO_BOOKMARK = "nil"
 STATUSES = {-1: "no answer", -2: "hung up"}
@@ -78,7 +80,7 @@ def differences(kind: str, theirs: Answer, ours: Answer, known: Knowledge) -> li
         return [comparison.difference("status", summary(theirs), summary(ours))]
     if theirs.status in BROKEN:
         return []
-    if known.ids and kind == "listing":
+    if known.ids and kind in BY_ID:
         return []  # nobody knows where an id that a server made up comes among the others
     left, right = (levelled(kind, observe(answer, [])) for answer in (theirs, ours))
     return [*comparison.headers(left, right, theirs, ours), *comparison.bodies(left, right)]

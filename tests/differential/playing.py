@@ -4,7 +4,8 @@ Owns the playing: the database is made and deleted, each step is sent to both at
 handed out; a sequence ends where the two databases may have become different. It does not know what steps mean, but
 for those after which a server works on (``_compact``) or all places are void (a deletion, or a purge: what is told of a
 feed that ends with what was purged is another place), and those for which CouchDB remembers design documents: it is
-asked again, since it may not have heard yet of what was written.
+asked again, since it may not have heard yet of what was written. So are all that read after a compaction, which may
+begin when CouchDB has said already that none is running.
 """
 
 import asyncio
@@ -106,7 +107,7 @@ class Pair:
                 outcome.requests += 1
                 self._learn(known, step, requests[THEIRS], theirs)
                 found = differences(step.kind, theirs, ours, known)
-                if step.kind in STALE and not self._all_known(found, requests[THEIRS]):
+                if _may_be_late(sequence[: number + 1]) and not self._all_known(found, requests[THEIRS]):
                     theirs = await self._once_more(requests[THEIRS], theirs)
                     found = differences(step.kind, theirs, ours, known)
                 if LIMITED.search(requests[THEIRS].target):
@@ -199,6 +200,12 @@ class Pair:
         server = connection.server
         login = b64encode(f"{server.user}:{server.password}".encode()).decode()
         return await connection.exchange(request.method, request.wire(server.name, f"Basic {login}"))
+
+
+def _may_be_late(sequence: Sequence) -> bool:
+    """Whether CouchDB may answer the last step as it would have a moment before."""
+    *before, step = sequence
+    return step.kind in STALE or (_reads(step) and any(one.kind == "maintenance.compact" for one in before))
 
 
 def _reads(step: Step) -> bool:

@@ -27,10 +27,10 @@ class Late(Pair):
         return Answer(request.method, 404 if gone else 200, [JSON], json.dumps(body).encode())
 
 
-def found(kind, late):
-    """The differences in a step of a kind."""
+def found(kind, late, before=()):
+    """The differences in a step of a kind, after others."""
     step = Step(kind, "GET", "/${db}/_design/v/_view/one")
-    return asyncio.run(Late(late).play((step,), "x")).found
+    return asyncio.run(Late(late).play((*before, step), "x")).found
 
 
 def test_a_peer_that_has_not_heard_of_a_design_document_yet():
@@ -43,3 +43,8 @@ def test_a_difference_that_stays():
 
 def test_other_steps_are_asked_once():
     assert found("document.get", late=1)
+
+
+def test_after_a_compaction_whatever_reads_is_asked_again():
+    assert not found("document.get", late=1, before=[Step("maintenance.compact", "POST", "/${db}/_compact")])
+    assert found("document.get", late=1, before=[Step("document.put", "PUT", "/${db}/ka")])
