@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -63,21 +64,30 @@ BODIES = st.fixed_dictionaries(
     {"k": KEYS, "g": st.sampled_from(["g", "h", LONG]), "v": st.integers(-5, 5), "many": st.lists(KEYS, max_size=4)}
 )
 OF_DOCUMENTS = ["put", "put", "put", "delete", "conflict", "conflict", "purge", "purge"]
-OF_THE_WHOLE = ["look", "look", "cut", "compact", "reopen", "restart", "limit"]
+OF_THE_WHOLE = ["look", "look", "cut", "compact", "reopen", "restart", "limit", "race", "race"]
 STEPS = st.lists(st.tuples(st.sampled_from([*OF_DOCUMENTS, *OF_THE_WHOLE]), IDS, BODIES), max_size=25)
 Step = tuple[str, str, dict[str, Any]]
 
 
 class LosingWorkers(InlineWorkers):
-    """Workers that are lost after so many calls; None for never."""
+    """Workers that are lost after so many calls; None for never. ``meanwhile`` happens beside the next call, once."""
 
     left: int | None = None
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
     def run(self, function: str, *arguments: Any, **how: Any) -> Awaitable[Any]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            return _after(meanwhile, super().run(function, *arguments, **how))
         if self.left is None:
             return super().run(function, *arguments, **how)
         self.left -= 1
         return super().run(function, *arguments, **how) if self.left >= 0 else _lost()
+
+
+async def _after(before: Callable[[], Awaitable[None]], call: Awaitable[Any]) -> Any:
+    await before()
+    return await call
 
 
 async def _lost() -> Any:
@@ -126,6 +136,10 @@ class Place:
             self.workers.left = None
         elif kind == "compact":
             await self.database.compact()
+        elif kind == "race":
+            self.workers.meanwhile = partial(self.change, ("put", "delete", "purge")[body["v"] % 3], doc_id, body)
+            await self.index.update(whole=True)
+            self.workers.meanwhile = None
         elif kind == "limit":
             await self.database.set_purged_infos_limit(1 if body["v"] < 3 else 1_000)
         elif kind == "reopen":
@@ -280,6 +294,9 @@ CROWDED: list[Step] = [
     ("look", "a", {"v": 1}),
     ("put", "b", {**PUT[2], "many": [LONG + "a" * count for count in range(2, 80, 3)]}),
 ]
+MANY: list[Step] = [("put", doc_id, PUT[2]) for doc_id in ("a", "b", "c", "c\x00", "d" * 490, "d" * 491, "e" * 700)]
+CHANGED: Step = ("race", "a", {**PUT[2], "k": 2, "v": 3})
+PURGED: Step = ("race", "a", {**PUT[2], "v": 2})
 FORGOTTEN: list[Step] = [
     PUT,
     ("put", "b", PUT[2]),
@@ -294,6 +311,8 @@ FORGOTTEN: list[Step] = [
 @settings(max_examples=15, deadline=None)
 @example([PUT, CUT])  # the rows are there, and the blocks are not
 @example(CROWDED)  # there is no label left between two long keys, so that others have to make room
+@example([*MANY, CHANGED])  # a document is mapped and changes again, all in the first build
+@example([*MANY, PURGED])
 @example(FORGOTTEN)  # the log of purges may have more again than it has
 @given(STEPS)
 def test_a_view_equals_its_recomputation(steps: list[Step]) -> None:
