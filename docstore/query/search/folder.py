@@ -37,6 +37,8 @@ FIRST_COLUMNS: Final = 8
 MORE_COLUMNS: Final = 4
 STATE: Final = "state"
 TOKENIZER: Final = "terms"
+META: Final = "meta.json"
+"""The file without which tantivy opens nothing."""
 TERMS: Final = "*.term"
 """The files with all terms that there are."""
 _NO_ROOM: Final = ("No space left", "os error 28", "os error 122", "StorageFull", "QuotaExceeded")
@@ -107,6 +109,10 @@ class Folder:
     def size(self) -> int:
         """Bytes of all its files."""
         return folder_size(self.path)
+
+    def is_there(self) -> bool:
+        """Whether nobody has removed its files."""
+        return (self.path / META).exists()
 
     # --- Writing
 

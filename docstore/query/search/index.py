@@ -6,6 +6,7 @@ Nothing here runs on the event loop but the handing over of batches. Follows ``d
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Final, TypeVar
 from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
 from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end
-from docstore.errors import NotFound
+from docstore.errors import NotFound, StorageFailed
 from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed
 from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
@@ -36,6 +37,8 @@ from docstore.query.views.reducing import Workers
 from docstore.settings import SearchSettings
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 WORKER_INDEXES: Final = "docstore.query.search.mapping:index_documents"
 TASK: Final = "search_indexer"
@@ -181,6 +184,7 @@ class SearchIndex:
         if not self.plan.spoken:
             raise FunctionFailed(self.plan.language, error=UNKNOWN_LANGUAGE)
         folder: Folder | None = await self.opened()
+        again = False
         end = feed_end(self.database.environment, self.database.number)
         while folder is not None and not reaches(self.shown, end):
             total = max(end.update_seq - folder.state.seq, 1)
@@ -196,6 +200,12 @@ class SearchIndex:
                     columns = min(folder.state.columns * MORE_COLUMNS, self._settings.max_columns)
                     folder = await self._anew(columns)
                     continue
+                except StorageFailed:
+                    if again or await asyncio.to_thread(folder.is_there):
+                        raise
+                    log.warning("%s was removed while it was open; the search index is built anew", self.path)
+                    again = True
+                    built = False
                 if not built:
                     folder = await self._anew(folder.state.columns)
                     end = feed_end(self.database.environment, self.database.number)

@@ -159,7 +159,8 @@ class Searches:
             found = await self._asking.answer(folder, index.plan, question)
             if found is not None:
                 return found
-            folder = await index.current()  # it was just being built anew
+            await index.rest()  # somebody has removed its files, unless it is just being built anew
+            folder = await index.current()
         raise NotFound(REPLACED)
 
     async def info(self, index: SearchIndex) -> dict[str, JsonValue]:

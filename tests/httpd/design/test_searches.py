@@ -287,6 +287,19 @@ async def test_indexes_outlive_the_server_and_may_be_damaged(tmp_path: Path) -> 
             damaged(folder / damage)
 
 
+@pytest.mark.parametrize("asked", ["apple", "/apple?/"])  # the second by another process
+async def test_a_folder_that_somebody_removed_is_built_anew(fruits: Database, server: TestNode, asked: str) -> None:
+    assert ids(await search(fruits, q="item:apple")) == ["1"]
+    [path] = await asyncio.to_thread(folders, server.settings.data / "search")
+    await asyncio.to_thread(remove_folder, path)
+    if asked == "apple":
+        assert (await fruits.ask("PUT", "/5", {**FRUITS[0], "_id": "5"})).status == 201
+    found = ids(await search(fruits, q=f"item:{asked}", sort="_id<string>"))
+    assert found == (["1", "5"] if asked == "apple" else ["1"])
+    assert (await fruits.ask("PUT", "/6", {**FRUITS[0], "_id": "6"})).status == 201
+    assert "6" in ids(await search(fruits, q="item:apple"))
+
+
 async def test_many_ask_and_write_at_the_same_time(fruits: Database) -> None:
     async def write(number: int) -> None:
         fruit = {"item": f"fruit{number}", "place": "x", "state": "y", "price": number}
