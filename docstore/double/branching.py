@@ -71,7 +71,7 @@ async def branched(action: SpuriousConflict, raw: BaseRequest, facts: Facts, rep
     if rev is None:
         return reply
     place = location(f"{raw.scheme}://{raw.host}", facts.database, doc_id, *attachment_name(facts))
-    deleted = raw.method == hdrs.METH_DELETE
+    deleted = facts.method == hdrs.METH_DELETE
     of_document = facts.endpoint != ATTACHMENT
     made = json_reply(
         _accepted(doc_id, rev),

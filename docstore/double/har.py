@@ -3,6 +3,8 @@
 Owns that format: its members, and what stands where nothing is known (-1). It must not know the journal's bounds.
 """
 
+from base64 import b64encode
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -43,9 +45,10 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _request(entry: Entry) -> dict[str, Any]:
     headers = {name.lower(): value for name, value in entry.headers.items()}
+    host = headers.get("host", "localhost")
     made = {
         "method": entry.method,
-        "url": f"http://{headers.get('host', 'localhost')}{entry.target}",
+        "url": entry.target if "://" in entry.target.partition("?")[0] else f"http://{host}{entry.target}",
         "httpVersion": f"HTTP/{entry.version.major}.{entry.version.minor}",
         "cookies": [],
         "headers": _named(entry.headers.items()),
@@ -63,7 +66,7 @@ def _response(entry: Entry) -> dict[str, Any]:
     content = {
         "size": UNKNOWN if entry.reply_size is None else entry.reply_size,
         "mimeType": dict(entry.reply_headers).get("Content-Type", ""),
-        "text": entry.reply_body.decode("utf-8", "replace"),
+        **_text(entry.reply_body),
     }
     return {
         "status": status,
@@ -76,6 +79,14 @@ def _response(entry: Entry) -> dict[str, Any]:
         "headersSize": UNKNOWN,
         "bodySize": UNKNOWN if entry.reply_size is None else entry.reply_size,
     }
+
+
+def _text(body: bytes) -> dict[str, str]:
+    """The beginning of an answer's body: as it is, though its last letter may be cut; what is no text in base64."""
+    try:
+        return {"text": getincrementaldecoder("utf-8")().decode(body)}
+    except UnicodeDecodeError:
+        return {"text": b64encode(body).decode(), "encoding": "base64"}
 
 
 def _named(pairs: Pairs | Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -122,6 +122,17 @@ async def test_a_stale_deletion(server: TestNode, client: aiohttp.ClientSession)
     assert (await get(client, "/films/alien"))[1]["year"] == 1979
 
 
+async def test_a_deletion_that_goes_as_a_post(server: TestNode, client: aiohttp.ClientSession) -> None:
+    revs = await history(client)
+    server.faults.add(SpuriousConflict(), method="DELETE")
+    async with client.post(
+        "/films/alien", params={"rev": revs[1]}, headers={"X-HTTP-Method-Override": "DELETE"}
+    ) as reply:
+        assert reply.status == 200
+    async with client.get("/films/alien?open_revs=all", headers={"Accept": "application/json"}) as reply:
+        assert sorted("_deleted" in row["ok"] for row in await reply.json()) == [False, True]
+
+
 async def test_rows_of_a_bulk_write(server: TestNode, client: aiohttp.ClientSession) -> None:
     revs = await history(client)
     fault = server.faults.add(SpuriousConflict(), endpoint="_bulk_docs")

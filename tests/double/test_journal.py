@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import threading
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,9 @@ async def test_no_password_is_kept(server: TestNode, client: aiohttp.ClientSessi
     )
     assert b" 200 " in await reader.read()
     writer.close()
-    assert "secret" not in json.dumps(server.journal.har())
+    har = server.journal.har()
+    assert "secret" not in json.dumps(har)
+    assert har["log"]["entries"][-1]["request"]["url"] == "http://(hidden)@localhost/films?at=//@"
     assert [entry.target for entry in server.journal][-1] == "http://(hidden)@localhost/films?at=//@"
 
 
@@ -218,6 +221,23 @@ async def test_as_har(server: TestNode, client: aiohttp.ClientSession, tmp_path:
     assert json.loads(answered["response"]["content"]["text"])["ok"] is True
     required = {"startedDateTime", "time", "request", "response", "cache", "timings"}
     assert all(entry.keys() >= required for entry in log["entries"])
+
+
+async def test_har_has_bytes_that_are_no_text(server: TestNode, client: aiohttp.ClientSession) -> None:
+    async with client.put("/films/alien", json={"name": "日本" * 6_000}) as reply:
+        assert reply.status == 201
+    async with client.get("/films/alien") as reply:
+        text = await reply.text()
+    [entry] = server.journal.requests(method="GET")
+
+    def content() -> Any:
+        return server.journal.har([entry])["log"]["entries"][0]["response"]["content"]
+
+    assert "encoding" not in content()
+    assert len(content()["text"]) > 5_000
+    assert text.startswith(content()["text"])
+    entry.reply_body = b"\xff\xd8"
+    assert (b64decode(content()["text"]), content()["encoding"]) == (b"\xff\xd8", "base64")
 
 
 async def test_the_report_of_a_failure(server: TestNode, client: aiohttp.ClientSession) -> None:

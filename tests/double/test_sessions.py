@@ -8,6 +8,7 @@ import pytest
 from docstore.double.actions import ExpireSession
 from docstore.settings import Admin
 from docstore.testing import TestNode, run_node
+from tests.storage_findings import storage_findings
 
 SUE = {"name": "sue", "password": "secret"}
 
@@ -28,6 +29,7 @@ async def status_for(server: TestNode, name: str, password: str) -> int:
 async def guarded() -> AsyncIterator[TestNode]:
     async with run_node(admin=Admin("sue", "secret")) as server:
         yield server
+        assert storage_findings(server.node) == []
 
 
 async def test_a_session_ends_and_another_can_be_begun(guarded: TestNode) -> None:
