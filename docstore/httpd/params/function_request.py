@@ -29,9 +29,10 @@ DECODED: Final = frozenset({"startkey", "endkey", "key", "descending"})
 
 async def function_request(request: Request, database: Database, doc_id: str | None = None) -> str:
     """The request as JSON text. Raises BadRequest, TooLarge for its body."""
-    body = (await request.body()).decode("utf-8", "replace") if request.raw.body_exists else ""
+    sent = request.raw.body_exists or "Content-Length" in request.headers
+    body = (await request.body()).decode("utf-8", "replace") if sent else NO_BODY
     form: dict[str, JsonValue] = {}
-    if request.content_type == FORM and request.method in ("POST", "PUT"):
+    if sent and request.content_type == FORM and request.method in ("POST", "PUT"):
         form = dict(parse_qsl(body, keep_blank_values=True))
     path, _, _ = request.raw.raw_path.partition("?")
     asked: list[JsonValue] = list(split_path(path if path[:1] == "/" else path_of_absolute(path)))
@@ -54,7 +55,7 @@ async def function_request(request: Request, database: Database, doc_id: str | N
         "userCtx": user_context(database.name, request.actor),
         "secObj": database.security(),
     }
-    text = await to_thread(_quoted, body) if len(body) > LARGE else encode(body or NO_BODY)
+    text = await to_thread(_quoted, body) if len(body) > LARGE else encode(body)
     return (b'%b,"body":%b,%b' % (encode(before)[:-1], text, encode(after)[1:])).decode()
 
 

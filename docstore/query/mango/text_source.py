@@ -22,6 +22,9 @@ from docstore.settings import SearchSettings
 
 TOO_MUCH: Final = "The selector asks for more words, beginnings of texts and ranges of texts than one query may."
 
+WAYS: Final = 2
+"""In how many fields a value of ``$in`` is looked for: its own, and that of the items of an array."""
+
 
 class TextSource:
     """The hits of a question, as documents: those that are gone meanwhile are left out."""
@@ -31,7 +34,10 @@ class TextSource:
     ) -> None:
         """Raises BadRequest for a question of too many words and patterns."""
         weight = weight_of(question.query, FIELD_NAMES)
-        if weight.words + weight.patterns > limits.max_query_clauses or weight.patterns > limits.max_find_patterns:
+        if (
+            weight.words + weight.patterns > WAYS * limits.max_query_clauses
+            or weight.patterns > limits.max_find_patterns
+        ):
             raise refused("text_search_error", TOO_MUCH)
         self.done = False
         self.seq = 0

@@ -119,3 +119,13 @@ async def test_without_search(tmp_path: Path) -> None:
         needs = (503, "required index service unavailable", "text")
         assert (await db.ask("POST", "/_index", {"index": {}, "type": "text"})).error == needs
         assert (await db.ask("POST", "/_find", {"selector": {"$text": "a"}})).error == needs
+
+
+async def test_as_many_values_as_a_query_may_have_words(db):
+    """Each is looked for in two fields."""
+    await db.write("a", {"age": 5})
+    await db.post("_index", {"index": {}, "type": "text"})
+    asked = {"selector": {"age": {"$in": list(range(1000))}}}
+    assert [doc["_id"] for doc in (await db.post("_find", asked)).json["docs"]] == ["a"]
+    asked["selector"]["age"]["$in"] = list(range(1100))
+    assert (await db.post("_find", asked)).error[:2] == (400, "text_search_error")
