@@ -55,10 +55,16 @@ def without_checkpoints(observed: Observed) -> Observed:
 
 def without_place(observed: Observed) -> Observed:
     """A view's rows without what they are as of; that it is told is compared."""
-    match observed.get("json"):
-        case {"update_seq": str()} as answer:
-            return {**observed, "json": {**answer, "update_seq": None}}
-    return observed
+
+    def without(answer: Any) -> Any:
+        match answer:
+            case {"results": list(results)}:
+                return {**answer, "results": [without(one) for one in results]}
+            case {"update_seq": str()}:
+                return {**answer, "update_seq": None}
+        return answer
+
+    return {**observed, "json": without(observed["json"])} if "json" in observed else observed
 
 
 LEVELS = (

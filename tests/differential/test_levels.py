@@ -27,4 +27,6 @@ def test_places_of_views():
         {"json": {**place, "rows": []}} for place in ({"update_seq": "0-a"}, {"update_seq": "2-b"}, {})
     )
     assert levelled("view", told) == levelled("view", other) != levelled("view", without)
+    one, another = ({"json": {"results": [place["json"]]}} for place in (told, other))
+    assert levelled("view", one) == levelled("view", another)
     assert levelled("listing", told) != levelled("listing", other)
