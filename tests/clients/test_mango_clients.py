@@ -7,16 +7,15 @@ import aiocouch
 import couchdb3
 import pytest
 from ibm_cloud_sdk_core import ApiException
-from ibm_cloud_sdk_core.authenticators import BasicAuthenticator
 from ibmcloudant.cloudant_v1 import CloudantV1, IndexDefinition, IndexField
 from ibmcloudant.features.pagination import PagerType, Pagination
 
 from docstore.settings import Admin
 from docstore.testing import TestNode, run_node_in_thread
+from tests.clients.people import NAME, PASSWORD, cloudant_with
 
 pytestmark = pytest.mark.clients
 
-NAME, PASSWORD = "admin", "secret"
 PEOPLE: list[dict[str, Any]] = [
     {"_id": f"p{number:03}", "name": f"person {number % 7}", "age": number, "tags": [number % 2, "all"]}
     for number in range(60)
@@ -32,13 +31,7 @@ def server() -> Iterator[TestNode]:
 @pytest.fixture(scope="module")
 def cloudant(server: TestNode) -> CloudantV1:
     """IBM's client, with a database of sixty people and one of them in partitions."""
-    client = CloudantV1(authenticator=BasicAuthenticator(NAME, PASSWORD))
-    client.set_service_url(server.url)
-    for name, partitioned, prefix in (("people", False, ""), ("parts", True, "a:")):
-        client.put_database(db=name, partitioned=partitioned).get_result()
-        documents = [person | {"_id": prefix + person["_id"]} for person in PEOPLE]
-        client.post_bulk_docs(db=name, bulk_docs={"docs": documents}).get_result()
-    return client
+    return cloudant_with(server, PEOPLE)
 
 
 def test_an_index_is_made_used_told_and_deleted(cloudant: CloudantV1) -> None:

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ibm_cloud_sdk_core.authenticators import BasicAuthenticator
 from ibmcloudant.cloudant_v1 import CloudantV1, DesignDocument, SearchIndexDefinition
 from ibmcloudant.features.pagination import PagerType, Pagination
 
 from docstore.settings import Admin
 from docstore.testing import TestNode, run_node_in_thread
+from tests.clients.people import NAME, PASSWORD, cloudant_with
 
 pytestmark = pytest.mark.clients
 
-NAME, PASSWORD = "admin", "secret"
 FUNCTION = (
     "function (doc) { index('default', doc.name, {store: true}); index('age', doc.age, {facet: true}); "
     "index('tag', doc.tag, {facet: true}); }"
@@ -33,13 +32,9 @@ def server() -> Iterator[TestNode]:
 @pytest.fixture(scope="module")
 def cloudant(server: TestNode) -> CloudantV1:
     """IBM's client, with a database of sixty people and one of them in partitions, each with an index."""
-    client = CloudantV1(authenticator=BasicAuthenticator(NAME, PASSWORD))
-    client.set_service_url(server.url)
+    client = cloudant_with(server, PEOPLE)
     design = DesignDocument(indexes={"people": SearchIndexDefinition(index=FUNCTION)})
-    for name, partitioned, prefix in (("people", False, ""), ("parts", True, "a:")):
-        client.put_database(db=name, partitioned=partitioned).get_result()
-        documents = [person | {"_id": prefix + person["_id"]} for person in PEOPLE]
-        client.post_bulk_docs(db=name, bulk_docs={"docs": documents}).get_result()
+    for name in ("people", "parts"):
         client.put_design_document(db=name, ddoc="by", design_document=design).get_result()
     return client
 
