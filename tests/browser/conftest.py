@@ -8,7 +8,7 @@ import base64
 import json
 import shutil
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +18,10 @@ import pytest
 
 from docstore.settings import Admin
 from docstore.testing import run_node_in_thread
+from tests.browser.turns import WIDE, Turns
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-WIDE = {"width": 1100, "height": 720}
 NARROW = {"width": 360, "height": 640}
 TIMEOUT = 15_000
 """Milliseconds that a page may take for one step: far more than it does, so that a busy machine fails no test."""
@@ -105,7 +105,7 @@ def guarded() -> Iterator[Site]:
 class Watch:
     """What a page must not do, collected while it is used."""
 
-    host: str
+    url: str
     found: list[str] = field(default_factory=list)
 
     def attach(self, page: Any) -> None:
@@ -124,18 +124,15 @@ class Watch:
 
     def _request(self, request: Any) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != self.host:
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(self.url).netloc:
             self.found.append(f"asked another host: {request.url}")
 
 
-Opener = Callable[..., Any]
-
-
 @contextmanager
-def opened(
+def watched(
     browser: Any, site: Site, *, dark: bool = False, narrow: bool = False, idle: bool = False, **options: Any
-) -> Iterator[Any]:
-    """A page of its own cookies and storage; what it must not do fails at the end of the block.
+) -> Iterator[tuple[Any, Watch]]:
+    """A page of its own cookies and storage, and what it did that it must not do.
 
     ``idle``: it also does what pages do while nothing happens, which is to read the code of all views.
     """
@@ -149,24 +146,47 @@ def opened(
     context.set_default_timeout(TIMEOUT)
     if not idle:
         context.add_init_script("window.requestIdleCallback = () => 0")
-    watch = Watch(urlsplit(site.url).netloc)
+    watch = Watch(site.url)
     context.on("page", watch.attach)
     try:
-        yield context.new_page()
-        assert watch.found == []
+        yield context.new_page(), watch
     finally:
         context.close()
 
 
+@contextmanager
+def opened(browser: Any, site: Site, **options: Any) -> Iterator[Any]:
+    """A page of its own for a test; what it must not do fails at the end of the block. Options as of ``watched``."""
+    with watched(browser, site, **options) as (page, watch):
+        yield page
+        assert watch.found == []
+
+
+@pytest.fixture(scope="package")
+def turns(browser: Any, site: Site) -> Iterator[Turns]:
+    """The page for the server without administrators."""
+    one = Turns(lambda: watched(browser, site))
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="package")
+def guarded_turns(browser: Any, guarded: Site) -> Iterator[Turns]:
+    """The page for the server with an administrator."""
+    one = Turns(lambda: watched(browser, guarded))
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def page(browser: Any, site: Site) -> Iterator[Any]:
+def page(turns: Turns) -> Iterator[Any]:
     """A page for the server without administrators, not yet anywhere."""
-    with opened(browser, site) as one:
+    with turns.turn() as one:
         yield one
 
 
 @pytest.fixture
-def guarded_page(browser: Any, guarded: Site) -> Iterator[Any]:
+def guarded_page(guarded_turns: Turns) -> Iterator[Any]:
     """The same for the server with an administrator; nobody is signed in."""
-    with opened(browser, guarded) as one:
+    with guarded_turns.turn() as one:
         yield one

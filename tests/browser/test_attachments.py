@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from tests.browser.turns import listening
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 PNG = bytes.fromhex(
@@ -81,8 +83,8 @@ def test_a_large_file_goes_on_after_broken_connections_and_a_reload(page, site, 
     page.route(re.compile("/_uploads/"), pieces)
     page.get_by_label("Files to attach").set_input_files(file)
     expect(page.get_by_text(re.compile("^big.bin: (512|768) KiB of 879 KiB"))).to_be_visible()
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.reload()
+    with listening(page, "dialog"):
+        page.reload()
     expect(page.get_by_text(re.compile("big.bin was cut short at"))).to_be_visible()
     page.get_by_label("The file big.bin once more").set_input_files(file)
     expect(page.get_by_role("button", name="big.bin", exact=True)).to_be_visible()

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.browser.turns import listening
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 STRANGE = [
@@ -91,12 +93,12 @@ def test_a_range_is_an_address(page, site):
 def test_the_whole_list_is_scrolled_through_by_key(page, site):
     site.database("long", [{"_id": f"k{number:05}"} for number in range(5000)])
     asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(site.page("/db/long"))
-    expect(page.get_by_role("link", name="k00000")).to_be_visible()
-    for place in (2500, 100, 4999, 1234):
-        page.evaluate("(place) => document.querySelector('virtual-list').scrollTo(place)", place)
-        expect(page.get_by_role("link", name=f"k{place:05}")).to_be_visible()
+    with listening(page, "request", lambda request: asked.append(request.url)):
+        page.goto(site.page("/db/long"))
+        expect(page.get_by_role("link", name="k00000")).to_be_visible()
+        for place in (2500, 100, 4999, 1234):
+            page.evaluate("(place) => document.querySelector('virtual-list').scrollTo(place)", place)
+            expect(page.get_by_role("link", name=f"k{place:05}")).to_be_visible()
     listings = [url for url in asked if "_all_docs" in url]
     assert not [url for url in listings if "skip" in url]
     assert len(listings) < 60, "a guess at a key is to come near in a few steps"

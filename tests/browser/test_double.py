@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from docstore.testing import run_node_in_thread
-from tests.browser.conftest import Site, opened
+from tests.browser.conftest import Site, opened, watched
+from tests.browser.turns import Turns
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -21,9 +22,16 @@ def doubled():
         yield Site(server.url, server.node)
 
 
+@pytest.fixture(scope="module")
+def turns(browser, doubled):
+    one = Turns(lambda: watched(browser, doubled))
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def view(browser, doubled):
-    with opened(browser, doubled) as page:
+def view(turns, doubled):
+    with turns.turn() as page:
         page.goto(doubled.page("/test-server"))
         expect(page.get_by_role("heading", name="Journal")).to_be_visible()
         yield page
@@ -33,24 +41,36 @@ def journal(page):
     return page.get_by_role("grid", name="Requests, newest first")
 
 
-def test_requests_come_in_and_can_be_taken_elsewhere(view, doubled, tmp_path):
+COPIES = """async () => {
+  const {asCurl, asPytest} = await import('./js/double/copies.js');
+  const {requests} = await (await fetch('../_docstore/requests?method=PUT&database=asked&document=o*')).json();
+  return [asCurl(requests[0], new URL('../', location.href)), asPytest(requests[0])];
+}"""
+
+
+@pytest.fixture(scope="module")
+def asked(doubled):
+    """A request with what has to be quoted."""
     doubled.database("asked")
     doubled.ask("PUT", "asked/o'neill", '{"name": "O\'Neill \N{SNOWMAN}"}')
+
+
+def test_requests_come_in_and_can_be_taken_elsewhere(view, doubled, asked):
     view.get_by_label("Filter requests").fill("neill")
-    journal(view).get_by_role("row", name=re.compile("neill")).click()
-    detail = view.get_by_label("Request", exact=True)
-    expect(detail).to_contain_text("O'Neill \N{SNOWMAN}")
-    curl, test = view.evaluate(
-        """async () => {
-          const {asCurl, asPytest} = await import('./js/double/copies.js');
-          const {requests} = await (await fetch('../_docstore/requests?method=PUT&database=asked&document=o*')).json();
-          return [asCurl(requests[0], new URL('../', location.href)), asPytest(requests[0])];
-        }"""
-    )
+    journal(view).get_by_role("row", name=re.compile("neill")).last.click()
+    expect(view.get_by_label("Request", exact=True)).to_contain_text("O'Neill \N{SNOWMAN}")
+    curl, test = view.evaluate(COPIES)
     words = shlex.split(curl)
     assert words[:4] == ["curl", "-i", "-X", "PUT"]
     assert words[4] == f"{doubled.url}/asked/o'neill"
     assert json.loads(words[words.index("--data-binary") + 1]) == {"name": "O'Neill \N{SNOWMAN}"}
+    assert "def test_put_asked_o_neill" in test
+    compile(test, "copied", "exec")
+
+
+@pytest.mark.long
+def test_a_copied_test_runs_by_itself(view, asked, tmp_path):
+    _, test = view.evaluate(COPIES)
     (tmp_path / "test_copied.py").write_text(test.replace("/asked/", "/made/").replace("== 201", "== 404"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_copied.py"],

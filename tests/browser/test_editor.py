@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.browser.turns import listening
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 
@@ -98,8 +100,8 @@ def test_edits_outlive_another_view_and_a_reload(page, site):
     page.get_by_role("link", name="a", exact=True).click()
     expect(page.get_by_text("These are edits that were not saved yet.")).to_be_visible()
     expect(area(page)).to_have_value('{"_id":"a","typed":true')
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.reload()
+    with listening(page, "dialog"):
+        page.reload()
     expect(area(page)).to_have_value('{"_id":"a","typed":true')
     page.get_by_role("button", name="Discard them").click()
     expect(area(page)).to_have_value(re.compile('^{\n  "_id": "a",\n  "_rev"'))
@@ -202,13 +204,13 @@ def test_a_document_that_was_made_leaves_no_draft(page, site):
 def test_a_key_and_a_reload_at_once(page, site):
     site.database("at_once", [{"_id": "a"}])
     page.goto(site.page("/db/at_once/doc/a"))
-    page.on("dialog", lambda dialog: dialog.accept())
     expect(area(page)).to_be_visible()
-    page.evaluate(
-        """() => { const area = document.querySelector('json-editor textarea'); area.value = '{"typed": 1';
-             area.dispatchEvent(new InputEvent('input', {bubbles: true})); location.reload(); }"""
-    )
-    expect(area(page)).to_have_value('{"typed": 1')
+    with listening(page, "dialog"):
+        page.evaluate(
+            """() => { const area = document.querySelector('json-editor textarea'); area.value = '{"typed": 1';
+                 area.dispatchEvent(new InputEvent('input', {bubbles: true})); location.reload(); }"""
+        )
+        expect(area(page)).to_have_value('{"typed": 1')
 
 
 def test_discarded_edits_come_back(page, site):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.conflicted import BEFORE, OTHER, WINNER, conflicted, leaf
 from tests.browser.conftest import opened
+from tests.browser.turns import listening
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -166,8 +167,8 @@ def test_a_merge_that_is_left_is_found_at_its_document(page, site):
     page.keyboard.press("Control+s")
     expect(result).to_have_value(re.compile('"a": 8.0'))
     site.ask("PUT", f"left/d?rev={site.ask('GET', 'left/d')['_rev']}", {"a": 1, "b": 2, "c": 3})
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.reload()
+    with listening(page, "dialog"):
+        page.reload()
     expect(result).to_have_value(re.compile('"a": 8.0(.|\n)*"c": 3'))
     page.get_by_role("button", name="Save the result").click()
     expect(page.get_by_text("Saved as 4-")).to_be_visible()
@@ -186,8 +187,8 @@ def test_the_second_step_of_a_merge_outlives_a_reload(page, site):
     expect(page.get_by_role("button", name="Save the result")).to_be_enabled()
     result = page.get_by_label("Result")
     result.fill(result.input_value().replace('"Alien"', '"Aliens"'))
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.reload()
+    with listening(page, "dialog"):
+        page.reload()
     expect(page.get_by_role("button", name="Save the result")).to_be_enabled()
     expect(result).to_have_value(re.compile('"Aliens"(.|\n)*1980(.|\n)*"rating": 9'))
     page.keyboard.press("s")
@@ -221,7 +222,7 @@ def test_names_and_values_are_text_and_never_markup(page, site):
         assert "owned" not in page.title().replace(evil, "")
 
 
-@pytest.mark.parametrize("look", [{"dark": True}, {"narrow": True}])
+@pytest.mark.parametrize("look", [pytest.param({"dark": True}, marks=pytest.mark.long), {"narrow": True}])
 def test_in_the_dark_and_on_a_telephone(browser, site, look):
     name = f"looks_{next(iter(look))}"
     conflicted(site, name)

@@ -1,0 +1,84 @@
+"""One page that tests take in turns: a page of its own for each would cost a second of the processor every time.
+
+Owns what is cleared away between two tests. A page that has nothing in its storage and no dialog open is led to an
+address without a view, and what it drew is taken out, so that no test finds what the one before left. Any other is left
+for a blank page, and its storage and cookies are emptied; the next test loads it anew.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+WIDE = {"width": 1100, "height": 720}
+
+TIDIED = """async () => {
+  const main = document.getElementById('main');
+  if (!main || sessionStorage.length || localStorage.length || document.querySelector('dialog[open]')) return false;
+  location.hash = '#/between/tests';
+  const isThere = () => main.querySelector('h1')?.textContent === 'Not found' && main.ariaBusy === 'false';
+  while (!isThere()) await new Promise(requestAnimationFrame);
+  main.replaceChildren();
+  main.setAttribute('aria-busy', 'true');
+  document.getElementById('toasts').replaceChildren();
+  document.activeElement.blur();
+  return true;
+}"""
+
+
+class Turns:
+    """The page of a server. ``opening`` opens it, with the watch over it."""
+
+    def __init__(self, opening: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._opening = opening
+        self._opened: AbstractContextManager[Any] | None = None
+        self._page: Any = None
+        self._watch: Any = None
+
+    @contextmanager
+    def turn(self) -> Iterator[Any]:
+        """The page for one test, as one that nobody used before."""
+        if self._opened is None:
+            self._opened = self._opening()
+            self._page, self._watch = self._opened.__enter__()
+        try:
+            yield self._page
+            self._page.unroute_all()
+            self._tidy()
+            found, self._watch.found = self._watch.found, []
+            assert found == []
+        except BaseException:
+            self.close()
+            raise
+
+    def _tidy(self) -> None:
+        page = self._page
+        page.set_viewport_size(WIDE)
+        if page.context.cookies() or not page.evaluate(TIDIED):
+            page.goto("about:blank")
+            page.context.clear_cookies()
+            parts = urlsplit(self._watch.url)
+            page.goto(f"{parts.scheme}://{parts.netloc}/_utils/icon.svg")
+            page.evaluate("() => { sessionStorage.clear(); localStorage.clear(); }")
+            page.goto("about:blank")
+
+    def close(self) -> None:
+        """The page is closed; the next turn opens another."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.__exit__(None, None, None)
+
+
+def accept(dialog: Any) -> None:
+    """What is asked when a page with edits is left."""
+    dialog.accept()
+
+
+@contextmanager
+def listening(page: Any, event: str, heard: Callable[[Any], Any] = accept) -> Iterator[None]:
+    """The events of a page are heard in this block and not behind it, since others use the page then."""
+    page.on(event, heard)
+    try:
+        yield
+    finally:
+        page.remove_listener(event, heard)
