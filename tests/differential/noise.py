@@ -59,7 +59,8 @@ def spoil(draw: Draw, step: Step) -> Step:
     if how < 0.88 and isinstance(step.body, Json):
         return _other_body(draw, step, step.body)
     if not step.query:
-        return replace(step, kind="path", path=step.path + draw.choice(TAILS))
+        tail = draw.choice(TAILS)
+        return replace(step, kind=step.kind if tail[0] == "?" else "path", path=step.path + tail)
     return step
 
 
