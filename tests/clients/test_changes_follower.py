@@ -1,6 +1,8 @@
 """IBM's follower of changes in its modes, beside faults that each come between good batches."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
 
 import pytest
 
@@ -17,7 +19,7 @@ from ibmcloudant.features import changes_follower
 
 pytestmark = pytest.mark.clients
 
-BATCH = 50
+BATCH = 10
 IDS = [f"{number:03}" for number in range(3 * BATCH)]
 FAULTS: dict[str, Action] = {
     "429": Answer(429),
@@ -29,6 +31,8 @@ FAULTS: dict[str, Action] = {
 }
 FOREVER = changes_follower._FOREVER
 MINUTE = 60_000
+PATIENCE = 10.0
+"""Seconds after which a follower is stopped that has not come to its end."""
 BETWEEN = (2, 4)
 """Requests that fail: the second, whose repetition is the third, and the one after that."""
 
@@ -40,7 +44,7 @@ with_each_tolerance = pytest.mark.parametrize("tolerance", [FOREVER, MINUTE], id
 def server() -> Iterator[TestNode]:
     with run_node_in_thread() as server:
         server.load([{"_id": doc_id} for doc_id in IDS], "films")
-        server.load([{"_id": doc_id, "text": "x" * 100_000} for doc_id in IDS], "books")
+        server.load([{"_id": doc_id, "text": "x" * 500_000} for doc_id in IDS], "books")
         yield server
 
 
@@ -56,8 +60,22 @@ def service(server: TestNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud
     server.faults.clear()
 
 
-def ids(items: Iterator[changes_follower.ChangesResultItem]) -> list[str]:
-    return sorted(item.id for item in items)
+@contextmanager
+def following(follower: ChangesFollower, mode: str) -> Iterator[Iterator[changes_follower.ChangesResultItem]]:
+    """What it tells. One that listens would wait for ever for a change or an error that is lost: it is stopped."""
+    items = getattr(follower, mode)()
+    watch = Timer(PATIENCE, follower.stop)
+    watch.start()
+    try:
+        yield items
+    finally:
+        watch.cancel()
+        follower.stop()
+
+
+def ids(follower: ChangesFollower, mode: str = "start_one_off") -> list[str]:
+    with following(follower, mode) as items:
+        return sorted(item.id for item in items)
 
 
 @with_each_fault
@@ -65,17 +83,15 @@ def ids(items: Iterator[changes_follower.ChangesResultItem]) -> list[str]:
 def test_everything_comes_once(server: TestNode, service: CloudantV1, action: Action, tolerance: int) -> None:
     fault = server.faults.add(action, endpoint="_changes", nth=BETWEEN)
     follower = ChangesFollower(service, db="films", error_tolerance=tolerance)
-    assert ids(follower.start_one_off()) == IDS
+    assert ids(follower) == IDS
     assert fault.hits == 2
 
 
-@with_each_fault
-def test_with_documents(server: TestNode, service: CloudantV1, action: Action) -> None:
-    """Batches are then as large as the documents let them be: 51 of these."""
-    fault = server.faults.add(action, endpoint="_changes", nth=BETWEEN)
-    follower = ChangesFollower(service, db="books", include_docs=True)
-    items = list(follower.start_one_off())
-    assert sorted(item.doc.to_dict()["_id"] for item in items) == IDS
+def test_with_documents(server: TestNode, service: CloudantV1) -> None:
+    """Batches are then as large as the documents let them be: ten of these."""
+    fault = server.faults.add(Answer(500), endpoint="_changes", nth=BETWEEN)
+    with following(ChangesFollower(service, db="books", include_docs=True), "start_one_off") as items:
+        assert sorted(item.doc.to_dict()["_id"] for item in items) == IDS
     assert fault.hits == 2
 
 
@@ -85,7 +101,17 @@ def test_one_that_listens(server: TestNode, service: CloudantV1, action: Action,
     """It ends with as many changes as it was told to take."""
     fault = server.faults.add(action, endpoint="_changes", nth=BETWEEN)
     follower = ChangesFollower(service, db="films", error_tolerance=tolerance, since="0", limit=len(IDS))
-    assert ids(follower.start()) == IDS
+    assert ids(follower, "start") == IDS
+    assert fault.hits == 2
+
+
+def test_one_that_listens_sees_what_is_written_later(server: TestNode, service: CloudantV1) -> None:
+    server.load([{"_id": doc_id} for doc_id in IDS], "growing")
+    fault = server.faults.add(Reset(), endpoint="_changes", nth=BETWEEN)
+    with following(ChangesFollower(service, db="growing", since="0"), "start") as items:
+        assert sorted(next(items).id for _ in IDS) == IDS
+        server.load([{"_id": "later"}], "growing")
+        assert next(items).id == "later"
     assert fault.hits == 2
 
 
@@ -94,9 +120,8 @@ def test_one_that_listens(server: TestNode, service: CloudantV1, action: Action,
 def test_without_tolerance_it_ends(server: TestNode, service: CloudantV1, action: Action, mode: str) -> None:
     fault = server.faults.add(action, endpoint="_changes", nth=2)
     follower = ChangesFollower(service, db="films", error_tolerance=0, since="0")
-    seen = []
     with pytest.raises(Exception, match=r"\S") as told:
-        seen += ids(getattr(follower, mode)())
+        ids(follower, mode)
     status = action.status if isinstance(action, Answer) else 200 if isinstance(action, BrokenJson) else None
     assert status == (told.value.status_code if isinstance(told.value, ApiException) else None)
     assert fault.hits == 1
@@ -106,7 +131,7 @@ def test_a_tolerance_that_is_over(server: TestNode, service: CloudantV1) -> None
     fault = server.faults.add(Answer(503), endpoint="_changes", after=1)
     follower = ChangesFollower(service, db="films", error_tolerance=20)
     with pytest.raises(ApiException, match="503"):
-        ids(follower.start_one_off())
+        ids(follower)
     assert fault.hits >= 1
 
 
@@ -116,5 +141,5 @@ def test_what_does_not_pass_ends_it(server: TestNode, service: CloudantV1, statu
     fault = server.faults.add(Answer(status), endpoint="_changes", nth=2)
     follower = ChangesFollower(service, db="films", error_tolerance=tolerance)
     with pytest.raises(ApiException, match=str(status)):
-        ids(follower.start_one_off())
+        ids(follower)
     assert fault.hits == 1
