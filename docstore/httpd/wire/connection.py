@@ -5,16 +5,13 @@ endpoints, nor how an error is told: what makes a reply of status and words is h
 """
 
 import logging
-from asyncio import AbstractEventLoop, CancelledError, sleep, timeout
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Protocol, cast
 
 from aiohttp import StreamReader
-from aiohttp.http import StreamWriter
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
-from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web import BaseRequest, PayloadAccessError, RequestHandler, Server, StreamResponse
-from aiohttp.web_protocol import ERROR, _ErrInfo
+from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.bodies import OTHER_CODINGS
@@ -36,9 +33,6 @@ Refuse = Callable[[BaseRequest, int, str, str], Reply]
 """Makes the reply to a request from status, error and reason."""
 
 _receive = RequestHandler.data_received
-
-_ANSWERED: Final = PayloadAccessError()
-"""What a body raises whose request is over."""
 
 
 class Feed(Protocol):
@@ -62,7 +56,6 @@ class Connection(RequestHandler):
     """
 
     __slots__ = (
-        "_ends",
         "_last_body",
         "_targets",
         "_transport_paused",
@@ -89,132 +82,18 @@ class Connection(RequestHandler):
         self.has_begun_headers = False
         self.refuse = refuse
         self._last_body: StreamReader | None = None
-        self._ends = False
         self._transport_paused = False
         self._targets = RawTargets()
 
-    async def start(self) -> None:
-        """Serve one request after the other; aiohttp makes a task of this.
-
-        Its own loop makes another one of every request, for the sake of context variables. There are none here, and a
-        task costs as much as finding a document does.
-        """
-        while not self._force_close:
-            if not self._messages:
-                self._waiter = self._loop.create_future()
-                try:
-                    await self._waiter
-                finally:
-                    self._waiter = None
-            if not await self._serve_next() or self._ends or self._close or self._force_close:
-                break
-            self._wait_at_most()
-            if self._messages:
-                await sleep(0)  # who sends many at once does not keep others waiting
-        if not self._force_close:
-            self._task_handler = None
-            if self.transport is not None:
-                self.transport.close()
-
-    async def _serve_next(self) -> bool:
-        """Answer the request that came first; whether others may follow."""
-        message, payload = self._messages.popleft()
-        if self._parser is not None:
-            self._parser.message_consumed()
-        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
-            self._resume_reading_if_drained()
-        task, handler = self._task_handler, self._request_handler
-        if task is None or handler is None:  # the client has left a moment ago
-            return False
-        bad = message if isinstance(message, _ErrInfo) else None
-        request = BaseRequest(
-            ERROR if isinstance(message, _ErrInfo) else message,
-            payload,
-            self,
-            StreamWriter(self, self._loop),
-            task,
-            self._loop,
-        )
-        self._request_in_progress = True
-        self._current_request = request
-        try:
-            try:
-                if bad is None:
-                    reply = await handler(request)
-                else:
-                    reply = self.handle_error(request, bad.status, bad.exc, bad.message)
-            except Exception as error:
-                reply = self.handle_error(request, 500, error)
-            finally:
-                self._current_request = None
-            if self._upgraded:
-                reply, left = await self.finish_response(request, reply, None)
-                if left:
-                    return False
-            else:
-                await reply.prepare(request)
-        except ConnectionError:
-            return False
-        except CancelledError:
-            self.force_close()
-            raise
-        except Exception:
-            logger.exception("a reply could not be written")
-            self.force_close()
-            return False
-        finally:
-            self.feed = None
-            self._request_in_progress = False
-            if self._handler_waiter is not None:
-                self._handler_waiter.set_result(None)
-        if payload is not EMPTY_PAYLOAD:
-            if not payload.is_eof():
-                await self._swallow(payload)
-            payload.set_exception(_ANSWERED)
-        self._keepalive = bool(reply.keep_alive)
-        return self._keepalive
-
-    async def _swallow(self, payload: StreamReader) -> None:
-        """Read what is left of a body that nobody wanted, for a while, so that the client gets to read the reply."""
-        if self._lingering_time and not self._force_close:
-            try:
-                async with timeout(self._lingering_time):
-                    while not payload.is_eof():
-                        await payload.readany()
-            except TimeoutError:
-                pass
-            except Exception as error:  # what the parser made of it
-                logger.debug("the rest of a body broke: %r", error)
-                self.force_close()
-        if not payload.is_eof() and not self._force_close:
-            self.close()
-
-    def _wait_at_most(self) -> None:
-        """Begin to count how long the connection waits for its next request."""
-        end = self._loop.time() + self._keepalive_timeout
-        self._next_keepalive_close_time = end
-        if self._keepalive_handle is None:
-            self._keepalive_handle = self._loop.call_at(end, self._process_keepalive)
-
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
-        targets, messages, known = self._targets, self._messages, self._request_count
-        if targets.may_pass(data):
-            _receive(self, data)
-            body = messages[-1][1] if messages and self._request_count == known + 1 else None
-            targets.passed(data, body.total_bytes if body is not None and body.is_eof() else None)
-        else:
-            _receive(self, targets.encode(data))
+        _receive(self, self._targets.encode(data) if data else data)
+        messages = self._messages
         if messages:
             self._last_body = messages[-1][1]
             self.has_begun_headers = False
         elif data and not self._request_in_progress:
             self.has_begun_headers = True
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Asked for at the end of every body, twice; where nobody has paused, nothing waits in the parser."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
 
     def _pause_transport_reading(self) -> None:
         self._transport_paused = True
@@ -294,7 +173,6 @@ class Connection(RequestHandler):
 
         Such a connection is idle, or swallows the rest of a body that nobody wanted.
         """
-        self._ends = True
         if self.feed is not None:
             self.feed.end()
         # aiohttp's own mark; should it ever be gone, the connection is left to the shutdown's patience
