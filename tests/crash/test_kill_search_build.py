@@ -1,17 +1,15 @@
 """SIGKILL in the middle of a build of a search index: afterwards it shows what a plain recomputation shows."""
 
-import http.client
-import random
 import sys
-import threading
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.crash.server_process import Connection, ServerProcess, check_findings
+from tests.crash.killing import AskedDatabase, kill_while_asked
+from tests.crash.server_process import ServerProcess, check_findings
 
 KILLS = 2
 KILLS_LONG = 40
@@ -39,17 +37,8 @@ PAGE = 200
 Documents = list[dict[str, Any]]
 
 
-class Place:
-    """The database, as whoever wrote it and asks it."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.http: Connection
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        status, answer = self.http.request(method, f"/db{path}", body)
-        assert status < 300, (method, path, status, answer)
-        return answer
+class Place(AskedDatabase):
+    """The database, with a search index of it."""
 
     def body(self) -> dict[str, Any]:
         choice = self.random.choice
@@ -79,10 +68,6 @@ class Place:
         on = {"_rev": there["_rev"]} if status == 200 and isinstance(there, dict) else {}
         self.ask("PUT", "/_design/d", {"indexes": {"i": {"index": f"{FUNCTION} // {number}"}}, **on})
 
-    def documents(self) -> Documents:
-        rows = self.ask("GET", "/_all_docs?include_docs=true")["rows"]
-        return [row["doc"] for row in rows if not row["id"].startswith("_")]
-
     def search(self, **members: object) -> Any:
         return self.ask("POST", "/_design/d/_search/i", members)
 
@@ -101,24 +86,13 @@ class Place:
 
 def kill_in_the_middle(place: Place, server: ServerProcess) -> bool:
     """Let somebody search, and kill the server soon after a build began; whether it was at work then."""
-    connection = server.connect()
-    told: list[object] = []
-
-    def wait() -> None:
-        with suppress(OSError, http.client.HTTPException):  # killed, as it should be
-            told.append(connection.request("POST", "/db/_design/d/_search/i", {"q": "*:*"}))
-
     before = committed(place)
     moved = place.random.random() < 0.7  # otherwise as soon as it begins
     looks = place.random.randrange(1, 4)
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    while not told and looks:
-        looks -= committed(place) != before if moved else 1
-    server.kill()
-    waiting.join(60)
-    connection.close()
-    return not told
+    asked = {"q": "*:*"}
+    return kill_while_asked(
+        server, "POST", "/db/_design/d/_search/i", asked, looks, lambda: committed(place) != before or not moved
+    )
 
 
 def committed(place: Place) -> int:

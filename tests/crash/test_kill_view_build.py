@@ -1,10 +1,6 @@
 """SIGKILL in the middle of a build of views: afterwards they show what a plain recomputation shows."""
 
-import http.client
-import random
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +8,8 @@ import pytest
 
 from docstore.core.collation_key import order_key
 from docstore.core.json_text import encode
-from tests.crash.server_process import Connection, ServerProcess, check_findings
+from tests.crash.killing import AskedDatabase, kill_while_asked
+from tests.crash.server_process import ServerProcess, check_findings
 
 KILLS = 2
 KILLS_LONG = 60
@@ -29,17 +26,8 @@ SUM = "function(keys, values, rereduce) { return sum(values); }"
 Rows = list[dict[str, Any]]
 
 
-class Place:
-    """The database, as whoever wrote it and asks it."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.http: Connection
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        status, answer = self.http.request(method, f"/db{path}", body)
-        assert status < 300, (method, path, status, answer)
-        return answer
+class Place(AskedDatabase):
+    """The database, with views of it."""
 
     def body(self) -> dict[str, Any]:
         """Keys of which many are equal, and some are long."""
@@ -93,32 +81,17 @@ class Place:
         view, _, parameters = query.partition("?")
         return list(self.ask("GET", f"/_design/d/_view/{view}?{parameters}")["rows"])
 
-    def documents(self) -> Rows:
-        rows = self.ask("GET", "/_all_docs?include_docs=true&conflicts=true")["rows"]
-        return [row["doc"] for row in rows if not row["id"].startswith("_")]
-
 
 def kill_in_the_middle(place: Place, server: ServerProcess) -> bool:
     """Let somebody wait for the views, and kill the server soon after it began; whether it was at work then."""
-    connection = server.connect()
-    told: list[object] = []
-
-    def wait() -> None:
-        with suppress(OSError, http.client.HTTPException):  # killed, as it should be
-            told.append(connection.request("GET", "/db/_design/d/_view/sums"))
-
     before = index_of(place)["update_seq"]
     moved = place.random.random() < 0.7  # otherwise as soon as it begins
-    looks = place.random.randrange(4)
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    while not told and looks:
+
+    def seen() -> bool:
         index = index_of(place)
-        looks -= index["update_seq"] != before if moved else index["updater_running"]
-    server.kill()
-    waiting.join(60)
-    connection.close()
-    return not told
+        return bool(index["update_seq"] != before if moved else index["updater_running"])
+
+    return kill_while_asked(server, "GET", "/db/_design/d/_view/sums", None, place.random.randrange(4), seen)
 
 
 def index_of(place: Place) -> Any:
@@ -157,7 +130,7 @@ def stats(values: list[int]) -> dict[str, int]:
 
 
 def assert_recomputed(place: Place) -> None:
-    pairs, many = computed(place.documents())
+    pairs, many = computed(place.documents("&conflicts=true"))
     assert place.rows("pairs?reduce=false") == pairs
     assert place.rows("many?reduce=false") == many
     for level, parameters in ((1, "group_level=1"), (2, "group_level=2"), (None, "group=true")):

@@ -725,7 +725,7 @@ KNOWN: tuple[Known, ...] = (
         "ids beyond generation 1",
         "| ids in `_revisions` beyond generation 1 |",
         ".*",
-        r".*_revisions\.ids.*",
+        r".*(_revisions\.ids|_revs_info$).*",
         ("GET /db/ka?revs=true", "document.get", "json._revisions.ids", ["a", "b"], ["a"]),
         theirs=r"\[.*",
         ours=r"\[.*",

@@ -157,7 +157,7 @@ class IdSource:
             self._ids = _within(self._ids, *(bound.encode() for bound in id_bounds(partition)))
         if self._ids is None:
             self.done = True
-        elif behind is not None:
+        elif behind is not None and behind.key == behind.doc_id:  # else it is of an index, in whose order others follow
             self._go_behind(behind.doc_id.encode())
 
     def _go_behind(self, doc_id: bytes) -> None:

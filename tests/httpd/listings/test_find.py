@@ -401,3 +401,15 @@ async def test_a_page_may_end_at_a_value_that_nests_as_deep_as_it_may(db):
     first = await find(db, {"n": {"$gt": None}}, fields=["_id"], limit=1)
     second = await find(db, {"n": {"$gt": None}}, fields=["_id"], limit=1, bookmark=first["bookmark"])
     assert first["docs"] + second["docs"] == [{"_id": "a"}, {"_id": "b"}]
+
+
+async def test_pages_of_an_index_that_is_gone_leave_nothing_out(db):
+    for doc_id, n in (("a", 2), ("b", 1), ("c", 3)):
+        await db.write(doc_id, {"n": n})
+    await index(db, ["n"])
+    selector = {"n": {"$gt": 0}}
+    first = await find(db, selector, fields=["_id"], limit=1)
+    assert first["docs"] == [{"_id": "b"}]
+    assert (await db.delete("_index/i/json/i")).status == 200
+    second = await find(db, selector, fields=["_id"], bookmark=first["bookmark"])
+    assert second["docs"] == [{"_id": "a"}, {"_id": "b"}, {"_id": "c"}]
