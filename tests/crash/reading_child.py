@@ -47,7 +47,7 @@ class Readers:
         self.refused = 0
         self.closed = False
         self.stubborn = threading.Event()
-        self.begun = threading.Semaphore(0)
+        self.held = threading.Event()
         self._environment = environment
 
     def read(self, snapshot: Snapshot) -> None:
@@ -59,11 +59,20 @@ class Readers:
         sleep(PAUSE)
 
     def slowly(self) -> None:
-        """Read until the snapshot has expired, and while we are to be stubborn."""
+        """Read until the snapshot has expired, and while we are to be stubborn, which is told then."""
         with self._environment.long_snapshot() as snapshot:
-            self.begun.release()
-            while self.stubborn.is_set() or not snapshot.expired:
+            while True:
+                if self.stubborn.is_set():
+                    self.held.set()
+                elif snapshot.expired:
+                    break
                 self.read(snapshot)
+
+    async def be_stubborn(self) -> None:
+        """From now on, a snapshot is held by a thread."""
+        self.held.clear()
+        self.stubborn.set()
+        await asyncio.to_thread(self.held.wait)
 
     def politely(self) -> None:
         """Read until the snapshot has expired."""
@@ -125,20 +134,18 @@ async def run(folder: Path, growths: int) -> dict[str, int]:
     environment.attach_loop(asyncio.get_running_loop())
     put(environment, [(key, b"0" * 100) for key in KEYS])
     readers = Readers(environment)
-    readers.stubborn.set()
     kinds = [readers.slowly, readers.slowly, readers.politely]
     threads = [threading.Thread(target=readers.keep, args=(kind,)) for kind in kinds]
     for thread in threads:
         thread.start()
     feeds = [asyncio.ensure_future(readers.feed()) for _ in range(2)]
-    for _ in range(2):
-        await asyncio.to_thread(readers.begun.acquire)
+    await readers.be_stubborn()
     told = {"grown at first": await asyncio.to_thread(grow, environment, ATTEMPTS)}
     readers.stubborn.clear()
     told["grown"] = 0
     while told["grown"] < growths:
         told["grown"] += await asyncio.to_thread(grow, environment, 1)
-    readers.stubborn.set()
+    await readers.be_stubborn()
     closing = asyncio.ensure_future(environment.close_beside_loop())
     told["closed at first"] = len((await asyncio.wait([closing], timeout=0.3))[0])
     readers.stubborn.clear()

@@ -15,7 +15,7 @@ DEEDS = {
     "loop": ("while (true) {}", "os_process_error", "OS process timed out."),
     "catches": ("for (;;) { try { for (;;) {} } catch (e) {} }", "os_process_error", "OS process timed out."),
     "allocation": (
-        "var a = []; for (;;) a.push(new Array(9999).join('xy'))",
+        "var a = []; for (;;) a.push('x'.repeat(1000000))",
         "os_process_error",
         f"The function takes more memory than it may (memory: {16 * MIB} bytes).",
     ),
