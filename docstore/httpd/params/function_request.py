@@ -6,11 +6,11 @@ client is (``Authorization``, cookies) is left out, as by default there (``scrub
 
 from asyncio import to_thread
 from typing import Final
-from urllib.parse import parse_qsl
 
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.database.database import Database
 from docstore.errors import BadRequest
+from docstore.httpd.params.form_fields import form_fields
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
 from docstore.httpd.wire.paths import path_of_absolute, split_path
@@ -19,7 +19,7 @@ from docstore.settings import KIB
 
 NO_BODY: Final = "undefined"
 LARGE: Final = 64 * KIB
-"""A body of more characters is quoted beside the event loop."""
+"""A body of more characters is read and quoted beside the event loop."""
 
 FORM: Final = "application/x-www-form-urlencoded"
 SCRUBBED: Final = frozenset({"authorization", "cookie", "x-auth-couchdb-token", "proxy-authorization"})
@@ -31,9 +31,10 @@ async def function_request(request: Request, database: Database, doc_id: str | N
     """The request as JSON text. Raises BadRequest, TooLarge for its body."""
     sent = request.raw.body_exists or "Content-Length" in request.headers
     body = (await request.body()).decode("utf-8", "replace") if sent else NO_BODY
-    form: dict[str, JsonValue] = {}
+    fields = 0
     if sent and request.content_type == FORM and request.method in ("POST", "PUT"):
-        form = dict(parse_qsl(body, keep_blank_values=True))
+        fields = request.node.settings.limits.max_form_files
+    text, form = await to_thread(_body, body, fields) if len(body) > LARGE else _body(body, fields)
     path, _, _ = request.raw.raw_path.partition("?")
     asked: list[JsonValue] = list(split_path(path if path[:1] == "/" else path_of_absolute(path)))
     segments: list[JsonValue] = list(request.segments)
@@ -49,14 +50,21 @@ async def function_request(request: Request, database: Database, doc_id: str | N
         "headers": {name: _text(value) for name, value in request.headers.items() if name.lower() not in SCRUBBED},
     }
     after: dict[str, JsonValue] = {
-        "peer": request.remote,
-        "form": form,
         "cookie": {},
         "userCtx": user_context(database.name, request.actor),
         "secObj": database.security(),
     }
-    text = await to_thread(_quoted, body) if len(body) > LARGE else encode(body)
-    return (b'%b,"body":%b,%b' % (encode(before)[:-1], text, encode(after)[1:])).decode()
+    peer = encode(request.remote)
+    return (
+        b'%b,"body":%b,"peer":%b,"form":%b,%b' % (encode(before)[:-1], text, peer, form, encode(after)[1:])
+    ).decode()
+
+
+def _body(body: str, most_fields: int) -> tuple[bytes, bytes]:
+    """A body as JSON, and its fields, which are so many at most: 0 if it is no form. Raises TooLarge."""
+    fields = form_fields(body, most_fields) if most_fields else {}
+    form = b",".join([b"%b:%b" % (_quoted(name), _quoted(value)) for name, value in fields.items()])
+    return _quoted(body), b"{%b}" % form
 
 
 def _quoted(body: str) -> bytes:

@@ -180,6 +180,11 @@ async def test_updates(db):
     assert (await db.get("x")).status == 404  # an answer that is none changes nothing
     form = await db.post("_design/u/_update/form", b"a=1&b=%20", Content_Type="application/x-www-form-urlencoded")
     assert form.json == {"a": "1", "b": " "}
+    large = b"a=%C3%BC" + b"x" * 100_000
+    form = await db.post("_design/u/_update/form", large, Content_Type="application/x-www-form-urlencoded")
+    assert form.json == {"a": "ü" + "x" * 100_000}
+    form = await db.post("_design/u/_update/form", b"&a" * 1_000, Content_Type="application/x-www-form-urlencoded")
+    assert form.error == (413, "too_large", "A form has at most 1000 fields.")
     assert (await db.get("_design/u/_update/count/a")).error[:2] == (405, "method_not_allowed")
 
 
