@@ -748,6 +748,14 @@ KNOWN: tuple[Known, ...] = (
         asked='[?&"](stale(=|":")(ok|%22ok)|update(=|":)false)',
     ),
     Known(
+        "skip without an order",
+        "| `skip` beside `sorted=false` in a view |",
+        "view|partition|function.list",
+        r"json(\.results\[\d+\])?\.rows.*|body",
+        ("GET /db/_design/v/_view/pair?skip=1&sorted=false", "view", "json.rows", [{"id": "ka"}], []),
+        asked='(?=.*skip[=":]).*sorted(=|":)"?false',
+    ),
+    Known(
         "an empty $or",
         "| an empty `$or`, which everything matches |",
         "find|explain",

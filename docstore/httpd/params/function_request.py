@@ -9,7 +9,6 @@ from typing import Final
 
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.database.database import Database
-from docstore.errors import BadRequest
 from docstore.httpd.params.form_fields import form_fields
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
@@ -28,7 +27,7 @@ DECODED: Final = frozenset({"startkey", "endkey", "key", "descending"})
 
 
 async def function_request(request: Request, database: Database, doc_id: str | None = None) -> str:
-    """The request as JSON text. Raises BadRequest, TooLarge for its body."""
+    """The request as JSON text. Raises BadRequest for a key that is no JSON, TooLarge for its body."""
     sent = request.raw.body_exists or "Content-Length" in request.headers
     body = (await request.body()).decode("utf-8", "replace") if sent else NO_BODY
     fields = 0
@@ -46,7 +45,7 @@ async def function_request(request: Request, database: Database, doc_id: str | N
         "requested_path": asked,
         "path": segments,
         "raw_path": request.raw.raw_path,
-        "query": {name: _value(value) if name in DECODED else value for name, value in request.query_list},
+        "query": {name: parse_json(value) if name in DECODED else value for name, value in request.query_list},
         "headers": {name: _text(value) for name, value in request.headers.items() if name.lower() not in SCRUBBED},
     }
     after: dict[str, JsonValue] = {
@@ -75,10 +74,3 @@ def _quoted(body: str) -> bytes:
 
 def _text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _value(text: str) -> JsonValue:
-    try:
-        return parse_json(text)
-    except BadRequest:
-        return text

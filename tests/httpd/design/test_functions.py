@@ -180,6 +180,9 @@ async def test_updates(db):
     assert (await db.get("x")).status == 404  # an answer that is none changes nothing
     form = await db.post("_design/u/_update/form", b"a=1&b=%20", Content_Type="application/x-www-form-urlencoded")
     assert form.json == {"a": "1", "b": " "}
+    for query in ("key", "key=abc", "descending=x", "endkey=[1"):
+        refused = await db.post(f"_design/u/_update/form?{query}", b"")
+        assert refused.error == (400, "bad_request", "invalid UTF-8 JSON")
     large = b"a=%C3%BC" + b"x" * 100_000
     form = await db.post("_design/u/_update/form", large, Content_Type="application/x-www-form-urlencoded")
     assert form.json == {"a": "ü" + "x" * 100_000}
