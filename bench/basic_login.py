@@ -25,12 +25,13 @@ MICROSECONDS: Final = 1_000_000
 CREDENTIALS: Final = b64encode(b"sue:secret").decode()
 
 
-async def measure(folder: Path) -> None:
-    """Print the figures."""
+async def measure(folder: Path, *, users: bool) -> None:
+    """Print the figures, with or without a database of users."""
     storage = StorageSettings(durability=Durability.NONE)
     node = Node(Settings(data=folder, host=HOST, port=0, admin=Admin("sue", "secret"), storage=storage))
     await node.start()
-    await node.registry.create("_users")  # as on any server after its first start
+    if users:  # as on any server after its first start
+        await node.registry.create("_users")
     listener = await Listener.start(node, HOST, 0)
     reader, writer = await asyncio.open_connection(HOST, listener.port)
 
@@ -48,6 +49,7 @@ async def measure(folder: Path) -> None:
     await ask(basic)  # the password is computed once
     pairs = [(await ask(""), await ask(basic)) for _ in range(ROUNDS)]
     more = [after - before for before, after in pairs]
+    print("with users' database:" if users else "without one:")
     print(f"anonymous {min(one for one, _ in pairs):.0f} us, Basic {min(one for _, one in pairs):.0f} us")
     print(f"more for Basic: {statistics.median(more):.0f} us (median of {ROUNDS} pairs)")
     writer.close()
@@ -56,9 +58,10 @@ async def measure(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure on a store that is gone afterwards."""
-    with TemporaryDirectory() as folder:
-        uvloop.run(measure(Path(folder)))
+    """Measure on stores that are gone afterwards."""
+    for users in (True, False):
+        with TemporaryDirectory() as folder:
+            uvloop.run(measure(Path(folder), users=users))
 
 
 if __name__ == "__main__":

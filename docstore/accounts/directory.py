@@ -1,8 +1,9 @@
 """Accounts by name: administrators of the configuration and documents of the users' database.
 
-Owns the look-up, and what of it is remembered: everything until the users' database or the configuration changes. It
-must not know passwords, only what is kept of them. Follows ``chttpd_auth_cache`` of CouchDB; an administrator who has a
-user document too gets its roles besides, and keeps the password of the configuration.
+Owns the look-up, and what of it is remembered: everything until the users' database or the configuration changes; where
+there is no such database, until anything does. It must not know passwords, only what is kept of them. Follows
+``chttpd_auth_cache`` of CouchDB; an administrator who has a user document too gets its roles besides, and keeps the
+password of the configuration.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from docstore.core.security.user import ADMIN_ROLES, UserContext
 from docstore.core.security.user_documents import given_roles, user_id
 from docstore.database.reading.documents import OpenOptions
 from docstore.database.registry import Registry
-from docstore.errors import DatabaseNotFound, NotFound
+from docstore.errors import NotFound
 from docstore.settings import KIB
 
 MAX_REMEMBERED: Final = 10_000
@@ -66,7 +67,7 @@ class Directory:
 
     def committed(self, changed: Mapping[int, int]) -> None:
         """After each group commit, on the event loop: the numbers of databases that changed."""
-        if self._number in changed:
+        if self._number is None or self._number in changed:  # it may have been made just now
             self._forget()
 
     def known(self, name: str) -> Account | None:
@@ -85,9 +86,7 @@ class Directory:
             self._number = database.number
             opened = await database.read_doc(user_id(name), WITH_CONFLICTS)
             text = b"" if opened.deleted else opened.json
-        except DatabaseNotFound:
-            return self._account(name, None)  # which is not remembered: there is nothing whose change would be told
-        except NotFound:
+        except NotFound:  # nor is there such a database, maybe
             text = b""
         large = len(text) >= IN_A_THREAD_FROM
         members = (await asyncio.to_thread(decode, text) if large else decode(text)) if text else None
@@ -111,6 +110,7 @@ class Directory:
 
     def _forget(self) -> None:
         self._version += 1
+        self._number = None
         self._known.clear()
 
 
