@@ -30,10 +30,10 @@ TYPES: Final[Mapping[str, str]] = {
 BINARY: Final = "application/octet-stream"
 
 _NOT_RUN: Final = {
-    "js": re.compile(rb"^[ \t]+(?://.*)?|^//.*", re.MULTILINE),
-    "css": re.compile(rb"^[ \t]+|/\*[^\n]*?\*/", re.MULTILINE),
+    "js": re.compile(rb"^[ \t]+(?://.*)?|^//.*|[ \t]+// [^'\"`\n]*$()", re.MULTILINE),
+    "css": re.compile(rb"^[ \t]+|/\*[^\n]*?\*/|[ \t]*([{};])[ \t]*|(?<=[:,])[ \t]+", re.MULTILINE),
 }
-"""What of scripts and styles is left out."""
+"""What of scripts and styles is left out, but for the group. A comment with a quote in it stays: it might be a text."""
 
 
 class NoPage(ValueError):
@@ -75,13 +75,13 @@ def folder_files(folder: Path, max_size: int) -> dict[str, WebFile]:
 
 
 def served(kind: str, content: bytes) -> bytes:
-    """A file as browsers get it: scripts and styles without indentation and without lines that are comments.
+    """A file as browsers get it: scripts and styles without indentation, comments, and spaces that mean nothing.
 
     They are written to be read and weigh a fifth less so. Lines keep their numbers. What is left out is no part of a
     text, since none in them goes over several lines; a test holds them to that.
     """
     pattern = _NOT_RUN.get(kind)
-    return content if pattern is None else pattern.sub(b"", content)
+    return content if pattern is None else pattern.sub(rb"\1", content)
 
 
 def _bounded(folder: Path, entries: Iterable[tuple[str, Traversable]], max_size: int) -> Iterator[tuple[str, WebFile]]:

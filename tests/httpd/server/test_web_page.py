@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from docstore.httpd.server.web_files import TYPES, web_files
+from docstore.httpd.server.web_files import TYPES, served, web_files
 from docstore.settings import Admin
 from docstore.testing import run_node
 
@@ -28,7 +28,7 @@ async def test_the_page_stands_behind_a_slash(client):
         assert b"js/main.js" in await reply.read()
 
 
-async def test_every_file_comes_as_it_is_but_for_comments_and_indentation(client):
+async def test_every_file_comes_as_it_is_but_for_comments_and_spaces(client):
     folder = resources.files("docstore") / "web"
     files = web_files()
     assert {"index.html", "js/main.js", "css/base.css"} <= set(files)
@@ -42,8 +42,35 @@ async def test_every_file_comes_as_it_is_but_for_comments_and_indentation(client
 def _run(name: str, text: str) -> str:
     """What a browser needs of a file, line by line."""
     if name.endswith(".js"):
-        return "\n".join("" if line.lstrip().startswith("//") else line.lstrip(" \t") for line in text.split("\n"))
-    return re.sub(r"/\*.*?\*/", "", re.sub(r"(?m)^[ \t]+", "", text)) if name.endswith(".css") else text
+        return "\n".join(map(_statement, text.split("\n")))
+    if not name.endswith(".css"):
+        return text
+    text = re.sub(r"/\*.*?\*/", "", text)
+    for wide, narrow in ((" {", "{"), ("{ ", "{"), ("; ", ";"), (" }", "}"), ("} ", "}"), (": ", ":"), (", ", ",")):
+        text = text.replace(wide, narrow)
+    return "\n".join(line.lstrip() for line in text.split("\n"))
+
+
+def _statement(line: str) -> str:
+    """A line of a script without its comment, unless that has a quote in it: then it might be the end of a text."""
+    line = line.lstrip()
+    if line.startswith("//"):
+        return ""
+    code, mark, comment = line.rpartition(" // ")
+    return code.rstrip() if mark and not set(comment) & set("'\"`") else line
+
+
+def test_what_is_left_out_of_scripts_and_styles():
+    script = b"  const a = 1; // why\n// why\nconst b = ' // no'; // it's\nconst c = `x // y`;\n"
+    assert served("js", script) == b"const a = 1;\n\nconst b = ' // no'; // it's\nconst c = `x // y`;\n"
+    style = b"/* why */\n.a > b, c:not(d) { x: calc(1px - 2px); y: z }\n"
+    assert served("css", style) == b"\n.a > b,c:not(d){x:calc(1px - 2px);y:z}\n"
+
+
+def test_no_text_of_a_style_has_what_is_left_out():
+    for name in (name for name in web_files() if name.endswith(".css")):
+        texts = re.findall(r'"([^"\n]*)"', (resources.files("docstore") / "web" / name).read_text())
+        assert [text for text in texts if re.search(r"[{};]|[:,] ", text)] == [], name
 
 
 def test_no_text_of_a_script_goes_over_several_lines():
