@@ -1,13 +1,18 @@
-"""IBM's follower of changes in its modes, beside faults that each come between good batches."""
+"""IBM's followers of changes in their modes, beside faults that each come between good batches."""
 
+import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 
-from docstore.double.actions import Action, Answer, BrokenJson, Reset
 from docstore.testing import TestNode, run_node_in_thread
+from tests.clients.followed import BATCH, CASES, IDS, LATER, Case, load
 
 pytest.importorskip("ibmcloudant")
 
@@ -19,33 +24,35 @@ from ibmcloudant.features import changes_follower
 
 pytestmark = pytest.mark.clients
 
-BATCH = 10
-IDS = [f"{number:03}" for number in range(3 * BATCH)]
-FAULTS: dict[str, Action] = {
-    "429": Answer(429),
-    "500": Answer(500),
-    "502": Answer(502),
-    "504": Answer(504),
-    "broken JSON": BrokenJson(),
-    "reset": Reset(),
-}
-FOREVER = changes_follower._FOREVER
-MINUTE = 60_000
+HERE = Path(__file__).parent
+NODE = shutil.which("node")
+MODES = {"one-off": "start_one_off", "listens": "start"}
 PATIENCE = 10.0
 """Seconds after which a follower is stopped that has not come to its end."""
-BETWEEN = (2, 4)
-"""Requests that fail: the second, whose repetition is the third, and the one after that."""
+WHOLE = 120.0
+"""The same for all of them in Node."""
 
-with_each_fault = pytest.mark.parametrize("action", FAULTS.values(), ids=FAULTS)
-with_each_tolerance = pytest.mark.parametrize("tolerance", [FOREVER, MINUTE], ids=["forever", "a minute"])
+each_case = pytest.mark.parametrize("name", CASES)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[TestNode]:
     with run_node_in_thread() as server:
-        server.load([{"_id": doc_id} for doc_id in IDS], "films")
-        server.load([{"_id": doc_id, "text": "x" * 500_000} for doc_id in IDS], "books")
+        load(server)
         yield server
+
+
+def check(case: Case, told: dict[str, Any]) -> None:
+    """``told``: the ids that came, the error and its status if it ended with one, and how often the rule hit."""
+    assert bool(told["error"]) is case.ends, told["error"]
+    if case.ends:
+        assert told["status"] == case.status
+    else:
+        assert sorted(told["ids"]) == [*IDS, *([LATER] if case.later else [])]
+    assert told["hits"] >= case.hits if case.at_least else told["hits"] == case.hits
+
+
+# --- in Python
 
 
 @pytest.fixture
@@ -56,14 +63,16 @@ def service(server: TestNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud
     monkeypatch.setattr(changes_follower, "_LONGPOLL_TIMEOUT", 50)
     service = CloudantV1(authenticator=NoAuthAuthenticator())
     service.set_service_url(server.url)
+    before = server.snapshot()
     yield service
     server.faults.clear()
+    server.restore(before)
 
 
 @contextmanager
 def following(follower: ChangesFollower, mode: str) -> Iterator[Iterator[changes_follower.ChangesResultItem]]:
     """What it tells. One that listens would wait for ever for a change or an error that is lost: it is stopped."""
-    items = getattr(follower, mode)()
+    items = getattr(follower, MODES[mode])()
     watch = Timer(PATIENCE, follower.stop)
     watch.start()
     try:
@@ -73,73 +82,55 @@ def following(follower: ChangesFollower, mode: str) -> Iterator[Iterator[changes
         follower.stop()
 
 
-def ids(follower: ChangesFollower, mode: str = "start_one_off") -> list[str]:
-    with following(follower, mode) as items:
-        return sorted(item.id for item in items)
+@each_case
+def test_in_python(server: TestNode, service: CloudantV1, name: str) -> None:
+    case = CASES[name]
+    fault = server.faults.add(case.rule)
+    tolerance = {} if case.tolerance is None else {"error_tolerance": case.tolerance}
+    follower = ChangesFollower(service, db=case.database, **tolerance, **case.options)
+    told: dict[str, Any] = {"ids": [], "error": None}
+    try:
+        with following(follower, case.mode) as items:
+            for item in items:
+                told["ids"].append(item.id)
+                if case.options.get("include_docs"):
+                    assert item.doc.to_dict()["_id"] == item.id
+                if case.later and len(told["ids"]) == len(IDS):
+                    server.load([{"_id": LATER}], case.database)
+                if item.id == LATER:
+                    break
+    except Exception as error:
+        status = error.status_code if isinstance(error, ApiException) else None
+        # a body that is no JSON has come with a good status
+        told |= {"error": str(error), "status": None if status == 200 else status}
+    check(case, {**told, "hits": fault.hits})
 
 
-@with_each_fault
-@with_each_tolerance
-def test_everything_comes_once(server: TestNode, service: CloudantV1, action: Action, tolerance: int) -> None:
-    fault = server.faults.add(action, endpoint="_changes", nth=BETWEEN)
-    follower = ChangesFollower(service, db="films", error_tolerance=tolerance)
-    assert ids(follower) == IDS
-    assert fault.hits == 2
+# --- in Node
 
 
-def test_with_documents(server: TestNode, service: CloudantV1) -> None:
-    """Batches are then as large as the documents let them be: ten of these."""
-    fault = server.faults.add(Answer(500), endpoint="_changes", nth=BETWEEN)
-    with following(ChangesFollower(service, db="books", include_docs=True), "start_one_off") as items:
-        assert sorted(item.doc.to_dict()["_id"] for item in items) == IDS
-    assert fault.hits == 2
+@pytest.fixture(scope="module")
+def told_by_node() -> dict[str, Any]:
+    """What each case came to: one process has them all, one after the other."""
+    if NODE is None or not (HERE / "node_modules" / "@ibm-cloud" / "cloudant").is_dir():
+        pytest.skip("Cloudant's SDK for Node is not installed")
+    asked = {"ids": IDS, "batch": BATCH, "later": LATER, "patience": PATIENCE * 1000}
+    asked["cases"] = {name: case.plain() for name, case in CASES.items()}
+    with run_node_in_thread() as server:
+        load(server)
+        done = subprocess.run(
+            [NODE, str(HERE / "changes_follower.js"), server.url],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=WHOLE,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
-@with_each_fault
-@with_each_tolerance
-def test_one_that_listens(server: TestNode, service: CloudantV1, action: Action, tolerance: int) -> None:
-    """It ends with as many changes as it was told to take."""
-    fault = server.faults.add(action, endpoint="_changes", nth=BETWEEN)
-    follower = ChangesFollower(service, db="films", error_tolerance=tolerance, since="0", limit=len(IDS))
-    assert ids(follower, "start") == IDS
-    assert fault.hits == 2
-
-
-def test_one_that_listens_sees_what_is_written_later(server: TestNode, service: CloudantV1) -> None:
-    server.load([{"_id": doc_id} for doc_id in IDS], "growing")
-    fault = server.faults.add(Reset(), endpoint="_changes", nth=BETWEEN)
-    with following(ChangesFollower(service, db="growing", since="0"), "start") as items:
-        assert sorted(next(items).id for _ in IDS) == IDS
-        server.load([{"_id": "later"}], "growing")
-        assert next(items).id == "later"
-    assert fault.hits == 2
-
-
-@with_each_fault
-@pytest.mark.parametrize("mode", ["start", "start_one_off"])
-def test_without_tolerance_it_ends(server: TestNode, service: CloudantV1, action: Action, mode: str) -> None:
-    fault = server.faults.add(action, endpoint="_changes", nth=2)
-    follower = ChangesFollower(service, db="films", error_tolerance=0, since="0")
-    with pytest.raises(Exception, match=r"\S") as told:
-        ids(follower, mode)
-    status = action.status if isinstance(action, Answer) else 200 if isinstance(action, BrokenJson) else None
-    assert status == (told.value.status_code if isinstance(told.value, ApiException) else None)
-    assert fault.hits == 1
-
-
-def test_a_tolerance_that_is_over(server: TestNode, service: CloudantV1) -> None:
-    fault = server.faults.add(Answer(503), endpoint="_changes", after=1)
-    follower = ChangesFollower(service, db="films", error_tolerance=20)
-    with pytest.raises(ApiException, match="503"):
-        ids(follower)
-    assert fault.hits >= 1
-
-
-@pytest.mark.parametrize("status", [401, 403, 404])
-@with_each_tolerance
-def test_what_does_not_pass_ends_it(server: TestNode, service: CloudantV1, status: int, tolerance: int) -> None:
-    fault = server.faults.add(Answer(status), endpoint="_changes", nth=2)
-    follower = ChangesFollower(service, db="films", error_tolerance=tolerance)
-    with pytest.raises(ApiException, match=str(status)):
-        ids(follower)
-    assert fault.hits == 1
+@each_case
+def test_in_node(told_by_node: dict[str, Any], name: str) -> None:
+    check(CASES[name], told_by_node[name])
