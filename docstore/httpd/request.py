@@ -17,7 +17,7 @@ from docstore.core.security.user import EVERYONE_IS_ADMIN, NOBODY, UserContext
 from docstore.database.database import Database
 from docstore.database.once import Ticket
 from docstore.database.write_hooks import Actor
-from docstore.errors import BadRequest, UnsupportedMediaType
+from docstore.errors import BadRequest, TooLarge, UnsupportedMediaType
 from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
 from docstore.httpd.wire.body_digest import BodyDigest
@@ -70,6 +70,7 @@ class Request:
     ``body_digest``  what is made of its body meanwhile
     ``claimed``   its claim on memory; None as long as it takes too little to be counted
     ``id``        what the reply and the log call this request
+    ``most_body`` bytes of a body that comes piece by piece; None for any number
     ``classed``   the class and the action that it counts as, where the service has such; None before it is let in
     ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
@@ -89,6 +90,7 @@ class Request:
         "is_lenient_success",
         "may_read",
         "method",
+        "most_body",
         "node",
         "query_string",
         "raw",
@@ -120,6 +122,7 @@ class Request:
         self.ticket: Ticket | None = None
         self.body_digest: BodyDigest | None = None
         self.id = b""
+        self.most_body: int | None = None
         self.classed: tuple[str, str] | None = None
         self.is_lenient_success = False
         self._query: dict[str, str] | None = None
@@ -228,9 +231,17 @@ class Request:
         self._body = b""
 
     async def stream(self) -> AsyncGenerator[bytes]:
-        """The body piece by piece, as ``bodies.stream_body``; or what is left of it, if some was taken before."""
-        digest = self.body_digest
+        """The body piece by piece, as ``bodies.stream_body``; or what is left of it, if some was taken before.
+
+        Raises TooLarge beyond ``most_body``.
+        """
+        digest, most, seen = self.body_digest, self.most_body, 0
+        if most is not None and (bodies.declared_length(self.raw) or 0) > most:
+            raise TooLarge
         async for piece in bodies.stream_body(self.raw):
+            seen += len(piece)
+            if most is not None and seen > most:
+                raise TooLarge
             if digest is not None:
                 await digest.update(piece)
             yield piece

@@ -87,6 +87,7 @@ class CloudantFront:
 
     async def admit(self, request: Request, route: Route) -> Reply | None:
         """The refusal of a request for which there is no room, else None. Raises Unauthorized, Forbidden."""
+        request.most_body = request.node.settings.limits.max_request_body  # which CouchDB does not count so
         kind = kind_of(route, request.segments)
         action = action_of(request.method, kind, _as_by_default(request))
         if request.user.handler == HANDLER:

@@ -1,7 +1,6 @@
 """What Cloudant does before a handler and after it."""
 
 import asyncio
-import io
 
 import aiohttp
 import pytest
@@ -133,19 +132,6 @@ async def test_weak_tags_are_taken_again(account, tag):
     assert (await account("PUT", "/db/a", basic(), body={"n": 2}, headers={"If-Match": tag}))[0] == 409 + 3 * (
         "," in tag
     )
-
-
-async def test_limits(account):
-    await account("PUT", "/db", basic())
-    document = io.BytesIO(b'{"text":"%b"}' % (b"x" * (1 << 20)))
-    async with account.session.put("/db/a", data=document, headers=basic()) as response:
-        assert response.status == 413
-        assert (await response.json())["error"] == "document_too_large"
-    assert (await account("PUT", "/db/a", basic(), body={"text": "x" * 1_000_000}))[0] == 201
-    large = bytes(10 * (1 << 20) + 1)
-    async with account.session.put("/db/b/file", data=io.BytesIO(large), headers=basic(), expect100=True) as response:
-        assert response.status == 413
-        assert (await response.json())["error"] == "attachment_too_large"
 
 
 async def test_rows_within_a_partition(account):
