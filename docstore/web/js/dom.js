@@ -65,6 +65,14 @@ export function field(label, control, hint) {
   return h('div', {class: 'field'}, h('label', {for: control.id}, label), control, told);
 }
 
+// Put text in the place of what is selected in a text field, as if it were typed.
+export function typeInto(area, text) {
+  area.focus();
+  if (document.execCommand('insertText', false, text)) return;
+  area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
+  area.dispatchEvent(new InputEvent('input', {bubbles: true}));
+}
+
 // Waits until calls have stopped for so many milliseconds.
 export function debounced(call, milliseconds) {
   let timer = 0;

@@ -3,7 +3,7 @@
 // Owns a plain text field, which has the text, and behind it the same lines in colour, of which only those that are seen are
 // there. It must not know what the text is about. What is typed is never changed but by the keys below and by `format`.
 
-import {debounced, h, replace, uniqueId} from '../dom.js';
+import {debounced, h, replace, typeInto, uniqueId} from '../dom.js';
 import {count} from '../format.js';
 import {colours, matchingBrackets} from '../lossless/colours.js';
 import {compute} from '../merge/off-page.js';
@@ -94,19 +94,10 @@ class JsonEditor extends HTMLElement {
       this.value = text; // the browser's own undo would take seconds
       return;
     }
-    this.area.focus();
     this.area.setSelectionRange(0, this.value.length);
-    this.insert(text);
+    typeInto(this.area, text);
     this.area.setSelectionRange(0, 0);
     this.area.scrollTo(0, 0);
-  }
-
-  // Put text in the place of what is selected, as if it were typed.
-  insert(text) {
-    if (!document.execCommand('insertText', false, text)) {
-      this.area.setRangeText(text, this.area.selectionStart, this.area.selectionEnd, 'end');
-      this.area.dispatchEvent(new InputEvent('input', {bubbles: true}));
-    }
   }
 
   // Select characters and let them be seen.
@@ -199,7 +190,7 @@ class JsonEditor extends HTMLElement {
     else if (held && event.key === 'f') this.find.open();
     else if (held && event.key === 'g') this.find.next(event.shiftKey ? -1 : 1);
     else if (held || event.altKey || this.area.readOnly) return;
-    else if (event.key === 'Tab' && !event.shiftKey) this.insert('  ');
+    else if (event.key === 'Tab' && !event.shiftKey) typeInto(this.area, '  ');
     else if (event.key === 'Enter') this.#newLine();
     else return;
     event.preventDefault();
@@ -212,7 +203,7 @@ class JsonEditor extends HTMLElement {
     const [spaces] = /^\s*/.exec(line);
     const opens = /[{[]\s*$/.test(line);
     const closes = opens && /[}\]]/.test(this.value[end] ?? '');
-    this.insert(`\n${spaces}${opens ? '  ' : ''}${closes ? `\n${spaces}` : ''}`);
+    typeInto(this.area, `\n${spaces}${opens ? '  ' : ''}${closes ? `\n${spaces}` : ''}`);
     if (closes) {
       const place = this.area.selectionStart - spaces.length - 1;
       this.area.setSelectionRange(place, place);

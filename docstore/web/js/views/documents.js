@@ -1,16 +1,21 @@
 // The documents of a database: a list that scrolls through millions, as a table or as JSON; several taken at once.
 
 import {path, send} from '../api.js';
+import {completed} from '../components/completion.js';
 import {ask} from '../components/dialog.js';
 import {menu} from '../components/menu.js';
-import {tellFailure, toast} from '../components/toast.js';
+import {tellFailure, toast, words} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {Bodies} from '../documents/bodies.js';
 import {cellText, frequentMembers, lineOf} from '../documents/columns.js';
 import {documents, download, fileOf} from '../documents/exporting.js';
+import {FoundRows} from '../documents/found-rows.js';
 import {KeyedRows} from '../documents/keyed-rows.js';
 import {debounced, field, h, replace} from '../dom.js';
 import {count, many} from '../format.js';
+import {checkObject} from '../lossless/check.js';
+import {fieldNames} from '../query/field-names.js';
+import {suggestions} from '../query/suggestions.js';
 import {go, link, setQuery} from '../router.js';
 
 const LAST = '\u{10ffff}';
@@ -21,12 +26,13 @@ export const keys = [
   ['e', 'edit the marked document'],
   ['n', 'a new document'],
   ['g', 'go to an id'],
+  ['s', 'the selector; Ctrl+Space tells what may stand there'],
   ['v', 'table or JSON'],
 ];
 
 export async function show(outlet, {db, query}, signal) {
   const state = {
-    prefix: query.get('prefix') ?? '', start: query.get('start'), end: query.get('end'),
+    prefix: query.get('prefix') ?? '', start: query.get('start'), end: query.get('end'), selector: query.get('selector') ?? '',
     view: query.get('view') === 'json' ? 'json' : 'table', fields: query.get('fields')?.split(',').filter(Boolean) ?? null,
   };
   const selected = new Map(); // id -> rev
@@ -36,6 +42,9 @@ export async function show(outlet, {db, query}, signal) {
   const bodies = new Bodies(db, signal, {changed: () => { chooseFields(); list.refresh(); }, failed: tellFailure});
 
   const prefix = h('input', {type: 'search', 'aria-label': 'Ids that begin with', placeholder: 'Ids that begin with …', value: state.prefix, autocomplete: 'off', spellcheck: 'false'});
+  const selector = completed(h('input', {class: 'mono', 'aria-label': 'Selector', placeholder: 'Selector: {"year": {"$gt": 1999}}', value: state.selector, autocomplete: 'off', spellcheck: 'false'}),
+    (text, cursor, isAsked) => suggestions(text, cursor, {names: () => fieldNames(db), isAsked}));
+  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
   const told = h('span', {class: 'quiet', role: 'status'});
   const range = h('button', {onclick: chooseRange}, 'Range');
   const design = h('button', {onclick: () => narrow({prefix: state.prefix === '_design/' ? '' : '_design/'})}, 'Design documents');
@@ -95,8 +104,19 @@ export async function show(outlet, {db, query}, signal) {
     asked = new AbortController();
     const mine = asked.signal;
     const bounds = state.prefix ? {start: state.prefix, end: state.prefix + LAST} : {start: state.start, end: state.end};
-    const fresh = new KeyedRows(db, bounds, mine, {changed, failed: tellFailure});
-    await fresh.open();
+    const told = {changed, failed: tellFailure};
+    const fresh = state.selector ? new FoundRows(db, state.selector, mine, told) : new KeyedRows(db, bounds, mine, told);
+    problem.hidden = true;
+    try {
+      const wrong = state.selector && checkObject(state.selector);
+      if (wrong) throw new Error(`The selector, at character ${wrong.at + 1}: ${wrong.message}`);
+      await fresh.open();
+    } catch (error) {
+      if (mine.aborted) return;
+      if (!state.selector) throw error;
+      problem.textContent = words(error);
+      problem.hidden = false;
+    }
     if (mine.aborted) return;
     rows = fresh;
     drawHead();
@@ -109,18 +129,20 @@ export async function show(outlet, {db, query}, signal) {
     list.refresh();
     list.hidden = rows.count === 0;
     empty.hidden = rows.count > 0;
-    told.textContent = rows.count === rows.total ? many(rows.count, 'document') : `${count(rows.count)} of ${many(rows.total, 'document')}`;
+    const more = rows.isComplete === false ? ' so far,' : '';
+    told.textContent = !more && rows.count === rows.total ? many(rows.count, 'document') : `${count(rows.count)}${more} of ${many(rows.total, 'document')}`;
   }
 
   function narrow(change) {
-    Object.assign(state, {prefix: '', start: null, end: null}, change);
+    Object.assign(state, {prefix: '', start: null, end: null, selector: ''}, change);
     prefix.value = state.prefix;
+    selector.value = state.selector;
     keepState();
     load().catch((error) => asked.signal.aborted || tellFailure(error));
   }
 
   function keepState() {
-    setQuery({prefix: state.prefix, start: state.start, end: state.end, view: state.view === 'json' ? 'json' : '', fields: query.has('fields') ? state.fields?.join(',') : ''});
+    setQuery({prefix: state.prefix, start: state.start, end: state.end, selector: state.selector, view: state.view === 'json' ? 'json' : '', fields: query.has('fields') ? state.fields?.join(',') : ''});
   }
 
   function switchView() {
@@ -154,7 +176,7 @@ export async function show(outlet, {db, query}, signal) {
   async function exportAs(fields, isSelection) {
     const note = toast('Reading documents …');
     try {
-      const found = documents(rows.where, isSelection ? {ids: [...selected.keys()]} : {range: rows.range}, signal);
+      const found = documents(rows.where, isSelection ? {ids: [...selected.keys()]} : rows.ids ? {ids: await rows.ids()} : {range: rows.range}, signal);
       const {blob, number} = await fileOf(found, fields, (so_far) => { note.firstChild.textContent = `${count(so_far)} documents read …`; });
       download(blob, `${db.replaceAll('/', '_')}.${fields ? 'csv' : 'jsonl'}`);
       toast(`${many(number, 'document')} exported.`);
@@ -213,19 +235,20 @@ export async function show(outlet, {db, query}, signal) {
       list.focus();
     }
   });
+  selector.addEventListener('keydown', (event) => event.key === 'Enter' && narrow({selector: selector.value.trim()}));
   outlet.addEventListener('viewkey', ({detail: {key, event}}) => {
-    const own = {n: () => go(['db', db, 'new']), g: goTo, v: switchView, e: () => list.active >= 0 && open(list.active)}[key];
+    const own = {n: () => go(['db', db, 'new']), g: goTo, v: switchView, s: () => selector.focus(), e: () => list.active >= 0 && open(list.active)}[key];
     if (own) own();
     else if (!list.press(event)) return;
     event.preventDefault();
   });
   outlet.append(
     h('h1', {class: 'visually-hidden'}, `Documents of ${db}`),
-    h('div', {class: 'bar-of-tools'}, h('div', {class: 'grow'}, prefix), told, range, design, form,
+    h('div', {class: 'bar-of-tools'}, h('div', {class: 'grow'}, prefix), h('div', {class: 'grow'}, selector), told, range, design, form,
       menu('More', [['Go to an id …', goTo], ['Columns …', chooseColumns], null,
         ['Export all as JSON lines', () => exportAs(null, false)], ['Export all as CSV', () => exportAs(state.fields ?? [], false)], null,
         ['Read the list again', () => { bodies.forget(); rows.reset().catch(tellFailure); }]]),
       h('a', {class: 'button primary', href: link(['db', db, 'new'])}, 'New document')),
-    actions, empty, list);
+    problem, actions, empty, list);
   await load();
 }

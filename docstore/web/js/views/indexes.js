@@ -1,10 +1,13 @@
 // The indexes of a database: which there are, making and removing them.
 
 import {call, json, path, send} from '../api.js';
+import {completed} from '../components/completion.js';
 import {ask, confirm} from '../components/dialog.js';
 import {tellFailure, toast} from '../components/toast.js';
 import {field, h, replace} from '../dom.js';
 import {fieldsOf} from '../query/explain-words.js';
+import {fieldNames} from '../query/field-names.js';
+import {listed, suggestions} from '../query/suggestions.js';
 import {link} from '../router.js';
 
 export async function show(outlet, {db}, signal) {
@@ -41,10 +44,12 @@ function drawRow(index, remove) {
 }
 
 async function create(db, signal) {
-  const fields = h('input', {required: true, autocomplete: 'off', spellcheck: 'false', placeholder: 'year, title'});
+  const names = () => fieldNames(db);
+  const fields = completed(h('input', {required: true, autocomplete: 'off', spellcheck: 'false', placeholder: 'year, title'}), (text, cursor) => listed(text, cursor, {names}));
   const name = h('input', {autocomplete: 'off', spellcheck: 'false'});
   const ddoc = h('input', {autocomplete: 'off', spellcheck: 'false'});
-  const partial = h('textarea', {class: 'mono', rows: 3, spellcheck: 'false', placeholder: '{"type": "film"}'});
+  const partial = completed(h('textarea', {class: 'mono', rows: 3, spellcheck: 'false', wrap: 'off', placeholder: '{"type": "film"}'}),
+    (text, cursor, isAsked) => suggestions(text, cursor, {names, isAsked}));
   const unique = h('input', {type: 'checkbox', id: 'unique-index'});
   return ask({
     title: 'New index', button: 'Make it',
