@@ -5,9 +5,11 @@ const SVG = 'http://www.w3.org/2000/svg';
 // h('a', {href: '#/', class: 'x', onclick: f, dataset: {id}}, 'text', element, [more], null)
 //
 // `on...` functions are listeners, `style` is an object of CSS properties, true is an attribute without value, null,
-// undefined and false are none. `value`, `checked` and the like are set as properties.
+// undefined and false are none. `value`, `checked` and the like are set as properties. Fields are not completed or corrected by the
+// browser, unless they say so.
 export function h(tag, attributes, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+  const byDefault = tag === 'input' || tag === 'textarea' ? {autocomplete: 'off', spellcheck: 'false'} : {};
+  return fill(document.createElement(tag), {...byDefault, ...attributes}, children);
 }
 
 // The same for elements of SVG.

@@ -5,7 +5,7 @@ import {h, uniqueId} from '../dom.js';
 // `changed(text)` is called for what is typed, `submit()` for Ctrl+Enter. Answers `{element, value, select(start, end), focus()}`.
 export function codeField({value, label, changed = () => {}, submit = null, rows = 24}) {
   const hint = h('span', {class: 'visually-hidden', id: uniqueId('hint')}, 'Tab indents; press Escape first to leave the field with it.');
-  const area = h('textarea', {class: 'mono code-field', spellcheck: 'false', autocomplete: 'off', 'aria-label': label, wrap: 'off', rows, 'aria-describedby': hint.id});
+  const area = h('textarea', {class: 'mono code-field', 'aria-label': label, wrap: 'off', rows, 'aria-describedby': hint.id});
   area.value = value;
   let leaves = false;
   area.addEventListener('input', () => changed(area.value));

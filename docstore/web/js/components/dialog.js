@@ -1,14 +1,14 @@
 // Questions on top of the page: the browser's own dialog element, so focus is kept inside and Escape closes it.
 
 import {h, uniqueId} from '../dom.js';
-import {words} from './toast.js';
+import {problemLine} from './toast.js';
 
 // Shows `content` under a title. `submit()` is called for the button, and may refuse by raising: the error is shown and
 // the dialog stays. Resolves with what `submit` returned, or with null if the dialog was closed.
 export function ask({title, content, button = 'OK', danger = false, submit = () => true, wide = false}) {
   return new Promise((resolve) => {
     const heading = h('h2', {id: uniqueId('dialog')}, title);
-    const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+    const problem = problemLine();
     const yes = button && h('button', {type: 'submit', class: danger ? 'danger' : 'primary'}, button);
     const no = h('button', {type: 'button', onclick: () => dialog.close()}, button ? 'Cancel' : 'Close');
     let result = null;
@@ -22,8 +22,7 @@ export function ask({title, content, button = 'OK', danger = false, submit = () 
         result = await submit(form);
         dialog.close();
       } catch (error) {
-        problem.textContent = words(error);
-        problem.hidden = false;
+        problem.tell(error);
       } finally {
         yes.disabled = false;
       }

@@ -5,7 +5,7 @@ import {count} from '../format.js';
 
 // `editor` has `value`, `select(start, end)`, `focus()` and `area`.
 export function findBar(editor) {
-  const field = h('input', {type: 'text', 'aria-label': 'Find in the text', placeholder: 'Find', autocomplete: 'off', spellcheck: 'false'});
+  const field = h('input', {type: 'text', 'aria-label': 'Find in the text', placeholder: 'Find'});
   const told = h('span', {class: 'quiet', role: 'status'});
   const element = h('div', {class: 'e-find', hidden: true}, field,
     h('button', {type: 'button', 'aria-label': 'Previous', onclick: () => next(-1)}, '↑'),

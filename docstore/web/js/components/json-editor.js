@@ -26,7 +26,7 @@ class JsonEditor extends HTMLElement {
   configure({label, validate = 'check', submit = null, readOnly = false}) {
     this.#check = validate;
     const status = uniqueId('status');
-    this.area = h('textarea', {class: 'e-area', spellcheck: 'false', autocomplete: 'off', autocapitalize: 'off', wrap: 'off', 'aria-label': label, 'aria-describedby': status, readOnly});
+    this.area = h('textarea', {class: 'e-area', autocapitalize: 'off', wrap: 'off', 'aria-label': label, 'aria-describedby': status, readOnly});
     this.numbers = h('div', {class: 'e-numbers', 'aria-hidden': 'true'});
     this.back = h('pre', {class: 'e-back', 'aria-hidden': 'true'});
     this.status = h('div', {class: 'e-problem', id: status, role: 'status'});

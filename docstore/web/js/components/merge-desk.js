@@ -4,7 +4,7 @@ import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
 import {choose, editByHand, undecided} from '../merge/result-text.js';
 import {jsonEditor} from './json-editor.js';
-import {words} from './toast.js';
+import {problemLine} from './toast.js';
 import {virtualList} from './virtual-list.js';
 
 const SIDES = [['ours', '1'], ['theirs', '2'], ['base', '3'], ['both', '4']];
@@ -20,7 +20,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
   const names = {...sides.names, both: 'Both'};
 
   const told = h('p', {role: 'status', class: 'merge-status'});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const alternatives = h('div', {class: 'alternatives', role: 'group', 'aria-label': 'Alternatives'});
   const list = virtualList({
     count: shown.length, rowHeight: 34, label: 'Places that differ', columns: 'minmax(6rem, 1fr) 5rem 7rem', head: ['Place', 'Changed', 'Taken'],
@@ -79,8 +79,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
       await save(state.text);
     } catch (error) {
       if (error.name === 'AbortError') return;
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
       if (error.at !== undefined && error.at !== null) editor.select(error.at, error.at + 1);
     } finally {
       tell();

@@ -18,7 +18,7 @@ export function openPalette(db) {
   const list = h('ul', {id: listId, role: 'listbox', 'aria-label': 'Found'});
   const field = h('input', {type: 'text', role: 'combobox', 'aria-expanded': 'true', 'aria-controls': listId, 'aria-autocomplete': 'list',
     'aria-label': db ? `Jump to a document of ${db}, a database or a place` : 'Jump to a database or a place',
-    placeholder: db ? `Document of ${db}, database, place …` : 'Database, place …', autocomplete: 'off', spellcheck: 'false'});
+    placeholder: db ? `Document of ${db}, database, place …` : 'Database, place …'});
   const dialog = h('dialog', {class: 'palette', 'aria-label': 'Jump'}, field, list);
   let found = [];
   let at = 0;

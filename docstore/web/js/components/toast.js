@@ -18,6 +18,16 @@ export function toast(message, {kind = 'done', action = null} = {}) {
 // What an error says to people.
 export const words = (error) => (error.error && error.status ? `${error.reason} (${error.status} ${error.error})` : error.message);
 
+// Where a view says what did not work: an element with `tell(error or sentence)`, not seen before that and while it is `hidden`.
+export function problemLine() {
+  const line = h('p', {class: 'problem', role: 'alert', hidden: true});
+  line.tell = (error) => {
+    line.textContent = error.message ? words(error) : error;
+    line.hidden = false;
+  };
+  return line;
+}
+
 // Tell of an error, unless it is only that a view was left.
 export function tellFailure(error) {
   if (error.name !== 'AbortError') toast(words(error), {kind: 'failed'});

@@ -5,12 +5,6 @@ import {pretty} from '../merge/pretty.js';
 
 export const nodesOf = (text) => parseNodes(text, new Values());
 
-// The value of a member that is a string, null if there is none.
-export function stringOf(node, name) {
-  const found = node.members?.get(name)?.node;
-  return found?.kind === 'string' ? JSON.parse(sliceOf(found)) : null;
-}
-
 // The text with another value for a member, which is put first if it is not there. `value` is JSON text.
 export function withMember(text, name, value) {
   const node = nodesOf(text);

@@ -1,7 +1,7 @@
 // One's own account: name, roles, another password.
 
 import {json, path, send, text} from '../api.js';
-import {toast, words} from '../components/toast.js';
+import {problemLine, toast, words} from '../components/toast.js';
 import {field, h} from '../dom.js';
 import {withMember} from '../lossless/members.js';
 import {go} from '../router.js';
@@ -12,7 +12,7 @@ export async function show(outlet) {
   if (who.name === null) return go([who.isParty ? 'setup' : 'login']);
   const password = h('input', {type: 'password', autocomplete: 'new-password', required: true});
   const again = h('input', {type: 'password', autocomplete: 'new-password', required: true});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const form = h('form', {class: 'stack'}, h('h2', {}, 'Another password'),
     h('input', {type: 'text', hidden: true, autocomplete: 'username', value: who.name, readonly: true}),
     field('New password', password), field('New password once more', again), problem,
@@ -27,8 +27,7 @@ export async function show(outlet) {
       form.reset();
       toast('The password is changed. Other sessions of yours have ended.');
     } catch (error) {
-      problem.textContent = error.status === 403 ? `Users may not see their own accounts on this server. Ask an administrator for another password. (${error.reason})` : words(error);
-      problem.hidden = false;
+      problem.tell(error.status === 403 ? `Users may not see their own accounts on this server. Ask an administrator for another password. (${error.reason})` : words(error));
     }
   });
   outlet.append(h('h1', {}, 'My account'),

@@ -2,7 +2,7 @@
 
 import {call, json, path, root, send} from '../api.js';
 import {confirm} from '../components/dialog.js';
-import {tellFailure, toast, words} from '../components/toast.js';
+import {problemLine, tellFailure, toast, words} from '../components/toast.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
 import {Samples} from '../live/samples.js';
@@ -16,7 +16,7 @@ export async function show(outlet, params, signal) {
   const samples = new Samples();
   const tasks = h('div', {});
   const replications = h('div', {});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   let last = '';
 
   async function look() {
@@ -47,8 +47,7 @@ export async function show(outlet, params, signal) {
         problem.hidden = true;
       } catch (error) {
         if (signal.aborted) return;
-        problem.textContent = words(error);
-        problem.hidden = false;
+        problem.tell(error);
       }
     }
     const timer = setTimeout(lookOn, EVERY);

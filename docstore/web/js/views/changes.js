@@ -1,7 +1,7 @@
 // `_changes` of a database as it happens: with filters, and a pause.
 
 import {json, path} from '../api.js';
-import {words} from '../components/toast.js';
+import {problemLine} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {field, h, replace} from '../dom.js';
 import {clock, count} from '../format.js';
@@ -20,11 +20,11 @@ export async function show(outlet, {db, query}, signal) {
   let since = null;
   let seen = 0;
   const state = h('span', {role: 'status', class: 'quiet'});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const pauseButton = h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => (running ? stop('Paused.') : start())}, 'Pause');
   const kind = h('select', {onchange: () => drawArgument()}, [['', 'everything'], ['selector', 'what matches a selector'], ['ids', 'these ids'],
     ['conflicts', 'what is in conflict'], ['design', 'a filter of a design document'], ].map(([value, label]) => h('option', {value}, label)));
-  const argument = h('input', {autocomplete: 'off', spellcheck: 'false', class: 'mono'});
+  const argument = h('input', {class: 'mono'});
   const argumentHolder = h('div', {class: 'grow'});
   kind.value = query.get('show') ?? '';
   argument.value = query.get('with') ?? '';
@@ -63,8 +63,7 @@ export async function show(outlet, {db, query}, signal) {
     try {
       filter = wanted();
     } catch {
-      problem.textContent = 'The selector is no JSON.';
-      problem.hidden = false;
+      problem.tell('The selector is no JSON.');
       return;
     }
     const own = (running = new AbortController());
@@ -75,8 +74,7 @@ export async function show(outlet, {db, query}, signal) {
     } catch (error) {
       if (running !== own) return;
       stop('');
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
   }
   function stop(told) {

@@ -34,9 +34,9 @@ export async function show(outlet, {query}, signal) {
 
 async function change({section, key, value, isNew = false}) {
   const fields = {
-    section: h('input', {required: true, value: section, readOnly: !isNew, spellcheck: 'false', autocapitalize: 'none'}),
-    key: h('input', {required: true, value: key, readOnly: !isNew, spellcheck: 'false', autocapitalize: 'none'}),
-    value: h('input', {value: value === '****' ? '' : value, spellcheck: 'false', autocapitalize: 'none', autofocus: !isNew}),
+    section: h('input', {required: true, value: section, readOnly: !isNew, autocapitalize: 'none'}),
+    key: h('input', {required: true, value: key, readOnly: !isNew, autocapitalize: 'none'}),
+    value: h('input', {value: value === '****' ? '' : value, autocapitalize: 'none', autofocus: !isNew}),
   };
   const kept = h('input', {type: 'checkbox', checked: true});
   const back = h('input', {type: 'checkbox', onchange: () => { fields.value.disabled = back.checked; }});

@@ -1,7 +1,7 @@
 // Which pages of other origins may use this server.
 
 import {json, send} from '../api.js';
-import {toast, words} from '../components/toast.js';
+import {problemLine, toast} from '../components/toast.js';
 import {field, h} from '../dom.js';
 import {serverTabs} from '../server/tabs.js';
 
@@ -11,9 +11,9 @@ export async function show(outlet, _, signal) {
   const known = await json(WHERE, {signal});
   const enabled = h('input', {type: 'checkbox', checked: known.enable_cors});
   const credentials = h('input', {type: 'checkbox', checked: known.allow_credentials});
-  const origins = h('textarea', {rows: 6, class: 'mono', spellcheck: 'false', value: known.origins.join('\n')});
+  const origins = h('textarea', {rows: 6, class: 'mono', value: known.origins.join('\n')});
   const warning = h('p', {class: 'warning', hidden: true}, 'Pages of any origin, and with the credentials of whoever visits them: what they may, such a page may.');
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const list = () => origins.value.split(/[\s,]+/).filter(Boolean);
   const look = () => { warning.hidden = !(enabled.checked && credentials.checked && list().includes('*')); };
   const form = h('form', {class: 'stack', oninput: look},
@@ -28,8 +28,7 @@ export async function show(outlet, _, signal) {
       await send('PUT', WHERE, {json: {enable_cors: enabled.checked, allow_credentials: credentials.checked, origins: list()}});
       toast('Saved; it counts at once.');
     } catch (error) {
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
   });
   look();

@@ -94,7 +94,7 @@ function numbersOf(names, signal, changed) {
 }
 
 async function create() {
-  const name = h('input', {name: 'name', required: true, autocomplete: 'off', spellcheck: 'false', pattern: '[a-z][a-z0-9_$\\(\\)+\\-\\/]*'});
+  const name = h('input', {name: 'name', required: true, pattern: '[a-z][a-z0-9_$\\(\\)+\\-\\/]*'});
   const partitioned = h('input', {type: 'checkbox', id: 'partitioned'});
   const made = await ask({
     title: 'New database', button: 'Create',
@@ -112,7 +112,7 @@ async function create() {
 
 // Who may not list the databases may still open one by its name.
 function showUnlisted(outlet) {
-  const name = h('input', {required: true, autocomplete: 'off', spellcheck: 'false'});
+  const name = h('input', {required: true});
   outlet.append(
     h('h1', {}, 'Databases'),
     h('p', {}, 'You may not list the databases of this server. You can open one whose name you know.'),

@@ -3,7 +3,7 @@
 import {json, path, send, text as readText} from '../api.js';
 import {codeField} from '../components/code-field.js';
 import {ask} from '../components/dialog.js';
-import {toast, words} from '../components/toast.js';
+import {problemLine, toast, words} from '../components/toast.js';
 import {field, h, replace} from '../dom.js';
 import {go, link, show as showAgain} from '../router.js';
 import {functionsOf, withMember} from '../query/design-text.js';
@@ -28,7 +28,7 @@ export async function show(outlet, {db, ddoc}, signal) {
   let at = null;
   const parts = h('select', {'aria-label': 'Function', onchange: () => { at = JSON.parse(parts.value); drawCode(); }});
   const holder = h('div', {});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const state = h('span', {role: 'status', class: 'quiet'});
   const tried = h('section', {'aria-label': 'Try-out'});
 
@@ -50,7 +50,7 @@ export async function show(outlet, {db, ddoc}, signal) {
   }
   async function add() {
     const kind = h('select', {}, Object.keys(SHAPES).map((one) => h('option', {value: one}, one)));
-    const name = h('input', {autocomplete: 'off', spellcheck: 'false'});
+    const name = h('input', {});
     const made = await ask({title: 'New function', button: 'Add', content: [field('Kind', kind), field('Name', name, 'Of a reduction: the name of its view. A validation has none.')],
       submit: () => {
         const [group, part, code] = SHAPES[kind.value];
@@ -70,12 +70,11 @@ export async function show(outlet, {db, ddoc}, signal) {
       await showAgain();
     } catch (error) {
       if (error.status === 409) return openMerge({db, id, mine: design, base: rev});
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
   }
   const {isAdmin} = await session();
-  const ids = h('textarea', {class: 'mono', rows: 3, spellcheck: 'false', disabled: !isAdmin});
+  const ids = h('textarea', {class: 'mono', rows: 3, disabled: !isAdmin});
   if (isAdmin) ids.value = (await firstIds(db, signal)).join('\n');
   async function tryIt() {
     if (!isAdmin || at === null) return;
@@ -139,7 +138,7 @@ function drawOutcome(outcome) {
 async function showList(outlet, db, signal) {
   const {rows} = await json(path(db, '_design_docs'), {query: {include_docs: true}, signal});
   const open = async () => {
-    const name = h('input', {required: true, autocomplete: 'off', spellcheck: 'false'});
+    const name = h('input', {required: true});
     const made = await ask({title: 'New design document', button: 'Begin', content: field('Name', name, 'What follows _design/'), submit: () => name.value});
     if (made) go(['db', db, 'design', made]);
   };

@@ -6,7 +6,7 @@ import {ask, confirm} from '../components/dialog.js';
 import {jsonEditor} from '../components/json-editor.js';
 import {menu} from '../components/menu.js';
 import {revisionsPanel} from '../components/revisions.js';
-import {tellFailure, toast, words} from '../components/toast.js';
+import {problemLine, tellFailure, toast, words} from '../components/toast.js';
 import {draftOf, dropDraft, keepDraft, mergesOf} from '../documents/drafts.js';
 import {debounced, field, h, replace} from '../dom.js';
 import {formatted, nodesOf, without, withMember} from '../lossless/members.js';
@@ -32,7 +32,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
   const isLocal = id?.startsWith('_local/') ?? false;
   const draft = old ? null : draftOf(db, id ?? NEW);
 
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const note = h('div', {class: 'warning', hidden: true});
   const save = h('button', {class: 'primary', onclick: () => store(), title: 'Ctrl+S'}, id === null ? 'Create' : 'Save');
   const editor = jsonEditor({label: id === null ? 'New document' : `Text of ${id}`, validate: 'checkObject', submit: () => store(), readOnly: old !== null});
@@ -155,7 +155,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
   }
 
   async function duplicate() {
-    const to = h('input', {required: true, value: (await json('_uuids')).uuids[0], spellcheck: 'false'});
+    const to = h('input', {required: true, value: (await json('_uuids')).uuids[0]});
     const made = await ask({
       title: 'Duplicate', button: 'Make a copy', content: field('Id of the copy', to, 'Attachments are copied as well. Edits that are not saved are not.'),
       submit: async () => (await send('COPY', path(db, id), {query: {rev}, headers: {Destination: path(to.value)}})).id,

@@ -4,7 +4,7 @@ import {path, send} from '../api.js';
 import {completed} from '../components/completion.js';
 import {ask} from '../components/dialog.js';
 import {menu} from '../components/menu.js';
-import {tellFailure, toast, words} from '../components/toast.js';
+import {problemLine, tellFailure, toast} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {Bodies} from '../documents/bodies.js';
 import {cellText, frequentMembers, lineOf} from '../documents/columns.js';
@@ -41,10 +41,10 @@ export async function show(outlet, {db, query}, signal) {
   signal.addEventListener('abort', () => asked.abort());
   const bodies = new Bodies(db, signal, {changed: () => { chooseFields(); list.refresh(); }, failed: tellFailure});
 
-  const prefix = h('input', {type: 'search', 'aria-label': 'Ids that begin with', placeholder: 'Ids that begin with …', value: state.prefix, autocomplete: 'off', spellcheck: 'false'});
+  const prefix = h('input', {type: 'search', 'aria-label': 'Ids that begin with', placeholder: 'Ids that begin with …', value: state.prefix});
   const selector = completed(h('input', {class: 'mono', 'aria-label': 'Selector', placeholder: 'Selector: {"year": {"$gt": 1999}}', value: state.selector, autocomplete: 'off', spellcheck: 'false'}),
     (text, cursor, isAsked) => suggestions(text, cursor, {names: () => fieldNames(db), isAsked}));
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const told = h('span', {class: 'quiet', role: 'status'});
   const range = h('button', {onclick: chooseRange}, 'Range');
   const design = h('button', {onclick: () => narrow({prefix: state.prefix === '_design/' ? '' : '_design/'})}, 'Design documents');
@@ -114,8 +114,7 @@ export async function show(outlet, {db, query}, signal) {
     } catch (error) {
       if (mine.aborted) return;
       if (!state.selector) throw error;
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
     if (mine.aborted) return;
     rows = fresh;
@@ -203,14 +202,14 @@ export async function show(outlet, {db, query}, signal) {
   }
 
   async function chooseRange() {
-    const from = h('input', {value: state.start ?? '', spellcheck: 'false'});
-    const to = h('input', {value: state.end ?? '', spellcheck: 'false'});
+    const from = h('input', {value: state.start ?? ''});
+    const to = h('input', {value: state.end ?? ''});
     const done = await ask({title: 'A range of ids', button: 'Show', content: [field('From', from, 'empty: from the first'), field('Up to, without it', to, 'empty: to the last')]});
     if (done) narrow({start: from.value || null, end: to.value || null});
   }
 
   async function goTo() {
-    const id = h('input', {spellcheck: 'false', required: true});
+    const id = h('input', {required: true});
     const place = await ask({title: 'Go to an id', button: 'Go', content: field('Id, or its beginning', id), submit: () => rows.placeOf(id.value)});
     if (place === null) return;
     list.scrollTo(place);
@@ -219,7 +218,7 @@ export async function show(outlet, {db, query}, signal) {
   }
 
   async function chooseColumns() {
-    const names = h('input', {value: (state.fields ?? []).join(', '), spellcheck: 'false'});
+    const names = h('input', {value: (state.fields ?? []).join(', ')});
     if (!(await ask({title: 'Columns', button: 'Show', content: field('Members of the documents', names, 'with commas between them')}))) return;
     state.fields = names.value.split(',').map((name) => name.trim()).filter(Boolean);
     query.set('fields', '1');

@@ -3,7 +3,7 @@
 import {call, json, path, root, send} from '../api.js';
 import {ask, confirm} from '../components/dialog.js';
 import {jsonEditor} from '../components/json-editor.js';
-import {tellFailure, toast, words} from '../components/toast.js';
+import {problemLine, tellFailure, toast} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {field, h, replace} from '../dom.js';
 import {asCurl, asPytest, ruleAsPytest} from '../double/copies.js';
@@ -160,7 +160,7 @@ const ruleOf = ({match, action, times, seconds, seed}) => Object.fromEntries(Obj
 function stagePanel(signal) {
   const kept = h('ul', {class: 'snapshots'});
   const now = h('span', {class: 'quiet'});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   async function draw() {
     const [{snapshots}, time] = await Promise.all([json('_docstore/snapshots', {signal}), json('_docstore/clock', {signal})]);
     now.textContent = `The server's clock is ${time.offset ? `${many(Math.round(time.offset), 'second')} ahead` : 'that of the machine'}.`;
@@ -174,8 +174,7 @@ function stagePanel(signal) {
       await draw();
     } catch (error) {
       if (signal.aborted) return;
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
   }
   async function restore(name) {
@@ -188,7 +187,7 @@ function stagePanel(signal) {
     await call('POST', '_docstore/reset', {signal});
     toast('The server is as new.');
   }
-  const name = h('input', {autocomplete: 'off', spellcheck: 'false', placeholder: 'Name', 'aria-label': 'Name of the snapshot'});
+  const name = h('input', {placeholder: 'Name', 'aria-label': 'Name of the snapshot'});
   const seconds = h('input', {type: 'number', min: 0, step: 'any', value: 3600, 'aria-label': 'Seconds'});
   const take = (event) => {
     event.preventDefault();

@@ -45,10 +45,10 @@ function drawRow(index, remove) {
 
 async function create(db, signal) {
   const names = () => fieldNames(db);
-  const fields = completed(h('input', {required: true, autocomplete: 'off', spellcheck: 'false', placeholder: 'year, title'}), (text, cursor) => listed(text, cursor, {names}));
-  const name = h('input', {autocomplete: 'off', spellcheck: 'false'});
-  const ddoc = h('input', {autocomplete: 'off', spellcheck: 'false'});
-  const partial = completed(h('textarea', {class: 'mono', rows: 3, spellcheck: 'false', wrap: 'off', placeholder: '{"type": "film"}'}),
+  const fields = completed(h('input', {required: true, placeholder: 'year, title'}), (text, cursor) => listed(text, cursor, {names}));
+  const name = h('input', {});
+  const ddoc = h('input', {});
+  const partial = completed(h('textarea', {class: 'mono', rows: 3, wrap: 'off', placeholder: '{"type": "film"}'}),
     (text, cursor, isAsked) => suggestions(text, cursor, {names, isAsked}));
   const unique = h('input', {type: 'checkbox', id: 'unique-index'});
   return ask({

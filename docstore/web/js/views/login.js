@@ -1,6 +1,6 @@
 // Signing in, for the cookie of a session.
 
-import {words} from '../components/toast.js';
+import {problemLine} from '../components/toast.js';
 import {append, field, h} from '../dom.js';
 import {go} from '../router.js';
 import {session, signIn} from '../session.js';
@@ -8,9 +8,9 @@ import {session, signIn} from '../session.js';
 export async function show(outlet, {query}) {
   const who = await session({fresh: true});
   const next = query.get('next');
-  const name = h('input', {name: 'username', autocomplete: 'username', required: true, spellcheck: 'false', autocapitalize: 'none'});
+  const name = h('input', {name: 'username', autocomplete: 'username', required: true, autocapitalize: 'none'});
   const password = h('input', {name: 'password', type: 'password', autocomplete: 'current-password', required: true});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const button = h('button', {class: 'primary', type: 'submit'}, 'Sign in');
   const form = h('form', {class: 'stack'}, field('Name', name), field('Password', password), problem, h('div', {class: 'buttons'}, button));
   form.addEventListener('submit', async (event) => {
@@ -22,8 +22,7 @@ export async function show(outlet, {query}) {
       if (next?.startsWith('#/')) location.hash = next;
       else go([]);
     } catch (error) {
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
       password.select();
     } finally {
       button.disabled = false;

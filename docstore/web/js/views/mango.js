@@ -4,7 +4,7 @@ import {call, json, path, send} from '../api.js';
 import {completed} from '../components/completion.js';
 import {explainPicture} from '../components/explain-picture.js';
 import {jsonEditor} from '../components/json-editor.js';
-import {words} from '../components/toast.js';
+import {problemLine, words} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
@@ -35,7 +35,7 @@ export async function show(outlet, {db, query}, signal) {
     }
   });
   const told = h('p', {role: 'status', class: 'quiet'}, 'Ctrl+Enter runs the query.');
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const plan = h('div', {});
   const more = h('button', {hidden: true, onclick: () => run({goesOn: true})}, 'More');
   const list = virtualList({
@@ -62,8 +62,7 @@ export async function show(outlet, {db, query}, signal) {
     } catch (error) {
       if (own.signal.aborted || signal.aborted) return;
       told.textContent = '';
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
   }
   const run = ({goesOn = false} = {}) => ask('Running…', async (own) => {

@@ -14,8 +14,8 @@ export async function show(outlet, {query}, signal) {
   const target = endFields('target', 'Target', query.get('target'));
   const makes = h('input', {type: 'checkbox', id: 'create-target'});
   const goesOn = h('input', {type: 'checkbox', id: 'continuous'});
-  const selector = h('textarea', {class: 'mono', rows: 3, spellcheck: 'false'});
-  const id = h('input', {autocomplete: 'off', spellcheck: 'false'});
+  const selector = h('textarea', {class: 'mono', rows: 3});
+  const id = h('input', {});
   const told = h('div', {role: 'status'});
   const save = h('button', {class: 'primary'}, 'Check and save');
   const check = h('button', {type: 'button', onclick: () => attempt(async (asked) => {
@@ -66,9 +66,9 @@ export async function show(outlet, {query}, signal) {
 }
 
 function endFields(name, title, value) {
-  const where = h('input', {required: true, autocomplete: 'off', spellcheck: 'false', list: 'databases-here', value: value ?? ''});
-  const user = h('input', {autocomplete: 'off', spellcheck: 'false', name: `${name}-user`});
-  const password = h('input', {type: 'password', autocomplete: 'off', name: `${name}-password`});
+  const where = h('input', {required: true, list: 'databases-here', value: value ?? ''});
+  const user = h('input', {name: `${name}-user`});
+  const password = h('input', {type: 'password', name: `${name}-password`});
   return {
     element: h('fieldset', {}, h('legend', {}, title), field('Database', where, 'A name of this server, or the URL of one elsewhere.'), field('User', user), field('Password', password)),
     value() {

@@ -1,7 +1,7 @@
 // Full-text search: the search indexes of a database, and what a query finds, as far as one scrolls.
 
 import {json, path, text} from '../api.js';
-import {words} from '../components/toast.js';
+import {problemLine} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {field, h} from '../dom.js';
 import {count, many} from '../format.js';
@@ -24,10 +24,10 @@ export async function show(outlet, {db, query}, signal) {
   }
   const index = h('select', {}, indexes.map((name) => h('option', {value: name}, name)));
   if (indexes.includes(query.get('index'))) index.value = query.get('index');
-  const asked = h('input', {class: 'mono', autocomplete: 'off', spellcheck: 'false', value: query.get('q') ?? '*:*', required: true});
-  const sort = h('input', {class: 'mono', autocomplete: 'off', spellcheck: 'false', value: query.get('sort') ?? ''});
+  const asked = h('input', {class: 'mono', value: query.get('q') ?? '*:*', required: true});
+  const sort = h('input', {class: 'mono', value: query.get('sort') ?? ''});
   const told = h('p', {role: 'status', class: 'quiet'});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const rows = [];
   let bookmark = null;
   let isComplete = true;
@@ -55,8 +55,7 @@ export async function show(outlet, {db, query}, signal) {
     } catch (error) {
       if (own.signal.aborted || signal.aborted) return;
       isComplete = true;
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     } finally {
       if (reading === own) reading = null;
     }

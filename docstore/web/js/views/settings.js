@@ -39,7 +39,7 @@ async function security(where, signal) {
   const control = {};
   const fields = ['admins', 'members'].map((kind) => h('fieldset', {}, h('legend', {}, kind === 'admins' ? 'Admins' : 'Members'),
     ['names', 'roles'].map((list) => {
-      control[`${kind}.${list}`] = h('input', {value: listOf(known?.[kind]?.[list]).join(', '), spellcheck: 'false', autocapitalize: 'none'});
+      control[`${kind}.${list}`] = h('input', {value: listOf(known?.[kind]?.[list]).join(', '), autocapitalize: 'none'});
       return field(list === 'names' ? 'Names' : 'Roles', control[`${kind}.${list}`]);
     })));
   const form = h('form', {class: 'stack'}, fields, h('small', {}, 'With commas between them. With no member at all everybody may read and write.'),
@@ -97,7 +97,7 @@ function compaction(where) {
 }
 
 async function remove(db, info) {
-  const typed = h('input', {required: true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none'});
+  const typed = h('input', {required: true, autocapitalize: 'none'});
   const done = await ask({
     title: `Delete ${db}?`, button: 'Delete for good', danger: true,
     content: [h('p', {}, `${count(info.doc_count)} documents go with it. This cannot be undone.`), field('Type the name of the database', typed)],

@@ -1,7 +1,7 @@
 // The first administrator of a fresh server, which so far lets everybody on its machine do everything.
 
 import {path, send} from '../api.js';
-import {toast, words} from '../components/toast.js';
+import {problemLine, toast} from '../components/toast.js';
 import {field, h} from '../dom.js';
 import {go} from '../router.js';
 import {session, signIn} from '../session.js';
@@ -13,10 +13,10 @@ export async function show(outlet) {
     outlet.append(h('p', {}, 'This server has an administrator already. ', h('a', {href: '#/login'}, 'Sign in')));
     return;
   }
-  const name = h('input', {name: 'username', autocomplete: 'username', required: true, value: 'admin', spellcheck: 'false', autocapitalize: 'none'});
+  const name = h('input', {name: 'username', autocomplete: 'username', required: true, value: 'admin', autocapitalize: 'none'});
   const password = h('input', {name: 'password', type: 'password', autocomplete: 'new-password', required: true});
   const again = h('input', {name: 'again', type: 'password', autocomplete: 'new-password', required: true});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const form = h('form', {class: 'stack'},
     field('Name', name), field('Password', password), field('Password once more', again), problem,
     h('div', {class: 'buttons'}, h('button', {class: 'primary', type: 'submit'}, 'Make this the administrator')));
@@ -30,8 +30,7 @@ export async function show(outlet) {
       toast(`${name.value} administers this server.`);
       go([]);
     } catch (error) {
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     }
   });
   outlet.append(

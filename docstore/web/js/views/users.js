@@ -8,7 +8,8 @@ import {Bodies} from '../documents/bodies.js';
 import {KeyedRows} from '../documents/keyed-rows.js';
 import {debounced, field, h} from '../dom.js';
 import {many} from '../format.js';
-import {nodesOf, stringOf, withMember} from '../lossless/members.js';
+import {nodesOf, withMember} from '../lossless/members.js';
+import {stringMember} from '../merge/document-text.js';
 import {sliceOf} from '../merge/json-nodes.js';
 import {show as showAgain} from '../router.js';
 import {serverTabs} from '../server/tabs.js';
@@ -53,7 +54,7 @@ const passwords = () => {
 
 async function administrator(name) {
   const word = passwords();
-  const called = h('input', {required: true, value: name ?? '', readOnly: name !== null, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none'});
+  const called = h('input', {required: true, value: name ?? '', readOnly: name !== null, autocapitalize: 'none'});
   const done = await ask({title: name ? `Another password for ${name}` : 'New administrator', button: 'Save', content: [field('Name', called), word.fields],
     submit: async () => { await send('PUT', `${ADMINS}/${path(called.value)}`, {json: word.value()}); return true; }});
   if (done) await showAgain();
@@ -127,15 +128,15 @@ function rolesOf(doc) {
   return found?.kind === 'array' ? JSON.parse(sliceOf(found)) : [];
 }
 
-const schemeOf = (doc) => stringOf(doc, 'password_scheme') ?? 'none';
+const schemeOf = (doc) => stringMember(doc, 'password_scheme') ?? 'none';
 
 // A user made or changed; of an account that is there everything else stays as it is. True if something was.
 async function editUser(name) {
   const where = name === null ? null : path(DB, PREFIX + name);
   const before = where && await text(where);
   const doc = before && nodesOf(before);
-  const called = h('input', {required: true, value: name ?? '', readOnly: name !== null, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none'});
-  const roles = h('input', {value: doc ? rolesOf(doc).join(', ') : '', spellcheck: 'false', autocapitalize: 'none'});
+  const called = h('input', {required: true, value: name ?? '', readOnly: name !== null, autocapitalize: 'none'});
+  const roles = h('input', {value: doc ? rolesOf(doc).join(', ') : '', autocapitalize: 'none'});
   const word = passwords();
   if (name !== null) word.one.required = word.again.required = false;
   const gone = h('input', {type: 'checkbox'});
@@ -144,7 +145,7 @@ async function editUser(name) {
     content: [field('Name', called), field('Roles', roles, 'with commas between them'), word.fields,
       name === null ? null : [h('small', {}, 'Without a password the present one stays.'), h('label', {class: 'check'}, gone, 'Delete this user')]],
     submit: async () => {
-      if (gone.checked) return call('DELETE', where, {query: {rev: stringOf(doc, '_rev')}});
+      if (gone.checked) return call('DELETE', where, {query: {rev: stringMember(doc, '_rev')}});
       const list = JSON.stringify(roles.value.split(',').map((role) => role.trim()).filter(Boolean));
       const password = word.value();
       let body = before ?? JSON.stringify({name: called.value, type: 'user'});

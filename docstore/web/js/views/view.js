@@ -2,7 +2,7 @@
 
 import {json, path, text} from '../api.js';
 import {barChart, measured} from '../components/bar-chart.js';
-import {words} from '../components/toast.js';
+import {problemLine} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {field, h, replace} from '../dom.js';
 import {count, many} from '../format.js';
@@ -24,7 +24,7 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
   let isComplete = false;
   let reading = null;
   const told = h('p', {role: 'status', class: 'quiet'});
-  const problem = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const problem = problemLine();
   const chart = h('div', {});
   const list = virtualList({
     count: 0, rowHeight: 34, label: 'Rows', columns: 'minmax(6rem, 1fr) 2fr minmax(5rem, 1fr)', head: ['Key', 'Value', 'Document'],
@@ -46,8 +46,7 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
     } catch (error) {
       if (own.signal.aborted || signal.aborted) return;
       isComplete = true;
-      problem.textContent = words(error);
-      problem.hidden = false;
+      problem.tell(error);
     } finally {
       if (reading === own) reading = null;
     }
@@ -91,7 +90,7 @@ function showViews(outlet, db, views) {
 }
 
 function formOf(query, reduces) {
-  const input = (name) => h('input', {value: query.get(name) ?? '', autocomplete: 'off', spellcheck: 'false', class: 'mono'});
+  const input = (name) => h('input', {value: query.get(name) ?? '', class: 'mono'});
   const box = (name, byDefault = false) => h('input', {type: 'checkbox', id: `view-${name}`, checked: query.has(name) || (byDefault && query.size === 0)});
   const group = h('select', {}, GROUPS.map(([value, label]) => h('option', {value}, label)));
   group.value = query.get('group') ?? (query.size === 0 && reduces ? 'exact' : '');
