@@ -30,7 +30,7 @@ from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
 from docstore.database.creating import CreatingGate, check_local
-from docstore.database.edit_parts import EditAnswer, purge_documents, submit_edits, submit_known
+from docstore.database.edit_parts import EditAnswer, note_single, purge_documents, submit_edits, submit_known
 from docstore.database.info import DatabaseInfo, info_of
 from docstore.database.local_docs import try_local, write_local, write_mixed
 from docstore.database.notifier import Notifier
@@ -226,6 +226,7 @@ class Database:
         try:
             if new_edits and not looked_at:
                 self.check_parent(document.id, document.rev, document.condition, operation, path=document.path)
+            note_single(self._writer)
             answers = await self._write([document], new_edits=new_edits)
             if isinstance(answers[0], DocstoreError):
                 raise cast("DocstoreError", answers.pop())  # and no name for it, see attempts.refuse_stale

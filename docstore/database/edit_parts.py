@@ -41,6 +41,12 @@ SHARED_SECONDS: Final = 1.0
 """For so long after the write of a single document the writer counts as shared."""
 
 
+def note_single(writer: Writer | Once) -> None:
+    """A single document is written for somebody who waits for that."""
+    if isinstance(writer, Writer):
+        writer.single_at = monotonic()
+
+
 async def submit_edits(
     writer: Writer | Once,
     settings: StorageSettings,
@@ -79,7 +85,6 @@ async def submit_known(
     design_seq = None if gate is None else gate.open_to(edit)
     if (gate is not None and design_seq is None) or not isinstance(writer, Writer):
         return None
-    writer.single_at = monotonic()
     command = EditDocuments(database, (edit,), design_seq=design_seq, written=written)
     answers = cast("list[EditAnswer]", await writer.submit(command))
     return None if isinstance(answers[0], RulesChanged) else answers
@@ -89,8 +94,6 @@ async def _submit(writer: Writer | Once, settings: StorageSettings, checked: Edi
     """Carry out a command, or several that come to the same."""
     edits = checked.edits
     if len(edits) == 1:  # one edit is looked at always
-        if isinstance(writer, Writer):
-            writer.single_at = monotonic()
         return cast("list[EditAnswer]", await writer.submit(checked))
     if isinstance(writer, Once):
         bound = settings.keyed_command_max_work

@@ -259,3 +259,15 @@ async def test_a_batch_is_cut_smaller_while_others_write_single_documents(
         await database.update_docs([document(f"d{number}") for number in range(40)])
         assert node.writer.commands - before == commands
         assert database.info().doc_count == (40 if alone else 41)
+
+
+async def test_what_the_server_notes_of_its_databases_is_nobody_who_waits(tmp_path: Path) -> None:
+    async with Node(settings(tmp_path / "noted", shared_command_max_work=10 * EDIT)) as node:
+        database = await node.registry.create("db")
+        await node.registry.create("_global_changes")
+        await database.update_docs([document("a"), document("b")])
+        await node.global_changes.written()
+        assert node.registry.open("_global_changes").info().doc_count == 1
+        before = node.writer.commands
+        await database.update_docs([document(f"d{number}") for number in range(40)])
+        assert node.writer.commands - before == 1
