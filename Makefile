@@ -21,6 +21,9 @@ REQUESTS ?=
 # Tests run in as many processes as there are cores; WORKERS= runs them in one.
 WORKERS ?= -n auto --maxprocesses 4 --dist worksteal
 
+# What Python has compiled is kept, whatever the shell says of it: tests start the program many hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve test test-long soak differ check format bench clean
 
 help:
