@@ -12,7 +12,10 @@ texts, ``n0`` to ``n7`` for numbers, each taken by the first field that needs on
 built anew with four times as many.
 """
 
+import errno
 import logging
+import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +29,7 @@ from docstore.query.search.entries import Entry
 from docstore.query.search.library import tantivy
 from docstore.query.search.terms import BETWEEN, code_of
 from docstore.settings import SearchSettings
+from docstore.storage.engine.disk_errors import NO_ROOM, READ_ONLY
 
 if TYPE_CHECKING:
     from tantivy import Document, Index, IndexWriter, Schema, Searcher
@@ -41,7 +45,18 @@ META: Final = "meta.json"
 """The file without which tantivy opens nothing."""
 TERMS: Final = "*.term"
 """The files with all terms that there are."""
-_NO_ROOM: Final = ("No space left", "os error 28", "os error 122", "StorageFull", "QuotaExceeded")
+KILLED: Final = "writer was killed"
+"""What is told of a thread of tantivy's that writes no more; what it has ended with is told by its next commit."""
+_PLACE: Final = re.compile(r" at path \S+|\"/\S+")
+_CODE: Final = re.compile(r"(?:os error|code:) (\d+)")
+
+
+OUT_OF_HANDLES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What says nothing of an index that cannot be opened."""
+
+
+class NotNow(StorageFailed):
+    """The system has no more files or memory for this process."""
 
 
 class ColumnsTaken(Exception):
@@ -133,9 +148,12 @@ class Folder:
                         writer.delete_documents_by_term("id", doc_id)
                 for entry in entries:
                     writer.add_document(self._document(library.Document(), entry, limits))
-        except BaseException:
+        except BaseException as error:
+            cause = self._cause(error)
             self.forget()
-            raise
+            if cause is None:
+                raise
+            raise cause from None
 
     def commit(self, seq: int, purge_seq: int) -> None:
         """Keep what was written, and how far that goes. Raises StorageFull, StorageFailed; nothing is kept then."""
@@ -160,19 +178,30 @@ class Folder:
                 writer.delete_documents_by_term(STATE, STATE)
                 writer.add_document(document)
                 writer.commit()
+                self.state = state  # it is there, whatever comes next
                 self._index.reload()
         except BaseException:
             self.forget()
             raise
-        self.state = state
+
+    def _cause(self, error: BaseException) -> StorageFull | StorageFailed | None:
+        """Why the thread that writes has ended, if that is what is known; nothing is kept by the commit that tells."""
+        if self._writer is None or not isinstance(error, StorageFailed) or KILLED not in error.reason:
+            return None
+        try:
+            with told():
+                self._writer.commit()
+        except (StorageFailed, StorageFull) as cause:
+            return cause
+        return None
 
     def forget(self) -> None:
-        """Give up what was written since the last commit, and the writer."""
+        """Give up what was written since the last commit, and the writer with its lock, whoever still knows it."""
         writer, self._writer = self._writer, None
-        if writer is not None:
+        for give_up in () if writer is None else (writer.rollback, writer.wait_merging_threads):
             try:
                 with told():
-                    writer.rollback()
+                    give_up()
             except (StorageFailed, StorageFull) as error:
                 log.debug("%s: %s", self.path, error.reason)
         self.several = set(self.state.several)
@@ -234,9 +263,18 @@ def told() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        if any(word in str(error) for word in _NO_ROOM):
+        code = error.errno if isinstance(error, OSError) else None
+        if code is None:
+            found = _CODE.search(str(error))
+            code = int(found[1]) if found else 0
+        if code == errno.EROFS:
+            raise StorageFull(READ_ONLY) from error
+        if code in NO_ROOM:
             raise StorageFull from error
-        raise StorageFailed(f"The search index cannot be used: {error}") from error
+        log.warning("a search index cannot be used: %s", error)
+        words = os.strerror(code) if code else _PLACE.sub("", str(error))  # where the files are is nobody's business
+        kind = NotNow if code in OUT_OF_HANDLES else StorageFailed
+        raise kind(f"The search index cannot be used: {words}") from error
 
 
 def schema_of(columns: int) -> "Schema":
@@ -257,7 +295,7 @@ def schema_of(columns: int) -> "Schema":
 
 
 def open_folder(path: Path, epoch: int) -> Folder | None:
-    """The index that is there; None if there is none that can be used."""
+    """The index that is there; None if there is none that can be used. Raises StorageFull, NotNow."""
     library = tantivy()
     if not path.is_dir():
         return None
@@ -268,6 +306,8 @@ def open_folder(path: Path, epoch: int) -> Folder | None:
             found = searcher.search(library.Query.term_query(index.schema, STATE, STATE), 1)
             body = bytes(searcher.doc(found.hits[0][1]).get_first("body") or b"") if found.hits else b""
         state = msgspec.json.decode(body, type=FolderState)
+    except NotNow:
+        raise
     except (StorageFailed, msgspec.DecodeError) as error:
         log.warning("%s cannot be used (%s); the search index is built anew", path, error)
         return None

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from docstore.database.active_tasks import ActiveTask, ActiveTasks
 from docstore.database.database import Database
 from docstore.database.reading.index_feed import FeedBatch, FeedEnd, feed_end
-from docstore.errors import NotFound, StorageFailed
+from docstore.errors import NotFound, StorageFailed, StorageFull
 from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed
 from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
@@ -171,6 +171,8 @@ class SearchIndex:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._task = None
         error = None if task.cancelled() else task.exception()  # whoever waits is told; otherwise who asks next
+        if isinstance(error, StorageFailed | StorageFull):  # what was kept is what the disk has
+            self.folder, self.shown = None, FeedEnd(-1, -1)
         if isinstance(error, FunctionFailed):
             function_log.tell_failure(self._where, error, self.plan.limits)
 

@@ -26,7 +26,7 @@ from docstore.query.views import layout
 from docstore.settings import Durability, StorageSettings
 from docstore.storage.documents import long_ids
 from docstore.storage.engine import fork_guard
-from docstore.storage.engine.data_file import LOCK_SUFFIX, grantable, open_data_file
+from docstore.storage.engine.data_file import LOCK_SUFFIX, allocate_lock_file, grantable, open_data_file
 from docstore.storage.engine.disk_errors import disk_error, is_disk_error, lacks_room
 from docstore.storage.engine.snapshot_gate import SnapshotGate, refuse_closed
 from docstore.storage.engine.transactions import Snapshot
@@ -230,8 +230,7 @@ class IndexFile:
         self._tables = tables
 
     def _open_tables(self) -> IndexTables:
-        unsynced = replace(self.settings, durability=Durability.NONE)
-        self._lmdb = open_data_file(self.path, unsynced, read_only=False)
+        self._open_lmdb()
         try:
             tables = self._handles()
             if self._is_current(tables):
@@ -242,8 +241,12 @@ class IndexFile:
             raise
         self._lmdb.close()
         self._drop()
-        self._lmdb = open_data_file(self.path, unsynced, read_only=False)
+        self._open_lmdb()
         return self._handles()
+
+    def _open_lmdb(self) -> None:
+        allocate_lock_file(self.path, self.settings)
+        self._lmdb = open_data_file(self.path, replace(self.settings, durability=Durability.NONE), read_only=False)
 
     def _handles(self) -> IndexTables:
         with self._lmdb.begin(write=True) as transaction:

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import lmdb
 
-from docstore.errors import StoreUnusable
+from docstore.errors import StorageFull, StoreUnusable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import keys
+from docstore.storage.engine.disk_errors import lacks_room
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ OTHER_READERS = 64
 def open_data_file(data_file: Path, settings: StorageSettings, *, read_only: bool) -> lmdb.Environment:
     """Open the file, which is made if it is missing, with as much address space as the system grants.
 
-    Raises StoreUnusable if LMDB cannot open it, or not even ``map_size_smallest`` is granted.
+    Raises StoreUnusable if LMDB cannot open it, or not even ``map_size_smallest`` is granted; StorageFull.
     """
     size = settings.map_size
     while True:
@@ -58,6 +59,8 @@ def open_data_file(data_file: Path, settings: StorageSettings, *, read_only: boo
             size //= 2
             log.warning("the system grants no larger map for %s; trying %d MiB", data_file, size >> 20)
         except lmdb.Error as error:
+            if lacks_room(error, data_file):
+                raise StorageFull from error
             raise StoreUnusable(f"{data_file} cannot be opened: {error}") from error
 
 

@@ -1,3 +1,4 @@
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,11 +6,12 @@ import pytest
 
 from docstore.core.json_text import JsonValue
 from docstore.core.lucene.nodes import Everything
+from docstore.errors import StorageFailed, StorageFull
 from docstore.query.search.analyzers import analyzers_of
 from docstore.query.search.answering import answer
 from docstore.query.search.asked import Question
 from docstore.query.search.entries import Entry, Field, entry_of
-from docstore.query.search.folder import ColumnsTaken, Folder, make_folder, open_folder
+from docstore.query.search.folder import ColumnsTaken, Folder, NotNow, make_folder, open_folder, told
 from docstore.settings import SearchSettings
 
 ANALYZERS = analyzers_of("standard")
@@ -84,3 +86,59 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
             file.write_bytes(b"\x00" * 8)
     assert open_folder(path, 7) is None
     assert ids(make_folder(path, 7, 8)) == []
+
+
+def test_a_commit_that_cannot_be_shown_is_kept(tmp_path: Path) -> None:
+    """Else what it holds would be written once more beside it."""
+
+    class OutOfFiles:
+        def reload(self) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    folder = make_folder(tmp_path / "i", 7, 8)
+    write(folder, "a")
+    index = folder._index
+    folder._index = OutOfFiles()  # type: ignore[assignment]
+    with pytest.raises(NotNow):
+        folder.commit(1, 0)
+    folder._index = index
+    assert folder.state.seq == 1
+    write(folder, "b")  # by another writer, since the first one has given up its lock
+    folder.commit(2, 0)
+    assert ids(folder) == ["a", "b"]
+
+
+def test_an_index_is_not_dropped_for_want_of_handles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "i"
+    folder = make_folder(path, 7, 8)
+    write(folder, "a")
+    folder.commit(1, 0)
+    folder.close()
+    with monkeypatch.context() as without:
+        without.setattr("tantivy.Index.open", _refuse)
+        with pytest.raises(NotNow, match="Too many open files"):
+            open_folder(path, 7)
+    again = open_folder(path, 7)
+    assert again is not None
+    assert ids(again) == ["a"]
+
+
+def _refuse(path: str) -> None:
+    raise ValueError(f"An IO error occurred: 'Too many open files (os error 24) at path \"{path}/meta.json\"'")
+
+
+@pytest.mark.parametrize(
+    ("error", "told_as"),
+    [
+        (ValueError("An IO error occurred: 'No space left on device (os error 28) at path \"/data/x\"'"), StorageFull),
+        (ValueError("Failed to open file for write: Os { code: 27, kind: FileTooLarge }"), StorageFull),
+        (ValueError("Read-only file system (os error 30)"), StorageFull),
+        (OSError(errno.EDQUOT, "Quota exceeded"), StorageFull),
+        (ValueError("An IO error occurred: 'Input/output error (os error 5) at path \"/data/x\"'"), StorageFailed),
+        (ValueError('No such file at path "/data/x"'), StorageFailed),
+    ],
+)
+def test_errors_in_words(error: Exception, told_as: type[StorageFull | StorageFailed]) -> None:
+    with pytest.raises(told_as) as seen, told():
+        raise error
+    assert "/data" not in seen.value.reason
