@@ -50,7 +50,7 @@ def test_every_error_word_stands_in_the_api_page():
         assert f"`{word}`" in API
 
 
-SETTING = re.compile(r"^\| `([\w]+/[\w]+)` \| (?:`([^`]*)`)? \| (at once|next start) \|", re.MULTILINE)
+SETTING = re.compile(r"^\| `([\w]+/[\w-]+)` \| (?:`([^`]*)`)? \| (at once|next start) \|", re.MULTILINE)
 
 
 def test_every_setting_stands_in_the_configuration_page_with_its_default():

@@ -106,7 +106,8 @@ class Directory:
             return None
         conflicted = "_conflicts" in members and not self._policy.conflicted_users
         user = UserContext(name, roles)
-        return Account(user, record_of(members), _by_password(user), members.get("totp"), members, conflicted)
+        totp = {} if "totp" in members and members["totp"] is None else members.get("totp")  # needed, and none is right
+        return Account(user, record_of(members), _by_password(user), totp, members, conflicted)
 
     def _forget(self) -> None:
         self._version += 1

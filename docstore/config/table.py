@@ -188,6 +188,7 @@ _OTHERS: Final[tuple[Setting, ...]] = (
     Setting("chttpd", "authentication_handlers", TEXT, None),
     Setting("chttpd", "require_valid_user", BOOLEAN, "false"),
     Setting("chttpd", "require_valid_user_except_for_up", BOOLEAN, "false"),
+    Setting("chttpd", "WWW-Authenticate", TEXT, None),
     Setting("chttpd", "admin_only_all_dbs", BOOLEAN, "true"),
     Setting("chttpd_auth", "authentication_db", TEXT, None),
     Setting("chttpd_auth", "secret", TEXT, None),

@@ -49,6 +49,7 @@ async def test_five_wrong_passwords_lock_an_account_for_its_address(client, guar
     assert await client("GET", "/_session", "sue", "no") == LOCKED
     assert await client("GET", "/_session", "sue") == LOCKED
     assert (await client("POST", "/_session", body={"name": "sue", "password": "pw"})) == LOCKED
+    assert "Set-Cookie" not in client.headers  # whoever is logged in here goes on
     assert (await client("GET", "/_session", "root"))[0] == 200
     stored = (await client("GET", "/_users/org.couchdb.user:sue", "root"))[1]
     await client("PUT", "/_users/org.couchdb.user:sue", "root", body=stored | {"password": "new"})
@@ -145,6 +146,15 @@ async def test_one_time_passwords(client):
     assert (await client("POST", "/_session", body=login | {"token": token}))[0] == 200
     cookie = {"Cookie": client.headers["Set-Cookie"].split(";")[0]}
     assert (await user(client, cookie))["name"] == "sue"
+
+
+async def test_one_time_passwords_that_cannot_be_made_let_nobody_in(client):
+    token = one_time_password(read_totp({"key": KEY}), int(time.time()))
+    for number, totp in enumerate((None, {}, "x", {"key": "!"})):
+        name = f"sue{number}"
+        await client.add_user(name, totp=totp)
+        assert await client("GET", "/_session", name) == WRONG
+        assert await client("POST", "/_session", body={"name": name, "password": "pw", "token": token}) == WRONG
 
 
 # --- tokens

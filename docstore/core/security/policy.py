@@ -39,6 +39,8 @@ MAX_ITERATIONS: Final = 10_000_000
 """Four seconds. CouchDB takes a hundred times as many, which any user could put into the own document."""
 MAX_CACHED_PASSWORDS: Final = 10_000
 CACHED_PASSWORD_SECONDS: Final = 600.0
+LOGIN_CHALLENGE: Final = 'Basic realm="server"'
+"""Where nobody is answered without a login, and nothing is set."""
 DEFAULT_SAME_SITE: Final = "Lax"
 """Where nothing is set: a page of another site can link here, but its forms and scripts come without the cookie."""
 
@@ -75,6 +77,7 @@ class Policy:
     ``users``      the name of the users' database
     ``secret``     what cookies and proxies' tokens are signed with; None if none is set
     ``cached``     seconds for which a password that was right is known; 0 for never
+    ``challenge``  the ``WWW-Authenticate`` of a 401, with which a browser asks for name and password; "" for none
     ``public_fields``  of user documents, which everybody may see
     ``password_rules`` the text of ``password_regexp``
     """
@@ -94,6 +97,7 @@ class Policy:
     tokens: TokenRules = field(default_factory=TokenRules)
     login_needed: bool = False
     login_needed_for_up: bool = False
+    challenge: str = ""
     admins_list: bool = True
     conflicted_users: bool = False
     public_fields: tuple[str, ...] = ()
@@ -141,6 +145,7 @@ def read_policy(get: Get, section: Section) -> Policy:
         ),
         login_needed=needed or needed_but_for_up,
         login_needed_for_up=needed and not needed_but_for_up,
+        challenge=_challenge(get("chttpd", "WWW-Authenticate")) or (LOGIN_CHALLENGE if needed else ""),
         admins_list=_is_true(get("chttpd", "admin_only_all_dbs"), on=True),
         conflicted_users=_is_true(auth("allow_conflicted_user_docs"), on=False),
         public_fields=_names(auth("public_fields")),
@@ -199,6 +204,11 @@ def _number(word: str | None, default: int) -> int:
 
 def _names(word: str | None) -> tuple[str, ...]:
     return tuple(name for part in (word or "").split(",") if (name := part.strip()))
+
+
+def _challenge(word: str | None) -> str:
+    """A header's value; none that could end it."""
+    return word if word and word.isascii() and word.isprintable() else ""
 
 
 def _header_word(word: str | None) -> str:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -31,6 +32,8 @@ from docstore.query.errors import StateConflict
 logger = logging.getLogger(__name__)
 
 OTHER_CONFLICT: Final = "conflict"
+UNAUTHORIZED: Final = 401
+CHALLENGE_WISHED: Final = "X-CouchDB-WWW-Authenticate"
 INSTANCE: Final = "urn:docstore:request:"
 
 
@@ -47,6 +50,8 @@ async def refused(request: Request, error: DocstoreError, headers: Sequence[Head
     if isinstance(error, Conflict):
         count_conflict(request, error, report)
     reply.headers = (*reply.headers, *headers)
+    if reply.status == UNAUTHORIZED:
+        reply.headers = (*reply.headers, *_challenge(request))
     return reply
 
 
@@ -147,6 +152,13 @@ def _members(request: Request, error: DocstoreError) -> dict[str, JsonValue]:
         return _details(error)
     members: dict[str, JsonValue] = {"doc_id": request.doc_id} if request.doc_id else {}
     return members | _details(error) | {"suggested_actions": list(after_error(request, error))}
+
+
+def _challenge(request: Request) -> tuple[Header, ...]:
+    """How a browser is told to ask for a password: as the request wishes (``Cookie``: not at all), or as is set."""
+    wished = request.raw.headers.get(CHALLENGE_WISHED)
+    told = request.node.accounts.policy.challenge if wished is None else wished
+    return ((hdrs.WWW_AUTHENTICATE, told),) if told.isascii() and told.isprintable() and told else ()
 
 
 def _details(error: DocstoreError) -> dict[str, JsonValue]:

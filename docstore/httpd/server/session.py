@@ -6,7 +6,7 @@ Owns the login form and the shape of the session object. Follows ``couch_httpd_a
 import re
 
 from docstore.core.json_text import JsonValue
-from docstore.errors import BadRequest, Forbidden, TooLarge, Unauthorized, UnsupportedMediaType
+from docstore.errors import BadRequest, TooLarge, Unauthorized, UnsupportedMediaType
 from docstore.httpd.problems.refusing import refused
 from docstore.httpd.replies import Header, Reply, json_reply
 from docstore.httpd.request import Request
@@ -49,7 +49,7 @@ async def login(request: Request) -> Reply:
     if not request.node.accounts.open:
         try:
             user = await authenticator.login(name, form.get("password", ""), form.get("token"), request.remote)
-        except (Unauthorized, Forbidden) as error:
+        except Unauthorized as error:
             ended = authenticator.ended_session(secure=secure)
             return _with_cookie(request, await refused(request, error), "fail", ended)
         roles = user.roles
