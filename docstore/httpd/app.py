@@ -159,6 +159,7 @@ ROUTES = (
     ),
     open_route("/_docstore/openapi.json", "GET,HEAD", GET=description.openapi),
     route("/_docstore/conflict_stats", "GET,HEAD", GET=telemetry.conflict_stats),
+    route("/_docstore/log", "GET,HEAD", GET=telemetry.log),
     # a database
     in_system(
         route(

@@ -14,6 +14,7 @@ from docstore.httpd.auth import Authenticator
 from docstore.httpd.certificate import Watch
 from docstore.httpd.cors import Cors
 from docstore.httpd.front import Front
+from docstore.httpd.log_tail import TAIL
 from docstore.httpd.problems.conflict_log import ConflictLog
 from docstore.httpd.proxies import Proxies
 from docstore.httpd.wire.memory import Memory
@@ -31,6 +32,7 @@ class Service:
     """
 
     def __init__(self, node: Node) -> None:
+        TAIL.listen()
         self.node = node
         self.memory = Memory(node.settings.limits)
         self.authenticator = Authenticator(node.accounts, node.clock.now)

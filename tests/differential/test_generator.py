@@ -16,7 +16,7 @@ NOT_ASKED = {
     "/_node/{name}",
     "/_node/{name}/_stats",
     "/_node/{name}/_stats/{path...}", "/_node/{name}/_prometheus", "/_node/{name}/_system", "/_node/{name}/_versions",
-    "/_docstore/conflict_stats", "/{db}/_conflicts", "/{db}/_resolve", "/_db_updates",
+    "/_docstore/conflict_stats", "/_docstore/log", "/{db}/_conflicts", "/{db}/_resolve", "/_db_updates",
     "/{db}/_uploads/{uuid}", "/{db}/{doc}/_tree", "/{db}/{doc}/_resolve", "/{db}/_design/{doc}/_tree",
     "/{db}/_design/{doc}/_resolve", "/{db}/_design%2F{doc}/_tree", "/{db}/_design%2F{doc}/_resolve", "/{db}/_local",
     "/{db}/_design/{doc}/_info", "/{db}/_design/{doc}/_view", "/{db}/_design/{doc}/_view/{view}/{path...}",

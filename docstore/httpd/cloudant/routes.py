@@ -14,10 +14,10 @@ from docstore.httpd.routing import Route, Router, open_route, route
 from docstore.httpd.server import session
 
 REFUSED: Final = (
-    "/_db_updates", "/_cluster_setup", "/_node", "/_utils", "/_docstore/conflict_stats", "/{db}/_purge",
-    "/{db}/_purged_infos", "/{db}/_purged_infos_limit", "/{db}/_revs_limit", "/{db}/_compact", "/{db}/_view_cleanup",
-    "/{db}/_search_cleanup", "/{db}/_sync_shards", "/{db}/_local_docs", "/{db}/_conflicts", "/{db}/_resolve",
-    "/{db}/_uploads",
+    "/_db_updates", "/_cluster_setup", "/_node", "/_utils", "/_docstore/conflict_stats", "/_docstore/log",
+    "/{db}/_purge", "/{db}/_purged_infos", "/{db}/_purged_infos_limit", "/{db}/_revs_limit", "/{db}/_compact",
+    "/{db}/_view_cleanup", "/{db}/_search_cleanup", "/{db}/_sync_shards", "/{db}/_local_docs", "/{db}/_conflicts",
+    "/{db}/_resolve", "/{db}/_uploads",
 )  # fmt: skip
 """Where paths begin that Cloudant has not."""
 

@@ -98,6 +98,9 @@ ALL: Final = _named(
     Parameter("kind", _words("unique"), "Duplicates of a unique index instead of conflicts."),
     Parameter("counts", BOOLEAN, "How many leaves there are, live and deleted."),
     Parameter("include_meta", BOOLEAN, "Who wrote each live leaf, and when."),
+    Parameter(
+        "level", _words("debug", "info", "warning", "error", "critical"), "Only lines that are at least so important."
+    ),
 )
 
 RANGE: Final = ("key", "startkey", "endkey", "start_key", "end_key", "inclusive_end", "descending", "skip", "limit")
@@ -126,6 +129,7 @@ TAKEN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("GET", "/_scheduler/jobs"): ("limit", "skip"),
     ("GET", "/_scheduler/docs"): ("limit", "skip", "descending", "states"),
     ("GET", "/_scheduler/docs/{path...}"): ("limit", "skip", "descending", "states"),
+    ("GET", "/_docstore/log"): ("since", "limit", "level"),
     ("PUT", "/{db}"): ("q", "n", "partitioned"),
     ("POST", "/{db}"): ("batch",),
     ("GET", "/{db}/_changes"): CHANGES,

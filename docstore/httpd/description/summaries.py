@@ -46,6 +46,7 @@ SUMMARIES: Final[dict[str, str]] = {
     "GET /_api/v2/db/{db}/_security": "Who may do what in a database, as Cloudant tells it.",
     "PUT /_api/v2/db/{db}/_security": "Change Cloudant's roles in a database.",
     "GET /_docstore/conflict_stats": "Refused edits, counted by kind, database and document.",
+    "GET /_docstore/log": "The last lines of the server's log.",
     "GET /_docstore/openapi.json": "This description.",
     "PUT /{db}": "Create a database.",
     "GET /{db}": "Counts, sizes and sequences of a database.",

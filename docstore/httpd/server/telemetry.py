@@ -1,18 +1,32 @@
-"""What can be measured of a node: ``_prometheus`` and ``_docstore/conflict_stats``.
+"""What can be told of a node: ``_prometheus``, ``_docstore/conflict_stats`` and ``_docstore/log``.
 
-Owns the shape of the second; the first is ``metrics.py``'s. Both are read from counters in memory, so they begin at
-zero with the server.
+Owns the shape of the second; the first is ``metrics.py``'s, the lines of the third are ``log_tail.py``'s. All are read
+from memory, so they begin at zero with the server.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from types import ModuleType
+from typing import Final
 
 from docstore.core.json_text import JsonValue
 from docstore.database.conflicts.statistics import SLOT_SECONDS, SLOTS
+from docstore.errors import QueryParseError
+from docstore.httpd.log_tail import TAIL
+from docstore.httpd.params.values import erlang_text, parse_positive_integer
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.server.node_endpoints import checked_name
+
+DEFAULT_LIMIT: Final = 100
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
 
 
 async def prometheus(request: Request) -> Reply:
@@ -51,6 +65,18 @@ async def conflict_stats(request: Request) -> Reply:
             "documents": {"seconds": SLOT_SECONDS * SLOTS, "most": often},
         }
     )
+
+
+async def log(request: Request) -> Reply:
+    """GET /_docstore/log"""
+    query = request.query
+    word = query.get("level", "debug")
+    if word not in LEVELS:
+        raise QueryParseError(f"Invalid value for level: {erlang_text(word)}")
+    since = parse_positive_integer(query.get("since", 0))
+    limit = parse_positive_integer(query.get("limit", DEFAULT_LIMIT))
+    lines = TAIL.since(since, limit, LEVELS[word])
+    return json_reply({"last": TAIL.last, "lines": [line.members() for line in lines]})
 
 
 def _load() -> ModuleType:

@@ -57,7 +57,14 @@ def test_the_page_has_every_path_that_it_has_besides():
 
 @pytest.mark.parametrize(
     "path",
-    ["/_node/_local/_config", "/_db_updates", "/_cluster_setup", "/_utils/", "/_docstore/conflict_stats"],
+    [
+        "/_node/_local/_config",
+        "/_db_updates",
+        "/_cluster_setup",
+        "/_utils/",
+        "/_docstore/conflict_stats",
+        "/_docstore/log",
+    ],
 )
 async def test_what_cloudant_has_not(account, path):
     assert (await account("GET", path, basic()))[0] == 404
