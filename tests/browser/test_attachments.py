@@ -4,6 +4,7 @@ import base64
 import hashlib
 import random
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -105,3 +106,28 @@ def test_a_file_is_dropped(page, site):
     page.get_by_role("region", name="Attachments").dispatch_event("drop", {"dataTransfer": data})
     expect(page.get_by_text("drop.txt is attached.")).to_be_visible()
     assert site.ask("GET", f"{db}/a/drop.txt", text=True) == "dropped"
+
+
+def test_what_browsers_take_out_of_a_path_is_not_asked_for(page, site):
+    db = site.database("climbed", [{"_id": "."}])
+    site.database("above")
+    names = ["..", "", "../../above", "a//b"]
+    site.ask(
+        "PUT", f"{db}/d", {"_attachments": {name: {"data": "aGVsbG8=", "content_type": "text/plain"} for name in names}}
+    )
+    page.goto(site.page("/db/climbed/doc/d"))
+    attachments = page.get_by_role("region", name="Attachments")
+    expect(attachments.get_by_role("listitem")).to_have_count(4)
+    expect(attachments.get_by_role("button", name=re.compile("^Delete"))).to_have_count(2)
+    for name in names[2:]:
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_role("dialog")).to_contain_text("hello")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name=f"Delete {name}", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
+    assert set(site.ask("GET", f"{db}/d")["_attachments"]) == {"..", ""}
+    assert {"climbed", "above"} <= set(site.ask("GET", "_all_dbs"))
+    for one in (".", "..", "_design/."):
+        page.goto(site.page(f"/db/climbed/doc/{quote(one, safe='')}"))
+        expect(page.get_by_role("alert")).to_have_text(f'Browsers cannot ask for what is called "{one}".')

@@ -32,14 +32,16 @@ export class Unreachable extends Error {
   }
 }
 
-// A path from segments, each encoded: `path('films', id)`. `_design/x` and `_local/x` keep their slash.
+// A path from segments, each encoded: `path('films', id)`. `_design/x` and `_local/x` keep their slash. What browsers take out of a
+// path is refused: the request would go to what stands above, such as the database.
 export function path(...segments) {
   return segments.map(encode).join('/');
 }
 
 function encode(segment) {
-  const special = /^(_design|_local)\/(.+)$/s.exec(segment);
-  return special ? `${special[1]}/${encodeURIComponent(special[2])}` : encodeURIComponent(segment);
+  const [, before = '', name] = /^((?:_design|_local)\/)?(.+)$/s.exec(segment) ?? [];
+  if (!name || name === '.' || name === '..') throw new Error(`Browsers cannot ask for what is called "${segment}".`);
+  return before + encodeURIComponent(name);
 }
 
 // A query string's parameters, those that are undefined or null left out. `key('a')` is for parameters that are JSON.

@@ -2,14 +2,18 @@
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-// h('a', {href: '#/', class: 'x', onclick: f, dataset: {id}}, 'text', element, [more], null)
+// h('a.button.plain', {href: '#/', onclick: f, dataset: {id}}, 'text', element, [more], null)
 //
+// Behind the tag's name stand its classes, or in `class` those that depend on something.
 // `on...` functions are listeners, `style` is an object of CSS properties, true is an attribute without value, null,
 // undefined and false are none. `value`, `checked` and the like are set as properties. Fields are not completed or corrected by the
 // browser, unless they say so.
 export function h(tag, attributes, ...children) {
-  const byDefault = tag === 'input' || tag === 'textarea' ? {autocomplete: 'off', spellcheck: 'false'} : {};
-  return fill(document.createElement(tag), {...byDefault, ...attributes}, children);
+  const [name, ...classes] = tag.split('.');
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(' ');
+  const byDefault = name === 'input' || name === 'textarea' ? {autocomplete: 'off', spellcheck: 'false'} : {};
+  return fill(element, {...byDefault, ...attributes}, children);
 }
 
 // The same for elements of SVG.

@@ -12,13 +12,13 @@ const TEXT_SHOWN = 100_000; // characters
 
 // `stubs()` gives [name, {content_type, length}] of the revision `rev()`; `changed()` hears that there is a new one.
 export function attachmentsPanel({db, id, rev, stubs, changed, editable}) {
-  const list = h('ul', {class: 'attachments'});
-  const going = h('div', {class: 'stack'});
-  const chooser = h('input', {type: 'file', multiple: true, class: 'visually-hidden', tabindex: '-1', 'aria-label': 'Files to attach'});
-  const panel = h('section', {class: 'panel drop', 'aria-label': 'Attachments'},
-    h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Attachments'),
-      editable && h('button', {class: 'spread', onclick: () => chooser.click()}, 'Add files'), chooser),
-    list, going, editable && h('p', {class: 'quiet'}, 'Files can be dropped here.'));
+  const list = h('ul.attachments', {});
+  const going = h('div.stack', {});
+  const chooser = h('input.visually-hidden', {type: 'file', multiple: true, tabindex: '-1', 'aria-label': 'Files to attach'});
+  const panel = h('section.panel.drop', {'aria-label': 'Attachments'},
+    h('div.bar-of-tools', {}, h('h2', {}, 'Attachments'),
+      editable && h('button.spread', {onclick: () => chooser.click()}, 'Add files'), chooser),
+    list, going, editable && h('p.quiet', {}, 'Files can be dropped here.'));
   let queue = Promise.resolve();
 
   // One after the other: each makes a revision that the next one follows.
@@ -33,14 +33,26 @@ export function attachmentsPanel({db, id, rev, stubs, changed, editable}) {
     draw();
   }
 
+  // Null for what browsers cannot ask for.
+  function placeOf(name) {
+    try {
+      return url(attachmentPath(db, id, name), {rev: rev()});
+    } catch {
+      return null;
+    }
+  }
+
   function draw() {
     const found = stubs();
-    replace(list, found.map(([name, stub]) => h('li', {},
-      h('button', {class: 'plain grow', onclick: () => preview(name, stub)}, name),
-      h('small', {}, `${stub.content_type}, ${bytes(stub.length)}`),
-      h('a', {class: 'button plain', href: url(attachmentPath(db, id, name), {rev: rev()}), download: name.split('/').pop(), 'aria-label': `Download ${name}`}, '⤓'),
-      editable && h('button', {class: 'plain', 'aria-label': `Delete ${name}`, onclick: () => remove(name)}, '✕'))));
-    if (!found.length) list.append(h('li', {class: 'quiet'}, 'None'));
+    replace(list, found.map(([name, stub]) => {
+      const where = placeOf(name);
+      return h('li', {},
+        where ? h('button.plain.grow', {onclick: () => preview(name, stub)}, name) : h('span.grow', {}, name || '""'),
+        h('small', {}, `${stub.content_type}, ${bytes(stub.length)}`),
+        where && h('a.button.plain', {href: where, download: name.split('/').pop(), 'aria-label': `Download ${name}`}, '⤓'),
+        where && editable && h('button.plain', {'aria-label': `Delete ${name}`, onclick: () => remove(name)}, '✕'));
+    }));
+    if (!found.length) list.append(h('li.quiet', {}, 'None'));
     drawGoing();
   }
 
@@ -59,18 +71,18 @@ export function attachmentsPanel({db, id, rev, stubs, changed, editable}) {
     progressOf(note).then((sent) => {
       told.textContent = sent === null ? `${note.name} was cut short, and the server has forgotten it.` : `${note.name} was cut short at ${bytes(sent)} of ${bytes(note.size)}.`;
     });
-    const again = h('input', {type: 'file', class: 'visually-hidden', tabindex: '-1', 'aria-label': `The file ${note.name} once more`, onchange: () => {
+    const again = h('input.visually-hidden', {type: 'file', tabindex: '-1', 'aria-label': `The file ${note.name} once more`, onchange: () => {
       for (const file of again.files) queue = queue.then(() => one(file, note.name)).catch(tellFailure);
     }});
-    return h('div', {class: 'note'}, told, ' ', h('button', {onclick: () => again.click()}, 'Choose it again to go on'), again,
-      h('button', {class: 'plain', onclick: () => giveUp(note).then(drawGoing)}, 'Give it up'));
+    return h('div.note', {}, told, ' ', h('button', {onclick: () => again.click()}, 'Choose it again to go on'), again,
+      h('button.plain', {onclick: () => giveUp(note).then(drawGoing)}, 'Give it up'));
   }
 
   async function preview(name, stub) {
-    const where = url(attachmentPath(db, id, name), {rev: rev()});
-    const holder = h('div', {class: 'preview'}, 'Reading …');
+    const where = placeOf(name);
+    const holder = h('div.preview', {}, 'Reading …');
     const shown = ask({title: name, content: holder, button: null, wide: true});
-    replace(holder, await content(where, stub).catch((error) => h('p', {class: 'problem'}, words(error))));
+    replace(holder, await content(where, stub).catch((error) => h('p.problem', {}, words(error))));
     return shown;
   }
 
@@ -118,5 +130,5 @@ async function content(where, {content_type: type, length}) {
   for (let part = await reader.read(); !part.done && text.length < TEXT_SHOWN; part = await reader.read()) text += part.value;
   const isCut = text.length >= TEXT_SHOWN;
   if (isCut) control.abort();
-  return [h('pre', {tabindex: '0'}, text.slice(0, TEXT_SHOWN)), isCut && h('p', {class: 'quiet'}, `The beginning of ${bytes(length)}.`)];
+  return [h('pre', {tabindex: '0'}, text.slice(0, TEXT_SHOWN)), isCut && h('p.quiet', {}, `The beginning of ${bytes(length)}.`)];
 }

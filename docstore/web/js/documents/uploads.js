@@ -19,8 +19,7 @@ const running = new Set();
 export const uploadsOf = (db, id) => [...running].filter((one) => one.db === db && one.id === id);
 export const interrupted = (db, id) => notes().filter((note) => note.db === db && note.id === id && !uploadsOf(db, id).some((one) => one.name === note.name));
 
-// The attachment's path; slashes in its name are slashes there.
-export const attachmentPath = (db, id, name) => path(db, id, ...name.split('/'));
+export const attachmentPath = (db, id, name) => path(db, id, name);
 
 // Begin to upload a file, or go on with the one that was cut short. `rev` is the document's revision, null for none; `told(upload)`
 // hears of each step. Resolves with the new revision.

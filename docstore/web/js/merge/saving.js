@@ -52,7 +52,7 @@ async function contentOf(db, id, {name, digest, type}, sources, signal) {
   for (const rev of sources) {
     const known = await digests(db, id, rev, signal).catch(() => new Map());
     if (known.get(name) !== digest) continue;
-    const blob = await (await call('GET', path(db, id, ...name.split('/')), {query: {rev}, signal})).blob();
+    const blob = await (await call('GET', path(db, id, name), {query: {rev}, signal})).blob();
     if (blob.size > MOST_BYTES) throw new Error(`The attachment ${name} is too large to be merged by this page.`);
     return JSON.stringify({content_type: type, data: await base64(blob)});
   }
