@@ -1,5 +1,6 @@
 """A test server's own page: journal, faults, snapshots, and requests to take elsewhere."""
 
+import ast
 import json
 import re
 import shlex
@@ -47,6 +48,12 @@ COPIES = """async () => {
   return [asCurl(requests[0], new URL('../', location.href)), asPytest(requests[0])];
 }"""
 
+HOSTILE = """async (request) => {
+  const {asCurl, asPytest} = await import('./js/double/copies.js');
+  return [asCurl(request, new URL('../', location.href)), asPytest(request)];
+}"""
+""
+
 
 @pytest.fixture(scope="module")
 def asked(doubled):
@@ -61,11 +68,35 @@ def test_requests_come_in_and_can_be_taken_elsewhere(view, doubled, asked):
     expect(view.get_by_label("Request", exact=True)).to_contain_text("O'Neill \N{SNOWMAN}")
     curl, test = view.evaluate(COPIES)
     words = shlex.split(curl)
-    assert words[:4] == ["curl", "-i", "-X", "PUT"]
-    assert words[4] == f"{doubled.url}/asked/o'neill"
-    assert json.loads(words[words.index("--data-binary") + 1]) == {"name": "O'Neill \N{SNOWMAN}"}
+    assert words[:5] == ["curl", "-gi", "--path-as-is", "-X", "PUT"]
+    assert words[5] == f"{doubled.url}/asked/o'neill"
+    assert json.loads(words[words.index("--data-raw") + 1]) == {"name": "O'Neill \N{SNOWMAN}"}
     assert "def test_put_asked_o_neill" in test
     compile(test, "copied", "exec")
+
+
+def test_a_copied_command_asks_this_server_and_reads_no_file(view, doubled):
+    request = {"method": "POST", "headers": [["Authorization", "(hidden)"]], "body_size": 12, "status": 201}
+    for target, path in (
+        ("//evil.example/x", "//evil.example/x"),
+        ("http://evil.example/x/../y", "/x/../y"),
+        ('/db/_all_docs?keys=["a b"]', '/db/_all_docs?keys=["a%20b"]'),
+    ):
+        curl, test = view.evaluate(HOSTILE, request | {"target": target, "body": "@/etc/passwd"})
+        words = shlex.split(curl)
+        assert words[:6] == ["curl", "-gi", "--path-as-is", "-X", "POST", doubled.url + path]
+        assert words[-2:] == ["--data-raw", "@/etc/passwd"]
+        compile(test, "copied", "exec")
+    curl, _ = view.evaluate(HOSTILE, request | {"method": "HEAD", "target": "/db", "body": "", "body_size": 0})
+    assert shlex.split(curl)[:5] == ["curl", "-gi", "--path-as-is", "-I", f"{doubled.url}/db"]
+
+
+def test_any_character_is_copied_into_a_test(view):
+    text = 'é \N{SNOWMAN} \N{GRINNING FACE} \x7f \\ " \n'
+    request = {"method": "PUT", "target": "/db/d", "headers": [], "body": text, "body_size": 0, "status": None}
+    _, test = view.evaluate(HOSTILE, request)
+    found = [node.value for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Constant)]
+    assert text in found
 
 
 @pytest.mark.long

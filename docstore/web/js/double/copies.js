@@ -6,18 +6,20 @@ const LEFT_OUT = new Set(['host', 'content-length', 'connection', 'accept-encodi
 const HIDDEN = '(hidden)';
 
 const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-// JSON strings are Python's too, but for what is beyond the first plane.
-const python = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+// JSON strings are Python's too, but for what is beyond the first plane, which takes eight digits.
+const python = (text) => JSON.stringify(text).replace(/[\u007f-\u{10ffff}]/gu, (one) => `\\U${one.codePointAt(0).toString(16).padStart(8, '0')}`);
 
 const told = (request) => request.headers.filter(([name, value]) => !LEFT_OUT.has(name.toLowerCase()) && !name.toLowerCase().startsWith('sec-') && value !== HIDDEN);
 const isSigned = (request) => request.headers.some(([, value]) => value === HIDDEN);
 const isCut = (request) => request.body_size > new TextEncoder().encode(request.body).length;
 
+// Whoever asked chose the target and the body, so they name no other host, and no file of whoever runs it.
 export function asCurl(request, root) {
-  const parts = ['curl', '-i', '-X', request.method, shell(new URL(request.target, root).href)];
+  const where = root.origin + request.target.replace(/^https?:\/\/[^/]*/i, '').replaceAll(' ', '%20');
+  const parts = ['curl', '-gi', '--path-as-is', ...(request.method === 'HEAD' ? ['-I'] : ['-X', request.method]), shell(where)];
   if (isSigned(request)) parts.push('-u', '"$USER:$PASSWORD"');
   for (const [name, value] of told(request)) parts.push('-H', shell(`${name}: ${value}`));
-  if (request.body) parts.push('--data-binary', shell(request.body));
+  if (request.body) parts.push('--data-raw', shell(request.body));
   return `${isCut(request) ? '# the journal has the beginning of the body only\n' : ''}${parts.join(' ')}\n`;
 }
 
