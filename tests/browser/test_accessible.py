@@ -19,8 +19,8 @@ OTHERS = (
     "/login", "/setup", "/db/seen?view=json", "/db/seen/new", "/db/seen/settings",
     "/activity", "/replications/new", "/db/seen/conflicts", "/db/seen/doc/torn/tree", "/db/seen/doc/torn/merge",
     "/db/seen/query", "/db/seen/indexes", "/db/seen/views", "/db/seen/design", "/db/seen/changes", "/no/such/view",
-    "/server/users", "/server/config", "/server/cors", "/test-server", "/db/seen/search", "/db/seen/view/app/ids",
-    "/db/seen/design/app",
+    "/server/users", "/server/config", "/server/cors", "/server/log", "/test-server", "/db/seen/search",
+    "/db/seen/view/app/ids", "/db/seen/design/app",
 )  # fmt: skip
 """Those that are looked at by ``make test-long`` as well."""
 

@@ -151,3 +151,13 @@ def test_exports_are_lossless_lines_and_tables(page, site):
     assert (
         told.value.path().read_bytes().decode() == '_id,n,x\r\na,9007199254740993,1.0\r\nb,"say ""hi"", you",\'=1+1\r\n'
     )
+
+
+def test_no_cell_of_a_table_is_a_formula(page, site):
+    site.database("formulas", [{"_id": "=1+1", "@sum": "+1", "n": -1}])
+    page.goto(site.page("/db/formulas"))
+    expect(page.get_by_role("columnheader", name="@sum")).to_be_visible()
+    page.get_by_label("Select =1+1").check()
+    with page.expect_download() as told:
+        page.get_by_role("button", name="Export as CSV").click()
+    assert told.value.path().read_bytes().decode() == "_id,'@sum,n\r\n'=1+1,'+1,-1\r\n"

@@ -2,8 +2,11 @@
 
 import re
 from contextlib import suppress
+from urllib.parse import quote
 
 import pytest
+
+from tests.browser.conftest import opened
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -84,3 +87,88 @@ def test_a_replication_that_fails_is_told_in_words(page, site):
     expect(job).to_contain_text("A database is not there")
     site.ask("DELETE", f"_replicator/fails?rev={made['rev']}")
     expect(job).to_have_count(0)
+
+
+def test_a_feed_that_breaks_says_so_and_goes_on(page, site):
+    site.database("cut", [{"_id": "before"}])
+    page.goto(site.page("/db/cut/changes"))
+    changes = page.get_by_role("grid", name="Changes, newest first")
+    expect(changes.get_by_role("row", name=re.compile("before"))).to_be_visible()
+    site.ask("PUT", "cut/first", {})
+    expect(page.get_by_text("1 since this page was opened.")).to_be_visible()
+    page.route(re.compile("/cut/_changes"), lambda route: route.abort())
+    site.ask("PUT", "cut/second", {})
+    expect(page.get_by_text("The server does not answer. Tried again.")).to_be_visible()
+    page.unroute_all()
+    expect(changes.get_by_role("row", name=re.compile("second"))).to_be_visible()
+    site.ask("DELETE", f"cut/second?rev={site.ask('GET', 'cut/second')['_rev']}")
+    gone = changes.get_by_role("row", name=re.compile("second .* deleted"))
+    expect(gone.get_by_role("link")).to_have_attribute("href", "#/db/cut/doc/second/tree")
+    site.ask("DELETE", "cut")
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+
+
+def test_a_selector_is_sent_as_it_is_typed(page, site):
+    site.database("exact")
+    for number in (9007199254740992, 9007199254740993):
+        site.ask("PUT", f"exact/{number}", f'{{"n": {number}}}')
+    selector = quote('{"n": 9007199254740993}')
+    page.goto(site.page(f"/db/exact/changes?show=selector&with={selector}"))
+    changes = page.get_by_role("grid", name="Changes, newest first")
+    expect(changes.get_by_role("row", name=re.compile("9007199254740993"))).to_be_visible()
+    expect(changes.get_by_role("row", name=re.compile("9007199254740992"))).to_have_count(0)
+
+
+def test_a_replication_is_kept_as_it_was_written(page, site):
+    site.database("kept_source", [{"_id": "a", "n": 1}])
+    page.goto(site.page("/replications/new"))
+    source, target = page.get_by_role("group", name="Source"), page.get_by_role("group", name="Target")
+    source.get_by_label("Database").fill(site.url.replace("//", "//sue:hidden@") + "/not_there")
+    target.get_by_label("Database").fill("kept_target")
+    page.get_by_label("Make the target").check()
+    page.get_by_label("Only documents that match").fill('{"n": {"$gte": 1.0, "$lt": 12345678901234567890}}')
+    page.get_by_label("Id of its document").fill("as-written")
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"The source {site.url}/not_there cannot be used")
+    source.get_by_label("Database").fill("kept_source")
+    page.get_by_role("button", name="Check and save").click()
+    job = page.get_by_role("article").filter(has_text="kept_source (here)")
+    expect(job).to_contain_text("1 written")
+    selector = '"selector":{"n":{"$gte":1.0,"$lt":12345678901234567890}}'
+    assert selector in site.ask("GET", "_replicator/as-written", text=True)
+    job.get_by_role("button", name="Start again").click()
+    expect(page.get_by_text("The replication was started.")).to_be_visible()
+    after = site.ask("GET", "_replicator/as-written", text=True)
+    assert selector in after
+    job.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(job).to_have_count(0)
+
+
+def test_a_replication_of_nonsense_hides_no_other(page, site):
+    with suppress(OSError):  # another test made it
+        site.ask("PUT", "_replicator")
+    secret = site.url.replace("//", "//sue:hidden@")
+    made = site.ask("PUT", "_replicator/nonsense", {"source": f"{secret}/%E0%A4%A", "target": f"{secret}/nowhere"})
+    page.goto(site.page("/activity"))
+    job = page.get_by_role("article").filter(has_text="%E0%A4%A")
+    expect(job).to_be_visible()
+    expect(page.locator("body")).not_to_contain_text("hidden")
+    site.ask("DELETE", f"_replicator/nonsense?rev={made['rev']}")
+    expect(job).to_have_count(0)
+
+
+def test_on_a_telephone_every_column_can_be_reached(browser, site):
+    site.database("telephone", [{"_id": "a", "_deleted": True}])
+    with opened(browser, site, narrow=True) as page:
+        page.goto(site.page("/db/telephone/changes"))
+        deleted = page.get_by_role("row", name=re.compile("^before a ")).get_by_text("deleted")
+        expect(deleted).not_to_be_in_viewport()
+        deleted.scroll_into_view_if_needed()
+        expect(deleted).to_be_in_viewport(ratio=1)
+        page.goto(site.page("/?filter=telephone"))
+        size = page.get_by_role("columnheader", name="Size")
+        size.scroll_into_view_if_needed()
+        expect(size).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("row", name=re.compile("telephone")).get_by_role("gridcell").last).to_be_in_viewport()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.browser.turns import listening
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 DESIGN = {
@@ -158,3 +160,29 @@ def test_a_design_document_that_others_changed_is_merged(page, site):
     after = site.ask("GET", "design_race/_design/app")
     assert after["language"] == "javascript"
     assert "doc.mine" in after["views"]["by_year"]["map"]
+
+
+def test_code_that_was_typed_outlives_the_view(page, site):
+    films(site, "design_kept", 1)
+    page.goto(site.page("/db/design_kept/design/app"))
+    code = page.get_by_role("textbox", name="views / by_year / map")
+    code.fill("function (doc) { emit(doc.kept); }")
+    page.evaluate("location.hash = '#/db/design_kept'")
+    expect(page.get_by_role("link", name="f000")).to_be_visible()
+    with listening(page, "dialog"):
+        page.reload()
+    page.go_back()
+    expect(code).to_have_value("function (doc) { emit(doc.kept); }")
+    expect(page.get_by_text("not saved yet")).to_be_visible()
+    page.get_by_role("link", name="The whole document").click()
+    text = page.get_by_label("Text of _design/app")
+    expect(text).to_have_value(re.compile("doc.kept"))
+    text.fill("{")
+    page.go_back()
+    expect(text).to_have_value("{")  # what is no JSON is shown where it can be mended
+    text.fill(json.dumps(DESIGN | {"_rev": site.ask("GET", "design_kept/_design/app")["_rev"], "n": 1}))
+    page.evaluate("location.hash = '#/db/design_kept/design/app'")
+    expect(code).to_have_value(re.compile("doc.year"))
+    page.get_by_role("button", name="Discard edits").click()
+    expect(page.get_by_text("not saved yet")).to_have_count(0)
+    assert page.evaluate("Object.keys(sessionStorage)") == []

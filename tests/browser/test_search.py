@@ -29,6 +29,13 @@ def test_a_query_finds_as_far_as_one_scrolls(page, site):
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def test_an_index_of_any_name_is_asked(page, site):
+    site.database("named", [{"_id": "a", "title": "alien", "year": 1979}])
+    site.ask("PUT", "named/_design%2Ffilms%2Fold", {"indexes": {"by/title": {"index": INDEX}}})
+    page.goto(site.page("/db/named/search?index=films%2Fold%2Fby%2Ftitle&q=alien"))
+    expect(page.get_by_text("1 document.")).to_be_visible()
+
+
 def test_a_database_without_search_indexes_says_so(page, site):
     site.database("unsearched")
     page.goto(site.page("/db/unsearched/search"))

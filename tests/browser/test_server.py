@@ -1,5 +1,6 @@
 """The views of the server: metrics, users, settings, CORS."""
 
+import logging
 import re
 
 import pytest
@@ -102,3 +103,79 @@ def test_cors(page, site):
     told = site.ask("GET", "_api/v2/user/config/cors")
     assert told == {"enable_cors": True, "allow_credentials": False, "origins": ["https://app.example.com"]}
     site.ask("PUT", "_api/v2/user/config/cors", {"enable_cors": False, "allow_credentials": False, "origins": []})
+
+
+def test_roles_with_commas_are_left_alone(admins_page, guarded):
+    page = admins_page
+    guarded.ask("PUT", "_users/org.couchdb.user:comma", {"name": "comma", "type": "user", "roles": ["a,b"]})
+    page.goto(guarded.page("/server/users?filter=comma"))
+    page.get_by_role("row", name=re.compile("comma")).dblclick()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Roles")).not_to_be_editable()
+    dialog.get_by_label("Password", exact=True).fill("pw")
+    dialog.get_by_label("Password once more").fill("pw")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("comma is saved.")).to_be_visible()
+    assert guarded.ask("GET", "_users/org.couchdb.user:comma")["roles"] == ["a,b"]
+
+
+def test_the_tail_of_the_log_and_what_went_wrong_lately(admins_page, guarded):
+    page = admins_page
+    logger = logging.getLogger("docstore.test_server")
+    logger.warning("a disk <b>creaks</b>")
+    page.goto(guarded.page("/server/log?level=warning"))
+    lines = page.get_by_role("grid", name="Lines, newest first")
+    expect(
+        lines.get_by_role("row", name=re.compile("warning a disk <b>creaks<.b> docstore.test_server"))
+    ).to_be_visible()
+    try:
+        raise ValueError("why it broke")
+    except ValueError:
+        logger.exception("it broke")
+    broken = lines.get_by_role("row", name=re.compile("error it broke"))
+    expect(broken).to_be_visible()
+    broken.click()
+    expect(page.get_by_label("The whole line")).to_contain_text("ValueError: why it broke")
+    page.get_by_role("button", name="Pause").click()
+    logger.error("it broke again")
+    page.get_by_label("Filter lines").fill("broke")
+    expect(lines.get_by_role("row", name=re.compile("creaks"))).to_have_count(0)
+    page.get_by_label("From this level on").select_option("error")
+    expect(page).to_have_url(re.compile("level=error&filter=broke$"))
+    page.get_by_role("button", name="Pause").click()
+    expect(lines.get_by_role("row", name=re.compile("it broke again"))).to_be_visible()
+    page.goto(guarded.page("/server"))
+    lately = page.get_by_role("region", name="Problems")
+    expect(lately.get_by_role("heading", name=re.compile("problems in the last hour"))).to_be_visible()
+    expect(lately.get_by_role("row").first).to_contain_text("it broke again")
+    lately.get_by_role("link", name="The log").click()
+    expect(lines.get_by_role("row", name=re.compile("creaks"))).to_be_visible()
+
+
+def test_the_log_is_not_for_everybody(guarded_page, guarded):
+    page = guarded_page
+    page.goto(guarded.page("/server/log"))
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_server_that_is_gone_is_told_once(page, site):
+    page.goto(site.page("/server"))
+    expect(page.get_by_role("img", name=re.compile("^Memory"))).to_be_visible()
+    asked = []
+
+    def gone(route):
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route(re.compile("/_prometheus"), gone)
+    expect(page.get_by_role("alert")).to_have_text("The server does not answer.")
+    while len(asked) < 3:
+        page.wait_for_event("requestfailed")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    page.evaluate(
+        "async () => { const {tellFailure} = await import('./js/components/toast.js');"
+        "for (const word of ['one', 'two', 'one']) tellFailure(new Error(word)); }"
+    )
+    assert page.locator("#toasts .failed span").all_inner_texts() == ["two", "one"]
+    page.unroute_all()
+    expect(page.get_by_role("alert")).to_have_count(0)

@@ -21,6 +21,28 @@ def test_security_keeps_what_it_does_not_show(page, site):
     assert stored["own"] == {"__proto__": [2**60 + 1]}
 
 
+def test_what_nobody_changed_stays_and_what_others_changed_too(page, site):
+    db = site.database("shared_security")
+    before = {"members": {"names": ["Smith, John"], "roles": []}, "admins": {"names": ["ann"]}}
+    site.ask("PUT", f"{db}/_security", before)
+    page.goto(site.page("/db/shared_security/settings"))
+    expect(page.get_by_role("group", name="Members").get_by_label("Names")).not_to_be_editable()
+    page.get_by_role("group", name="Admins").get_by_label("Names").fill("ann, zoe")
+    save = page.get_by_role("button", name="Save").first
+    save.click()
+    expect(page.get_by_text("Security is saved.")).to_be_visible()
+    after = before | {"admins": {"names": ["ann", "zoe"]}}
+    assert site.ask("GET", f"{db}/_security") == after
+    page.get_by_role("group", name="Admins").get_by_label("Names").fill("ann")
+    save.click()
+    expect(page.get_by_text("Security is saved.")).to_have_count(2)
+    site.ask("PUT", f"{db}/_security", after)
+    page.get_by_role("group", name="Admins").get_by_label("Names").fill("")
+    save.click()
+    expect(page.get_by_text("412")).to_be_visible()
+    assert site.ask("GET", f"{db}/_security") == after
+
+
 def test_limits_and_compaction(page, site):
     db = site.database("limited", [{"_id": "a"}])
     page.goto(site.page("/db/limited/settings"))

@@ -104,3 +104,20 @@ def test_nothing_is_needed_from_the_network_afterwards(browser, site):
             expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
     assert asked
     assert not [url for url in asked if url.endswith((".js", ".css", ".html"))]
+
+
+def test_the_link_to_the_content_keeps_the_address(page, site):
+    site.database("skipped", [{"_id": "a"}])
+    page.goto(site.page("/db/skipped"))
+    expect(page.get_by_role("link", name="a", exact=True)).to_be_visible()
+    skip = page.get_by_role("link", name="Skip to content")
+    skip.focus()
+    skip.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    expect(page).to_have_url(site.page("/db/skipped"))
+
+
+def test_a_long_id_pushes_nothing_away(page, site):
+    site.database("tall", [{"_id": "L" * 7000}])
+    page.goto(site.page(f"/db/tall/doc/{'L' * 7000}"))
+    expect(page.get_by_role("button", name="Save")).to_be_in_viewport()

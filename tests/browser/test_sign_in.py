@@ -32,6 +32,21 @@ def test_nobody_is_led_to_sign_in_and_back(guarded_page, guarded):
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_the_way_back_leads_past_the_login(guarded_page, guarded):
+    page = guarded_page
+    page.goto(guarded.page("/no/such/view"))
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+    page.evaluate("location.hash = '#/server/users'")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+    page.go_forward()
+    sign_in(page, ADMIN.name, ADMIN.password)
+    expect(page.get_by_role("heading", name="Administrators")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+
+
 def test_a_user_opens_what_they_may_by_name_and_changes_their_password(guarded_page, guarded):
     page = guarded_page
     user = {"name": "sue", "type": "user", "roles": [], "password": "first", "number": 12345678901234567890}

@@ -27,4 +27,3 @@ export function span(milliseconds) {
 }
 
 export const clock = (date) => date.toLocaleTimeString('en-GB');
-export const moment = (date) => `${date.toISOString().slice(0, 10)} ${clock(date)}`;

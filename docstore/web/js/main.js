@@ -16,6 +16,7 @@ const ROUTES = [
   ['server', () => import('./views/server.js')],
   ['server/users', () => import('./views/users.js')],
   ['server/config', () => import('./views/config.js')],
+  ['server/log', () => import('./views/log.js')],
   ['server/cors', () => import('./views/cors.js')],
   ['activity', () => import('./views/activity.js')],
   ['test-server', () => import('./views/double.js')],

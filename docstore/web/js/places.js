@@ -26,5 +26,6 @@ export const ACTIONS = [
   ['Users', 'who may sign in', () => go(['server', 'users']), false],
   ['Configuration', 'the settings of the server', () => go(['server', 'config']), false],
   ['CORS', 'pages of other origins', () => go(['server', 'cors']), false],
+  ['Log', 'what the server tells', () => go(['server', 'log']), false],
   ['New document', 'write one', (db) => go(['db', db, 'new']), true],
 ];

@@ -54,7 +54,7 @@ function split(text, at) {
   return found < 0 ? [text] : [text.slice(0, found), text.slice(found + 1)];
 }
 
-function decode(text) {
+export function decode(text) {
   try {
     return decodeURIComponent(text);
   } catch {

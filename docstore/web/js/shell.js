@@ -15,19 +15,23 @@ let current = {params: {}, keys: []};
 export async function drawShell(element) {
   shell = element;
   replace(shell,
-    h('div', {class: 'bar'},
-      h('a', {class: 'brand', href: '#/'}, h('img', {src: 'icon.svg', alt: '', width: 24, height: 24}), 'docstore'),
+    h('div.bar', {},
+      h('a.brand', {href: '#/'}, h('img', {src: 'icon.svg', alt: '', width: 24, height: 24}), 'docstore'),
       h('nav', {'aria-label': 'Main', id: 'places'}),
-      h('div', {class: 'tools'},
+      h('div.tools', {},
         h('button', {id: 'jump', onclick: jump}, 'Jump ', h('kbd', {}, '/')),
-        h('button', {class: 'plain', onclick: () => openHelp(current.keys), 'aria-label': 'Keys', title: 'Keys (?)'}, '?'),
-        h('button', {class: 'plain', onclick: switchTheme, 'aria-label': 'Light or dark', title: 'Light or dark (t)'}, '◐'),
+        h('button.plain', {onclick: () => openHelp(current.keys), 'aria-label': 'Keys', title: 'Keys (?)'}, '?'),
+        h('button.plain', {onclick: switchTheme, 'aria-label': 'Light or dark', title: 'Light or dark (t)'}, '◐'),
         h('div', {id: 'who'}))),
     h('nav', {'aria-label': 'Database', id: 'within', hidden: true}));
   ACTIONS.push(['Light or dark', 'the colours of this page', switchTheme, false]);
   addEventListener('session', drawWho);
   addEventListener('places', () => current && drawNavigation(current));
   document.addEventListener('keydown', onKey);
+  $('.skip').addEventListener('click', (event) => {
+    event.preventDefault(); // the address is that of the view
+    $('#main').focus();
+  });
   await session().catch(() => {});
 }
 
@@ -38,8 +42,8 @@ async function drawWho() {
     replace(place, menu(who.name, [['My account', () => go(['account'])], ['Sign out', leave]], {class: 'plain'}));
   } else {
     replace(place, who.isParty
-      ? h('a', {class: 'button', href: '#/setup', title: 'This server has no administrator: everybody on this machine may do everything.'}, 'Set up')
-      : h('a', {class: 'button', href: '#/login'}, 'Sign in'));
+      ? h('a.button', {href: '#/setup', title: 'This server has no administrator: everybody on this machine may do everything.'}, 'Set up')
+      : h('a.button', {href: '#/login'}, 'Sign in'));
   }
 }
 
@@ -88,7 +92,7 @@ function drawNavigation({pattern, params, segments}) {
   const within = $('#within');
   within.hidden = !inside;
   replace(within, inside && [
-    h('span', {class: 'database', title: params.db}, params.db),
+    h('span.database', {title: params.db}, params.db),
     DATABASE_TABS.map(([title, to, patterns]) =>
       h('a', {href: link(['db', params.db, ...to]), 'aria-current': patterns.includes(pattern) && 'page'}, title)),
   ]);
@@ -97,13 +101,13 @@ function drawNavigation({pattern, params, segments}) {
 // A view failed: nobody is signed in, or what the server says.
 export function failed(error, outlet, place) {
   if (error.status === 401 && place.segments[0] !== 'login') {
-    go(['login'], {next: location.hash});
+    location.replace(link(['login'], {next: location.hash})); // the way back is not to lead here again
     return;
   }
   replace(outlet,
     h('h1', {}, error.status === 404 ? 'Not found' : 'That did not work'),
-    h('p', {class: 'problem', role: 'alert'}, words(error)),
-    h('p', {class: 'buttons'}, h('button', {onclick: () => show()}, 'Try again'), h('a', {class: 'button', href: '#/'}, 'All databases')));
+    h('p.problem', {role: 'alert'}, words(error)),
+    h('p.buttons', {}, h('button', {onclick: () => show()}, 'Try again'), h('a.button', {href: '#/'}, 'All databases')));
   shown({...place, pattern: '', params: {}, keys: [], complete: true});
 }
 

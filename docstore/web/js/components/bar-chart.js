@@ -20,9 +20,9 @@ export function barChart(groups, {label}) {
       svg('rect', {x: `${value < 0 ? zero - width : zero}%`, y: 4, width: `${Math.max(width, 0.15)}%`, height: ROW - 8, rx: 2}),
       svg('text', {x: `${zero + (value < 0 ? 0 : width) + 0.5}%`, y: 17, class: 'chart-value'}, numbers.format(value)));
   });
-  return h('figure', {class: 'chart', tabindex: '0', 'aria-label': label},
+  return h('figure.chart', {tabindex: '0', 'aria-label': label},
     svg('svg', {width: '100%', height: shown.length * ROW, role: 'img', 'aria-label': `${label}: ${shown.length} bars`}, bars),
-    groups.length > MOST ? h('figcaption', {class: 'quiet'}, `The first ${MOST} of ${groups.length} groups.`) : null);
+    groups.length > MOST ? h('figcaption.quiet', {}, `The first ${MOST} of ${groups.length} groups.`) : null);
 }
 
 // The number that a bar shows of a reduced value, given as text: a number itself, the sum of `_stats`; null for others.

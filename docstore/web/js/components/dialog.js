@@ -12,7 +12,7 @@ export function ask({title, content, button = 'OK', danger = false, submit = () 
     const yes = button && h('button', {type: 'submit', class: danger ? 'danger' : 'primary'}, button);
     const no = h('button', {type: 'button', onclick: () => dialog.close()}, button ? 'Cancel' : 'Close');
     let result = null;
-    const form = h('form', {method: 'dialog'}, heading, content, problem, h('div', {class: 'buttons'}, no, yes));
+    const form = h('form', {method: 'dialog'}, heading, content, problem, h('div.buttons', {}, no, yes));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
       if (!button) return dialog.close();

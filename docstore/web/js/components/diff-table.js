@@ -34,11 +34,11 @@ export function diffTable(rows, {left, right, cut}) {
       }
     }
   };
-  const holder = h('div', {class: 'diff-holder'},
-    h('div', {class: 'bar-of-tools'},
+  const holder = h('div.diff-holder', {},
+    h('div.bar-of-tools', {},
       h('span', {role: 'status'}, changes ? `${many(changes, 'difference')}${cut ? ' and more than can be shown' : ''}` : 'They are the same.'),
       changes ? [h('button', {onclick: () => step(1), title: 'n'}, 'Next'), h('button', {onclick: () => step(-1), title: 'p'}, 'Previous')] : null,
-      h('label', {class: 'check'}, whole, 'Show what is the same')),
+      h('label.check', {}, whole, 'Show what is the same')),
     list);
   holder.addEventListener('keydown', (event) => {
     if (event.key !== 'n' && event.key !== 'p') return;
@@ -54,10 +54,10 @@ function drawRow(row) {
   return ['left', 'right'].map((side) => {
     const value = row[side];
     const mark = row.kind === 'changed' ? 'changed' : row.kind === side ? 'alone' : '';
-    const told = mark && h('span', {class: 'visually-hidden'}, `${WORDS[row.kind]}: `);
+    const told = mark && h('span.visually-hidden', {}, `${WORDS[row.kind]}: `);
     const name = row.name === '' && row.kind !== 'close' && row.depth === 0 ? '' : row.kind === 'close' ? '' : `${row.name}: `;
     return h('div', {class: `diff-cell ${mark}`, style: {'padding-left': `${Math.min(row.depth, 30)}em`}, title: row.pointer},
-      told, value === null ? '' : [h('span', {class: 'diff-name'}, name), h('span', {}, value)],
-      value !== null && row.more ? h('span', {class: 'quiet'}, ` … ${count(row.more)} more characters`) : null);
+      told, value === null ? '' : [h('span.diff-name', {}, name), h('span', {}, value)],
+      value !== null && row.more ? h('span.quiet', {}, ` … ${count(row.more)} more characters`) : null);
   });
 }

@@ -15,7 +15,7 @@ const EVERYWHERE = [
 
 // `keys` is a list of [key, what it does].
 export function openHelp(keys = []) {
-  const table = (rows) => h('table', {class: 'plain-table'}, h('tbody', {}, rows.map(([names, what]) =>
+  const table = (rows) => h('table.plain-table', {}, h('tbody', {}, rows.map(([names, what]) =>
     h('tr', {}, h('td', {}, names.split(' ').map((name, at) => [at ? ' ' : null, h('kbd', {}, name)])), h('td', {}, what)))));
   const content = [keys.length ? [h('h3', {}, 'Here'), table(keys)] : null, keys.length ? h('h3', {}, 'Everywhere') : null, table(EVERYWHERE)];
   return ask({title: 'Keys', content, button: null});

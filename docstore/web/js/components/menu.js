@@ -4,10 +4,10 @@ import {h, uniqueId} from '../dom.js';
 
 // `items` is a list of [label, call] or null for a line; `[label, call, {danger}]`.
 export function menu(label, items, attributes = {}) {
-  const list = h('div', {class: 'menu-list', role: 'menu', id: uniqueId('menu'), hidden: true});
+  const list = h('div.menu-list', {role: 'menu', id: uniqueId('menu'), hidden: true});
   const button = h('button', {type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'aria-controls': list.id,
     ...attributes, onclick: () => toggle(list.hidden)}, label);
-  const holder = h('div', {class: 'menu'}, button, list);
+  const holder = h('div.menu', {}, button, list);
 
   const entries = () => [...list.querySelectorAll('[role=menuitem]')];
   function toggle(open) {

@@ -19,9 +19,9 @@ export function mergeDesk({sides, work, changed, save, drop}) {
   let shown = clashes.length ? clashes : state.places.map((place) => place.id);
   const names = {...sides.names, both: 'Both'};
 
-  const told = h('p', {role: 'status', class: 'merge-status'});
+  const told = h('p.merge-status', {role: 'status'});
   const problem = problemLine();
-  const alternatives = h('div', {class: 'alternatives', role: 'group', 'aria-label': 'Alternatives'});
+  const alternatives = h('div.alternatives', {role: 'group', 'aria-label': 'Alternatives'});
   const list = virtualList({
     count: shown.length, rowHeight: 34, label: 'Places that differ', columns: 'minmax(6rem, 1fr) 5rem 7rem', head: ['Place', 'Changed', 'Taken'],
     draw: (index) => drawPlace(state.places[shown[index]], names),
@@ -37,7 +37,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     list.active = Math.max(0, shown.indexOf(at));
   }});
   const isLast = sides.step + 1 === sides.steps;
-  const button = h('button', {class: 'primary', onclick: finish}, isLast ? 'Save the result' : `Next: leaf ${sides.step + 2} of ${sides.steps}`);
+  const button = h('button.primary', {onclick: finish}, isLast ? 'Save the result' : `Next: leaf ${sides.step + 2} of ${sides.steps}`);
 
   function update(next) {
     if (next === state) return;
@@ -95,16 +95,16 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     return true;
   }
   tell();
-  const element = h('div', {class: 'merge-desk'},
-    sides.note && h('p', {class: 'warning'}, sides.note),
+  const element = h('div.merge-desk', {},
+    sides.note && h('p.warning', {}, sides.note),
     told,
-    h('div', {class: 'bar-of-tools'}, button, h('button', {onclick: drop}, sides.leaves === null ? 'Drop my edit' : 'Begin anew'),
-      h('label', {class: 'check'}, all, 'All places'),
-      h('span', {class: 'quiet'}, offered.map(([side, own]) => [h('kbd', {}, own), ` ${names[side]}  `]), h('kbd', {}, 'n'), ' next  ', h('kbd', {}, 's'), ' save')),
+    h('div.bar-of-tools', {}, button, h('button', {onclick: drop}, sides.leaves === null ? 'Drop my edit' : 'Begin anew'),
+      h('label.check', {}, all, 'All places'),
+      h('span.quiet', {}, offered.map(([side, own]) => [h('kbd', {}, own), ` ${names[side]}  `]), h('kbd', {}, 'n'), ' next  ', h('kbd', {}, 's'), ' save')),
     problem,
-    h('div', {class: 'merge-panes'},
-      h('div', {class: 'merge-places'}, list, alternatives),
-      h('div', {class: 'merge-result'}, h('h2', {}, 'Result'), editor)));
+    h('div.merge-panes', {},
+      h('div.merge-places', {}, list, alternatives),
+      h('div.merge-result', {}, h('h2', {}, 'Result'), editor)));
   element.addEventListener('keydown', (event) => {
     if (event.target !== list.scroller || event.ctrlKey || event.metaKey || event.altKey || 'jk'.includes(event.key)) return;
     if (!event.key.startsWith('Arrow') && press(event.key)) {
@@ -126,9 +126,9 @@ function nextUndecided(shown, places, from) {
 }
 
 function drawPlace(place, names) {
-  const taken = place.choice === null ? h('span', {class: 'badge danger'}, 'undecided')
-    : place.choice === 'hand' ? h('span', {class: 'badge'}, 'by hand') : names[place.choice].split(' ')[0];
-  return [h('span', {class: 'mono', title: place.pointer}, place.pointer || '/'),
+  const taken = place.choice === null ? h('span.badge.danger', {}, 'undecided')
+    : place.choice === 'hand' ? h('span.badge', {}, 'by hand') : names[place.choice].split(' ')[0];
+  return [h('span.mono', {title: place.pointer}, place.pointer || '/'),
     h('span', {class: `badge ${place.kind === 'clash' ? 'warn' : ''}`}, KINDS[place.kind]), taken];
 }
 
@@ -138,7 +138,7 @@ function drawAlternatives(offered, place, names, take) {
     const isTaken = place.choice === side;
     return h('div', {class: `alternative ${side} ${isTaken ? 'taken' : ''}`},
       h('button', {'aria-pressed': String(isTaken), disabled: place.start === null, onclick: () => take(side)}, h('kbd', {}, own), ` ${names[side]}`),
-      content === null ? h('p', {class: 'quiet'}, 'nothing') : h('pre', {tabindex: '0', 'aria-label': names[side]}, cut(content)));
+      content === null ? h('p.quiet', {}, 'nothing') : h('pre', {tabindex: '0', 'aria-label': names[side]}, cut(content)));
   });
 }
 

@@ -19,7 +19,7 @@ export function openPalette(db) {
   const field = h('input', {type: 'text', role: 'combobox', 'aria-expanded': 'true', 'aria-controls': listId, 'aria-autocomplete': 'list',
     'aria-label': db ? `Jump to a document of ${db}, a database or a place` : 'Jump to a database or a place',
     placeholder: db ? `Document of ${db}, database, place …` : 'Database, place …'});
-  const dialog = h('dialog', {class: 'palette', 'aria-label': 'Jump'}, field, list);
+  const dialog = h('dialog.palette', {'aria-label': 'Jump'}, field, list);
   let found = [];
   let at = 0;
   let asked = new AbortController();
@@ -29,7 +29,7 @@ export function openPalette(db) {
     replace(list, found.map(({title, hint}, index) => h('li', {
       role: 'option', id: `${listId}-${index}`, 'aria-selected': String(index === at), onclick: () => take(index),
     }, h('span', {}, title), h('small', {}, hint))));
-    if (!found.length) list.append(h('li', {class: 'quiet', role: 'option', 'aria-selected': 'false', 'aria-disabled': 'true'}, 'Nothing found'));
+    if (!found.length) list.append(h('li.quiet', {role: 'option', 'aria-selected': 'false', 'aria-disabled': 'true'}, 'Nothing found'));
     if (found.length) field.setAttribute('aria-activedescendant', `${listId}-${at}`);
     list.children[at]?.scrollIntoView({block: 'nearest'});
   }

@@ -9,11 +9,11 @@ const SHOWN = 30;
 
 // `shown()` is the revision that is looked at. Reading is put off until somebody opens the list.
 export function revisionsPanel({db, id, shown, signal}) {
-  const list = h('ol', {class: 'revisions'});
+  const list = h('ol.revisions', {});
   const details = h('details', {}, h('summary', {}, 'Earlier revisions'), list);
-  const conflicts = h('p', {class: 'warning', hidden: true});
-  const element = h('section', {class: 'panel', 'aria-label': 'Revisions'},
-    h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Revisions'), h('a', {class: 'button plain spread', href: link(['db', db, 'doc', id, 'tree'])}, 'Tree')),
+  const conflicts = h('p.warning', {hidden: true});
+  const element = h('section.panel', {'aria-label': 'Revisions'},
+    h('div.bar-of-tools', {}, h('h2', {}, 'Revisions'), h('a.button.plain.spread', {href: link(['db', db, 'doc', id, 'tree'])}, 'Tree')),
     conflicts, details);
 
   async function fill() {
@@ -22,9 +22,9 @@ export function revisionsPanel({db, id, shown, signal}) {
     const before = [];
     for (let node = known.get(shown()); node; node = known.get(node.parent)) before.push(node);
     replace(list, before.slice(0, SHOWN).map(({rev, available, deleted}) => h('li', {},
-      available === true ? h('a', {href: link(['db', db, 'doc', id], {rev}), class: 'mono', 'aria-current': rev === shown() && 'true'}, short(rev)) : h('span', {class: 'mono quiet'}, short(rev)),
+      available === true ? h('a', {href: link(['db', db, 'doc', id], {rev}), class: 'mono', 'aria-current': rev === shown() && 'true'}, short(rev)) : h('span.mono.quiet', {}, short(rev)),
       ' ', h('small', {}, deleted ? 'deleted' : available === true ? '' : 'compacted away'))),
-    before.length > SHOWN && h('li', {class: 'quiet'}, `and ${many(before.length - SHOWN, 'earlier one')}`));
+    before.length > SHOWN && h('li.quiet', {}, `and ${many(before.length - SHOWN, 'earlier one')}`));
   }
 
   async function look() {
@@ -39,7 +39,7 @@ export function revisionsPanel({db, id, shown, signal}) {
     look().catch(() => {});
     if (details.open) fill().catch(() => {});
   }
-  details.addEventListener('toggle', () => details.open && fill().catch((error) => replace(list, h('li', {class: 'problem'}, error.message))));
+  details.addEventListener('toggle', () => details.open && fill().catch((error) => replace(list, h('li.problem', {}, error.message))));
   draw();
   return {element, draw};
 }

@@ -6,11 +6,13 @@ const SHOWN = 6000;
 
 // `kind`: 'done' or 'failed'. A failure stays until it is dismissed; `action` is `[label, call]`.
 export function toast(message, {kind = 'done', action = null} = {}) {
+  const place = document.getElementById('toasts');
+  if (kind === 'failed') [...place.children].find((one) => one.firstChild.textContent === message)?.remove(); // once is enough
   const note = h('div', {class: `toast ${kind}`},
     h('span', {}, message),
-    action && h('button', {class: 'plain', onclick: () => { note.remove(); action[1](); }}, action[0]),
-    h('button', {class: 'plain', 'aria-label': 'Dismiss', onclick: () => note.remove()}, '✕'));
-  document.getElementById('toasts').append(note);
+    action && h('button.plain', {onclick: () => { note.remove(); action[1](); }}, action[0]),
+    h('button.plain', {'aria-label': 'Dismiss', onclick: () => note.remove()}, '✕'));
+  place.append(note);
   if (kind === 'done') setTimeout(() => note.remove(), SHOWN);
   return note;
 }
@@ -20,7 +22,7 @@ export const words = (error) => (error.error && error.status ? `${error.reason} 
 
 // Where a view says what did not work: an element with `tell(error or sentence)`, not seen before that and while it is `hidden`.
 export function problemLine() {
-  const line = h('p', {class: 'problem', role: 'alert', hidden: true});
+  const line = h('p.problem', {role: 'alert', hidden: true});
   line.tell = (error) => {
     line.textContent = error.message ? words(error) : error;
     line.hidden = false;

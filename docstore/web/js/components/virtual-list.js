@@ -46,7 +46,7 @@ class VirtualList extends HTMLElement {
     this.headRow = h('div', {class: 'v-head', role: 'row', 'aria-rowindex': 1});
     this.windowed = h('div', {class: 'v-window'});
     this.space = h('div', {class: 'v-space'}, this.windowed);
-    this.scroller = h('div', {class: 'v-scroll', role: 'grid', tabindex: '0'}, this.headRow, this.space);
+    this.scroller = h('div', {class: 'v-scroll', role: 'grid', tabindex: '0'}, h('div', {class: 'v-wide'}, this.headRow, this.space));
     this.scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
     this.scroller.addEventListener('keydown', (event) => this.#onKey(event));
     this.windowed.addEventListener('click', (event) => this.#onClick(event));

@@ -23,12 +23,12 @@ export async function* documents(where, {ids, range}, signal) {
 
 // The parts of a file; `fields` are the columns, null for JSON lines. `told(number)` hears how many there are so far.
 export async function fileOf(found, fields, told) {
-  const parts = fields ? [`${['_id', ...fields].map(quoted).join(',')}\r\n`] : [];
+  const parts = fields ? [`${['_id', ...fields.map(guarded)].map(quoted).join(',')}\r\n`] : [];
   let number = 0;
   let chunk = '';
   for await (const [id, node] of found) {
     if (node === null) continue; // deleted meanwhile
-    chunk += fields ? `${[id, ...fields.map((name) => plain(node, name))].map(quoted).join(',')}\r\n` : `${sliceOf(node)}\n`;
+    chunk += fields ? `${[guarded(id), ...fields.map((name) => plain(node, name))].map(quoted).join(',')}\r\n` : `${sliceOf(node)}\n`;
     number += 1;
     if (chunk.length > 500_000) {
       parts.push(new Blob([chunk]));
@@ -45,9 +45,10 @@ function plain(node, name) {
   const found = node.members.get(name)?.node;
   if (!found) return '';
   if (found.kind !== 'string') return sliceOf(found);
-  const text = JSON.parse(sliceOf(found));
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return guarded(JSON.parse(sliceOf(found)));
 }
+
+const guarded = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
 
 const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 

@@ -10,12 +10,12 @@ const AT_ONCE = 500;
 const HEARTBEAT = 30_000;
 const PATIENCE = [1000, 2000, 5000, 10_000, 30_000];
 
-// `wanted` is `{selector, ids, conflicts, design}`, each perhaps missing. `onRows(rows, pending)` gets rows oldest first, `onState(words)` what
-// the feed is doing. Runs until the signal is aborted; answers the sequence that it came to.
+// `wanted` is `{selector, ids, conflicts, design}`, each perhaps missing; the selector is its text. `onRows(rows, pending)` gets rows
+// oldest first, `onState(words)` what is wrong, or null. Runs until the signal is aborted; answers the sequence that it came to.
 export async function follow(db, wanted, since, {onRows, onState}, signal) {
   const {query, body} = filterOf(wanted);
   const ask = (more) => (body === null ? json(path(db, '_changes'), {query: {...query, ...more}, signal})
-    : send('POST', path(db, '_changes'), {query: {...query, ...more}, json: body, signal}));
+    : send('POST', path(db, '_changes'), {query: {...query, ...more}, body, signal}));
   let at = since;
   for (let failures = 0; !signal.aborted;) {
     try {
@@ -24,7 +24,7 @@ export async function follow(db, wanted, since, {onRows, onState}, signal) {
         onRows(last.results.reverse(), 0);
         at = last.results.at(-1)?.seq ?? last.last_seq;
       }
-      onState('Waits for changes.');
+      onState(null);
       const {results, last_seq: last, pending} = await ask({feed: 'longpoll', since: at, limit: AT_ONCE, heartbeat: HEARTBEAT});
       if (results.length) onRows(results, pending ?? 0);
       at = last;
@@ -43,8 +43,8 @@ export async function follow(db, wanted, since, {onRows, onState}, signal) {
 // The parameters and the body of a filter.
 export function filterOf({selector, ids, conflicts, design}) {
   const query = conflicts ? {conflicts_only: 'true', style: 'all_docs'} : {};
-  if (selector) return {query: {...query, filter: '_selector'}, body: {selector}};
-  if (ids?.length) return {query: {...query, filter: '_doc_ids'}, body: {doc_ids: ids}};
+  if (selector) return {query: {...query, filter: '_selector'}, body: `{"selector":${selector}}`};
+  if (ids?.length) return {query: {...query, filter: '_doc_ids'}, body: JSON.stringify({doc_ids: ids})};
   if (design) return {query: {...query, filter: design}, body: null};
   return {query, body: null};
 }

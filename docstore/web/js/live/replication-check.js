@@ -16,7 +16,7 @@ export async function problemsOf({source, target, create_target: makes}, signal)
     } catch (error) {
       if (signal?.aborted) throw error;
       if (name === 'target' && makes && /could not open|not_found/.test(`${error.error} ${error.reason}`)) continue;
-      problems.push(`The ${name} ${end.url} cannot be used: ${error.reason}`);
+      problems.push(`The ${name} ${end.url.replace(/\/\/[^/]*@/, '//')} cannot be used: ${error.reason}`);
     }
   }
   return problems;

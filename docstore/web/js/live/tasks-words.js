@@ -2,6 +2,8 @@
 //
 // Owns the reading of `_active_tasks` and `_scheduler`. It must not know the page.
 
+import {decode} from '../router.js';
+
 const KINDS = {indexer: 'Index', view_compaction: 'Compaction of an index', database_compaction: 'Compaction', replication: 'Replication'};
 
 // `{key, title, detail, done, total, share}` of a task; `share` from 0 to 1, null if nobody knows; `done` counts what rates are made of.
@@ -36,7 +38,8 @@ export function readReplication(row) {
 // An end as it is shown: without what is the same for all, and without secrets.
 export function endName(url, root) {
   const own = String(root);
-  return String(url).startsWith(own) ? `${decodeURIComponent(String(url).slice(own.length).replace(/\/$/, ''))} (here)` : String(url).replace(/\/$/, '');
+  const told = String(url).replace(/\/$/, '').replace(/\/\/[^/]*@/, '//');
+  return told.startsWith(own) ? `${decode(told.slice(own.length))} (here)` : told;
 }
 
 // Why a replication fails, told by somebody who wants to help.

@@ -3,7 +3,7 @@
 import {h} from '../dom.js';
 import {link} from '../router.js';
 
-const TABS = [['Overview', ['server']], ['Users', ['server', 'users']], ['Configuration', ['server', 'config']], ['CORS', ['server', 'cors']]];
+const TABS = [['Overview', ['server']], ['Users', ['server', 'users']], ['Configuration', ['server', 'config']], ['CORS', ['server', 'cors']], ['Log', ['server', 'log']]];
 
-export const serverTabs = (here) => h('nav', {class: 'tabs', 'aria-label': 'Server'}, TABS.map(([title, to]) =>
+export const serverTabs = (here) => h('nav.tabs', {'aria-label': 'Server'}, TABS.map(([title, to]) =>
   h('a', {href: link(to), 'aria-current': title === here && 'page'}, title)));

@@ -13,10 +13,10 @@ export async function show(outlet) {
   const password = h('input', {type: 'password', autocomplete: 'new-password', required: true});
   const again = h('input', {type: 'password', autocomplete: 'new-password', required: true});
   const problem = problemLine();
-  const form = h('form', {class: 'stack'}, h('h2', {}, 'Another password'),
+  const form = h('form.stack', {}, h('h2', {}, 'Another password'),
     h('input', {type: 'text', hidden: true, autocomplete: 'username', value: who.name, readonly: true}),
     field('New password', password), field('New password once more', again), problem,
-    h('div', {class: 'buttons'}, h('button', {class: 'primary', type: 'submit'}, 'Change')));
+    h('div.buttons', {}, h('button.primary', {type: 'submit'}, 'Change')));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     problem.hidden = true;
@@ -31,7 +31,7 @@ export async function show(outlet) {
     }
   });
   outlet.append(h('h1', {}, 'My account'),
-    h('dl', {class: 'facts'}, h('dt', {}, 'Name'), h('dd', {}, who.name), h('dt', {}, 'Roles'), h('dd', {}, who.roles.join(', ') || 'none')), form);
+    h('dl.facts', {}, h('dt', {}, 'Name'), h('dd', {}, who.name), h('dt', {}, 'Roles'), h('dd', {}, who.roles.join(', ') || 'none')), form);
 }
 
 // Admins stand in the configuration, all others in the database of users.

@@ -2,11 +2,13 @@
 
 import {call, json, path, root, send} from '../api.js';
 import {confirm} from '../components/dialog.js';
-import {problemLine, tellFailure, toast, words} from '../components/toast.js';
+import {problemLine, tellFailure, toast} from '../components/toast.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
+import {lookOn} from '../live/looking.js';
 import {Samples} from '../live/samples.js';
 import {endName, errorWords, readReplication, readTask} from '../live/tasks-words.js';
+import {without} from '../lossless/members.js';
 import {link} from '../router.js';
 
 const EVERY = 1000;
@@ -34,56 +36,43 @@ export async function show(outlet, params, signal) {
     if (drawn === last) return;
     last = drawn;
     const focused = outlet.contains(document.activeElement) ? document.activeElement.id : '';
-    replace(tasks, shownTasks.length ? shownTasks.map((task) => drawTask(task, samples.rate(task.key))) : h('p', {class: 'quiet'}, 'No index is being built, nothing is being compacted.'));
+    replace(tasks, shownTasks.length ? shownTasks.map((task) => drawTask(task, samples.rate(task.key))) : h('p.quiet', {}, 'No index is being built, nothing is being compacted.'));
     replace(replications, shownJobs.length ? shownJobs.map((job) => drawReplication(job, samples.rate(job.key), () => { last = ''; }))
-      : h('p', {class: 'quiet'}, 'There are no replications.'),
-    docs.total_rows > SHOWN ? h('p', {class: 'quiet'}, `The first ${SHOWN} of ${count(docs.total_rows)}.`) : null);
+      : h('p.quiet', {}, 'There are no replications.'),
+    docs.total_rows > SHOWN ? h('p.quiet', {}, `The first ${SHOWN} of ${count(docs.total_rows)}.`) : null);
     if (focused) document.getElementById(focused)?.focus();
-  }
-  async function lookOn() {
-    if (!document.hidden) {
-      try {
-        await look();
-        problem.hidden = true;
-      } catch (error) {
-        if (signal.aborted) return;
-        problem.tell(error);
-      }
-    }
-    const timer = setTimeout(lookOn, EVERY);
-    signal.addEventListener('abort', () => clearTimeout(timer), {once: true});
   }
   await look();
   outlet.append(
     h('h1', {}, 'Activity'), problem,
     h('section', {'aria-label': 'Tasks'}, h('h2', {}, 'Tasks'), tasks),
     h('section', {'aria-label': 'Replications'},
-      h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Replications'), h('a', {class: 'button primary spread', href: link(['replications', 'new'])}, 'New replication')),
+      h('div.bar-of-tools', {}, h('h2', {}, 'Replications'), h('a.button.primary.spread', {href: link(['replications', 'new'])}, 'New replication')),
       replications));
-  lookOn();
+  lookOn(look, EVERY, problem, signal);
 }
 
 const bar = (share, label) => (share === null ? h('progress', {'aria-label': label}) : h('progress', {value: share, max: 1, 'aria-label': label}));
 const speed = (rate, what) => (rate === null || rate < 0.5 ? '' : `, ${count(Math.round(rate))} ${what} a second`);
 
 function drawTask(task, rate) {
-  return h('article', {class: 'task'}, h('h3', {}, task.title), bar(task.share, task.title),
-    h('p', {class: 'quiet'}, task.done === null ? '' : `${count(task.done)}${task.total === null ? '' : ` of ${many(task.total, 'change')}`}${speed(rate, 'changes')}`));
+  return h('article.task', {}, h('h3', {}, task.title), bar(task.share, task.title),
+    h('p.quiet', {}, task.done === null ? '' : `${count(task.done)}${task.total === null ? '' : ` of ${many(task.total, 'change')}`}${speed(rate, 'changes')}`));
 }
 
 function drawReplication(job, rate, changed) {
   const title = `${endName(job.source, root)} → ${endName(job.target, root)}`;
   const isOver = job.state === 'completed' || job.state === 'failed';
-  return h('article', {class: 'task'},
-    h('div', {class: 'bar-of-tools'}, h('h3', {}, title), h('span', {class: `badge ${job.isBad ? 'danger' : isOver ? 'done' : ''}`}, job.state),
-      h('div', {class: 'buttons spread'},
+  return h('article.task', {},
+    h('div.bar-of-tools', {}, h('h3', {}, title), h('span', {class: `badge ${job.isBad ? 'danger' : isOver ? 'done' : ''}`}, job.state),
+      h('div.buttons.spread', {},
         isOver && job.docId ? h('button', {id: `start ${job.key}`, onclick: () => startAgain(job).then(changed)}, 'Start again') : null,
         h('button', {id: `stop ${job.key}`, class: 'danger', onclick: () => stop(job).then(changed)}, isOver ? 'Remove' : 'Stop'))),
     job.isBad ? null : bar(job.share, title),
-    h('p', {class: 'quiet'}, `It ${job.words}: ${count(job.read)} read, ${count(job.written)} written${job.failures ? `, ${count(job.failures)} refused` : ''}`
+    h('p.quiet', {}, `It ${job.words}: ${count(job.read)} read, ${count(job.written)} written${job.failures ? `, ${count(job.failures)} refused` : ''}`
       + `${job.pending ? `, ${count(job.pending)} to come` : ''}${speed(rate, 'revisions')}.`),
-    job.error && job.isBad ? h('p', {class: 'problem'}, `${errorWords(job.error)}${job.errorCount > 1 ? ` ${job.errorCount} times in a row.` : ''}`) : null,
-    job.docId ? h('p', {}, h('a', {href: link(['db', job.database, 'doc', job.docId])}, `${job.database}/${job.docId}`)) : h('p', {class: 'quiet'}, 'Begun by a request; it ends with the server.'));
+    job.error && job.isBad ? h('p.problem', {}, `${errorWords(job.error)}${job.errorCount > 1 ? ` ${job.errorCount} times in a row.` : ''}`) : null,
+    job.docId ? h('p', {}, h('a', {href: link(['db', job.database, 'doc', job.docId])}, `${job.database}/${job.docId}`)) : h('p.quiet', {}, 'Begun by a request; it ends with the server.'));
 }
 
 async function stop(job) {
@@ -114,9 +103,7 @@ async function startAgain(job) {
 }
 
 async function putAgain(job, kept) {
-  const asked = Object.fromEntries(Object.entries(JSON.parse(kept)).filter(([name]) => !name.startsWith('_replication_')));
   const current = await call('HEAD', path(job.database, job.docId)).then((reply) => reply.headers.get('ETag')?.replaceAll('"', ''), () => null);
-  if (current === null) delete asked._rev;
-  else asked._rev = current;
-  await send('PUT', path(job.database, job.docId), {json: asked});
+  const body = without(kept, Object.keys(JSON.parse(kept)).filter((name) => name === '_rev' || name.startsWith('_replication_')));
+  await send('PUT', path(job.database, job.docId), {query: {rev: current}, body});
 }

@@ -19,19 +19,19 @@ export async function show(outlet, {db, query}, signal) {
   let running = null;
   let since = null;
   let seen = 0;
-  const state = h('span', {role: 'status', class: 'quiet'});
+  const state = h('span.quiet', {role: 'status'});
   const problem = problemLine();
   const pauseButton = h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => (running ? stop('Paused.') : start())}, 'Pause');
   const kind = h('select', {onchange: () => drawArgument()}, [['', 'everything'], ['selector', 'what matches a selector'], ['ids', 'these ids'],
     ['conflicts', 'what is in conflict'], ['design', 'a filter of a design document'], ].map(([value, label]) => h('option', {value}, label)));
-  const argument = h('input', {class: 'mono'});
-  const argumentHolder = h('div', {class: 'grow'});
+  const argument = h('input.mono', {});
+  const argumentHolder = h('div.grow', {});
   kind.value = query.get('show') ?? '';
   argument.value = query.get('with') ?? '';
   const list = virtualList({
     count: 0, rowHeight: 34, label: 'Changes, newest first', columns: '6rem minmax(8rem, 2fr) minmax(8rem, 1fr) 6rem', head: ['Seen', 'Document', 'Revisions', ''],
     draw: (index) => drawRow(db, rows[index]),
-    onOpen: (index) => go(['db', db, 'doc', rows[index].change.id]),
+    onOpen: (index) => go(placeOf(db, rows[index].change)),
   });
 
   function drawArgument() {
@@ -40,7 +40,10 @@ export async function show(outlet, {db, query}, signal) {
   }
   function wanted() {
     const text = argument.value.trim();
-    if (kind.value === 'selector') return {selector: JSON.parse(text || '{}')};
+    if (kind.value === 'selector') {
+      JSON.parse(text || '{}');
+      return {selector: text || '{}'};
+    }
     if (kind.value === 'ids') return {ids: text.split(',').map((one) => one.trim()).filter(Boolean)};
     return {conflicts: kind.value === 'conflicts', design: kind.value === 'design' ? text : ''};
   }
@@ -54,8 +57,9 @@ export async function show(outlet, {db, query}, signal) {
     const active = list.active;
     list.count = rows.length;
     if (active >= 0) list.active = Math.min(active + changes.length, rows.length - 1);
-    state.textContent = `${count(seen)} since this page was opened${pending ? `, ${count(pending)} to come` : ''}.`;
+    tell(pending);
   }
+  const tell = (pending) => { state.textContent = `${count(seen)} since this page was opened${pending ? `, ${count(pending)} to come` : ''}.`; };
   async function start() {
     stop('');
     problem.hidden = true;
@@ -70,10 +74,10 @@ export async function show(outlet, {db, query}, signal) {
     pauseButton.textContent = 'Pause';
     pauseButton.setAttribute('aria-pressed', 'false');
     try {
-      await follow(db, filter, since, {onRows, onState: (text) => { if (!seen) state.textContent = text; }}, AbortSignal.any([own.signal, signal]));
+      await follow(db, filter, since, {onRows, onState: (wrong) => (wrong ? state.textContent = wrong : tell(0))}, AbortSignal.any([own.signal, signal]));
     } catch (error) {
       if (running !== own) return;
-      stop('');
+      stop('Stopped.');
       problem.tell(error);
     }
   }
@@ -100,14 +104,17 @@ export async function show(outlet, {db, query}, signal) {
   });
   drawArgument();
   outlet.append(h('h1', {}, `Changes of ${db}`),
-    h('form', {class: 'bar-of-tools', onsubmit: anew}, field('Show', kind), argumentHolder, h('button', {}, 'Show'), pauseButton),
+    h('form.bar-of-tools', {onsubmit: anew}, field('Show', kind), argumentHolder, h('button', {}, 'Show'), pauseButton),
     problem, state, list);
   start();
 }
 
+// Of what is deleted there is the tree.
+const placeOf = (db, {id, deleted}) => ['db', db, 'doc', id, ...(deleted ? ['tree'] : [])];
+
 function drawRow(db, {change, seen, isNew}) {
-  return [h('span', {class: 'quiet'}, isNew ? clock(seen) : 'before'),
-    h('a', {href: link(['db', db, 'doc', change.id]), tabindex: '-1'}, change.id),
-    h('span', {class: 'mono', title: change.changes.map(({rev}) => rev).join(' ')}, change.changes.slice(0, 3).map(({rev}) => shortRev(rev)).join(' ')),
-    change.deleted ? h('span', {class: 'badge danger'}, 'deleted') : change.changes.length > 1 ? h('span', {class: 'badge warn'}, 'conflict') : ''];
+  return [h('span.quiet', {}, isNew ? clock(seen) : 'before'),
+    h('a', {href: link(placeOf(db, change)), tabindex: '-1'}, change.id),
+    h('span.mono', {title: change.changes.map(({rev}) => rev).join(' ')}, change.changes.slice(0, 3).map(({rev}) => shortRev(rev)).join(' ')),
+    change.deleted ? h('span.badge.danger', {}, 'deleted') : change.changes.length > 1 ? h('span.badge.warn', {}, 'conflict') : ''];
 }

@@ -50,10 +50,10 @@ export async function show(outlet, {db}, signal) {
   });
   outlet.append(
     h('h1', {}, `Conflicts in ${db}`),
-    h('p', {class: 'quiet'}, total ? `${many(total, 'document')} with more than one live revision. Nothing of them is lost until somebody resolves them.`
+    h('p.quiet', {}, total ? `${many(total, 'document')} with more than one live revision. Nothing of them is lost until somebody resolves them.`
       : 'No document of this database is in conflict.'),
-    total ? h('div', {class: 'bar-of-tools'}, h('button', {onclick: () => resolveAll(db, signal)}, 'Resolve all…'),
-      h('span', {class: 'quiet'}, h('kbd', {}, 'Enter'), ' merge  ', h('kbd', {}, 'r'), ' tree')) : null,
+    total ? h('div.bar-of-tools', {}, h('button', {onclick: () => resolveAll(db, signal)}, 'Resolve all…'),
+      h('span.quiet', {}, h('kbd', {}, 'Enter'), ' merge  ', h('kbd', {}, 'r'), ' tree')) : null,
     ...(total ? [list] : []));
 }
 
@@ -62,12 +62,12 @@ function drawRow(db, {id, value}) {
   const first = value.conflicts[0];
   const wrote = (rev) => {
     const {by, at} = value.meta?.find((one) => one.rev === rev) ?? {};
-    return h('span', {class: 'quiet', title: at ?? ''}, [by ?? '', at ? String(at).slice(0, 16).replace('T', ' ') : ''].filter(Boolean).map((part) => ` ${part}`));
+    return h('span.quiet', {title: at ?? ''}, [by ?? '', at ? String(at).slice(0, 16).replace('T', ' ') : ''].filter(Boolean).map((part) => ` ${part}`));
   };
   return [
     h('a', {href: link(['db', db, 'doc', id, 'merge']), tabindex: '-1'}, id),
-    h('span', {}, h('span', {class: 'mono'}, shortRev(value.rev)), wrote(value.rev)),
-    h('span', {}, h('span', {class: 'mono'}, first ? shortRev(first) : ''), first ? wrote(first) : '', others > 1 ? ` and ${count(others - 1)} more` : ''),
+    h('span', {}, h('span.mono', {}, shortRev(value.rev)), wrote(value.rev)),
+    h('span', {}, h('span.mono', {}, first ? shortRev(first) : ''), first ? wrote(first) : '', others > 1 ? ` and ${count(others - 1)} more` : ''),
     h('a', {href: link(['db', db, 'doc', id, 'tree']), tabindex: '-1'}, 'Tree'),
   ];
 }

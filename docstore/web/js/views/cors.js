@@ -11,16 +11,16 @@ export async function show(outlet, _, signal) {
   const known = await json(WHERE, {signal});
   const enabled = h('input', {type: 'checkbox', checked: known.enable_cors});
   const credentials = h('input', {type: 'checkbox', checked: known.allow_credentials});
-  const origins = h('textarea', {rows: 6, class: 'mono', value: known.origins.join('\n')});
-  const warning = h('p', {class: 'warning', hidden: true}, 'Pages of any origin, and with the credentials of whoever visits them: what they may, such a page may.');
+  const origins = h('textarea.mono', {rows: 6, value: known.origins.join('\n')});
+  const warning = h('p.warning', {hidden: true}, 'Pages of any origin, and with the credentials of whoever visits them: what they may, such a page may.');
   const problem = problemLine();
   const list = () => origins.value.split(/[\s,]+/).filter(Boolean);
   const look = () => { warning.hidden = !(enabled.checked && credentials.checked && list().includes('*')); };
-  const form = h('form', {class: 'stack', oninput: look},
-    h('label', {class: 'check'}, enabled, 'Let pages of other origins in'),
+  const form = h('form.stack', {oninput: look},
+    h('label.check', {}, enabled, 'Let pages of other origins in'),
     field('Origins', origins, 'one a line, with https:// and the port if it is not the usual one; * for any'),
-    h('label', {class: 'check'}, credentials, 'With cookies and other credentials'),
-    warning, problem, h('div', {class: 'buttons'}, h('button', {class: 'primary'}, 'Save')));
+    h('label.check', {}, credentials, 'With cookies and other credentials'),
+    warning, problem, h('div.buttons', {}, h('button.primary', {}, 'Save')));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     problem.hidden = true;

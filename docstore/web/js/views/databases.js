@@ -25,7 +25,7 @@ export async function show(outlet, {query}, signal) {
 
   const filter = h('input', {type: 'search', placeholder: 'Filter', 'aria-label': 'Filter databases by name', value: query.get('filter'),
     oninput: () => { narrow(); setQuery({filter: filter.value}); }});
-  const told = h('span', {class: 'quiet', role: 'status'});
+  const told = h('span.quiet', {role: 'status'});
   const list = virtualList({
     count: 0, rowHeight: 38, label: 'Databases', columns: 'minmax(8rem, 3fr) repeat(4, minmax(4.5rem, 1fr))',
     head: ['Name', 'Documents', 'Deleted', 'Conflicts', 'Size'],
@@ -51,9 +51,9 @@ export async function show(outlet, {query}, signal) {
   });
   outlet.append(
     h('h1', {}, 'Databases'),
-    h('div', {class: 'bar-of-tools'}, h('div', {class: 'grow'}, filter), told,
-      who.isAdmin && h('button', {class: 'primary', onclick: create}, 'New database')),
-    names.length ? list : h('p', {class: 'empty'}, 'There is no database yet.'));
+    h('div.bar-of-tools', {}, h('div.grow', {}, filter), told,
+      who.isAdmin && h('button.primary', {onclick: create}, 'New database')),
+    names.length ? list : h('p.empty', {}, 'There is no database yet.'));
   if (names.length) narrow();
 }
 
@@ -61,10 +61,10 @@ function row(name, known) {
   const info = known?.info;
   return [
     h('a', {href: link(['db', name]), tabindex: '-1'}, name),
-    h('span', {class: 'number'}, info ? count(info.doc_count) : '…'),
-    h('span', {class: 'number quiet'}, info ? count(info.doc_del_count) : '…'),
-    known?.conflicts ? h('span', {class: 'badge warn'}, count(known.conflicts)) : h('span', {class: 'quiet'}, known?.conflicts === 0 ? '0' : ''),
-    h('span', {class: 'number'}, info ? bytes(info.sizes.file) : '…'),
+    h('span.number', {}, info ? count(info.doc_count) : '…'),
+    h('span.number.quiet', {}, info ? count(info.doc_del_count) : '…'),
+    known?.conflicts ? h('span.badge.warn', {}, count(known.conflicts)) : h('span.quiet', {}, known?.conflicts === 0 ? '0' : ''),
+    h('span.number', {}, info ? bytes(info.sizes.file) : '…'),
   ];
 }
 
@@ -99,7 +99,7 @@ async function create() {
   const made = await ask({
     title: 'New database', button: 'Create',
     content: [field('Name', name, 'A small letter, then small letters, digits and _ $ ( ) + - /'),
-      h('label', {class: 'check'}, partitioned, 'Partitioned: ids are PARTITION:REST, and queries may ask one partition')],
+      h('label.check', {}, partitioned, 'Partitioned: ids are PARTITION:REST, and queries may ask one partition')],
     submit: async () => {
       await send('PUT', path(name.value), {query: partitioned.checked ? {partitioned: true} : {}});
       return name.value;
@@ -116,7 +116,7 @@ function showUnlisted(outlet) {
   outlet.append(
     h('h1', {}, 'Databases'),
     h('p', {}, 'You may not list the databases of this server. You can open one whose name you know.'),
-    h('form', {class: 'stack', onsubmit: (event) => { event.preventDefault(); go(['db', name.value]); }},
-      field('Name of a database', name), h('div', {class: 'buttons'}, h('button', {class: 'primary'}, 'Open'))));
+    h('form.stack', {onsubmit: (event) => { event.preventDefault(); go(['db', name.value]); }},
+      field('Name of a database', name), h('div.buttons', {}, h('button.primary', {}, 'Open'))));
 }
 

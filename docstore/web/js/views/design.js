@@ -4,7 +4,9 @@ import {json, path, send, text as readText} from '../api.js';
 import {codeField} from '../components/code-field.js';
 import {ask} from '../components/dialog.js';
 import {problemLine, toast, words} from '../components/toast.js';
+import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
 import {field, h, replace} from '../dom.js';
+import {check} from '../lossless/check.js';
 import {go, link, show as showAgain} from '../router.js';
 import {functionsOf, withMember} from '../query/design-text.js';
 import {tryOut} from '../query/try-out.js';
@@ -24,18 +26,29 @@ export async function show(outlet, {db, ddoc}, signal) {
   if (ddoc === undefined) return showList(outlet, db, signal);
   const id = `_design/${ddoc}`;
   const {rev, original} = await readDesign(db, id, signal);
-  let design = original;
+  const draft = draftOf(db, id); // that of the whole document, too
+  if (draft && check(draft.text)) return location.replace(link(['db', db, 'doc', id])); // there it can be mended
+  const base = draft ? draft.base : rev;
+  let design = draft?.text ?? original;
   let at = null;
   const parts = h('select', {'aria-label': 'Function', onchange: () => { at = JSON.parse(parts.value); drawCode(); }});
   const holder = h('div', {});
   const problem = problemLine();
-  const state = h('span', {role: 'status', class: 'quiet'});
+  const state = h('span.quiet', {role: 'status'});
   const tried = h('section', {'aria-label': 'Try-out'});
 
   function change(next) {
     design = next;
-    state.textContent = design === original && rev !== null ? '' : 'not saved yet';
+    const isChanged = design !== original;
+    state.textContent = isChanged || rev === null ? `not saved yet${base === rev ? '' : '; others have saved meanwhile'}` : '';
+    discard.hidden = !isChanged;
+    if (isChanged) keepDraft(db, id, {text: design, base});
+    else dropDraft(db, id);
   }
+  const discard = h('button', {onclick: () => {
+    dropDraft(db, id);
+    showAgain();
+  }}, 'Discard edits');
   function drawParts() {
     const all = functionsOf(design);
     if (!all.some((one) => same(one.path, at))) at = all[0]?.path ?? null;
@@ -46,7 +59,7 @@ export async function show(outlet, {db, ddoc}, signal) {
   function drawCode() {
     const one = functionsOf(design).find(({path: own}) => same(own, at));
     replace(holder, one ? codeField({value: one.code, label: one.label, rows: 16, submit: () => tryIt(),
-      changed: (code) => change(withMember(design, one.path, JSON.stringify(code)))}).element : h('p', {class: 'empty'}, 'It has no functions yet.'));
+      changed: (code) => change(withMember(design, one.path, JSON.stringify(code)))}).element : h('p.empty', {}, 'It has no functions yet.'));
   }
   async function add() {
     const kind = h('select', {}, Object.keys(SHAPES).map((one) => h('option', {value: one}, one)));
@@ -65,16 +78,17 @@ export async function show(outlet, {db, ddoc}, signal) {
   async function save() {
     problem.hidden = true;
     try {
-      await send('PUT', path(db, id), {query: rev === null ? {} : {rev}, body: design, signal});
+      await send('PUT', path(db, id), {query: {rev: base}, body: design, signal});
+      dropDraft(db, id);
       toast(`${id} was saved.`);
       await showAgain();
     } catch (error) {
-      if (error.status === 409) return openMerge({db, id, mine: design, base: rev});
+      if (error.status === 409) return openMerge({db, id, mine: design, base});
       problem.tell(error);
     }
   }
   const {isAdmin} = await session();
-  const ids = h('textarea', {class: 'mono', rows: 3, disabled: !isAdmin});
+  const ids = h('textarea.mono', {rows: 3, disabled: !isAdmin});
   if (isAdmin) ids.value = (await firstIds(db, signal)).join('\n');
   async function tryIt() {
     if (!isAdmin || at === null) return;
@@ -84,19 +98,19 @@ export async function show(outlet, {db, ddoc}, signal) {
       const documents = await Promise.all(wanted.map((one) => readText(path(db, one), {signal})));
       replace(tried, drawOutcome(await tryOut({design, id, at, documents}, signal)));
     } catch (error) {
-      if (!signal.aborted) replace(tried, h('p', {class: 'problem', role: 'alert'}, words(error)));
+      if (!signal.aborted) replace(tried, h('p.problem', {role: 'alert'}, words(error)));
     }
   }
   outlet.append(
     h('h1', {}, id),
-    h('div', {class: 'bar-of-tools'}, h('label', {}, 'Function ', parts), h('button', {onclick: add}, 'Add…'),
-      h('button', {class: 'primary', onclick: save}, 'Save'), state,
-      h('a', {class: 'button', href: link(['db', db, 'doc', id])}, 'The whole document'), links(db, ddoc, design)),
+    h('div.bar-of-tools', {}, h('label', {}, 'Function ', parts), h('button', {onclick: add}, 'Add…'),
+      h('button.primary', {onclick: save}, 'Save'), discard, state,
+      h('a.button', {href: link(['db', db, 'doc', id])}, 'The whole document'), links(db, ddoc, design)),
     problem, holder,
     h('h2', {}, 'Try it before saving'),
-    isAdmin ? h('div', {class: 'stack'}, field('On the documents with these ids', ids, 'One a line. Copies of them go into a database that is made for the try and deleted after it.'),
-      h('div', {class: 'buttons'}, h('button', {onclick: tryIt}, 'Try')))
-      : h('p', {class: 'quiet'}, 'A try makes a database for a moment, which only server admins may.'),
+    isAdmin ? h('div.stack', {}, field('On the documents with these ids', ids, 'One a line. Copies of them go into a database that is made for the try and deleted after it.'),
+      h('div.buttons', {}, h('button', {onclick: tryIt}, 'Try')))
+      : h('p.quiet', {}, 'A try makes a database for a moment, which only server admins may.'),
     tried);
   drawParts();
   change(design);
@@ -126,13 +140,13 @@ async function firstIds(db, signal) {
 }
 
 function drawOutcome(outcome) {
-  if (outcome.kind === 'none') return h('p', {class: 'quiet'}, 'The design document was accepted. Functions that answer requests are not tried here.');
+  if (outcome.kind === 'none') return h('p.quiet', {}, 'The design document was accepted. Functions that answer requests are not tried here.');
   const head = outcome.kind === 'rows' ? ['Key', 'Value', 'Document'] : ['Document', 'Passes', 'Why not'];
   const body = outcome.rows.map((row) => (outcome.kind === 'rows' ? [row.key, row.value, row.id ?? ''] : [row.id, row.passed ? 'yes' : 'no', row.reason]));
   if (!body.length) return h('p', {role: 'status'}, 'Nothing was emitted.');
-  return h('div', {class: 'scrolling-x'}, h('table', {class: 'plain-table'},
+  return h('div.scrolling-x', {}, h('table.plain-table', {},
     h('thead', {}, h('tr', {}, head.map((title) => h('th', {scope: 'col'}, title)))),
-    h('tbody', {}, body.map((cells) => h('tr', {}, cells.map((cell) => h('td', {class: 'mono'}, cell)))))));
+    h('tbody', {}, body.map((cells) => h('tr', {}, cells.map((cell) => h('td.mono', {}, cell)))))));
 }
 
 async function showList(outlet, db, signal) {
@@ -143,8 +157,8 @@ async function showList(outlet, db, signal) {
     if (made) go(['db', db, 'design', made]);
   };
   outlet.append(h('h1', {}, `Design documents of ${db}`),
-    h('div', {class: 'bar-of-tools'}, h('button', {class: 'primary', onclick: open}, 'New…'), h('a', {class: 'button', href: link(['db', db, 'views'])}, 'Views')),
+    h('div.bar-of-tools', {}, h('button.primary', {onclick: open}, 'New…'), h('a.button', {href: link(['db', db, 'views'])}, 'Views')),
     rows.length ? h('ul', {}, rows.map(({id, doc}) => h('li', {}, h('a', {href: link(['db', db, 'design', id.slice('_design/'.length)])}, id),
-      h('span', {class: 'quiet'}, ` ${doc?.language ?? 'javascript'}, ${Object.keys(doc?.views ?? {}).length} views`))))
-      : h('p', {class: 'empty'}, 'There is none yet.'));
+      h('span.quiet', {}, ` ${doc?.language ?? 'javascript'}, ${Object.keys(doc?.views ?? {}).length} views`))))
+      : h('p.empty', {}, 'There is none yet.'));
 }

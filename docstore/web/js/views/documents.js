@@ -84,8 +84,8 @@ export async function show(outlet, {db, query}, signal) {
     const fields = state.view === 'json' ? [] : state.fields ?? [];
     list.configure({
       head: ['', 'Id', ...state.view === 'json' ? ['Document'] : [...fields, 'Revision']],
-      columns: state.view === 'json' ? '1.2rem minmax(7rem, 1fr) minmax(0, 3fr)'
-        : `1.2rem minmax(7rem, 2fr) ${fields.map(() => 'minmax(0, 1fr)').join(' ')} minmax(0, 7.5rem)`,
+      columns: state.view === 'json' ? '1.2rem minmax(7rem, 1fr) minmax(12rem, 3fr)'
+        : `1.2rem minmax(7rem, 2fr) ${fields.map(() => 'minmax(4rem, 1fr)').join(' ')} minmax(0, 7.5rem)`,
       rowHeight: HEIGHTS[state.view],
     });
   }

@@ -10,6 +10,7 @@ import {asCurl, asPytest, ruleAsPytest} from '../double/copies.js';
 import {JournalFeed} from '../double/journal-feed.js';
 import {PRESETS} from '../double/presets.js';
 import {bytes, clock, many} from '../format.js';
+import {lookOn} from '../live/looking.js';
 
 const EVERY = 1000;
 const SHOWN = 20_000;
@@ -30,14 +31,10 @@ export async function show(outlet, params, signal) {
   outlet.addEventListener('viewkey', ({detail}) => {
     if (journal.press(detail)) detail.event.preventDefault();
   });
-  outlet.append(h('h1', {}, 'Test server'), faults.element, stage.element, journal.element);
-  await Promise.all([faults.draw(), stage.draw()]);
-  const look = async () => {
-    if (!document.hidden) await journal.look().then((isNew) => isNew && faults.draw()).catch(() => {});
-    const timer = setTimeout(look, EVERY);
-    signal.addEventListener('abort', () => clearTimeout(timer), {once: true});
-  };
-  look();
+  const problem = problemLine();
+  outlet.append(h('h1', {}, 'Test server'), problem, faults.element, stage.element, journal.element);
+  await Promise.all([faults.draw(), stage.draw(), journal.look()]);
+  lookOn(async () => (await journal.look()) && faults.draw(), EVERY, problem, signal);
 }
 
 async function copied(text, what) {
@@ -45,7 +42,7 @@ async function copied(text, what) {
     await navigator.clipboard.writeText(text);
     toast(`${what} is copied.`);
   } catch {
-    await ask({title: what, button: null, wide: true, content: h('textarea', {class: 'mono', rows: 14, readOnly: true, value: text, 'aria-label': what})});
+    await ask({title: what, button: null, wide: true, content: h('textarea.mono', {rows: 14, readOnly: true, value: text, 'aria-label': what})});
   }
 }
 
@@ -60,8 +57,8 @@ function journalPanel(signal) {
     isPaused = !isPaused;
     pause.setAttribute('aria-pressed', String(isPaused));
   }}, 'Pause');
-  const told = h('span', {role: 'status', class: 'quiet'});
-  const detail = h('div', {class: 'journal-detail'});
+  const told = h('span.quiet', {role: 'status'});
+  const detail = h('div.journal-detail', {});
   const list = virtualList({
     count: 0, rowHeight: 30, label: 'Requests, newest first', columns: '6rem 5rem minmax(8rem, 1fr) 6rem 5rem minmax(4rem, 8rem)',
     head: ['At', 'Method', 'Target', 'Became', 'Took', 'Rules'],
@@ -100,44 +97,44 @@ function journalPanel(signal) {
       else return list.press(event);
       return true;
     },
-    element: h('section', {class: 'journal', 'aria-label': 'Journal'},
-      h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Journal'), h('div', {class: 'grow'}, filter), told, pause, h('button', {onclick: clear}, 'Clear')), list, detail),
+    element: h('section.journal', {'aria-label': 'Journal'},
+      h('div.bar-of-tools', {}, h('h2', {}, 'Journal'), h('div.grow', {}, filter), told, pause, h('button', {onclick: clear}, 'Clear')), list, detail),
   };
 }
 
 function drawRequest(row) {
   const isBad = row.status === null ? row.outcome !== 'under way' : row.status >= 400;
-  return [h('span', {class: 'quiet'}, clock(new Date(row.time * 1000))), row.method, h('span', {class: 'mono', title: row.target}, row.target),
+  return [h('span.quiet', {}, clock(new Date(row.time * 1000))), row.method, h('span.mono', {title: row.target}, row.target),
     h('span', {class: `badge ${isBad ? 'danger' : row.status === null ? '' : 'done'}`}, row.status ?? row.outcome),
-    h('span', {class: 'number'}, row.seconds === null ? '' : `${Math.round(row.seconds * 1000)} ms`),
-    row.rules.length ? h('span', {class: 'badge warn'}, row.rules.join(', ')) : ''];
+    h('span.number', {}, row.seconds === null ? '' : `${Math.round(row.seconds * 1000)} ms`),
+    row.rules.length ? h('span.badge.warn', {}, row.rules.join(', ')) : ''];
 }
 
 function drawDetail(row) {
   const part = (title, headers, body, size) => h('div', {}, h('h3', {}, title),
     h('pre', {tabindex: '0', 'aria-label': title}, [headers.map(([name, value]) => `${name}: ${value}`).join('\n'), body.slice(0, SHOWN)].filter(Boolean).join('\n\n')),
-    size > body.length ? h('p', {class: 'quiet'}, `${bytes(size)} in all.`) : null);
-  return [h('div', {class: 'bar-of-tools'}, h('strong', {class: 'mono'}, `${row.number}. ${row.method} ${row.target.slice(0, 200)}`),
+    size > body.length ? h('p.quiet', {}, `${bytes(size)} in all.`) : null);
+  return [h('div.bar-of-tools', {}, h('strong.mono', {}, `${row.number}. ${row.method} ${row.target.slice(0, 200)}`),
     h('button', {onclick: () => copied(asCurl(row, root), 'The curl command')}, 'Copy as curl'),
     h('button', {onclick: () => copied(asPytest(row), 'The test')}, 'Copy as a pytest')),
-  h('div', {class: 'two'}, part('Request', row.headers, row.body, row.body_size), part(`Answer: ${row.status ?? row.outcome}`, row.reply_headers, row.reply_body, row.reply_size ?? 0))];
+  h('div.two', {}, part('Request', row.headers, row.body, row.body_size), part(`Answer: ${row.status ?? row.outcome}`, row.reply_headers, row.reply_body, row.reply_size ?? 0))];
 }
 
 function faultsPanel(signal) {
   const rows = h('tbody', {});
-  const table = h('div', {class: 'scrolling-x'}, h('table', {class: 'plain-table'},
+  const table = h('div.scrolling-x', {}, h('table.plain-table', {},
     h('thead', {}, h('tr', {}, ['Rule', 'What it does', 'Requests', 'Hits', ''].map((title) => h('th', {scope: 'col'}, title)))), rows));
-  const none = h('p', {class: 'quiet'}, 'No fault is armed.');
+  const none = h('p.quiet', {}, 'No fault is armed.');
   async function draw() {
     const {faults} = await json('_docstore/faults', {signal});
     table.hidden = !faults.length;
     none.hidden = faults.length > 0;
     const focused = rows.contains(document.activeElement) ? document.activeElement.id : '';
     replace(rows, faults.map((fault) => h('tr', {},
-      h('td', {}, fault.id, ' ', fault.active ? null : h('span', {class: 'badge'}, 'over')),
-      h('td', {class: 'mono'}, `${JSON.stringify(fault.match ?? {})} → ${JSON.stringify(fault.action)}`),
-      h('td', {class: 'number'}, fault.seen), h('td', {class: 'number'}, fault.hits),
-      h('td', {class: 'buttons'}, h('button', {id: `disarm ${fault.id}`, onclick: () => act(() => call('DELETE', path('_docstore', 'faults', fault.id), {signal}))}, 'Disarm'),
+      h('td', {}, fault.id, ' ', fault.active ? null : h('span.badge', {}, 'over')),
+      h('td.mono', {}, `${JSON.stringify(fault.match ?? {})} → ${JSON.stringify(fault.action)}`),
+      h('td.number', {}, fault.seen), h('td.number', {}, fault.hits),
+      h('td.buttons', {}, h('button', {id: `disarm ${fault.id}`, onclick: () => act(() => call('DELETE', path('_docstore', 'faults', fault.id), {signal}))}, 'Disarm'),
         h('button', {id: `copy ${fault.id}`, onclick: () => copied(ruleAsPytest(JSON.stringify(ruleOf(fault))), 'The test')}, 'As a pytest')))));
     if (focused) document.getElementById(focused)?.focus();
   }
@@ -151,20 +148,20 @@ function faultsPanel(signal) {
     if (made) await draw();
   }
   return {draw, element: h('section', {'aria-label': 'Faults'},
-    h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Faults'), h('button', {class: 'primary', onclick: () => arm().catch(tellFailure)}, 'Arm a fault'),
+    h('div.bar-of-tools', {}, h('h2', {}, 'Faults'), h('button.primary', {onclick: () => arm().catch(tellFailure)}, 'Arm a fault'),
       h('button', {onclick: () => act(() => call('DELETE', '_docstore/faults', {signal}))}, 'Disarm all')), none, table)};
 }
 
 const ruleOf = ({match, action, times, seconds, seed}) => Object.fromEntries(Object.entries({match, action, times, seconds, seed}).filter(([, value]) => value !== null && value !== undefined));
 
 function stagePanel(signal) {
-  const kept = h('ul', {class: 'snapshots'});
-  const now = h('span', {class: 'quiet'});
+  const kept = h('ul.snapshots', {});
+  const now = h('span.quiet', {});
   const problem = problemLine();
   async function draw() {
     const [{snapshots}, time] = await Promise.all([json('_docstore/snapshots', {signal}), json('_docstore/clock', {signal})]);
     now.textContent = `The server's clock is ${time.offset ? `${many(Math.round(time.offset), 'second')} ahead` : 'that of the machine'}.`;
-    replace(kept, snapshots.map(({name, size, databases}) => h('li', {}, h('strong', {}, name), h('span', {class: 'quiet'}, ` ${bytes(size)}, ${many(databases.length, 'database')} `),
+    replace(kept, snapshots.map(({name, size, databases}) => h('li', {}, h('strong', {}, name), h('span.quiet', {}, ` ${bytes(size)}, ${many(databases.length, 'database')} `),
       h('button', {onclick: () => act(() => restore(name))}, 'Restore'), ' ', h('button', {onclick: () => act(() => call('DELETE', path('_docstore', 'snapshots', name), {signal}))}, 'Forget'))));
   }
   async function act(work) {
@@ -198,6 +195,6 @@ function stagePanel(signal) {
     act(() => send('POST', '_docstore/clock', {json: {advance: Number(seconds.value)}, signal}));
   };
   return {draw, element: h('section', {'aria-label': 'Snapshots and clock'}, h('h2', {}, 'Snapshots and clock'), problem,
-    h('div', {class: 'bar-of-tools'}, h('form', {class: 'buttons', onsubmit: take}, name, h('button', {}, 'Take a snapshot')),
-      h('form', {class: 'buttons', onsubmit: advance}, seconds, h('button', {}, 'Advance the clock')), now, h('button', {class: 'danger spread', onclick: () => act(reset)}, 'Reset')), kept)};
+    h('div.bar-of-tools', {}, h('form.buttons', {onsubmit: take}, name, h('button', {}, 'Take a snapshot')),
+      h('form.buttons', {onsubmit: advance}, seconds, h('button', {}, 'Advance the clock')), now, h('button.danger.spread', {onclick: () => act(reset)}, 'Reset')), kept)};
 }

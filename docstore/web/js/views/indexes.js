@@ -28,9 +28,9 @@ export async function show(outlet, {db}, signal) {
   await draw();
   outlet.append(
     h('h1', {}, `Indexes of ${db}`),
-    h('div', {class: 'bar-of-tools'}, h('button', {class: 'primary', onclick: async () => { if (await create(db, signal)) await draw(); }}, 'New index…'),
-      h('a', {class: 'button', href: link(['db', db, 'query'])}, 'Query')),
-    h('div', {class: 'scrolling-x'}, h('table', {class: 'plain-table'},
+    h('div.bar-of-tools', {}, h('button.primary', {onclick: async () => { if (await create(db, signal)) await draw(); }}, 'New index…'),
+      h('a.button', {href: link(['db', db, 'query'])}, 'Query')),
+    h('div.scrolling-x', {}, h('table.plain-table', {},
       h('thead', {}, h('tr', {}, ['Name', 'Fields', 'Kind', 'Design document', ''].map((title) => h('th', {scope: 'col'}, title)))), rows)));
 }
 
@@ -38,9 +38,9 @@ function drawRow(index, remove) {
   const partial = index.def.partial_filter_selector;
   const kinds = [index.type, index.unique && `unique (${index.state})`, partial && 'partial', index.partitioned && 'partitioned'].filter(Boolean);
   return h('tr', {},
-    h('td', {}, index.name), h('td', {class: 'mono'}, fieldsOf(index).join(', ')),
-    h('td', {title: partial ? JSON.stringify(partial) : null}, kinds.join(', ')), h('td', {class: 'mono'}, index.ddoc ?? ''),
-    h('td', {}, index.type === 'special' ? '' : h('button', {class: 'danger', 'aria-label': `Remove ${index.name}`, onclick: remove}, 'Remove')));
+    h('td', {}, index.name), h('td.mono', {}, fieldsOf(index).join(', ')),
+    h('td', {title: partial ? JSON.stringify(partial) : null}, kinds.join(', ')), h('td.mono', {}, index.ddoc ?? ''),
+    h('td', {}, index.type === 'special' ? '' : h('button.danger', {'aria-label': `Remove ${index.name}`, onclick: remove}, 'Remove')));
 }
 
 async function create(db, signal) {
@@ -48,7 +48,7 @@ async function create(db, signal) {
   const fields = completed(h('input', {required: true, placeholder: 'year, title'}), (text, cursor) => listed(text, cursor, {names}));
   const name = h('input', {});
   const ddoc = h('input', {});
-  const partial = completed(h('textarea', {class: 'mono', rows: 3, wrap: 'off', placeholder: '{"type": "film"}'}),
+  const partial = completed(h('textarea.mono', {rows: 3, wrap: 'off', placeholder: '{"type": "film"}'}),
     (text, cursor, isAsked) => suggestions(text, cursor, {names, isAsked}));
   const unique = h('input', {type: 'checkbox', id: 'unique-index'});
   return ask({
@@ -56,7 +56,7 @@ async function create(db, signal) {
     content: [field('Fields', fields, 'Names with commas between them; a.b is b within a. "year desc" for the other order.'),
       field('Name', name, 'Made up if left empty.'), field('Design document', ddoc, 'Made up if left empty.'),
       field('Only documents that match', partial, 'A selector; empty for all.'),
-      h('label', {class: 'check', for: unique.id}, unique, 'Unique: no two documents may have the same values')],
+      h('label.check', {for: unique.id}, unique, 'Unique: no two documents may have the same values')],
     submit: async () => {
       const index = {fields: fields.value.split(',').map((one) => one.trim()).filter(Boolean).map(ordered)};
       if (partial.value.trim()) index.partial_filter_selector = JSON.parse(partial.value);

@@ -46,7 +46,7 @@ export async function show(outlet, {db, id}, signal) {
     outlet.append(h('p', {}, 'This document is not in conflict.'), h('p', {}, h('a', {href: link(['db', db, 'doc', id])}, 'To the document')));
     return;
   }
-  const holder = h('div', {class: 'merge'}, h('p', {role: 'status', class: 'quiet'}, 'Comparing…'));
+  const holder = h('div.merge', {}, h('p.quiet', {role: 'status'}, 'Comparing…'));
   outlet.append(holder);
 
   let last = null; // the state of the desk that is not kept yet
@@ -119,7 +119,7 @@ export async function show(outlet, {db, id}, signal) {
     await draw();
   } catch (error) {
     if (error.at === undefined) throw error;
-    holder.append(h('p', {class: 'problem', role: 'alert'}, `A side is no JSON: ${words(error)}`));
+    holder.append(h('p.problem', {role: 'alert'}, `A side is no JSON: ${words(error)}`));
   }
 }
 

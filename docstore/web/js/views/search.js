@@ -15,18 +15,18 @@ export const keys = [['e', 'into the query']];
 
 export async function show(outlet, {db, query}, signal) {
   const {rows: designs} = await json(path(db, '_design_docs'), {query: {include_docs: true}, signal});
-  const indexes = designs.flatMap(({id, doc}) => Object.keys(doc?.indexes ?? {}).map((name) => `${id.slice('_design/'.length)}/${name}`));
+  const indexes = designs.flatMap(({id, doc}) => Object.keys(doc?.indexes ?? {}).map((name) => [id, name, `${id.slice('_design/'.length)}/${name}`]));
   outlet.append(h('h1', {}, `Search ${db}`));
   if (!indexes.length) {
-    outlet.append(h('p', {class: 'empty'}, 'No design document of this database has a search index.'),
+    outlet.append(h('p.empty', {}, 'No design document of this database has a search index.'),
       h('p', {}, h('a', {href: link(['db', db, 'design'])}, 'Design documents')));
     return;
   }
-  const index = h('select', {}, indexes.map((name) => h('option', {value: name}, name)));
-  if (indexes.includes(query.get('index'))) index.value = query.get('index');
-  const asked = h('input', {class: 'mono', value: query.get('q') ?? '*:*', required: true});
-  const sort = h('input', {class: 'mono', value: query.get('sort') ?? ''});
-  const told = h('p', {role: 'status', class: 'quiet'});
+  const index = h('select', {}, indexes.map(([, , title]) => h('option', {value: title}, title)));
+  if (indexes.some(([, , title]) => title === query.get('index'))) index.value = query.get('index');
+  const asked = h('input.mono', {value: query.get('q') ?? '*:*', required: true});
+  const sort = h('input.mono', {value: query.get('sort') ?? ''});
+  const told = h('p.quiet', {role: 'status'});
   const problem = problemLine();
   const rows = [];
   let bookmark = null;
@@ -35,7 +35,7 @@ export async function show(outlet, {db, query}, signal) {
   const list = virtualList({
     count: 0, rowHeight: 34, label: 'Found', columns: 'minmax(6rem, 1fr) 3fr minmax(4rem, 8rem)', head: ['Document', 'Fields', 'Order'],
     draw: (at) => rows[at] && [h('a', {href: link(['db', db, 'doc', rows[at].id]), tabindex: '-1'}, rows[at].id),
-      h('span', {class: 'mono'}, rows[at].fields.slice(0, 600)), h('span', {class: 'mono quiet'}, rows[at].order)],
+      h('span.mono', {}, rows[at].fields.slice(0, 600)), h('span.mono.quiet', {}, rows[at].order)],
     onRange: (_, last) => last >= rows.length - 1 && readOn(),
     onOpen: (at) => rows[at] && go(['db', db, 'doc', rows[at].id]),
   });
@@ -43,9 +43,9 @@ export async function show(outlet, {db, query}, signal) {
   async function readOn() {
     if (reading || isComplete) return;
     const own = (reading = new AbortController());
-    const [ddoc, ...name] = index.value.split('/');
+    const [id, name] = indexes[index.selectedIndex];
     try {
-      const reply = parseNodes(await text(path(db, '_design', ddoc, '_search', name.join('/')), {
+      const reply = parseNodes(await text(path(db, id, '_search', name), {
         query: {q: asked.value, limit: PAGE, bookmark, sort: sort.value.trim() ? asSort(sort.value.trim()) : null}, signal: AbortSignal.any([own.signal, signal])}), new Values());
       const found = reply.members.get('rows')?.node.items ?? [];
       rows.push(...found.map((row) => ({id: stringMember(row, 'id'), fields: part(row, 'fields'), order: part(row, 'order')})));
@@ -78,9 +78,9 @@ export async function show(outlet, {db, query}, signal) {
     else if (!list.press(detail.event)) return;
     detail.event.preventDefault();
   });
-  outlet.append(h('form', {class: 'bar-of-tools', onsubmit: ask}, field('Index', index), h('div', {class: 'grow'}, field('Query', asked)),
-    field('Sort', sort), h('button', {class: 'primary'}, 'Search')),
-  h('p', {class: 'quiet'}, 'Lucene’s language: field:word, "a phrase", begin*, [1990 TO 2000], AND, OR, NOT. Sort by a field, such as -year.'), problem, told, list);
+  outlet.append(h('form.bar-of-tools', {onsubmit: ask}, field('Index', index), h('div.grow', {}, field('Query', asked)),
+    field('Sort', sort), h('button.primary', {}, 'Search')),
+  h('p.quiet', {}, 'Lucene’s language: field:word, "a phrase", begin*, [1990 TO 2000], AND, OR, NOT. Sort by a field, such as -year.'), problem, told, list);
   if (query.has('q')) await ask();
 }
 

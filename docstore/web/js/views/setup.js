@@ -17,9 +17,9 @@ export async function show(outlet) {
   const password = h('input', {name: 'password', type: 'password', autocomplete: 'new-password', required: true});
   const again = h('input', {name: 'again', type: 'password', autocomplete: 'new-password', required: true});
   const problem = problemLine();
-  const form = h('form', {class: 'stack'},
+  const form = h('form.stack', {},
     field('Name', name), field('Password', password), field('Password once more', again), problem,
-    h('div', {class: 'buttons'}, h('button', {class: 'primary', type: 'submit'}, 'Make this the administrator')));
+    h('div.buttons', {}, h('button.primary', {type: 'submit'}, 'Make this the administrator')));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     problem.hidden = true;

@@ -23,14 +23,14 @@ export async function show(outlet, {db, id, query}, signal) {
   const chosen = {A: query.get('a') ?? tree.winner, B: query.get('b') ?? other(tree, leaves)};
   let next = 'B';
 
-  const picture = h('div', {class: 'tree-holder', tabindex: '-1'});
-  const comparison = h('section', {'aria-label': 'Comparison', class: 'comparison'});
+  const picture = h('div.tree-holder', {tabindex: '-1'});
+  const comparison = h('section.comparison', {'aria-label': 'Comparison'});
 
   const marks = () => new Map(Object.entries(chosen).filter(([, rev]) => rev).map(([mark, rev]) => [rev, mark]));
   function draw() {
     const focused = document.activeElement?.closest?.('[data-rev]')?.dataset.rev;
     const drawn = treePicture(tree, {mostLeaves: LEAVES_DRAWN, pick, marks: marks()});
-    replace(picture, drawn.picture, drawn.hidden ? h('p', {class: 'quiet'}, `${many(drawn.hidden, 'more leaf', 'more leaves')} are in the list below.`) : null);
+    replace(picture, drawn.picture, drawn.hidden ? h('p.quiet', {}, `${many(drawn.hidden, 'more leaf', 'more leaves')} are in the list below.`) : null);
     if (focused) picture.querySelector(`[data-rev="${CSS.escape(focused)}"]`)?.focus();
   }
   function pick(node) {
@@ -51,14 +51,14 @@ export async function show(outlet, {db, id, query}, signal) {
     comparing?.abort();
     const own = (comparing = new AbortController());
     const both = AbortSignal.any([own.signal, signal]);
-    if (!chosen.A || !chosen.B) return replace(comparison, h('p', {class: 'quiet'}, 'Choose two revisions in the picture to compare them.'));
-    replace(comparison, h('h2', {}, heading(chosen)), h('p', {class: 'quiet', role: 'status'}, 'Reading…'));
+    if (!chosen.A || !chosen.B) return replace(comparison, h('p.quiet', {}, 'Choose two revisions in the picture to compare them.'));
+    replace(comparison, h('h2', {}, heading(chosen)), h('p.quiet', {role: 'status'}, 'Reading…'));
     try {
       const [left, right] = await Promise.all([chosen.A, chosen.B].map((rev) => readRevision(db, id, rev, both)));
       const {rows, cut} = await compute('diff', {left, right}, both);
       replace(comparison, h('h2', {}, heading(chosen)), diffTable(rows, {left: `A ${shortRev(chosen.A)}`, right: `B ${shortRev(chosen.B)}`, cut}));
     } catch (error) {
-      if (!both.aborted) replace(comparison, h('h2', {}, heading(chosen)), h('p', {class: 'problem', role: 'alert'}, words(error)));
+      if (!both.aborted) replace(comparison, h('h2', {}, heading(chosen)), h('p.problem', {role: 'alert'}, words(error)));
     }
   }
 
@@ -76,10 +76,10 @@ export async function show(outlet, {db, id, query}, signal) {
   outlet.append(
     h('h1', {}, `Revisions of ${id}`),
     h('p', {}, `${many(tree.nodes.size, 'revision')}, ${many(leaves.length, 'leaf', 'leaves')}: ${count(live)} live, ${count(leaves.length - live)} deleted.`),
-    h('div', {class: 'bar-of-tools'},
-      h('a', {class: 'button', href: link(['db', db, 'doc', id])}, 'Document'),
-      live > 1 ? h('a', {class: 'button primary', href: link(['db', db, 'doc', id, 'merge'])}, 'Merge…') : null,
-      h('span', {class: 'quiet'}, 'Click two revisions to compare them.')),
+    h('div.bar-of-tools', {},
+      h('a.button', {href: link(['db', db, 'doc', id])}, 'Document'),
+      live > 1 ? h('a.button.primary', {href: link(['db', db, 'doc', id, 'merge'])}, 'Merge…') : null,
+      h('span.quiet', {}, 'Click two revisions to compare them.')),
     picture, ...(list ? [list] : []), comparison);
   compare();
 }
@@ -93,7 +93,7 @@ function other(tree, leaves) {
 }
 
 function drawLeaf(node) {
-  return [h('span', {class: 'mono'}, node.rev), h('span', {class: `badge ${stateOf(node) === 'conflict' ? 'warn' : ''}`}, stateOf(node)),
+  return [h('span.mono', {}, node.rev), h('span', {class: `badge ${stateOf(node) === 'conflict' ? 'warn' : ''}`}, stateOf(node)),
     node.by ?? '', node.at ? String(node.at) : ''];
 }
 

@@ -14,6 +14,7 @@ import {sliceOf} from '../merge/json-nodes.js';
 import {show as showAgain} from '../router.js';
 import {serverTabs} from '../server/tabs.js';
 import {session} from '../session.js';
+import {hasComma} from './settings.js';
 
 const DB = '_users';
 const PREFIX = 'org.couchdb.user:';
@@ -26,7 +27,7 @@ export async function show(outlet, {query}, signal) {
     await users(outlet, query.get('filter') ?? '', signal);
   } catch (error) {
     if (error.status !== 404) throw error;
-    outlet.append(h('p', {class: 'note'}, 'There is no database of users yet, so only administrators can sign in. ',
+    outlet.append(h('p.note', {}, 'There is no database of users yet, so only administrators can sign in. ',
       h('button', {onclick: () => send('PUT', DB).then(() => showAgain(), tellFailure)}, 'Make it')));
   }
 }
@@ -34,12 +35,12 @@ export async function show(outlet, {query}, signal) {
 async function administrators(signal) {
   const names = Object.keys(await json(ADMINS, {signal}));
   const who = await session();
-  return h('section', {class: 'panel'},
-    h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Administrators'), h('button', {class: 'spread', onclick: () => administrator(null)}, 'New administrator')),
-    names.length ? h('ul', {class: 'attachments'}, names.map((name) => h('li', {}, h('span', {class: 'grow'}, name, name === who.name && h('span', {class: 'quiet'}, ' (you)')),
-      h('button', {class: 'plain', onclick: () => administrator(name)}, 'Password'),
-      h('button', {class: 'plain', 'aria-label': `Remove ${name}`, onclick: () => removeAdministrator(name, names.length === 1)}, '✕'))))
-      : h('p', {class: 'warning'}, 'There is none in the configuration: everybody on this machine may do everything.'));
+  return h('section.panel', {},
+    h('div.bar-of-tools', {}, h('h2', {}, 'Administrators'), h('button.spread', {onclick: () => administrator(null)}, 'New administrator')),
+    names.length ? h('ul.attachments', {}, names.map((name) => h('li', {}, h('span.grow', {}, name, name === who.name && h('span.quiet', {}, ' (you)')),
+      h('button.plain', {onclick: () => administrator(name)}, 'Password'),
+      h('button.plain', {'aria-label': `Remove ${name}`, onclick: () => removeAdministrator(name, names.length === 1)}, '✕'))))
+      : h('p.warning', {}, 'There is none in the configuration: everybody on this machine may do everything.'));
 }
 
 const passwords = () => {
@@ -68,7 +69,7 @@ async function removeAdministrator(name, isLast) {
 
 async function users(outlet, start, signal) {
   const filter = h('input', {type: 'search', placeholder: 'Names that begin with …', 'aria-label': 'Names that begin with', value: start});
-  const told = h('span', {class: 'quiet', role: 'status'});
+  const told = h('span.quiet', {role: 'status'});
   let rows = null;
   const bodies = new Bodies(DB, signal, {changed: () => list.refresh(), failed: tellFailure});
   const nameOf = (index) => rows.get(index)?.id.slice(PREFIX.length);
@@ -78,7 +79,7 @@ async function users(outlet, start, signal) {
       const row = rows.get(index);
       if (!row) return null;
       const doc = bodies.get(row.id);
-      return [nameOf(index), doc ? rolesOf(doc).join(', ') : '', h('span', {class: 'quiet'}, doc ? schemeOf(doc) : '')];
+      return [nameOf(index), doc ? rolesOf(doc).join(', ') : '', h('span.quiet', {}, doc ? schemeOf(doc) : '')];
     },
     onRange(first, last) {
       rows.want(first, last);
@@ -115,8 +116,8 @@ async function users(outlet, start, signal) {
     else if (!list.press(event)) return;
     event.preventDefault();
   });
-  const tools = h('div', {class: 'bar-of-tools'}, h('h2', {}, 'Users'), h('div', {class: 'grow'}, filter), told,
-    h('button', {onclick: () => list.active >= 0 && edit(nameOf(list.active))}, 'Edit'), h('button', {class: 'primary', onclick: () => edit(null)}, 'New user'));
+  const tools = h('div.bar-of-tools', {}, h('h2', {}, 'Users'), h('div.grow', {}, filter), told,
+    h('button', {onclick: () => list.active >= 0 && edit(nameOf(list.active))}, 'Edit'), h('button.primary', {onclick: () => edit(null)}, 'New user'));
   await load();
   outlet.append(tools, list);
 }
@@ -136,20 +137,21 @@ async function editUser(name) {
   const before = where && await text(where);
   const doc = before && nodesOf(before);
   const called = h('input', {required: true, value: name ?? '', readOnly: name !== null, autocapitalize: 'none'});
-  const roles = h('input', {value: doc ? rolesOf(doc).join(', ') : '', autocapitalize: 'none'});
+  const known = doc ? rolesOf(doc) : [];
+  const roles = h('input', {value: known.join(', '), readOnly: hasComma(known), autocapitalize: 'none'});
   const word = passwords();
   if (name !== null) word.one.required = word.again.required = false;
   const gone = h('input', {type: 'checkbox'});
   const done = await ask({
     title: name === null ? 'New user' : `User ${name}`, button: 'Save',
-    content: [field('Name', called), field('Roles', roles, 'with commas between them'), word.fields,
-      name === null ? null : [h('small', {}, 'Without a password the present one stays.'), h('label', {class: 'check'}, gone, 'Delete this user')]],
+    content: [field('Name', called), field('Roles', roles, roles.readOnly ? 'One has a comma in it: change them in its document.' : 'with commas between them'), word.fields,
+      name === null ? null : [h('small', {}, 'Without a password the present one stays.'), h('label.check', {}, gone, 'Delete this user')]],
     submit: async () => {
       if (gone.checked) return call('DELETE', where, {query: {rev: stringMember(doc, '_rev')}});
       const list = JSON.stringify(roles.value.split(',').map((role) => role.trim()).filter(Boolean));
       const password = word.value();
       let body = before ?? JSON.stringify({name: called.value, type: 'user'});
-      body = withMember(body, 'roles', list);
+      if (name === null || roles.value !== known.join(', ')) body = withMember(body, 'roles', list);
       if (password) body = withMember(body, 'password', JSON.stringify(password));
       return send('PUT', where ?? path(DB, PREFIX + called.value), {body});
     },

@@ -23,7 +23,7 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
   let asked = {};
   let isComplete = false;
   let reading = null;
-  const told = h('p', {role: 'status', class: 'quiet'});
+  const told = h('p.quiet', {role: 'status'});
   const problem = problemLine();
   const chart = h('div', {});
   const list = virtualList({
@@ -83,10 +83,10 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
 
 function showViews(outlet, db, views) {
   outlet.append(h('h1', {}, `Views of ${db}`),
-    h('div', {class: 'bar-of-tools'}, h('a', {class: 'button', href: link(['db', db, 'design'])}, 'Design documents')),
+    h('div.bar-of-tools', {}, h('a.button', {href: link(['db', db, 'design'])}, 'Design documents')),
     views.length ? h('ul', {}, views.map(({ddoc, view, reduces}) =>
-      h('li', {}, h('a', {href: link(['db', db, 'view', ddoc, view])}, `${ddoc}/${view}`), reduces ? h('span', {class: 'quiet'}, ' with a reduction') : null)))
-      : h('p', {class: 'empty'}, 'No design document of this database has a view.'));
+      h('li', {}, h('a', {href: link(['db', db, 'view', ddoc, view])}, `${ddoc}/${view}`), reduces ? h('span.quiet', {}, ' with a reduction') : null)))
+      : h('p.empty', {}, 'No design document of this database has a view.'));
 }
 
 function formOf(query, reduces) {
@@ -99,15 +99,15 @@ function formOf(query, reduces) {
 }
 
 function drawForm(inputs, reduces, ask) {
-  const box = (input, label) => h('label', {class: 'check', for: input.id}, input, label);
-  return h('form', {class: 'bar-of-tools', onsubmit: (event) => { event.preventDefault(); ask(); }},
+  const box = (input, label) => h('label.check', {for: input.id}, input, label);
+  return h('form.bar-of-tools', {onsubmit: (event) => { event.preventDefault(); ask(); }},
     field('From key', inputs.startkey), field('To key', inputs.endkey), field('One key', inputs.key),
     reduces ? field('Groups', inputs.group) : null,
     reduces ? box(inputs.reduce, 'Reduce') : null, box(inputs.descending, 'Backwards'),
-    h('button', {class: 'primary'}, 'Show'));
+    h('button.primary', {}, 'Show'));
 }
 
 function drawRow(db, row) {
-  return [h('span', {class: 'mono'}, (row.key ?? '').slice(0, 300)), h('span', {class: 'mono'}, (row.value ?? '').slice(0, 600)),
+  return [h('span.mono', {}, (row.key ?? '').slice(0, 300)), h('span.mono', {}, (row.value ?? '').slice(0, 600)),
     row.id === null ? '' : h('a', {href: link(['db', db, 'doc', row.id]), tabindex: '-1'}, row.id)];
 }
