@@ -13,6 +13,7 @@ from docstore.core.revision_hash import REPLICATION_MEMBERS
 from docstore.database.reading.document_text import stub_text
 from docstore.database.reading.documents import conflict_members
 from docstore.storage import keys
+from docstore.storage.databases import get_state
 from docstore.storage.documents import long_ids, records
 from docstore.storage.documents.documents import get_bodies, get_record, get_record_value, get_tree
 from docstore.storage.documents.records import CONFLICTED, DELETED, LONG_ID, ODD_WINNER, read_head
@@ -60,7 +61,10 @@ class IdRange(NamedTuple):
 
 
 def find_winners(txn: ReadTransaction, db: int, doc_ids: Sequence[bytes]) -> list[Winner | None]:
-    """The documents of these ids (UTF-8), in this order; None for those that are not there."""
+    """The documents of these ids (UTF-8), in this order; None for those that are not there.
+
+    Raises DatabaseNotFound where some are not, since the database is gone.
+    """
     prefix = keys.prefix(db)
     wanted = [prefix + one for one in doc_ids if not keys.is_long_id(one)]
     found: dict[bytes, bytes] = dict(txn.getmulti(txn.tables.docs, wanted))
@@ -74,6 +78,8 @@ def find_winners(txn: ReadTransaction, db: int, doc_ids: Sequence[bytes]) -> lis
             continue
         flags, seq, body_seq, body_size, _, _ = read_head(value)
         winners.append(None if flags & DELETED else Winner(doc_id, seq, body_seq, body_size, value))
+    if None in winners:
+        get_state(txn, db)
     return winners
 
 

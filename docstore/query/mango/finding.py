@@ -23,6 +23,7 @@ from docstore.query.mango.options import FindOptions
 from docstore.query.mango.sources import FoundRow, Source, TextHit, document_of, id_of, place_of
 from docstore.query.views import layout
 from docstore.settings import KIB
+from docstore.storage.databases import get_state
 from docstore.storage.tables import ReadTransaction
 
 
@@ -239,6 +240,7 @@ class Finding:
                     continue
                 body = None if winner is None else bodies.get(winner.body_seq)
                 if winner is None or body is None:
+                    get_state(txn, db)  # else it is the whole database that is gone
                     yield None
                     continue
                 if amount is IN_THREAD:

@@ -23,6 +23,7 @@ from docstore.query.views import layout
 from docstore.query.views.blocks import bound, rows_together, scan_rows_back
 from docstore.query.views.index import Index
 from docstore.query.views.map_reader import same_index
+from docstore.storage.databases import get_state
 
 EVERYTHING: Final = 1 << 62
 
@@ -170,7 +171,7 @@ class IdSource:
             self._ids = ids._replace(start=doc_id, with_start=False)
 
     def next_rows(self, count: int) -> Sequence[FoundRow]:
-        """See ``Source``."""
+        """See ``Source``. Raises DatabaseNotFound."""
         database = self._database
         if self._ids is None:
             return []
@@ -179,7 +180,9 @@ class IdSource:
                 txn, database.number, self._ids, descending=self._descending, conflicted=self._conflicted
             )
             found = list(islice(scan, count))
-        self.done = len(found) < count
+            self.done = len(found) < count
+            if self.done:
+                get_state(txn, database.number)
         if not found:
             return []
         self._go_behind(found[-1].doc_id)
