@@ -6,7 +6,7 @@ of such a design document is none, as in CouchDB. Follows ``mango_idx.erl`` and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from docstore.core.json_text import JsonValue
@@ -30,6 +30,9 @@ class MangoIndex:
     ``shown``     its definition as clients are shown it
     ``text``      of an index of the type ``text``: what it has; then there are no columns
     ``unique``    whether it says that no two documents may have the same in it
+    ``kind``      its type
+    ``fields``    the fields alone
+    ``order``     by which indexes are listed: that of ids first
     """
 
     ddoc: str | None
@@ -41,22 +44,16 @@ class MangoIndex:
     unique: bool = False
     text: TextIndex | None = None
 
-    @property
-    def kind(self) -> str:
-        """Its type."""
-        if self.ddoc is None:
-            return SPECIAL
-        return JSON if self.text is None else TEXT
+    kind: str = field(init=False)
+    fields: tuple[str, ...] = field(init=False)
+    order: tuple[str, str] = field(init=False)
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields alone."""
-        return tuple(name for name, _ in self.columns)
-
-    @property
-    def order(self) -> tuple[str, str]:
-        """By which indexes are listed: that of ids first."""
-        return self.ddoc or "", self.name
+    def __post_init__(self) -> None:
+        """What every choice among indexes asks for is made once."""
+        kind = SPECIAL if self.ddoc is None else JSON if self.text is None else TEXT
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "fields", tuple(name for name, _ in self.columns))
+        object.__setattr__(self, "order", (self.ddoc or "", self.name))
 
     def listed(self) -> dict[str, JsonValue]:
         """What ``_index`` and ``_explain`` say of it."""
