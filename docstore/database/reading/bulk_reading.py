@@ -1,10 +1,10 @@
 """Revisions of many documents (``_bulk_get``), and many of one.
 
 Owns the pace: documents are looked up in portions, with one call of the store for the records of a portion and one for
-its bodies, as far as they are ordinary, which means that the one revision that there is was asked for. For all others
-it is ``reading.open_wanted`` that says what is shown. Large trees are read in a thread, and many revisions of one
-document in slices. Replicators ask for each leaf of a document in a row of its own, one after the other, so the tree
-that was read last is kept: reading it for each of thousands of conflicts takes minutes.
+its bodies, as far as they are ordinary, which means that the one leaf that there is was asked for. For all others it is
+``reading.open_wanted`` that says what is shown. Large trees are read in a thread, and many revisions of one document in
+slices. Replicators ask for each leaf of a document in a row of its own, one after the other, so the tree that was read
+last is kept: reading it for each of thousands of conflicts takes minutes.
 """
 
 from asyncio import sleep, to_thread
@@ -236,7 +236,9 @@ def _open_ordinary(
     size = 0
     for place, request in enumerate(requests):
         record = records.get(request[0])
-        if record is None or record.live or record.whole or len(request[1]) != 1 or request[1][0] != record.winner:
+        if record is None or record.whole or (record.live and options.revs):
+            continue
+        if request[1] != "all" and (len(request[1]) != 1 or request[1][0] != record.winner):
             continue
         size += record.body_size
         if size > SLICE_BYTES:

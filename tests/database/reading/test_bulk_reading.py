@@ -34,7 +34,7 @@ async def full(db):
             case 0 | 1:
                 docs.append(replicated(doc_id, "1-a", n=number))
             case 2:
-                docs.append(replicated(doc_id, "2-b", "1-a", n=number))
+                docs.append(replicated(doc_id, "2-b", "1-a", n=number, deleted=number % 4 == 0))
             case 3:
                 docs += [replicated(doc_id, "1-a"), replicated(doc_id, "1-b", deleted=True)]
             case 4:
