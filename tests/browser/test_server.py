@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.browser.conftest import ADMIN
+from tests.browser.turns import Held
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -179,3 +180,21 @@ def test_a_server_that_is_gone_is_told_once(page, site):
     assert page.locator("#toasts .failed span").all_inner_texts() == ["two", "one"]
     page.unroute_all()
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_was_typed_last_counts(admins_page, guarded):
+    page = admins_page
+    for name in ("early", "later"):
+        guarded.ask("PUT", f"_users/org.couchdb.user:{name}", {"name": name, "type": "user", "roles": []})
+    page.goto(guarded.page("/server/users"))
+    expect(page.get_by_role("row", name="early")).to_be_visible()
+    held = Held(page, "/_users/_all_docs.*user%3Aearly")
+    filter_of_names = page.get_by_label("Names that begin with")
+    filter_of_names.fill("early")
+    held.first()
+    filter_of_names.fill("later")
+    expect(page.get_by_role("row", name="early")).to_have_count(0)
+    with page.expect_response(re.compile("user%3Aearly")):
+        held.let_go()
+    expect(page.get_by_text("1 user", exact=True)).to_be_visible()
+    expect(page.get_by_role("row", name="later")).to_be_visible()

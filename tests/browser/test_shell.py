@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.browser.conftest import opened
+from tests.browser.turns import Held
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -121,3 +122,15 @@ def test_a_long_id_pushes_nothing_away(page, site):
     site.database("tall", [{"_id": "L" * 7000}])
     page.goto(site.page(f"/db/tall/doc/{'L' * 7000}"))
     expect(page.get_by_role("button", name="Save")).to_be_in_viewport()
+
+
+def test_who_waits_is_told(page, site):
+    site.database("slow", [{"_id": "a"}])
+    page.goto(site.page("/"))
+    held = Held(page, "/slow/")
+    page.evaluate("location.hash = '#/db/slow/doc/a'")
+    waiting = "getComputedStyle(document.querySelector('main .view'), '::before').content"
+    page.wait_for_function(f"{waiting}.includes('Reading')")
+    held.let_go()
+    expect(page.get_by_role("heading", name="a", exact=True)).to_be_visible()
+    assert page.evaluate(waiting) == "none"

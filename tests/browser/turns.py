@@ -5,6 +5,7 @@ address without a view, and what it drew is taken out, so that no test finds wha
 for a blank page, and its storage and cookies are emptied; the next test loads it anew.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -82,3 +83,28 @@ def listening(page: Any, event: str, heard: Callable[[Any], Any] = accept) -> It
         yield
     finally:
         page.remove_listener(event, heard)
+
+
+class Held:
+    """Requests of a page whose URLs match wait until they are let go."""
+
+    def __init__(self, page: Any, pattern: str) -> None:
+        self._page = page
+        self._routes: list[Any] = []
+        page.route(re.compile(pattern), self._hold)
+
+    def _hold(self, route: Any) -> None:
+        self._routes.append(route)
+
+    def first(self) -> Any:
+        """The first of them, once there is one."""
+        while not self._routes:
+            self._page.evaluate("0")
+        return self._routes[0].request
+
+    def let_go(self) -> None:
+        """All of them go on, and later ones are not held."""
+        self.first()
+        for route in self._routes:
+            route.continue_()
+        self._page.unroute_all()

@@ -95,6 +95,7 @@ async function users(outlet, start, signal) {
     const from = PREFIX + filter.value;
     const fresh = new KeyedRows(DB, {start: from, end: from + LAST}, signal, {changed: draw, failed: tellFailure});
     await fresh.open();
+    if (from !== PREFIX + filter.value) return; // more was typed meanwhile
     rows = fresh;
     draw();
   }
