@@ -59,7 +59,7 @@ class KeptSettings:
 
     def _replace(self, text: bytes) -> None:
         folder = self.path.parent
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)  # the data will be in it
         new = folder / NEW_FILE
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

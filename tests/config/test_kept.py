@@ -38,8 +38,10 @@ def test_what_somebody_else_wrote_stays(tmp_path):
 
 
 def test_nobody_else_may_read_it(tmp_path):
-    KeptSettings(tmp_path).update({("admins", "sue"): "x"})
-    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+    folder = tmp_path / "new"
+    KeptSettings(folder).update({("admins", "sue"): "x"})
+    assert (folder / FILE).stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(

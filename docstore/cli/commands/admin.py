@@ -58,6 +58,8 @@ def set_admin(name: str, data: Path, iterations: int) -> None:
     password = _password()
     if not password:
         raise click.UsageError("a password is not empty")
+    if not _is_text(name + password):
+        raise click.UsageError("a name and a password are UTF-8")
     word = admin_text(hashed(password, secrets.token_hex(SALT_BYTES), DEFAULT_HASHING._replace(iterations=iterations)))
     check_change(SECTION, name, word)
     KeptSettings(data).update({(SECTION, name): word})
@@ -82,9 +84,20 @@ def remove_admin(name: str, data: Path) -> None:
 @_data_option
 def list_admins(data: Path) -> None:
     """Print the names of the admins."""
+    if not data.is_dir():
+        raise click.ClickException(f"{data} is no folder")
     for section, name in sorted(KeptSettings(data).read()):
         if section == SECTION:
             click.echo(name)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a client can send it: bytes that are no text would log nobody in."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _password() -> str:

@@ -39,8 +39,11 @@ class FolderLock:
     """The lock, held from its making until ``release`` or the end of the process."""
 
     def __init__(self, folder: Path, holder: str) -> None:
-        """Take the lock of ``folder``, which is made if it is missing. Raises FolderInUse at once if it is held."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Take the lock of ``folder``, which is made for its owner alone if it is missing.
+
+        Raises FolderInUse at once if it is held.
+        """
+        folder.mkdir(0o700, parents=True, exist_ok=True)
         self._file = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -55,3 +55,16 @@ def test_an_admin_is_removed(run):
 def test_what_cannot_be(run, name, password):
     assert run("set", name, *QUICK, input=f"{password}\n").exit_code != 0
     assert run("list").output == ""
+
+
+def test_a_password_that_nobody_could_send(run):
+    result = run("set", "ann", *QUICK, env={"DOCSTORE_ADMIN_PASSWORD": "p\udcffw"})
+    assert result.exit_code == 2
+    assert "UTF-8" in result.output
+    assert run("list").output == ""
+
+
+def test_a_folder_that_there_is_not_has_no_list(tmp_path):
+    result = CliRunner().invoke(docstore, ["admin", "list", "--data", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert "is no folder" in result.output

@@ -28,7 +28,7 @@ def test_released_it_is_free(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "a" / "b", "x"):
-        assert (tmp_path / "a" / "b").is_dir()
+        assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700  # nobody else reads what will be in it
 
 
 def test_another_process_is_refused_and_a_dead_holder_does_not_matter(tmp_path: Path) -> None:
