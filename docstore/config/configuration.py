@@ -28,7 +28,7 @@ from docstore.config.errors import InvalidSetting
 from docstore.config.kept import KeptSettings
 from docstore.config.profiles import words_of_profile
 from docstore.config.secrets import is_mask, is_secret, shown
-from docstore.config.sources import Words, read_file
+from docstore.config.sources import Words, line_in, read_file
 from docstore.config.table import DEFAULTS, TABLE, Name, leaves, with_words
 from docstore.settings import Settings
 
@@ -144,7 +144,7 @@ class Configuration:
         asked = _words_of(self._base)
         for (section, key), entry in self._entries.items():
             if asked.get((section, key)) != entry.word:
-                check_word(section, key, entry.word, entry.source)
+                self._check(section, key, entry.word, entry.source)
             row = TABLE.get((section, key))
             if row is not None and row.path is not None and entry.source is not Source.DEFAULT:
                 words[row.path] = entry.word
@@ -153,6 +153,11 @@ class Configuration:
             if row.path is not None and words.get(row.path) == word:
                 del words[row.path]  # the very value says more than its word
         return with_words(self._base, words) if words else self._base
+
+    def place_of(self, name: Name, source: Source) -> str:
+        """Where a word is to be changed: the source, of the file the line."""
+        line = line_in(self._file, name) if source is Source.FILE and self._file is not None else None
+        return source if line is None else f"{self._file}, line {line}"
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call ``watcher(section, key, word)`` after each change, with the word that counts now, if there is one.
@@ -229,8 +234,14 @@ class Configuration:
                 raise InvalidSetting(f"{self._file}: {error.strerror}") from error
             for source, words in read.items():
                 for (section, key), word in words.items():
-                    check_word(section, key, word, source)
+                    self._check(section, key, word, source)
             self._change({**read, Source.RUNNING: {}})
+
+    def _check(self, section: str, key: str, word: str, source: Source) -> None:
+        try:
+            check_word(section, key, word)
+        except InvalidSetting:
+            check_word(section, key, word, self.place_of((section, key), source))
 
     def _check_room(self, words: Mapping[Name, str]) -> None:
         limits = self._base.limits
@@ -278,15 +289,15 @@ def check_change(section: str, key: str, value: str) -> None:
     check_word(section, key, value)
 
 
-def check_word(section: str, key: str, word: str, source: Source | None = None) -> None:
-    """Raises InvalidSetting for a word that is not of its setting's kind."""
+def check_word(section: str, key: str, word: str, place: str | None = None) -> None:
+    """Raises InvalidSetting for a word that is not of its setting's kind. ``place`` is where it stands."""
     row = TABLE.get((section, key))
     if row is None:
         return
     try:
         row.kind.parse(word)
     except ValueError:
-        told = "" if source is None else f" ({source})"
+        told = "" if place is None else f" ({place})"
         raise InvalidSetting(f"{section}/{key}{told} is {row.kind.name}, not {word!r}.") from None
 
 

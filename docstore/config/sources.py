@@ -42,6 +42,14 @@ def read_file(path: Path) -> Words:
     return words
 
 
+def line_in(path: Path, name: Name) -> int | None:
+    """The line of a TOML file on which a setting stands, if that can be told."""
+    try:
+        return line_of(path.read_text(), (*name[0].split("."), name[1]))
+    except (OSError, ValueError):
+        return None
+
+
 def read_environment(variables: Mapping[str, str]) -> Words:
     """The words of those variables that name a section and a key."""
     words: Words = {}

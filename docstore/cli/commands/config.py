@@ -5,6 +5,7 @@ Owns how they are printed. Which there are, and which of several counts, is ``do
 
 import difflib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from docstore.config.errors import InvalidSetting
 from docstore.config.secrets import shown
 from docstore.config.sources import read_environment
 from docstore.config.table import TABLE, Name
+from docstore.httpd.tls import Tls
 
 FAILED = 1
 
@@ -61,7 +63,7 @@ def show(config: Path | None, data: Path | None, others: tuple[str, ...], change
 @_set_option
 @click.pass_context
 def check(context: click.Context, config: Path | None, data: Path | None, others: tuple[str, ...]) -> None:
-    """Look for settings that cannot be, and for those that nobody reads.
+    """Look for settings and certificates that cannot be, and for settings that nobody reads.
 
     The exit status is 1 if a server would not start with them.
     """
@@ -84,7 +86,12 @@ def _configuration(config: Path | None, data: Path | None, others: tuple[str, ..
 def _wrong(configuration: Configuration) -> Iterator[str]:
     for (section, key), entry in configuration.entries():
         try:
-            check_word(section, key, entry.word, entry.source)
+            check_word(section, key, entry.word, configuration.place_of((section, key), entry.source))
+        except InvalidSetting as error:
+            yield f"wrong: {error.reason}"
+    if Tls.is_wanted(configuration):
+        try:
+            Tls(configuration, time.time)
         except InvalidSetting as error:
             yield f"wrong: {error.reason}"
 
@@ -96,7 +103,8 @@ def _unread(configuration: Configuration) -> Iterator[str]:
         if name not in TABLE and name[0] in sections:
             near = _nearest(name)
             meant = "" if near is None else f"; {'/'.join(near)} may be meant"
-            yield f"unknown: {'/'.join(name)} ({entry.source}) is kept, and nobody reads it{meant}"
+            place = configuration.place_of(name, entry.source)
+            yield f"unknown: {'/'.join(name)} ({place}) is kept, and nobody reads it{meant}"
 
 
 def _nearest(name: Name) -> Name | None:

@@ -47,6 +47,30 @@ def test_a_file_that_cannot_be_read_is_one_line(capsys, tmp_path):
     assert said.err == f"docstore: {file}, line 1: port stands outside of a section.\n"
 
 
+def test_check_names_the_line_of_the_file(capsys, tmp_path):
+    file = tmp_path / "docstore.toml"
+    file.write_text("# mine\n[chttpd]\nport = 99999\n\nprot = 1\n")
+    said = run(capsys, "config", "check", "--config", file)
+    assert said.status == 1
+    assert said.out.splitlines() == [
+        f"wrong: chttpd/port ({file}, line 3) is a port, 0 to 65535, not '99999'.",
+        f"unknown: chttpd/prot ({file}, line 5) is kept, and nobody reads it; chttpd/port may be meant",
+    ]
+    said = run(capsys, "serve", "--config", file, "--data", tmp_path / "data")
+    assert said.err == f"docstore: chttpd/port ({file}, line 3) is a port, 0 to 65535, not '99999'.\n"
+
+
+def test_check_looks_at_certificates(capsys, tmp_path):
+    said = run(capsys, "config", "check", "--data", tmp_path, "--set", "ssl/enable=true")
+    assert said.status == 1
+    assert said.out == "wrong: ssl/cert_file has to name a certificate.\n"
+    none = tmp_path / "none.pem"
+    said = run(
+        capsys, "config", "check", "--data", tmp_path, "--set", "ssl/enable=true", "--set", f"ssl/cert_file={none}"
+    )
+    assert said.out == f"wrong: {none}: No such file or directory\n"
+
+
 def test_what_is_no_setting(capsys):
     said = run(capsys, "config", "check", "--set", "port=1")
     assert said.status == 2
