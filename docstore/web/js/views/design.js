@@ -1,11 +1,11 @@
 // Design documents: their functions with an editor, tried on chosen documents before they are saved.
 
 import {json, path, send, text as readText} from '../api.js';
-import {codeField} from '../components/code-field.js';
 import {ask} from '../components/dialog.js';
+import {jsonEditor} from '../components/json-editor.js';
 import {problemLine, toast, words} from '../components/toast.js';
 import {draftOf, dropDraft, keepDraft} from '../documents/drafts.js';
-import {field, h, replace} from '../dom.js';
+import {$, field, h, replace} from '../dom.js';
 import {check} from '../lossless/check.js';
 import {go, link, show as showAgain} from '../router.js';
 import {functionsOf, withMember} from '../query/design-text.js';
@@ -20,6 +20,8 @@ const SHAPES = {
   validation: [null, null, 'function (newDoc, oldDoc, userCtx, secObj) {\n  // throw({forbidden: "why"});\n}'],
 };
 const TRIED_AT_FIRST = 5;
+
+export const keys = [['e', 'into the code'], ['Ctrl+S', 'save'], ['Ctrl+Enter', 'try'], ['Ctrl+F', 'find in the code']];
 const NEW = '{\n  "language": "javascript"\n}';
 
 export async function show(outlet, {db, ddoc}, signal) {
@@ -58,8 +60,14 @@ export async function show(outlet, {db, ddoc}, signal) {
   }
   function drawCode() {
     const one = functionsOf(design).find(({path: own}) => same(own, at));
-    replace(holder, one ? codeField({value: one.code, label: one.label, rows: 16, submit: () => tryIt(),
-      changed: (code) => change(withMember(design, one.path, JSON.stringify(code)))}).element : h('p.empty', {}, 'It has no functions yet.'));
+    if (!one) return replace(holder, h('p.empty', {}, 'It has no functions yet.'));
+    const editor = jsonEditor({label: one.label, validate: 'code', submit: save});
+    editor.value = one.code;
+    editor.area.addEventListener('input', () => change(withMember(design, one.path, JSON.stringify(editor.value))));
+    editor.area.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) tryIt();
+    });
+    return replace(holder, editor);
   }
   async function add() {
     const kind = h('select', {}, Object.keys(SHAPES).map((one) => h('option', {value: one}, one)));
@@ -112,6 +120,11 @@ export async function show(outlet, {db, ddoc}, signal) {
       h('div.buttons', {}, h('button', {onclick: tryIt}, 'Try')))
       : h('p.quiet', {}, 'A try makes a database for a moment, which only server admins may.'),
     tried);
+  outlet.addEventListener('viewkey', ({detail}) => {
+    if (detail.key !== 'e') return;
+    detail.event.preventDefault();
+    $('textarea', holder)?.focus();
+  });
   drawParts();
   change(design);
 }

@@ -69,7 +69,8 @@ export async function show(outlet, {db, ddoc, view, query}, signal) {
     problem.hidden = true;
     asked = parametersOf(filled());
     list.count = 0;
-    setQuery(Object.fromEntries(Object.entries(filled()).filter(([, value]) => value !== false && value !== '').map(([name, value]) => [name, value === true ? '1' : value])));
+    const left = known?.reduces && !filled().reduce ? '0' : ''; // no word of it is as a view is shown at first
+    setQuery(Object.fromEntries(Object.entries(filled()).map(([name, value]) => [name, value === true ? '1' : value || (name === 'reduce' ? left : '')])));
     return readOn();
   }
   outlet.addEventListener('viewkey', ({detail}) => {
@@ -91,7 +92,7 @@ function showViews(outlet, db, views) {
 
 function formOf(query, reduces) {
   const input = (name) => h('input', {value: query.get(name) ?? '', class: 'mono'});
-  const box = (name, byDefault = false) => h('input', {type: 'checkbox', id: `view-${name}`, checked: query.has(name) || (byDefault && query.size === 0)});
+  const box = (name, byDefault = false) => h('input', {type: 'checkbox', id: `view-${name}`, checked: query.get(name) === '1' || (byDefault && query.size === 0)});
   const group = h('select', {}, GROUPS.map(([value, label]) => h('option', {value}, label)));
   group.value = query.get('group') ?? (query.size === 0 && reduces ? 'exact' : '');
   return {key: input('key'), startkey: input('startkey'), endkey: input('endkey'), descending: box('descending'),
