@@ -13,9 +13,9 @@ CouchDB, the terms are the Erlang external term format, minor version 1:
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev
@@ -36,6 +36,8 @@ REPLICATION_MEMBERS: Final = frozenset(
 )
 """The members that begin with an underscore and are part of a document's body."""
 
+_new = tuple.__new__
+
 _ATOMS = {True: b"d\x00\x04true", False: b"d\x00\x05false", None: b"d\x00\x04null"}
 _HEAD_LIVE = b"\x83l\x00\x00\x00\x05" + _ATOMS[False]
 _HEAD_DELETED = b"\x83l\x00\x00\x00\x05" + _ATOMS[True]
@@ -45,6 +47,9 @@ _MAX_BYTE_LIST = 65_535
 _MAX_SMALL_BIG = 255
 _TABLED = 256
 _JOINED = 32_768
+"""Parts that are joined in one call."""
+_FLAT = 32
+"""Levels that are calls within calls."""
 
 _string_head = struct.Struct(">cI").pack
 _list_head = struct.Struct(">cI").pack
@@ -79,7 +84,82 @@ _member_head = _MemberHeads().__getitem__
 
 
 def encode_term(value: JsonValue) -> bytes:
-    """The external term of a JSON value, without the leading version byte.
+    """The external term of a JSON value, without the leading version byte."""
+    parts: list[bytes] = []
+    try:
+        _append(b"", value, parts, 0)
+    except _Unusual:
+        return _encode_in_steps(value)
+    return b"".join(parts)
+
+
+_Item: TypeAlias = Any
+"""A JsonValue, whose ``type()`` is asked once."""
+
+
+class _Unusual(Exception):
+    """A value that is deep or long."""
+
+
+def _append(head: bytes, item: _Item, parts: list[bytes], depth: int) -> None:
+    """The parts of a head and an item, a level of nesting being a call. Raises _Unusual."""
+    kind = type(item)
+    if kind is dict:
+        _append_object(head, item, parts, depth)
+    elif kind is list:
+        _append_array(head, item, parts, depth)
+    elif kind is str:
+        text = item.encode()
+        length = len(text)
+        parts += (head, _STRING_HEADS[length] if length < _TABLED else _string_head(b"m", length), text)
+    elif kind is int:
+        parts += (head, _BYTE_INTEGERS[item] if 0 <= item < _TABLED else _integer(item))
+    else:
+        parts += (head, _float(b"F", item) if kind is float else _ATOMS[item])
+
+
+def _append_object(head: bytes, members: dict[str, Any], parts: list[bytes], depth: int) -> None:
+    count = len(members)
+    if not count:
+        parts += (head, EMPTY_BODY_TERM)
+        return
+    if depth > _FLAT or len(parts) + count > _JOINED:
+        raise _Unusual
+    parts += (head, _OBJECT_HEADS[count] if count < _TABLED else _object_head(b"h\x01l", count))
+    for name, item in members.items():
+        kind = type(item)
+        if kind is str:  # as _append, without the call: most members are these
+            text = item.encode()
+            length = len(text)
+            parts += (
+                _member_head(name),
+                _STRING_HEADS[length] if length < _TABLED else _string_head(b"m", length),
+                text,
+            )
+        elif kind is int:
+            parts += (_member_head(name), _BYTE_INTEGERS[item] if 0 <= item < _TABLED else _integer(item))
+        else:
+            _append(_member_head(name), item, parts, depth + 1)
+    parts.append(NIL)
+
+
+def _append_array(head: bytes, items: list[Any], parts: list[bytes], depth: int) -> None:
+    if not items or (type(items[0]) is int and _is_byte_list(items)):
+        parts += (head, _byte_list_head(b"k", len(items)) + bytes(items) if items else NIL)
+        return
+    if depth > _FLAT or len(parts) + len(items) > _JOINED:
+        raise _Unusual
+    parts += (head, _list_head(b"l", len(items)))
+    for item in items:
+        if type(item) is dict:
+            _append_object(b"", item, parts, depth + 1)
+        else:
+            _append(b"", item, parts, depth + 1)
+    parts.append(NIL)
+
+
+def _encode_in_steps(value: JsonValue) -> bytes:
+    """The same of any value.
 
     Enclosing levels wait in a list, so that a deep value needs no more stack than a flat one; a level is an iterator
     over (what stands before the item, item). Parts are joined now and then: one call that joins millions would hold the
@@ -179,9 +259,14 @@ def body_members(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
     The replicator's own marks (``_replication_id`` ...) belong to the body nevertheless.
     """
+    return without_special(members, [name for name in members if name[:1] == "_"])
+
+
+def without_special(members: dict[str, JsonValue], special: Iterable[str]) -> dict[str, JsonValue]:
+    """The same, where the names that begin with an underscore are known."""
     body = members.copy()  # and not built anew: most documents have one such member, and many others
-    for name in members:
-        if name[:1] == "_" and name not in REPLICATION_MEMBERS:
+    for name in special:
+        if name not in REPLICATION_MEMBERS:
             del body[name]
     return body
 
@@ -214,4 +299,4 @@ def new_revision(deleted: bool, parent: Rev | None, body_term: bytes, attachment
         old = _integer(generation) + _binary(parent.id)
     head = _HEAD_DELETED if deleted else _HEAD_LIVE
     digest = hashlib.md5(b"".join((head, old, body_term, attachments_term, NIL)), usedforsecurity=False).digest()
-    return Rev(generation + 1, digest)
+    return _new(Rev, (generation + 1, digest))

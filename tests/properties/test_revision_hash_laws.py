@@ -122,3 +122,8 @@ def test_terms_that_are_joined_on_the_way_are_the_same(value: Any, most: int) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(revision_hash, "_JOINED", most)
         assert encode_term(value) == whole
+
+
+@given(VALUES)
+def test_a_value_has_the_same_term_in_steps(value: Any) -> None:
+    assert revision_hash._encode_in_steps(value) == encode_term(value)
