@@ -224,6 +224,20 @@ def decide(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_li
     return _receive(tree, [edit._replace(path=path)], [seq], revs_limit)
 
 
+def decide_plainly(winner: Rev | None, edit: Edit) -> Rev | None:
+    """The short way of ``decide``, for nearly all edits: the revision that the edit makes; None: take the long way.
+
+    ``winner`` is that of a live document with one leaf, which the revision extends; None: there is no document, and the
+    revision creates it.
+    """
+    parent = edit.parent
+    if parent != winner or edit.condition is not None or edit.attachments:
+        return None
+    if parent is not None and (len(edit.path) > 1 or parent.generation >= MAX_GENERATION):
+        return None
+    return _revision(edit, parent)
+
+
 def _revision(edit: Edit, parent: Rev | None) -> Rev:
     foreseen = edit.foreseen
     if foreseen is not None and foreseen.parent == parent and edit.attachments_term is NIL:

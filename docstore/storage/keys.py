@@ -139,6 +139,7 @@ MAX_SEQ = (1 << 62) - 1
 MERGE_BASE_BIT = 1 << 63
 """In ``bodies``, set in the number of a body that is kept for merges alone."""
 
+SEQ_KEY_BYTES = PREFIX_BYTES + 8
 SEQ_BLOCK_BITS = 10
 """``seq_counts`` has one row per 1,024 sequence numbers."""
 

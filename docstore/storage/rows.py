@@ -13,6 +13,7 @@ feed is made by joining slices of stored bytes::
     ,{"rev":"2-0b1f…"},{"rev":"1-77ab…"}               the other leaves, in winner order
 """
 
+from binascii import hexlify
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -201,6 +202,9 @@ class Change(NamedTuple):
 
 def encode_change(doc_id: str, winner: Rev, deleted: bool, seq: int, body_seq: int, others: Sequence[Rev]) -> bytes:
     """The value in ``changes`` of a document whose last edit is ``seq``."""
+    if body_seq == seq and not others and not deleted and len(winner.id) == HASH_BYTES:  # as nearly all
+        quoted = json_text.encode_string(doc_id)
+        return b'\x00"id":%b,"changes":[{"rev":"%d-%b"}]' % (quoted, winner.generation, hexlify(winner.id))
     text = b'"id":%b,"changes":[{"rev":%b}]%b' % (
         json_text.encode_string(doc_id),
         _rev_json(winner),

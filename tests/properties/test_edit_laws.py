@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docstore.core.edit import Rejected, Rewrite, Unchanged, decide
+from docstore.core.edit import Create, Extend, Rejected, Rewrite, Unchanged, decide, decide_plainly
 from docstore.core.receiving import lengthens, receive
 from docstore.core.rev import Rev
 from docstore.core.revtree import Arrival, RevTree
@@ -77,6 +77,30 @@ def test_deciding_from_the_head_is_deciding_from_the_tree(
         if isinstance(outcome, Rewrite):
             assert outcome.tree == short.tree
             assert outcome.stored == (True,)
+
+
+@given(deliveries(), EDITS, st.booleans())
+def test_the_short_way_of_a_decision_comes_to_the_same(
+    made: list[Arrival], edits: list[tuple[int, int, bool]], tells_more: bool
+) -> None:
+    record = Record()
+    for arrival in made:
+        record.replicate(arrival.path, deleted=arrival.deleted)
+    assert decide_plainly(None, edit_of({}, made[0].path[0])) is None
+    for choice, content, deleted in edits:
+        head, parent = record.head, parent_of_choice(record, choice)
+        assert head is not None
+        path = () if parent is None else record.tree.path_to(parent)
+        edit = edit_of({"n": content}, parent, deleted)._replace(path=path if tells_more else path[:1])
+        new = edit_of({"n": content}, None, deleted)
+        rev = decide_plainly(None, new)
+        assert decide(None, record.load, new, 1, 1000) == Create(rev, deleted, (rev,))
+        if head.linear and not head.deleted:
+            short = decide_plainly(head.winner, edit)
+            if short is not None:
+                assert decide(head, record.load, edit, record.seq + 1, 1000) == Extend(short, deleted)
+            assert (short is not None) == (parent == head.winner and len(edit.path) <= 1)
+        record.edit({"n": content}, parent, deleted=deleted)
 
 
 @given(deliveries(), LIMITS, st.booleans())

@@ -29,6 +29,7 @@ from docstore.core.edit import (
     Rewrite,
     Unchanged,
     decide,
+    decide_plainly,
     decide_replicated_batch,
     meet_condition,
     settle_attachments,
@@ -319,6 +320,16 @@ def _refuse_replicated(change: DocumentChange, edit: Edit, links: Links) -> Docs
 def _decide_interactive(scene: EditBatch, change: DocumentChange, edit: Edit) -> EditAnswer:
     txn, state = scene.txn, scene.state
     seq = state.update_seq + 1
+    record = change.record
+    if scene.unique is None and (record is None or not (record.deleted or record.branched)):
+        rev = decide_plainly(None if record is None else record.winner, edit)
+        if rev is not None:
+            if record is None:
+                change.create((rev,), seq, edit.deleted, edit.body, state.revs_limit, scene.stamp)
+            else:
+                change.extend(txn, rev, seq, edit.deleted, edit.body, state.revs_limit, scene.stamp)
+            scene.took(change, seq)
+            return rev
     asked = edit
     if edit.condition is not None:
         try:

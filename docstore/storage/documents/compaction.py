@@ -29,8 +29,6 @@ STEP_BODIES = 1024
 STEP_BYTES = 16 * 1024 * 1024
 STEP_ROWS = 2048
 
-_BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
-
 
 class _Survey(NamedTuple):
     """What compaction would do to a document.
@@ -81,7 +79,7 @@ def compact_documents(
                 has_bases = True
             else:
                 references.dropped(body)
-                state.file_size -= _BODY_KEY_BYTES + len(body)
+                state.file_size -= keys.SEQ_KEY_BYTES + len(body)
             handled, size = handled + 1, size + len(body)
         if waiting:
             position = seq - 1

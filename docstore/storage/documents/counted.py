@@ -34,7 +34,6 @@ BLOCK_MEAN = 512
 
 _COUNT_BYTES = len(rows.encode_count(0))
 _DOC_COUNT_BYTES = len(rows.encode_doc_count(DocCount(0, 0)))
-_SEQ_KEY_BYTES = keys.PREFIX_BYTES + 8
 
 
 class CountChange(NamedTuple):
@@ -76,34 +75,41 @@ def add_documents(txn: WriteTransaction, db: int, state: DatabaseState, changes:
     """Bring the blocks up to date with documents, in the order of their keys, that were written or removed."""
     if not changes:
         return
-    table = txn.tables.doc_counts
     stored: dict[bytes, DocCount] = {}
     sums: dict[bytes, DocCount] = {}
-    stale: set[bytes] = set()
+    stale: dict[bytes, bytes] = {}
     gone: list[bytes] = []
-    with txn.cursor(table) as cursor:
-        start, end = b"", b""
+    with txn.cursor(txn.tables.doc_counts) as cursor:
+        start = end = b""
+        live_sum = rows_sum = 0
         for key, doc_id, live, count in changes:
-            if not start <= key < end:
+            if key >= end:
+                if end:
+                    sums[start] = DocCount(live_sum, rows_sum)
                 start, before, end = _block_of(cursor, db, key)
-                stored.setdefault(start, before)
-            total = sums.get(start, stored[start])
-            sums[start] = DocCount(total.live + live, total.rows + count)
+                stored[start] = before
+                live_sum, rows_sum = before
+            live_sum += live
+            rows_sum += count
             if count and begins_block(doc_id):
                 if count > 0:
-                    stale.add(start)
+                    stale.setdefault(start, key)
                 else:
                     gone.append(key)
+        sums[start] = DocCount(live_sum, rows_sum)
     for key in gone:
         _write_block(txn, state, key, stored.pop(key, DocCount(0, 0)), None)
         sums.pop(key, None)
-    with txn.cursor(table) as cursor:
-        stale.update(_block_of(cursor, db, key)[0] for key in gone)
-    for start in stale - set(gone):
-        _cut_anew(txn, db, state, start)
+        stale.pop(key, None)
+    with txn.cursor(txn.tables.doc_counts) as cursor:
+        for key in gone:  # that block goes on over the documents of this one
+            joined = _block_of(cursor, db, key)[0]
+            sums.pop(joined, None)
+            stale[joined] = joined
+    for start, first in stale.items():
+        _cut_anew(txn, db, state, start, first, sums.pop(start, None))
     for start, total in sums.items():
-        if start not in stale:
-            _write_block(txn, state, start, stored[start], total)
+        _write_block(txn, state, start, stored[start], total)
 
 
 def blocks(txn: ReadTransaction, db: int) -> Iterator[tuple[bytes, DocCount]]:
@@ -154,14 +160,20 @@ def _write_block(
         txn.delete(txn.tables.doc_counts, start)
 
 
-def _cut_anew(txn: WriteTransaction, db: int, state: DatabaseState, start: bytes) -> None:
-    """Count the documents from the block at ``start`` to the next block, and enter the blocks that they make."""
+def _cut_anew(
+    txn: WriteTransaction, db: int, state: DatabaseState, start: bytes, first: bytes, total: DocCount | None
+) -> None:
+    """Enter the blocks that the documents from the block at ``start`` to the next block make.
+
+    Counted are those from the key ``first`` on, which is where the first new block begins; the others are what is left
+    of the ``total``. None: nobody knows that, and ``first`` is ``start``.
+    """
     with txn.cursor(txn.tables.doc_counts) as cursor:
         _, before, end = _block_of(cursor, db, start)
     parts: dict[bytes, DocCount] = {}
     block, live, count = start, 0, 0
     with txn.cursor(txn.tables.docs) as cursor:
-        if cursor.set_range(start):
+        if cursor.set_range(first):
             for key, value in cursor.iternext():
                 if key >= end:
                     break
@@ -172,7 +184,11 @@ def _cut_anew(txn: WriteTransaction, db: int, state: DatabaseState, start: bytes
                 live += not value[0] & records.DELETED
                 count += 1
     parts[block] = DocCount(live, count)
-    _write_block(txn, state, start, before, parts.pop(start))
+    rest = parts.pop(start)
+    if total is not None:
+        others = parts.values()
+        rest = DocCount(total.live - sum(part.live for part in others), total.rows - sum(part.rows for part in others))
+    _write_block(txn, state, start, before, rest)
     for key, part in parts.items():
         _write_block(txn, state, key, DocCount(0, 0), part)
 
@@ -208,7 +224,7 @@ def add_sequences(txn: WriteTransaction, db: int, state: DatabaseState, changes:
             written.append((key, rows.encode_count(total)))
         else:
             txn.delete(table, key)
-        state.grow((_SEQ_KEY_BYTES + _COUNT_BYTES) * ((total > 0) - (old is not None)))
+        state.grow((keys.SEQ_KEY_BYTES + _COUNT_BYTES) * ((total > 0) - (old is not None)))
     txn.putmulti(table, written)
 
 

@@ -137,6 +137,12 @@ class DocumentChange:
             nodes = {**self.tree(txn).nodes, rev: Node(record.winner, seq, deleted)}
             self.rewrite(txn, RevTree(nodes).stem(max(revs_limit, 1)), seq, {seq: body}, stamp)
             return
+        self._tree = None
+        longer = records.lengthen(record, rev, seq, deleted, len(body), revs_limit, stamp)
+        if longer is not None:
+            self.bodies[seq] = body
+            self.record = longer
+            return
         grown, sealed, dropped, dropped_owner, dropped_blocks = records.extend(
             record, rev, seq, deleted, len(body), revs_limit, stamp
         )
@@ -148,7 +154,6 @@ class DocumentChange:
         for block, chunk in sealed:
             self._set_chunk(keys.pack_run_key(self.db, grown.owner, block), chunk)
         self.record = grown
-        self._tree = None
 
     def rewrite(
         self, txn: ReadTransaction, tree: RevTree, seq: int, bodies: Mapping[int, bytes], stamp: bytes = b""

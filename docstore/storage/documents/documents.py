@@ -22,6 +22,7 @@ from docstore.storage.databases import put_state
 from docstore.storage.documents import counted, long_ids, records
 from docstore.storage.documents.counted import CountChange
 from docstore.storage.documents.document_change import DocumentChange
+from docstore.storage.documents.new_documents import is_new, write_new
 from docstore.storage.documents.records import DocRecord, decode_record, encode_record, record_bytes
 from docstore.storage.documents.tree_runs import BLOCK_BITS, ENTRY_BYTES, Entry, find_entry, read_entry
 from docstore.storage.documents.unique_keys import UniqueKeys
@@ -29,7 +30,6 @@ from docstore.storage.keys import pack_seq_key
 from docstore.storage.rows import DatabaseState
 from docstore.storage.tables import ReadTransaction, WriteTransaction
 
-_BODY_KEY_BYTES = keys.PREFIX_BYTES + 8
 _first, _second, _id_bytes = itemgetter(0), itemgetter(1), attrgetter("id_bytes")
 _new = tuple.__new__
 
@@ -144,10 +144,17 @@ def write_batch(
     if state.unique:
         unique = unique or UniqueKeys.open(txn, db, state)
         _write_unique(txn, state, batch, unique)
-    _write_bodies(txn, db, state, batch)
-    _write_chunks(txn, state, batch)
-    _write_changes(txn, db, state, batch)
-    _write_records(txn, db, state, batch)
+    blocks: dict[int, int] = {}
+    counts = write_new(txn, db, state, [change for change in batch if is_new(change)], blocks)
+    if len(counts) < len(batch):
+        others = [change for change in batch if not is_new(change)]
+        _write_bodies(txn, db, state, others)
+        _write_chunks(txn, state, others)
+        _write_changes(txn, db, state, others, blocks)
+        _write_records(txn, db, state, others, counts)
+        counts.sort()
+    counted.add_sequences(txn, db, state, blocks)
+    counted.add_documents(txn, db, state, counts)
     put_state(txn, db, state)
 
 
@@ -161,13 +168,17 @@ def _write_unique(
         unique.write(txn, state)
 
 
-def _write_records(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
+def _write_records(
+    txn: WriteTransaction,
+    db: int,
+    state: DatabaseState,
+    batch: Sequence[DocumentChange],
+    counts: list[CountChange],
+) -> None:
     """Write ``docs`` and ``conflicts``, and count the documents."""
     docs = txn.tables.docs
     items: list[tuple[bytes, bytes]] = []
-    counts: list[CountChange] = []
     long: list[DocumentChange] = []
-    size = 0
     prefix = keys.prefix(db)
     for change in batch:
         if len(change.id_bytes) >= keys.LONG_ID_FROM:
@@ -181,17 +192,11 @@ def _write_records(txn: WriteTransaction, db: int, state: DatabaseState, batch: 
         else:
             value = encode_record(record)
             items.append((key, value))
-            if change.before is None and not record.conflicted:  # as of nearly all that are new
-                size += len(key) + len(value)
-            else:
-                _account_record(txn, state, change, key, len(value))
+            _account_record(txn, state, change, key, len(value))
         _count_document(state, change, key, counts)
-    state.grow(size)
     txn.putmulti(docs, items)
     if long:
         _write_long(txn, db, state, long, counts)
-        counts.sort()
-    counted.add_documents(txn, db, state, counts)
 
 
 def _write_long(
@@ -291,7 +296,7 @@ def _write_bodies(txn: WriteTransaction, db: int, state: DatabaseState, batch: S
             _account_plain(state, change.before, change.record)
     if others:
         _account_others(txn, db, state, others, references)
-    state.file_size += _BODY_KEY_BYTES * len(items) + sum(map(len, map(_second, items)))
+    state.file_size += keys.SEQ_KEY_BYTES * len(items) + sum(map(len, map(_second, items)))
     items.sort()
     txn.putmulti(txn.tables.bodies, items)
     references.apply(txn)
@@ -300,11 +305,11 @@ def _write_bodies(txn: WriteTransaction, db: int, state: DatabaseState, batch: S
 def _account_plain(state: DatabaseState, before: DocRecord | None, after: DocRecord | None) -> None:
     """Account for a document's only leaf, which is new, and for the one before."""
     if before is not None:
-        state.active_size -= _BODY_KEY_BYTES + before.body_size
+        state.active_size -= keys.SEQ_KEY_BYTES + before.body_size
         if not before.deleted:
             state.external_size -= before.body_size
     if after is not None:
-        state.active_size += _BODY_KEY_BYTES + after.body_size
+        state.active_size += keys.SEQ_KEY_BYTES + after.body_size
         if not after.deleted:
             state.external_size += after.body_size
 
@@ -326,16 +331,16 @@ def _account_others(
         for seq, leaf in before.items():
             if seq not in after:
                 size = sizes[seq] if leaf.size is None else leaf.size
-                state.active_size -= _BODY_KEY_BYTES + size
+                state.active_size -= keys.SEQ_KEY_BYTES + size
                 state.external_size -= leaf.live * size
         for seq, leaf in after.items():
             if seq not in before:
                 # One without a new body is an older revision that is a leaf again; see DocumentChange.rewrite.
                 size = len(change.bodies[seq]) if seq in change.bodies else sizes[seq]
-                state.active_size += _BODY_KEY_BYTES + size
+                state.active_size += keys.SEQ_KEY_BYTES + size
                 state.external_size += leaf.live * size
         for seq in change.dropped & sizes.keys():
-            state.file_size -= _BODY_KEY_BYTES + sizes[seq]
+            state.file_size -= keys.SEQ_KEY_BYTES + sizes[seq]
             references.dropped(stored[seq])
             gone.append(seq)
     txn.deletemulti(txn.tables.bodies, [pack_seq_key(db, seq) for seq in sorted(gone)])
@@ -356,10 +361,11 @@ def _write_chunks(txn: WriteTransaction, state: DatabaseState, batch: Sequence[D
     txn.putmulti(runs, [(key, chunk) for key, chunk in written if stored.get(key) != chunk])
 
 
-def _write_changes(txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange]) -> None:
-    """Replace the documents' rows in ``changes`` and count them in their blocks."""
+def _write_changes(
+    txn: WriteTransaction, db: int, state: DatabaseState, batch: Sequence[DocumentChange], blocks: dict[int, int]
+) -> None:
+    """Replace the documents' rows in ``changes``, and count them in their ``blocks``."""
     table = txn.tables.changes
-    blocks: dict[int, int] = {}
     old = sorted(pack_seq_key(db, change.before.seq) for change in batch if change.before is not None)
     if old:
         for key, value in txn.getmulti(table, old):
@@ -380,4 +386,3 @@ def _write_changes(txn: WriteTransaction, db: int, state: DatabaseState, batch: 
     state.grow(sum(map(len, map(_first, items))) + sum(map(len, map(_second, items))))
     items.sort()
     txn.putmulti(table, items)
-    counted.add_sequences(txn, db, state, blocks)

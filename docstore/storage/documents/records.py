@@ -134,6 +134,20 @@ class DocRecord(NamedTuple):
         return not self.whole and not tree_runs.is_odd(rev) and rev.generation == self.winner.generation + 1
 
 
+def lengthen(
+    record: DocRecord, rev: Rev, seq: int, deleted: bool, body_size: int, revs_limit: int, stamp: bytes
+) -> DocRecord | None:
+    """As ``extend`` where the growth asks nothing of the tables, as mostly; None where it does."""
+    live = record.live + 1
+    if record.owner or live > tree_runs.TAIL_MAX or live >= revs_limit:
+        return None
+    if record.stamp:
+        stamp = stamps.following(stamp, record.stamp)
+    tail = record.tail + tree_runs.pack_entry(record.winner.id, record.body_seq, record.deleted)
+    values = (rev, deleted, seq, seq, body_size, False, False, record.long_id, 0, live, tail, b"", stamp)
+    return _new(DocRecord, values)
+
+
 class Extension(NamedTuple):
     """A record grown by one revision, and what its growth asks of the tables.
 
@@ -218,28 +232,31 @@ def first(rev: Rev, deleted: bool, seq: int, size: int, long_id: bytes, stamp: b
 
 def encode_record(record: DocRecord) -> bytes:
     """The value in ``docs``."""
-    winner = record.winner
-    flags = record.deleted | record.branched << 1 | record.conflicted << 2
-    middle = b""
+    winner, deleted, seq, body_seq, body_size, branched, conflicted, long_id, owner, _, tail, whole, stamp = record
     generation, rev_id = winner
-    if tree_runs.is_odd(winner):
+    odd = tree_runs.is_odd(winner)
+    if not (odd or whole or owner or long_id):  # as nearly all
+        flags = deleted | STAMPED if stamp else deleted
+        return _HEAD.pack(flags, seq, body_seq, body_size, generation, rev_id) + stamp + tail
+    flags = deleted | branched << 1 | conflicted << 2
+    middle = b""
+    if odd:
         flags |= ODD_WINNER
         middle = _ODD.pack(generation, len(rev_id)) + rev_id
         generation, rev_id = 0, b""
-    if record.long_id:
+    if long_id:
         flags |= LONG_ID
-        middle += _LENGTH.pack(len(record.long_id)) + record.long_id
-    if record.owner:
+        middle += _LENGTH.pack(len(long_id)) + long_id
+    if owner:
         flags |= SEALED
-        middle += _SEALED.pack(record.owner, record.live)
-    if record.stamp:
+        middle += _SEALED.pack(owner, record.live)
+    if stamp:
         flags |= STAMPED
-        middle += _ROWS.pack(len(record.stamp)) + record.stamp if record.whole else record.stamp
-    if record.whole:
+        middle += _ROWS.pack(len(stamp)) + stamp if whole else stamp
+    if whole:
         flags |= WHOLE
-        middle += record.whole
-    head = _HEAD.pack(flags, record.seq, record.body_seq, record.body_size, generation, rev_id)
-    return head + middle + record.tail
+        middle += whole
+    return _HEAD.pack(flags, seq, body_seq, body_size, generation, rev_id) + middle + tail
 
 
 def record_bytes(record: DocRecord) -> int:

@@ -7,7 +7,15 @@ from docstore.core.edit import Head
 from docstore.core.rev import Rev
 from docstore.core.revtree import Node, RevTree
 from docstore.storage.documents import records, tree_runs
-from docstore.storage.documents.records import HEAD_BYTES, DocRecord, decode_record, encode_record, extend, from_tree
+from docstore.storage.documents.records import (
+    HEAD_BYTES,
+    DocRecord,
+    decode_record,
+    encode_record,
+    extend,
+    from_tree,
+    lengthen,
+)
 from docstore.storage.documents.stamps import pack_stamp, unpack_stamps
 from docstore.storage.documents.tree_runs import BLOCK, ENTRY_BYTES, TAIL_MAX
 from tests.storage.stores import line, rev
@@ -124,6 +132,24 @@ def test_stemming_while_extending_keeps_what_the_limit_says(limit: int) -> None:
         tree = record.tree([chunks[block] for block in record.blocks])
         oldest = max(1, generation - limit + 1)
         assert {rev.generation for rev in tree.nodes} == set(range(oldest, generation + 1))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50, TAIL_MAX, TAIL_MAX + 1, TAIL_MAX + 2, 1000])
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_record_is_lengthened_as_it_is_extended(limit: int, stamped: bool) -> None:
+    stamp = pack_stamp(Written(1_000_000, "ann")) if stamped else b""
+    record = first()._replace(stamp=stamp)
+    short = 0
+    for generation in range(2, 100):
+        asked = (Rev(generation, b"n" * 16), generation, generation % 5 == 0, 7, limit, stamp)
+        longer = lengthen(record, *asked)
+        grown = extend(record, *asked)
+        if longer is not None:
+            short += 1
+            assert longer == grown.record
+            assert grown[1:] == ([], [], 0, range(0))
+        record = grown.record
+    assert short == min(limit - 1, TAIL_MAX)
 
 
 def test_a_lowered_limit_drops_whole_chunks_and_entries_with_their_bodies() -> None:
