@@ -109,6 +109,7 @@ class _Reading:
         self._workers = self._pool.spare()
         workers = [asyncio.ensure_future(self._by_worker()) for _ in range(self._workers)]
         try:
+            await asyncio.sleep(0)  # they have their first share before this process begins
             with Turns() as turns:
                 while self._first < self._end:
                     self._end -= 1
