@@ -35,6 +35,11 @@ _NOT_RUN: Final = {
 }
 """What of scripts and styles is left out, but for the group. A comment with a quote in it stays: it might be a text."""
 
+_PLAIN_LINE: Final = re.compile(rb"^[^`/\n]+$", re.MULTILINE)
+"""A line of a script in which what stands in quotes is a text, since it has no pattern, no comment and no template."""
+
+_SPACED: Final = re.compile(rb"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|[ ]*([,:;{}()=?&|<>*]+)[ ]*""")
+
 
 class NoPage(ValueError):
     """A folder that has no page, or is too large to be one. The text says which."""
@@ -81,7 +86,10 @@ def served(kind: str, content: bytes) -> bytes:
     text, since none in them goes over several lines; a test holds them to that.
     """
     pattern = _NOT_RUN.get(kind)
-    return content if pattern is None else pattern.sub(rb"\1", content)
+    if pattern is None:
+        return content
+    run = pattern.sub(rb"\1", content)
+    return _PLAIN_LINE.sub(lambda line: _SPACED.sub(rb"\1\2", line[0]), run) if kind == "js" else run
 
 
 def _bounded(folder: Path, entries: Iterable[tuple[str, Traversable]], max_size: int) -> Iterator[tuple[str, WebFile]]:

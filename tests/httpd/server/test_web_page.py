@@ -42,7 +42,7 @@ async def test_every_file_comes_as_it_is_but_for_comments_and_spaces(client):
 def _run(name: str, text: str) -> str:
     """What a browser needs of a file, line by line."""
     if name.endswith(".js"):
-        return "\n".join(map(_statement, text.split("\n")))
+        return "\n".join(_without_spaces(_statement(line)) for line in text.split("\n"))
     if not name.endswith(".css"):
         return text
     text = re.sub(r"/\*.*?\*/", "", text)
@@ -60,9 +60,22 @@ def _statement(line: str) -> str:
     return code.rstrip() if mark and not set(comment) & set("'\"`") else line
 
 
+def _without_spaces(line: str) -> str:
+    """A line without the spaces beside its marks; as it is where more than quotes might hold a text."""
+    if "`" in line or "/" in line:
+        return line
+    parts = re.split("""((?:'[^'\\\\]*(?:\\\\.[^'\\\\]*)*')|(?:"[^"\\\\]*(?:\\\\.[^"\\\\]*)*"))""", line)
+    for at in range(0, len(parts), 2):
+        for mark in ",:;{}()=?&|<>*":
+            parts[at] = re.sub(f" *[{mark}] *", mark, parts[at])
+    return "".join(parts)
+
+
 def test_what_is_left_out_of_scripts_and_styles():
-    script = b"  const a = 1; // why\n// why\nconst b = ' // no'; // it's\nconst c = `x // y`;\n"
-    assert served("js", script) == b"const a = 1;\n\nconst b = ' // no'; // it's\nconst c = `x // y`;\n"
+    script = b"  const a = -1; // why\n// why\nconst b = ' // no'; // it's\nconst c = `x // y`;\n"
+    assert served("js", script) == b"const a=-1;\n\nconst b = ' // no'; // it's\nconst c = `x // y`;\n"
+    texts = b"""if (a) return {b: 'c, \\'d', e: "f: g"} + ++h;\nconst i = /, '/; const j = ', ';\n"""
+    assert served("js", texts) == b"""if(a)return{b:'c, \\'d',e:"f: g"}+ ++h;\nconst i = /, '/; const j = ', ';\n"""
     style = b"/* why */\n.a > b, c:not(d) { x: calc(1px - 2px); y: z }\n"
     assert served("css", style) == b"\n.a > b,c:not(d){x:calc(1px - 2px);y:z}\n"
 
