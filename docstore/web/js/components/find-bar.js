@@ -3,7 +3,7 @@
 import {h} from '../dom.js';
 import {count} from '../format.js';
 
-// `editor` has `value`, `select(start, end)`, `focus()` and `area`.
+// `editor` has `value`, `selection`, `select(start, end)` and `focus()`.
 export function findBar(editor) {
   const field = h('input', {type: 'text', 'aria-label': 'Find in the text', placeholder: 'Find'});
   const told = h('span', {class: 'quiet', role: 'status'});
@@ -12,9 +12,11 @@ export function findBar(editor) {
     h('button', {type: 'button', 'aria-label': 'Next', onclick: () => next(1)}, '↓'), told,
     h('button', {type: 'button', class: 'plain spread', 'aria-label': 'Close', onclick: close}, '✕'));
   let places = [];
+  let seen = null;
+  let text = '';
 
   function look() {
-    const text = editor.value.toLowerCase();
+    if (seen !== editor.value) text = (seen = editor.value).toLowerCase();
     const wanted = field.value.toLowerCase();
     places = [];
     for (let at = wanted ? text.indexOf(wanted) : -1; at >= 0; at = text.indexOf(wanted, at + wanted.length)) places.push(at);
@@ -26,8 +28,8 @@ export function findBar(editor) {
       told.textContent = field.value ? 'Not found' : '';
       return;
     }
-    const {selectionStart, selectionEnd} = editor.area;
-    const behind = places.findIndex((at) => at >= (step > 0 ? selectionEnd : selectionStart));
+    const here = editor.selection[step > 0 ? 1 : 0];
+    const behind = places.findIndex((at) => at >= here);
     const from = behind < 0 ? places.length : behind;
     const index = ((step > 0 ? from : from - 1) + places.length) % places.length;
     editor.select(places[index], places[index] + field.value.length);
@@ -36,9 +38,8 @@ export function findBar(editor) {
 
   function open() {
     element.hidden = false;
-    const {selectionStart, selectionEnd} = editor.area;
-    const marked = editor.value.slice(selectionStart, selectionEnd);
-    if (marked && !marked.includes('\n')) field.value = marked;
+    const marked = editor.value.slice(...editor.selection);
+    if (marked.length < 200 && /^.+$/.test(marked)) field.value = marked;
     field.focus();
     field.select();
   }
@@ -49,7 +50,7 @@ export function findBar(editor) {
   }
 
   field.addEventListener('input', () => {
-    editor.area.setSelectionRange(0, 0);
+    editor.select(0, 0);
     next(1);
   });
   field.addEventListener('keydown', (event) => {

@@ -3,6 +3,7 @@
 
 const held = new Map();
 const PREFIX = 'docstore-draft:';
+const MOST = 2_000_000; // characters of a text that are kept over a reload
 const name = (db, id) => `${PREFIX}${db}\n${id}`;
 
 // Drafts of merges stand beside those of edits. No database is called so.
@@ -18,12 +19,16 @@ export function draftOf(db, id) {
   }
 }
 
+// Whether it would outlive a reload.
 export function keepDraft(db, id, draft) {
   held.set(name(db, id), draft);
   try {
+    if (draft.text?.length > MOST) throw new RangeError();
     sessionStorage.setItem(name(db, id), JSON.stringify(draft));
+    return true;
   } catch {
     forget(db, id); // the storage is full or forbidden: the draft lasts as long as the page, and an older one is none
+    return false;
   }
 }
 

@@ -4,6 +4,7 @@
 
 import {findReply, viewReply} from '../query/document-rows.js';
 import {check, checkObject} from '../lossless/check.js';
+import {formatted, nodesOf, withMember, without} from '../lossless/members.js';
 import {contentOf, stringMember} from './document-text.js';
 import {parseNodes, sliceOf, Values} from './json-nodes.js';
 import {pretty} from './pretty.js';
@@ -37,11 +38,24 @@ export const TASKS = {
   check: ({text}) => check(text),
   code: () => null, // of a program nobody here can tell
   checkObject: ({text}) => checkObject(text),
-  format: ({text}) => pretty(parseNodes(text, new Values())),
+  format: ({text}) => formatted(text),
+
+  // What an edited text says of itself: its id, null if that is none, and whether it has a revision.
+  own({text}) {
+    const node = nodesOf(text);
+    return {id: stringMember(node, '_id'), hasRev: node.members.has('_rev')};
+  },
+
+  // Edits that go on from another revision, whose `_rev` and `_attachments` take the place of theirs, without some members.
+  rebased({edited, fresh, gone = []}) {
+    const {members} = nodesOf(fresh);
+    return formatted(['_attachments', '_rev'].filter((name) => members.has(name))
+      .reduce((text, name) => withMember(text, name, sliceOf(members.get(name).node)), without(edited, gone)));
+  },
 
   // Of a document's text: its form for people, its revision, and [name, stub] of its attachments.
   document({text}) {
-    const node = parseNodes(text, new Values());
+    const node = nodesOf(text);
     const found = node.members.get('_attachments')?.node;
     const stubs = found?.kind === 'object' ? [...found.members].map(([name, stub]) => [name, JSON.parse(sliceOf(stub.node))]) : [];
     return {form: pretty(node), rev: stringMember(node, '_rev'), stubs};

@@ -9,8 +9,6 @@ import {revisionsPanel} from '../components/revisions.js';
 import {problemLine, tellFailure, toast, words} from '../components/toast.js';
 import {draftOf, dropDraft, keepDraft, mergesOf} from '../documents/drafts.js';
 import {debounced, field, h, replace} from '../dom.js';
-import {formatted, nodesOf, without, withMember} from '../lossless/members.js';
-import {sliceOf} from '../merge/json-nodes.js';
 import {compute} from '../merge/off-page.js';
 import {go, link} from '../router.js';
 
@@ -34,6 +32,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
 
   const problem = problemLine();
   const note = h('div', {class: 'warning', hidden: true});
+  const tooLong = h('div', {class: 'warning', role: 'status', hidden: true}, 'These edits are too long to be kept over a reload: they last until this tab is left.');
   const save = h('button', {class: 'primary', onclick: () => store(), title: 'Ctrl+S'}, id === null ? 'Create' : 'Save');
   const editor = jsonEditor({label: id === null ? 'New document' : `Text of ${id}`, validate: 'checkObject', submit: () => store(), readOnly: old !== null});
   const isChanged = () => editor.value !== original;
@@ -44,8 +43,8 @@ export async function show(outlet, {db, id = null, query}, signal) {
   function keep() {
     save.disabled = saving !== null || (!isChanged() && id !== null);
     if (isOver) return;
-    if (isChanged()) keepDraft(db, id ?? NEW, {text: editor.value, base: rev});
-    else dropDraft(db, id ?? NEW);
+    tooLong.hidden = !isChanged() || keepDraft(db, id ?? NEW, {text: editor.value, base: rev});
+    if (!isChanged()) dropDraft(db, id ?? NEW);
   }
   function tell(error) {
     replace(problem, typeof error === 'string' ? error : words(error),
@@ -81,7 +80,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
 
   async function update() {
     const body = editor.value;
-    const hasRev = Object.hasOwn(JSON.parse(body), '_rev');
+    const {hasRev} = await compute('own', {text: body}, signal);
     const reply = await send('PUT', path(db, id), {query: hasRev || isLocal ? {} : {rev}, body, signal});
     toast(`Saved as ${reply.rev}.`);
     await follow(body);
@@ -89,7 +88,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
 
   async function create() {
     const body = editor.value;
-    const own = idOf(body);
+    const {id: own} = await compute('own', {text: body}, signal);
     const reply = await (own === null ? send('POST', path(db), {body, signal}) : send('PUT', path(db, own), {body, signal}));
     end();
     toast(`${reply.id} was made.`);
@@ -104,7 +103,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
   // Somebody else was faster: what was typed is one side of a merge, and a draft of the document until that is done.
   async function conflict() {
     const mine = editor.value;
-    const own = id ?? idOf(mine);
+    const own = id ?? (await compute('own', {text: mine})).id;
     const {openMerge} = await import('./merge.js');
     end();
     keepDraft(db, own, {text: mine, base: rev});
@@ -115,26 +114,19 @@ export async function show(outlet, {db, id = null, query}, signal) {
   // from it.
   async function follow(stored) {
     const fresh = await read();
-    const edited = editor.value;
+    let edited = null;
+    let next = null;
+    while (edited !== editor.value) { // somebody may type meanwhile
+      edited = editor.value;
+      next = edited === stored ? fresh.form : await compute('rebased', {edited, fresh: fresh.form}, signal).catch(() => edited); // no JSON yet: saving it leads to a merge
+    }
     ({form: original, rev, stubs} = fresh);
     newest = rev;
-    editor.value = edited === stored ? original : rebased(edited, original);
+    editor.value = next;
     note.hidden = true;
     keep();
     attachments?.draw();
     revisions?.draw();
-  }
-
-  // Edits go on from the newest revision: its `_rev` and `_attachments` take the place of those in the text.
-  function rebased(edited, fresh) {
-    const members = nodesOf(fresh).members;
-    try {
-      let result = withMember(edited, '_rev', sliceOf(members.get('_rev').node));
-      if (members.has('_attachments')) result = withMember(result, '_attachments', sliceOf(members.get('_attachments').node));
-      return formatted(result);
-    } catch {
-      return edited; // no JSON yet: saving it leads to a merge
-    }
   }
 
   async function blank() {
@@ -179,9 +171,8 @@ export async function show(outlet, {db, id = null, query}, signal) {
   async function restore() {
     if (draftOf(db, id) && !(await confirm('Give up the edits that are not saved?', id, 'Give them up', {danger: true}))) return;
     const present = await read();
-    const content = withMember(without(editor.value, ['_rev', '_attachments']), '_rev', JSON.stringify(present.rev));
-    const kept = nodesOf(present.form).members.get('_attachments');
-    keepDraft(db, id, {text: formatted(kept ? withMember(content, '_attachments', sliceOf(kept.node)) : content), base: present.rev});
+    const content = await compute('rebased', {edited: editor.value, fresh: present.form, gone: ['_rev', '_attachments']}, signal);
+    keepDraft(db, id, {text: content, base: present.rev});
     go(['db', db, 'doc', id]);
   }
 
@@ -194,7 +185,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
       h('button', {onclick: () => restore().catch(tellFailure)}, 'Edit from here'))
       : h('div', {class: 'bar-of-tools'}, save, format, id !== null && !isLocal && menu('More', [
         ['Duplicate …', () => duplicate().catch(tellFailure)], ['Discard edits', discard], null, ['Delete …', remove, {danger: true}]])),
-    note, problem,
+    note, tooLong, problem,
     h('div', {class: 'beside'}, editor, h('div', {class: 'side'}, attachments?.element ?? '', revisions?.element ?? '')));
 
   editor.value = draft?.text ?? original;
@@ -233,8 +224,3 @@ export async function show(outlet, {db, id = null, query}, signal) {
     editor.area.setSelectionRange(editor.value.length - 2, editor.value.length - 2);
   }
 }
-
-const idOf = (body) => {
-  const own = JSON.parse(body)._id;
-  return typeof own === 'string' ? own : null;
-};
