@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
-from aiohttp import hdrs
 from aiohttp.web import BaseRequest
 
 from docstore.double.actions import BrokenJson, DropReply, Reset, SlowBody, Stall, Truncate
@@ -18,7 +17,7 @@ from docstore.double.facts import Facts
 from docstore.double.faults import Hit
 from docstore.double.feeds import FEED_ACTIONS, changed_feed
 from docstore.double.waiting import Waiting, wait
-from docstore.httpd.replies import BODILESS, Reply
+from docstore.httpd.replies import Reply
 from docstore.httpd.wire.streaming import StreamReply
 
 Change = Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]]
@@ -46,8 +45,6 @@ async def _after(raw: BaseRequest, facts: Facts, hit: Hit, reply: Reply | Stream
         reset(raw)
     if isinstance(action, Stall) and action.when == "after":
         await stall(raw, hit.fault)
-    if raw.method == hdrs.METH_HEAD or reply.status in BODILESS:
-        return reply
     if isinstance(action, BrokenJson):
         return await _broken(action, reply)
     if isinstance(action, Truncate):
@@ -55,7 +52,7 @@ async def _after(raw: BaseRequest, facts: Facts, hit: Hit, reply: Reply | Stream
     if isinstance(action, SlowBody):
         is_endless = isinstance(reply, StreamReply) and reply.feed
         return await changed(reply, partial(_slowly, action, None if is_endless else raw), raw)
-    if isinstance(action, FEED_ACTIONS) and reply.status == 200:
+    if isinstance(action, FEED_ACTIONS):
         return await changed(reply, partial(changed_feed, hit, facts), raw, keeps_length=False)
     return reply
 

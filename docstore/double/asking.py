@@ -17,7 +17,7 @@ from yarl import URL
 
 from docstore.database.database import Database
 from docstore.database.reading.trees import read_tree
-from docstore.double.actions import ExpireSession, Rewind, StaleRead
+from docstore.double.actions import Rewind, StaleRead
 from docstore.double.expired import Expired
 from docstore.double.facts import SESSION, Facts
 from docstore.double.faults import Hit
@@ -37,9 +37,7 @@ async def asked(raw: BaseRequest, facts: Facts, hits: Sequence[Hit], node: Node,
     """
     for hit in hits:
         action = hit.action
-        if isinstance(action, ExpireSession):
-            expired.add(facts.credential)
-        elif isinstance(action, Rewind):
+        if isinstance(action, Rewind):
             raw = _rewound(raw, facts, action, node)
         elif isinstance(action, StaleRead):
             raw = await _of_before(raw, facts, action, node)

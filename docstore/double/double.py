@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp.web import BaseRequest
 
-from docstore.double.actions import SpuriousConflict
+from docstore.double.actions import ExpireSession, SpuriousConflict
 from docstore.double.afterwards import afterwards
 from docstore.double.asking import asked
 from docstore.double.before import before
@@ -23,6 +23,7 @@ from docstore.double.journal import MAX_BODY, Journal
 from docstore.double.profiles import COUCHDB, PROFILES
 from docstore.double.request_body import SeenBody
 from docstore.double.surface import Surface
+from docstore.double.together import on_answer, together
 from docstore.errors import DocstoreError
 from docstore.httpd.dispatch import Dispatcher
 from docstore.httpd.listener import Handle
@@ -79,19 +80,25 @@ class Double:
     async def _answer(
         self, raw: BaseRequest, facts: Facts, entry: Entry, dispatcher: Dispatcher
     ) -> Reply | StreamReply:
-        hits = await self.faults.struck(facts)
+        hits = together(await self.faults.struck(facts))
+        early: Reply | None = None
         if hits:
-            entry.rules = tuple(hit.fault.id for hit in hits)
+            entry.rules = _ids(hits)
+            if any(isinstance(hit.action, ExpireSession) for hit in hits):
+                self._expired.add(facts.credential)
             early = await before(raw, facts, hits)
-            if early is not None:
-                early = _with_cors(raw, _in_its_place(raw, early), dispatcher)
-                entry.answered(early)
-                return early
-        reply = await self._served(raw, facts, hits, dispatcher)
+        reply: Reply | StreamReply
+        if early is not None:
+            reply = _with_cors(raw, _in_its_place(raw, early), dispatcher)
+        else:
+            reply = await self._served(raw, facts, hits, dispatcher)
         entry.answered(reply)
-        if len(self.faults):
+        if early is None and len(self.faults):
             reply = await self._branched(raw, facts, entry, reply, dispatcher)
         if hits:
+            late = entry.rules[len(hits) :]
+            hits = on_answer(hits, raw.method, reply)
+            entry.rules = (*_ids(hits), *late)
             reply = await afterwards(raw, facts, hits, reply)
             entry.answered(reply)
         return reply
@@ -125,6 +132,10 @@ class Double:
                     reply = _with_cors(raw, made, dispatcher)
                 entry.answered(reply)
         return reply
+
+
+def _ids(hits: Sequence[Hit]) -> tuple[str, ...]:
+    return tuple(hit.fault.id for hit in hits)
 
 
 def _in_its_place(raw: BaseRequest, reply: Reply) -> Reply:

@@ -6,7 +6,8 @@
     fault.remove()
 
 Owns the counting and the drawing. It must not know how an action is carried out. Rules are looked at in the order in
-which they were added; one that ends a request leaves those after it uncounted. Tests add rules from their own thread.
+which they were added; one that ends a request leaves those after it uncounted, and what becomes of those before it is
+``together.py``'s matter. Tests add rules from their own thread.
 """
 
 import asyncio
@@ -90,6 +91,12 @@ class Fault:
             self._begun = self._clock()
         self.hits += 1
         return True
+
+    def take_back(self) -> None:
+        """It was not carried out on the request that it has just hit."""
+        self.hits -= 1
+        if not self.hits:
+            self._begun = None
 
     def _chosen(self) -> bool:
         match = self.rule.match
