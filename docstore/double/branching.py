@@ -55,7 +55,10 @@ def may_branch(facts: Facts, reply: Reply | StreamReply, action: Action) -> bool
 
 async def branched(action: SpuriousConflict, raw: BaseRequest, facts: Facts, reply: Reply, node: Node) -> Reply:
     """The reply to a write once it is a branch, or has got one beside it."""
-    branches = _Branches(node.registry.open(facts.database), node.settings.limits)
+    try:
+        branches = _Branches(node.registry.open(facts.database), node.settings.limits)
+    except DocstoreError:  # it has gone since
+        return reply
     if facts.endpoint == BULK:
         return await _bulk(action, branches, facts, reply)
     if action.rival is not None:

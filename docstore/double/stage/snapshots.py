@@ -74,7 +74,7 @@ class Snapshots:
         state = self._find(name)
         await batch.written()
         image = await self._node.put_back(state.image)
-        if name in self._states:
+        if self._states.get(name) is state:  # else another one was taken, or came back, meanwhile
             self._states[name] = state._replace(image=image)
         await self._node.config.put_back(state.changes)
 
