@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.browser.turns import listening
+from tests.browser.turns import Held, listening
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -131,3 +131,23 @@ def test_what_browsers_take_out_of_a_path_is_not_asked_for(page, site):
     for one in (".", "..", "_design/."):
         page.goto(site.page(f"/db/climbed/doc/{quote(one, safe='')}"))
         expect(page.get_by_role("alert")).to_have_text(f'Browsers cannot ask for what is called "{one}".')
+
+
+def test_an_upload_is_paused_and_given_up(page, site, tmp_path):
+    db = site.database("given_up", [{"_id": "a"}])
+    file = tmp_path / "big.bin"
+    file.write_bytes(bytes(900_000))
+    page.goto(site.page("/db/given_up/doc/a"))
+    held = Held(page, "/_uploads/")
+    page.get_by_label("Files to attach").set_input_files(file)
+    where = held.first().url
+    page.get_by_role("button", name="Pause").click()
+    held.let_go()
+    expect(page.get_by_text(re.compile("big.bin was cut short at 0 B of 879 KiB"))).to_be_visible()
+    upload = where.removeprefix(site.url + "/")
+    assert site.ask("GET", upload)["length"] == 900_000
+    page.get_by_role("button", name="Give it up").click()
+    expect(page.get_by_text("was cut short")).to_have_count(0)
+    with pytest.raises(OSError, match="404"):
+        site.ask("GET", upload)
+    assert "_attachments" not in site.ask("GET", f"{db}/a")

@@ -82,3 +82,56 @@ def test_a_body_that_is_gone_is_told(page, site):
     site.ask("POST", f"{database}/_bulk_docs", {"new_edits": False, "docs": [leaf("d", "2-bb", {"n": 2}, "aa")]})
     page.goto(site.page("/db/gone_body/doc/d/tree"))
     expect(page.get_by_role("alert")).to_contain_text("The body of 1-aa is not stored here any more.")
+
+
+def test_a_long_list_misses_nobody_between_its_pages(page, site):
+    database = site.database("many_conflicts")
+    docs = [leaf(f"c{number:03}", rev, {}) for number in range(250) for rev in ("1-aa", "1-bb")]
+    site.ask("POST", f"{database}/_bulk_docs", {"new_edits": False, "docs": docs})
+    page.goto(site.page("/db/many_conflicts/conflicts"))
+    expect(page.get_by_role("link", name="c000")).to_be_visible()
+    page.evaluate("document.querySelector('virtual-list').scrollTo(198)")
+    for number in range(198, 204):
+        expect(page.get_by_role("link", name=f"c{number}")).to_be_visible()
+    page.get_by_role("grid", name="Documents in conflict").focus()
+    page.keyboard.press("End")
+    expect(page.get_by_role("link", name="c249")).to_be_visible()
+
+
+def test_from_the_list_to_the_tree_to_the_merge_by_keys(page, site):
+    conflicted(site, "keys_of_trees")
+    page.goto(site.page("/db/keys_of_trees/conflicts"))
+    expect(page.get_by_role("row", name=re.compile("alien"))).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    differences = page.get_by_role("grid", name=re.compile("Differences"))
+    expect(differences.get_by_role("row", name=re.compile("year: 1979.*year: 1980"))).to_be_visible()
+    page.keyboard.press("x")
+    expect(differences.get_by_role("row", name=re.compile("year: 1980.*year: 1979"))).to_be_visible()
+    expect(page).to_have_url(re.compile("a=2-80f4&b=2-e2a7"))
+    expect(differences.get_by_role("row", name=re.compile("title"))).to_have_count(0)
+    page.get_by_label("Show what is the same").check()
+    expect(differences.get_by_role("row", name=re.compile("title.*title"))).to_be_visible()
+    active = differences.locator(".active")
+    differences.focus()
+    page.keyboard.press("n")
+    expect(active).to_contain_text("1980")
+    page.keyboard.press("n")
+    expect(active).to_contain_text("crew")
+    page.keyboard.press("p")
+    expect(active).to_contain_text("1980")
+    page.locator("h1").click()
+    page.keyboard.press("m")
+    expect(page.get_by_role("heading", name="Merge alien")).to_be_visible()
+
+
+def test_a_document_tells_its_history_and_its_conflicts(page, site):
+    conflicted(site, "history")
+    page.goto(site.page("/db/history/doc/alien"))
+    expect(page.get_by_text("1 other revision is in conflict with this document.")).to_be_visible()
+    page.get_by_text("Earlier revisions").click()
+    revisions = page.get_by_role("region", name="Revisions").get_by_role("listitem")
+    expect(revisions).to_have_text([re.compile("^2-e2a7"), re.compile("^1-5d1c")])
+    revisions.last.get_by_role("link").click()
+    expect(page.get_by_text("Revision 1-5d1c")).to_be_visible()
+    expect(page.get_by_label("Text of alien")).to_have_value(re.compile('"year": 1978'))

@@ -12,6 +12,10 @@ def test_numbers_of_those_that_are_seen(page, site):
     page.goto(site.page("/?filter=numbered"))
     row = page.get_by_role("row", name=re.compile("numbered"))
     expect(row).to_contain_text("1,234")
+    torn = [{"_id": "torn", "_rev": f"1-{letter * 32}"} for letter in "ab"]
+    site.ask("POST", "numbered/_bulk_docs", {"new_edits": False, "docs": torn})
+    page.reload()
+    expect(row.get_by_role("gridcell").nth(3)).to_have_text("1")
 
 
 def test_filter_and_open_by_keys_alone(page, site):
@@ -29,9 +33,10 @@ def test_a_database_is_made(page, site):
     page.goto(site.page())
     page.get_by_role("button", name="New database").click()
     page.get_by_role("dialog").get_by_label("Name").fill("made/here")
+    page.get_by_label("Partitioned").check()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("#/db/made%2Fhere$"))
-    assert site.ask("GET", "made%2Fhere")["doc_count"] == 0
+    assert site.ask("GET", "made%2Fhere")["props"]["partitioned"] is True
 
 
 def test_a_refusal_is_told_and_the_dialog_stays(page, site):

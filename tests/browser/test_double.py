@@ -160,3 +160,28 @@ def test_the_place_is_named_where_there_is_one(browser, doubled):
     with opened(browser, doubled, idle=True) as page:
         page.goto(doubled.page("/"))
         expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Test server")).to_be_visible()
+
+
+def test_the_journal_is_paused_and_cleared_and_all_is_reset(view, doubled):
+    requests = journal(view)
+    doubled.database("seen_1")
+    expect(requests.get_by_role("row", name=re.compile("PUT .seen_1 "))).to_be_visible()
+    view.locator("h1").click()
+    view.keyboard.press("p")
+    expect(view.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "true")
+    doubled.database("seen_2")
+    with view.expect_response(re.compile("/_docstore/")):  # whatever else is looked at
+        view.get_by_role("button", name="Disarm all").click()
+    view.get_by_role("button", name="Clear").click()
+    expect(requests.get_by_role("row", name=re.compile("PUT"))).to_have_count(0)
+    assert [row for row in doubled.ask("GET", "_docstore/requests")["requests"] if row["method"] == "PUT"] == []
+    doubled.database("seen_3")
+    with view.expect_response(re.compile("/_docstore/faults")):
+        view.get_by_role("button", name="Disarm all").click()
+    expect(requests.get_by_role("row", name=re.compile("PUT"))).to_have_count(0)
+    view.get_by_role("button", name="Pause").click()
+    expect(requests.get_by_role("row", name=re.compile("PUT .seen_3 "))).to_be_visible()
+    view.get_by_role("button", name="Reset").click()
+    view.get_by_role("dialog").get_by_role("button", name="Reset").click()
+    expect(view.get_by_text("The server is as new.")).to_be_visible()
+    assert not [name for name in doubled.ask("GET", "_all_dbs") if name.startswith("seen")]

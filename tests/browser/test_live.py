@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.browser.conflicted import conflicted
 from tests.browser.conftest import opened
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -172,3 +173,88 @@ def test_on_a_telephone_every_column_can_be_reached(browser, site):
         expect(size).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("row", name=re.compile("telephone")).get_by_role("gridcell").last).to_be_in_viewport()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_other_choices_among_changes(page, site):
+    conflicted(site, "chosen")
+    site.ask("POST", "chosen/_bulk_docs", {"docs": [{"_id": "a,b"}, {"_id": "c", "n": 1}]})
+    site.ask("PUT", "chosen/_design/app", {"filters": {"n": "function (doc) { return doc.n === 1; }"}})
+    page.goto(site.page("/db/chosen/changes"))
+    changes = page.get_by_role("grid", name="Changes, newest first").get_by_role("link")
+    expect(changes).to_have_count(4)
+    show = page.get_by_label("Show").first
+    show.select_option("conflicts")
+    page.get_by_role("button", name="Show").click()
+    expect(changes).to_have_text(["alien"])
+    show.select_option("design")
+    page.get_by_label("Filter, as ddoc/name").fill("app/n")
+    page.keyboard.press("Enter")
+    expect(changes).to_have_text(["c"])
+    show.select_option("ids")
+    page.get_by_label("Ids").fill("c, alien")
+    page.keyboard.press("Enter")
+    expect(changes).to_have_text(["c", "alien"])
+
+
+TASK = {"type": "indexer", "pid": "<0.1.0>", "database": "films", "design_document": "_design/app", "progress": 40}
+JOB = {"id": "job", "source": "http://a.example/", "target": "http://b.example/", "state": "running"}
+
+
+def test_progress_rates_and_what_is_to_come(page, site):
+    looks = []
+
+    def tasks(route):
+        looks.append(None)
+        route.fulfill(json=[TASK | {"total_changes": 10_000, "changes_done": 1000 + 700 * len(looks)}])
+
+    def jobs(route):
+        info = {"docs_read": 1234, "docs_written": 1200, "doc_write_failures": 34, "changes_pending": 5000}
+        route.fulfill(json={"jobs": [JOB | {"info": info | {"revisions_checked": 5000 + 900 * len(looks)}}]})
+
+    page.route(re.compile("/_active_tasks"), tasks)
+    page.route(re.compile("/_scheduler/jobs"), jobs)
+    page.goto(site.page("/activity"))
+    task = page.get_by_role("article").filter(has_text="Index films _design/app")
+    expect(task).to_contain_text(re.compile(r"of 10,000 changes, \d{3} changes a second"))
+    assert 0.1 < task.get_by_role("progressbar").evaluate("bar => bar.value") < 1
+    job = page.get_by_role("article").filter(has_text="http://a.example → http://b.example")
+    expect(job).to_contain_text(
+        re.compile(r"1,234 read, 1,200 written, 34 refused, 5,000 to come, [\d,]+ revisions a second")
+    )
+    assert 0.5 < job.get_by_role("progressbar").evaluate("bar => bar.value") < 1
+
+
+def test_both_ends_are_checked_without_a_trace(page, site):
+    site.database("checked_source")
+    site.database("checked_target")
+    with suppress(OSError):  # another test made it
+        site.ask("PUT", "_replicator")
+    before = site.ask("GET", "_replicator/_all_docs")["total_rows"]
+    page.goto(site.page("/replications/new?source=checked_source&target=checked_target"))
+    page.get_by_role("button", name="Check only").click()
+    expect(page.get_by_text("Both ends answer.")).to_be_visible()
+    assert site.ask("GET", "_replicator/_all_docs")["total_rows"] == before
+    assert site.ask("GET", "checked_target/_local_docs")["rows"] == []
+    page.get_by_label("Go on for ever").check()
+    page.get_by_label("Id of its document").fill("goes-on")
+    page.get_by_role("button", name="Check and save").click()
+    job = page.get_by_role("article").filter(has_text="checked_source (here)")
+    expect(job).to_be_visible()
+    kept = site.ask("GET", "_replicator/goes-on")
+    assert kept["continuous"] is True
+    site.ask("DELETE", f"_replicator/goes-on?rev={kept['_rev']}")
+    expect(job).to_have_count(0)
+
+
+def test_a_replication_of_a_request_is_stopped(page, site):
+    for name in ("asked_source", "asked_target"):
+        site.database(name)
+    asked = {"source": f"{site.url}/asked_source", "target": f"{site.url}/asked_target", "continuous": True}
+    site.ask("POST", "_replicate", asked)
+    page.goto(site.page("/activity"))
+    job = page.get_by_role("article").filter(has_text="asked_source (here)")
+    expect(job).to_contain_text("Begun by a request")
+    job.get_by_role("button", name="Stop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(job).to_have_count(0)
+    assert not [one for one in site.ask("GET", "_scheduler/jobs")["jobs"] if "asked_source" in one["source"]]

@@ -272,3 +272,28 @@ def test_an_ancestor_that_is_kept_for_merges_alone_still_decides(page, site):
     expect(page.get_by_text("Saved as 3-")).to_be_visible()
     after = site.ask("GET", "compacted_ancestor/alien")
     assert (after["genres"], after["director"]) == (["horror", "space", "crew"], "Ridley Scott")
+
+
+def test_both_items_are_taken_and_the_next_clash_is_found_by_keys(page, site):
+    database = site.database("both_items")
+    bodies = [{"list": [{"n": 0}], "x": 0}, {"list": [{"n": 1}, {"n": 2}], "x": 1}, {"list": [{"n": 3}], "x": 2}]
+    bodies[2]["list"] = [{"n": 3}, {"n": 4}, {"n": 5}]
+    docs = [leaf("d", "1-aa", bodies[0]), leaf("d", "2-bb", bodies[1], "aa"), leaf("d", "2-11", bodies[2], "aa")]
+    site.ask("POST", f"{database}/_bulk_docs", {"new_edits": False, "docs": docs})
+    desk(page, site, "both_items", "d")
+    expect(page.get_by_text("2 clashes, 2 to be decided")).to_be_visible()
+    places = page.get_by_role("grid", name="Places that differ")
+    active = places.locator(".active")
+    expect(active).to_contain_text("/list/0")
+    page.keyboard.press("n")
+    expect(active).to_contain_text("/x")
+    page.keyboard.press("n")
+    expect(active).to_contain_text("/list/0")
+    page.keyboard.press("4")
+    expect(active).to_contain_text("/x")
+    page.keyboard.press("2")
+    page.keyboard.press("s")
+    expect(page.get_by_text("Saved as 3-")).to_be_visible()
+    after = site.ask("GET", "both_items/d")
+    assert after["list"] == [{"n": number} for number in range(1, 6)]
+    assert after["x"] == 2

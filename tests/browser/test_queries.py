@@ -246,3 +246,19 @@ def test_code_has_an_editor_and_keys(page, site):
     page.keyboard.press("Control+s")
     expect(page.get_by_text("_design/app was saved.")).to_be_visible()
     assert "typed" in site.ask("GET", "edited_code/_design/app", text=True)
+
+
+def test_groups_by_the_first_items_of_keys_and_bars_to_both_sides(page, site):
+    site.database("grouped", [{"_id": str(at), "n": at} for at in range(6)])
+    code = "function (doc) { emit([doc.n % 2, doc.n % 3], doc.n % 2 ? doc.n : -doc.n); }"
+    site.ask("PUT", "grouped/_design/app", {"views": {"signed": {"map": code, "reduce": "_sum"}}})
+    page.goto(site.page("/db/grouped/view/app/signed"))
+    expect(page.get_by_text("6 groups")).to_be_visible()
+    page.get_by_label("Groups").select_option("by the first item")
+    page.get_by_role("button", name="Show").click()
+    rows = page.get_by_role("grid", name="Rows").get_by_role("row")
+    expect(rows).to_have_text(["KeyValueDocument", "[0]-6", "[1]9"])
+    bars = page.locator(".chart rect")
+    boxes = [bars.nth(at).bounding_box() for at in range(2)]
+    assert boxes[0]["x"] + boxes[0]["width"] == pytest.approx(boxes[1]["x"], abs=1)
+    assert boxes[0]["width"] / boxes[1]["width"] == pytest.approx(6 / 9, abs=0.02)

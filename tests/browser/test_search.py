@@ -1,7 +1,5 @@
 """Full-text search in the page."""
 
-import re
-
 import pytest
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -20,7 +18,7 @@ def test_a_query_finds_as_far_as_one_scrolls(page, site):
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("82 documents, the first 50 of them below.")).to_be_visible()
     found = page.get_by_role("grid", name="Found")
-    expect(found.get_by_role("row", name=re.compile("d081"))).to_contain_text('"default":"alien part 81"')
+    expect(found.get_by_role("row").nth(1)).to_contain_text('"default":"alien part 81"')
     found.focus()
     page.keyboard.press("End")
     expect(page.get_by_text("82 documents.")).to_be_visible()

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.browser.conftest import ADMIN
+from docstore.settings import Admin
+from tests.browser.conftest import ADMIN, Site
 from tests.browser.turns import Held
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -69,6 +70,12 @@ def test_an_administrator_more_and_one_less(admins_page, guarded):
     dialog.get_by_label("Password", exact=True).fill("pw")
     dialog.get_by_label("Password once more").fill("pw")
     page.keyboard.press("Enter")
+    page.get_by_role("listitem").filter(has_text="second").get_by_role("button", name="Password").click()
+    for label in ("Password", "Password once more"):
+        dialog.get_by_label(label, exact=True).fill("other")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    assert Site(guarded.url, None, Admin("second", "other")).ask("GET", "_session")["userCtx"]["name"] == "second"
     page.get_by_role("button", name="Remove second").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_role("button", name="Remove second")).to_have_count(0)
@@ -88,6 +95,13 @@ def test_a_setting_is_changed_and_set_back(page, site):
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("400")
     page.get_by_role("dialog").get_by_label("Back to what counted").check()
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("cell", name=before, exact=True)).to_be_visible()
+    page.get_by_role("button", name="Change uuids/max_count").click()
+    page.get_by_role("dialog").get_by_label("Value").fill("78")
+    page.get_by_label("Also after a restart").uncheck()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("cell", name="78", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Read the files again").click()
     expect(page.get_by_role("cell", name=before, exact=True)).to_be_visible()
 
 

@@ -50,8 +50,33 @@ def test_limits_and_compaction(page, site):
     page.keyboard.press("Enter")
     expect(page.get_by_text("Saved.")).to_be_visible()
     assert site.ask("GET", f"{db}/_revs_limit") == 7
-    page.get_by_role("button", name="Compact").click()
+    page.get_by_label("Purges that are remembered").fill("9")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved.")).to_have_count(2)
+    assert site.ask("GET", f"{db}/_purged_infos_limit") == 9
+    with page.expect_response(re.compile("/limited/_compact$")) as told:
+        page.get_by_role("button", name="Compact").click()
     expect(page.get_by_text("Compaction has begun.")).to_be_visible()
+    assert told.value.status == 202
+    with page.expect_response(re.compile("/limited/_view_cleanup$")) as told:
+        page.get_by_role("button", name="Drop unused indexes").click()
+    expect(page.get_by_text("Indexes that no view needs are dropped.")).to_be_visible()
+    assert told.value.status == 202
+
+
+def test_security_as_json(page, site):
+    db = site.database("as_json")
+    page.goto(site.page("/db/as_json/settings"))
+    page.get_by_role("button", name="As JSON").click()
+    dialog = page.get_by_role("dialog")
+    text = dialog.get_by_label("The security object")
+    text.fill('{"members": {"roles": ["dev"]}, "big": 12345678901234567890')
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Line 1:")
+    text.fill(text.input_value() + "}")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("group", name="Members").get_by_label("Roles")).to_have_value("dev")
+    assert '"big":12345678901234567890' in site.ask("GET", f"{db}/_security", text=True)
 
 
 def test_a_database_goes_when_its_name_is_typed(page, site):

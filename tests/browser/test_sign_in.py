@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from docstore.settings import Admin
 from docstore.testing import run_node_in_thread
 from tests.browser.conftest import ADMIN, Site, opened
 
@@ -67,6 +68,23 @@ def test_a_user_opens_what_they_may_by_name_and_changes_their_password(guarded_p
     page.keyboard.press("Enter")
     expect(page.get_by_text("The password is changed.")).to_be_visible()
     assert guarded.ask("GET", "_users/org.couchdb.user:sue")["number"] == 12345678901234567890
+
+
+def test_an_administrator_changes_their_password(guarded_page, guarded):
+    page = guarded_page
+    where = "_node/_local/_config/admins/boss"
+    guarded.ask("PUT", where, '"first"')
+    page.goto(guarded.page("/login"))
+    sign_in(page, "boss", "first")
+    expect(page.get_by_role("heading", name="Databases")).to_be_visible()
+    page.goto(guarded.page("/account"))
+    page.get_by_label("New password", exact=True).fill("second")
+    page.get_by_label("New password once more").fill("second")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The password is changed.")).to_be_visible()
+    boss = Site(guarded.url, None, Admin("boss", "second"))
+    assert boss.ask("GET", "_session")["userCtx"]["roles"] == ["_admin"]
+    guarded.ask("DELETE", where)
 
 
 def test_the_first_administrator(browser):
