@@ -7,6 +7,7 @@ Follows ``chttpd:absolute_uri`` and ``mochiweb_request:get(peer)`` of CouchDB, w
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -29,6 +30,8 @@ FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
 VHOST_PATH: Final = istr("X-Couchdb-Vhost-Path")
 KNOWN_KEPT: Final = 256
 """Addresses about which the answer is remembered."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._~%:\[\]-]+")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -69,7 +72,7 @@ class Proxies:
         """
         host, prefix = headers.get(hdrs.HOST), self._prefix
         if self.trusts(peer):
-            host = headers.get(self._host) or host
+            host = _forwarded_host(headers.get(self._host, "")) or host
             secure = secure or headers.get(self._ssl) == "on" or headers.get(self._proto) == "https"
             prefix = _forwarded_prefix(headers, target) or prefix
         return f"{'https' if secure else 'http'}://{host or own()}{prefix}"
@@ -106,6 +109,12 @@ class Proxies:
         self._prefix = self._configuration.get(*PREFIX) or ""
         self._known = {}
         self._host, self._proto, self._ssl = (istr(self._configuration.get(*name) or "") for name in NAMES)
+
+
+def _forwarded_host(told: str) -> str:
+    """The last of a chain, which is the nearest proxy's word; none that is no host, as a client may have sent."""
+    host = told.rpartition(",")[2].strip()
+    return host if _HOST.fullmatch(host) else ""
 
 
 def _forwarded_prefix(headers: Mapping[str, str], target: str) -> str:

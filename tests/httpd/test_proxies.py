@@ -46,6 +46,22 @@ def test_what_a_proxy_says_counts(proxies):
     assert url(proxies, Host="db", **{"X-Couchdb-Vhost-Path": "/couch/db/doc?x=y"}) == "http://db/couch"
 
 
+@pytest.mark.parametrize(
+    ("told", "host"),
+    [
+        ("api:80", "api:80"),
+        ("[::1]:5984", "[::1]:5984"),
+        ("client, api", "api"),
+        ("a/b", "db"),
+        ('a"', "db"),
+        ("a b", "db"),
+        (",", "db"),
+    ],
+)
+def test_a_host_is_the_nearest_proxys_and_can_be_one(proxies, told, host):
+    assert url(proxies, Host="db", **{"X-Forwarded-Host": told}) == f"http://{host}"
+
+
 async def test_the_names_of_the_headers_are_settings(configuration, proxies):
     for key, name in (("host", "X-Host"), ("proto", "X-Scheme"), ("ssl", "")):
         await configuration.set("chttpd", f"x_forwarded_{key}", name, persist=False)
