@@ -7,7 +7,7 @@ them calls ``stop``.
 import asyncio
 from collections.abc import Awaitable, Callable
 from socket import socket
-from typing import Self
+from typing import Final, Self
 
 from aiohttp.web import BaseRequest
 
@@ -19,13 +19,16 @@ from docstore.httpd.routing import Router
 from docstore.httpd.service import Service
 from docstore.httpd.serving import serving
 from docstore.httpd.tls import Tls
-from docstore.httpd.wire.connection import Connection
+from docstore.httpd.wire.connection import FIRST_REQUEST, Connection
 from docstore.httpd.wire.doors import Doors
 from docstore.httpd.wire.patience import Patience
 from docstore.httpd.wire.server import HttpServer
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing import batch
 from docstore.node import Node
+
+TURN: Final = 0.01
+"""Seconds in which the event loop reads what has arrived."""
 
 Handle = Callable[[BaseRequest], Awaitable[Reply | StreamReply]]
 Wrap = Callable[[Dispatcher], Handle]
@@ -135,22 +138,34 @@ class Listener:
             doors.close()
         grace = service.node.settings.shutdown_grace
         service.close()
-        self._wind_down()
         try:
             async with asyncio.timeout(grace):
+                await self._hear_out()
                 await service.drained()
                 await batch.written()
         except TimeoutError:
             pass  # they had their time; the shutdown below cancels them
-        self._wind_down()
+        self._wind_down(self._time() - FIRST_REQUEST)
         # aiohttp waits for the replies that are still being written
         await self._server.shutdown(grace)
         await service.stop()
 
-    def _wind_down(self) -> None:
-        for connection in self._server.connections:
-            if isinstance(connection, Connection):
-                connection.wind_down()
+    async def _hear_out(self) -> None:
+        """Until all that clients had sent by now is read, and no new one is about to ask."""
+        since = self._time()
+        coming = True
+        while coming:
+            await asyncio.sleep(TURN)
+            coming = self._wind_down(since)
+
+    def _wind_down(self, since: float) -> bool:
+        """Whether a request may still come."""
+        now = self._time()
+        connections = [one for one in self._server.connections if isinstance(one, Connection)]
+        return True in [connection.wind_down(since, now) for connection in connections]
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
 
 def _url(scheme: str, host: str, doors: Doors) -> str:

@@ -62,12 +62,12 @@ class Service:
     def close(self) -> None:
         """From now on connections end with their running request."""
         self.closing = True
-        if not self.running:
-            self._drained.set()
 
     async def drained(self) -> None:
         """Wait, once ``close`` was called, until no handler is at work."""
-        await self._drained.wait()
+        while self.running:
+            self._drained.clear()
+            await self._drained.wait()
 
     async def stop(self) -> None:
         """Cancel what was spawned, and write what is left to be logged."""

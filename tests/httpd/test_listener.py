@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from docstore.httpd.listener import Listener, NotLoopback
+from docstore.httpd.listener import TURN, Listener, NotLoopback
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.connection import Connection
 from tests.httpd.serving import ADMIN, no_handler, router, serving, stand_in
@@ -68,6 +68,31 @@ async def test_a_running_request_finishes_before_the_stop():
         assert (answer.status, answer.body, answer.headers["Connection"]) == (200, b"done", "close")
         await asyncio.wait_for(stopping, 2)
         assert await wire.at_end()
+
+
+async def test_what_has_been_sent_by_the_stop_is_answered():
+    async with serving(router(x=no_handler)) as server, server.wire() as new, server.wire() as used:
+        await used.get("/_x")
+        for wire in (new, used):
+            wire.writer.write(b"GET /_x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stopping = asyncio.ensure_future(server.listener.stop())
+        for wire in (new, used):
+            answer = await wire.ask(b"")
+            assert answer.headers["Connection"] == "close"
+            assert await wire.at_end()
+        await asyncio.wait_for(stopping, 2)
+
+
+async def test_who_has_just_connected_may_ask_once():
+    async with serving(router(x=no_handler)) as server, server.wire() as wire:
+        stopping = asyncio.ensure_future(server.listener.stop())
+        await asyncio.sleep(0)
+        wire.writer.write(b"GET /_x HTTP/1.1\r\nHost:")
+        await asyncio.sleep(2 * TURN)
+        answer = await wire.ask(b" localhost\r\n\r\n")
+        assert answer.headers["Connection"] == "close"
+        assert await wire.at_end()
+        await asyncio.wait_for(stopping, 2)
 
 
 async def test_a_body_that_is_still_coming_is_taken_before_the_stop():

@@ -7,7 +7,7 @@ endpoints, nor how an error is told: what makes a reply of status and words is h
 import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from aiohttp import StreamReader
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
@@ -28,6 +28,9 @@ OTHER_CODING = (
 )
 """How the parser begins its complaints of transfer codings that are not ``chunked`` alone."""
 
+
+FIRST_REQUEST: Final = 1.0
+"""Seconds that a server which stops waits for the first request of a new connection."""
 
 Refuse = Callable[[BaseRequest, int, str, str], Reply]
 """Makes the reply to a request from status, error and reason."""
@@ -53,6 +56,7 @@ class Connection(RequestHandler):
 
     ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
     requests that somebody has begun to answer. ``has_begun_headers``: bytes have come that are no request yet.
+    ``made_at`` is the time of the event loop when it was made.
     """
 
     __slots__ = (
@@ -63,6 +67,7 @@ class Connection(RequestHandler):
         "feed",
         "half_closed",
         "has_begun_headers",
+        "made_at",
         "refuse",
     )
 
@@ -80,6 +85,7 @@ class Connection(RequestHandler):
         self.begun = 0
         self.half_closed = False
         self.has_begun_headers = False
+        self.made_at = loop.time()
         self.refuse = refuse
         self._last_body: StreamReader | None = None
         self._transport_paused = False
@@ -168,16 +174,25 @@ class Connection(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def wind_down(self) -> None:
-        """The server stops: a feed ends now, properly, and so does a connection without a request to answer.
+    def wind_down(self, since: float, now: float) -> bool:
+        """The server stops, ``since`` when: a feed ends now, properly, and so does a connection without a request.
 
-        Such a connection is idle, or swallows the rest of a body that nobody wanted.
+        Such a connection is idle, or swallows the rest of a body that nobody wanted. True where a request may still
+        come, or has come and is not begun: the client of a new connection does not know that it should ask another
+        server. By the times of the event loop.
         """
         if self.feed is not None:
             self.feed.end()
         # aiohttp's own mark; should it ever be gone, the connection is left to the shutdown's patience
-        if not getattr(self, "_request_in_progress", True):
-            self.force_close()
+        if getattr(self, "_request_in_progress", True):
+            return False
+        if self.begun < self._request_count:
+            return True
+        is_new = self._request_count == 0 and self.made_at > since - FIRST_REQUEST
+        if now < since + FIRST_REQUEST and (is_new or self.has_begun_headers):
+            return True
+        self.force_close()
+        return False
 
     def handle_error(
         self,
