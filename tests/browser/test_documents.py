@@ -104,6 +104,46 @@ def test_the_whole_list_is_scrolled_through_by_key(page, site):
     assert len(listings) < 60, "a guess at a key is to come near in a few steps"
 
 
+DRAGGED = """async () => {
+  const scroller = document.querySelector('virtual-list .v-scroll');
+  const window = document.querySelector('virtual-list .v-window');
+  const empty = [];
+  for (let at = 0; at < 120; at += 1) {
+    scroller.scrollTop = scroller.scrollHeight * (0.5 + Math.sin(at / 7) / 2.2);
+    await new Promise(requestAnimationFrame); // the event of this scrolling came before
+    const box = window.getBoundingClientRect();
+    const places = [...document.querySelectorAll('virtual-list .v-row')].map(row => [row, row.getBoundingClientRect()]);
+    const seen = places.filter(([, {top, bottom}]) => bottom > box.top && top < box.bottom);
+    const height = seen.reduce((sum, [, {height}]) => sum + height, 0);
+    const texts = seen.map(([row]) => row.textContent);
+    if (height < box.height || texts.some(text => !/k\\d/.test(text))) empty.push([at, height, ...texts]);
+  }
+  return empty;
+}"""
+"""The frames in which a row was empty while the scroll bar was dragged to and fro."""
+
+
+def test_no_row_is_empty_while_the_bar_is_dragged(page, site):
+    site.database("dragged", [{"_id": f"k{number:05}"} for number in range(20_000)])
+    with page.expect_response(lambda reply: "descending=true" in reply.url) as told:
+        page.goto(site.page("/db/dragged"))
+    told.value.finished()
+    expect(page.get_by_role("link", name="k00000")).to_be_visible()
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route(re.compile("_all_docs"), hold)
+    assert page.evaluate(DRAGGED) == []
+    expect(page.locator(".v-row.unknown").first).to_contain_text(re.compile(r"^k\d\d?…"))
+    for route in held:
+        route.continue_()
+    page.unroute_all()
+    page.get_by_role("grid").focus()
+    expect(page.locator(".v-row.unknown")).to_have_count(0)
+
+
 def test_several_are_deleted(page, site):
     db = site.database("several", [{"_id": str(number)} for number in range(5)])
     page.goto(site.page("/db/several"))

@@ -26,8 +26,8 @@ class VirtualList extends HTMLElement {
   #prefix = uniqueId('row');
   #resized = new ResizeObserver(() => this.#render());
 
-  // `count` of rows; `draw(index)` gives the cells of a row (elements or texts), or null while they are not known;
-  // `head` the titles; `columns` a template of grid columns; `label` its accessible name. `onRange(first, last)` tells
+  // `count` of rows; `draw(index)` gives the cells of a row (elements or texts), or null while they are not known, when `guess(index)`
+  // gives those that take their place; `head` the titles; `columns` a template of grid columns; `label` its accessible name. `onRange(first, last)` tells
   // what is seen, `onOpen(index)` of Enter, `onSelect(index)` of Space, `onActive(index)` of a move;
   // `isSelected(index)` is asked if rows can be selected.
   configure(options) {
@@ -224,7 +224,7 @@ class VirtualList extends HTMLElement {
     const selected = this.#options.isSelected?.(index);
     if (selected !== undefined) row.setAttribute('aria-selected', String(selected));
     row.replaceChildren();
-    append(row, (cells ?? ['…']).map((cell) => h('div', {role: 'gridcell'}, cell)));
+    append(row, (cells ?? this.#options.guess?.(index) ?? ['…']).map((cell) => h('div', {role: 'gridcell'}, cell)));
     if (focused >= 0) row.querySelectorAll('*')[focused]?.focus({preventScroll: true});
     return row;
   }

@@ -19,7 +19,7 @@ export class KeyedRows {
   #wanted = null;
   #base = 0; // rows before the range
   #seeker = new Seeker();
-  #hasEnds = false;
+  #ends = null; // promise that the last row is known
   #first = 0; // of those that were wanted last
 
   // `range` is `{start, end}`, ids or null; `changed()` is called when rows have come or the count is another one;
@@ -43,10 +43,16 @@ export class KeyedRows {
     this.#base = start === null ? 0 : first.offset;
     this.count = Math.max(0, (behind ? behind.offset : first.total_rows) - this.#base);
     this.#take(first, 1);
+    if (this.count > PAGE) this.#ends ??= this.#readEnd().catch(() => { this.#ends = null; }); // for guesses, before the bar is dragged
   }
 
   get(place) {
     return this.#known.get(place) ?? null;
+  }
+
+  // The beginning of the id that a row may have which is not known yet; empty if there is nothing to guess by.
+  guess(place) {
+    return this.#seeker.guess(place);
   }
 
   // Let the rows of these places be read, and some on both sides; what was wanted before and is not read yet is given up.
@@ -116,11 +122,8 @@ export class KeyedRows {
 
   // An id whose place is that of the first wanted row or little before it. Both ends are known before a guess is made.
   async #search() {
-    if (!this.#hasEnds) {
-      const {rows} = await this.#ask(this.range.end, {limit: 2, descending: true});
-      for (const {id} of rows.filter((row) => row.id !== this.range.end).slice(0, 1)) this.#seeker.note(this.count - 1, id);
-      this.#hasEnds = true;
-    }
+    this.#ends ??= this.#readEnd();
+    await this.#ends;
     return this.#seeker.seek(() => this.#wanted[0], PAGE, async (id) => {
       this.signal.throwIfAborted();
       const reply = await this.#ask(id, {limit: 3 * PAGE}); // what is wanted comes with the guess that is near
@@ -128,6 +131,11 @@ export class KeyedRows {
       this.changed();
       return {place: reply.offset - this.#base, id: reply.rows[0]?.id ?? null};
     });
+  }
+
+  async #readEnd() {
+    const {rows} = await this.#ask(this.range.end, {limit: 2, descending: true});
+    for (const {id} of rows.filter((row) => row.id !== this.range.end).slice(0, 1)) this.#seeker.note(this.count - 1, id);
   }
 
   async #ask(from, {limit, descending}) {

@@ -7,6 +7,7 @@ import {alphabetOf, behindBeginning, between, commonLength} from './between.js';
 const GUESSES = 40;
 const MOST_ANCHORS = 2000;
 const SAMPLE = 60;
+const SURE = 2; // characters of a guess behind what the ids around it have in common
 
 export class Seeker {
   #anchors = []; // [{place, id}], by place; ids that were met
@@ -23,6 +24,15 @@ export class Seeker {
       this.#sample.push(id);
       this.#alphabet = this.#sample.length > SAMPLE / 3 ? alphabetOf(this.#sample) : undefined;
     }
+  }
+
+  // The beginning that the id at a place may have, by the anchors around it; empty where there are none.
+  guess(place) {
+    const at = this.#behind(place);
+    const [low, high] = [this.#anchors[at - 1], this.#anchors[at]];
+    if (!low || !high) return '';
+    const found = between(low.id, high.id, (place - low.place) / (high.place - low.place), this.#alphabet);
+    return [...found].slice(0, commonLength(low.id, high.id) + SURE).join('');
   }
 
   // How many anchors stand at or before a place.

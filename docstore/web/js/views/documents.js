@@ -53,6 +53,7 @@ export async function show(outlet, {db, query}, signal) {
   const empty = h('p', {class: 'empty', hidden: true}, 'No document here.');
   const list = virtualList({
     count: 0, rowHeight: 34, label: `Documents of ${db}`, draw: cells,
+    guess: (index) => ['', `${rows.guess?.(index) ?? ''}…`],
     onRange: (first, last) => {
       rows.want(first, last);
       bodies.want(idsBetween(first, last));
