@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from docstore.httpd.wire import turns
 from docstore.settings import Limits, WorkerSettings
 from docstore.testing import TestNode, run_node
 from tests.httpd.asking import Database
@@ -16,6 +17,12 @@ from tests.storage_findings import storage_findings
 
 HASH = "0123456789abcdef0123456789abcdef"
 COUNT = 400
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    """A process has its turn before the event loop is through, on a quick machine and on a busy one."""
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -133,12 +140,13 @@ async def test_many_tiny_documents():
             assert len(set(ids)) == 30_000
 
 
-async def at_work(server: TestNode) -> None:
-    """Wait until a process has a job."""
-    while True:
+async def at_work(server: TestNode, asking: asyncio.Future) -> bool:
+    """Wait until a process has a job; False if what was asked is done without one."""
+    while not asking.done():
         if server.node.pool.busy:
-            return
+            return True
         await asyncio.sleep(0)
+    return False
 
 
 async def test_a_worker_that_is_killed_costs_nothing(server, client):
@@ -146,7 +154,8 @@ async def test_a_worker_that_is_killed_costs_nothing(server, client):
     [pid] = server.node.pool.pids
     os.kill(pid, signal.SIGSTOP)
     asking = asyncio.ensure_future(database.post("_bulk_docs", {"docs": documents()}))
-    await at_work(server)
+    while not await at_work(server, asking):  # the event loop was through with it before a process had its turn
+        asking = asyncio.ensure_future(database.post("_bulk_docs", {"docs": documents()}))
     os.kill(pid, signal.SIGKILL)
     answer = await asking
     assert answer.status == 201
@@ -160,7 +169,7 @@ async def test_a_busy_worker_is_not_waited_for(server, client):
     os.kill(pid, signal.SIGSTOP)
     try:
         waiting = asyncio.ensure_future(server.node.pool.run("docstore.core.rev:id_from_text", HASH))
-        await at_work(server)
+        assert await at_work(server, waiting)
         assert (await database.post("_bulk_docs", {"docs": documents()})).status == 201
         assert not waiting.done()
     finally:
