@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,7 +30,7 @@ from docstore.config.kept import KeptSettings
 from docstore.config.profiles import words_of_profile
 from docstore.config.secrets import is_mask, is_secret, shown
 from docstore.config.sources import Words, line_in, read_file
-from docstore.config.table import DEFAULTS, TABLE, Name, leaves, with_words
+from docstore.config.table import DEFAULTS, TABLE, Name, with_words
 from docstore.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Configuration:
     ) -> None:
         """Read the files. Raises InvalidSetting for what cannot be read, OSError if ``file`` cannot."""
         self._base = base
+        self._asked = _words_of(base)
         self._file = file
         self._kept = KeptSettings(base.data)
         self._layers: dict[Source, Words] = {
@@ -98,7 +100,7 @@ class Configuration:
             Source.FILE: {},
             Source.KEPT: {},
             Source.ENVIRONMENT: dict(environment or {}),
-            Source.COMMAND_LINE: {**_words_of(base), **(command_line or {})},
+            Source.COMMAND_LINE: {**self._asked, **(command_line or {})},
             Source.RUNNING: {},
         }
         self._watchers: list[Watcher] = []
@@ -141,14 +143,15 @@ class Configuration:
     def settings(self) -> Settings:
         """The settings that follow. Raises InvalidSetting for the first word that cannot be."""
         words: dict[str, str] = {}
-        asked = _words_of(self._base)
         for (section, key), entry in self._entries.items():
-            if asked.get((section, key)) != entry.word:
+            if entry.source is Source.DEFAULT:
+                continue
+            if self._asked.get((section, key)) != entry.word:
                 self._check(section, key, entry.word, entry.source)
             row = TABLE.get((section, key))
-            if row is not None and row.path is not None and entry.source is not Source.DEFAULT:
+            if row is not None and row.path is not None:
                 words[row.path] = entry.word
-        for name, word in asked.items():
+        for name, word in self._asked.items():
             row = TABLE[name]
             if row.path is not None and words.get(row.path) == word:
                 del words[row.path]  # the very value says more than its word
@@ -310,17 +313,18 @@ def _is_printable(text: str) -> bool:
     return text.isprintable() or text.translate(_TABS).isprintable()
 
 
+_FIELDS: Final = tuple((row, attrgetter(row.path)) for row in TABLE.values() if row.path is not None)
+"""The settings that are fields, and what finds them in a Settings."""
+_FIELD_DEFAULTS: Final = tuple(field_of(DEFAULTS) for _, field_of in _FIELDS)
+
+
 def _words_of(base: Settings) -> Words:
     """What a program has asked for: the data folder, and the fields that are no defaults, in words."""
-    defaults = dict(leaves(DEFAULTS))
-    values = dict(leaves(base))
     words: Words = {}
-    for name, row in TABLE.items():
-        if row.path is None:
-            continue
-        value = values[row.path]
-        if name == DATA or (value != defaults[row.path] and value is not None):
-            words[name] = row.kind.word(value)
+    for (row, field_of), default in zip(_FIELDS, _FIELD_DEFAULTS, strict=True):
+        value = field_of(base)
+        if row.name == DATA or (value != default and value is not None):
+            words[row.name] = row.kind.word(value)
     return words
 
 
