@@ -34,12 +34,11 @@ def served():
         yield site
 
 
-@pytest.fixture
-def fauxton(browser, served):
-    """Fauxton with the admin signed in. What the server refused, and what the console said, fails the test."""
+@pytest.fixture(scope="module")
+def signed_in(browser, served):
+    """Cookies of the admin, who signed in by Fauxton's own form, with what the server refused and the console said."""
     context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
     context.set_default_timeout(15_000)
-    page = context.new_page()
     refused = []
 
     def look(reply):
@@ -47,16 +46,29 @@ def fauxton(browser, served):
         if reply.status >= 400 and (reply.request.method, path) not in EXPECTED:
             refused.append((reply.status, reply.request.method, path))
 
-    page.on("response", look)
-    page.on("pageerror", lambda error: refused.append(str(error)))
+    context.on("response", look)
+    context.on("weberror", lambda error: refused.append(str(error.error)))
+    page = context.new_page()
     page.goto(f"{served.url}/_utils/#login")
     page.fill("#username", ADMIN.name)
     page.fill("#password", ADMIN.password)
     page.click("#submit")
     expect(page.get_by_text("Create Database")).to_be_visible()
-    yield lambda state: show(page, served, state)
+    page.close()
+    yield context, refused
     context.close()
-    assert refused == []
+
+
+@pytest.fixture
+def fauxton(signed_in, served):
+    """Fauxton in a page of its own. What the server refused, and what the console said, fails the test."""
+    context, refused = signed_in
+    page = context.new_page()
+    yield lambda state: show(page, served, state)
+    page.close()
+    told = refused[:]
+    refused.clear()
+    assert told == []
 
 
 def show(page, served, state):
