@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.examples import FEW, LONG, MANY
+
 if TYPE_CHECKING:  # imported when first asked for: the tests of the lower layers need no server
     import aiohttp
 
     from docstore.testing import TestNode
 
 
-# How long one example takes says more of what else the machine does than of the law.
-settings.register_profile("docstore", deadline=None)
+# How long one example takes says more of what else the machine does than of the law. `make test-long` asks for LONG.
+settings.register_profile("docstore", deadline=None, max_examples=FEW)
+settings.register_profile(LONG, deadline=None, max_examples=MANY)
 settings.load_profile("docstore")
 
 

@@ -299,7 +299,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_chunks")
 def test_references_are_exact() -> None:
-    run_state_machine_as_test(AttachmentReferences, settings=settings(max_examples=60, stateful_step_count=30))
+    run_state_machine_as_test(AttachmentReferences, settings=settings(max_examples=30, stateful_step_count=30))
 
 
 @pytest.mark.long

@@ -27,6 +27,7 @@ from docstore.storage.documents.documents import get_record, get_tree
 from docstore.storage.documents.records import DocRecord, date_of, decode_record, encode_record
 from docstore.storage.documents.stamps import unpack_stamps
 from docstore.storage.engine.environment import Environment
+from tests.examples import examples
 
 DB = 1
 IDS = ["a", "b" * 400]
@@ -181,5 +182,5 @@ class Authorship(RuleBasedStateMachine):
                 assert record.date > max(others, default=-1)
 
 
-Authorship.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Authorship.TestCase.settings = settings(max_examples=examples(25, 120), stateful_step_count=25, deadline=None)
 TestAuthorship = Authorship.TestCase

@@ -16,6 +16,7 @@ from docstore.storage import databases, keys, rows
 from docstore.storage.documents import compaction, counted, documents, scans
 from docstore.storage.documents.document_change import DocumentChange
 from docstore.storage.engine.transactions import GroupTransaction
+from tests.examples import examples
 from tests.storage.stores import Store, tell
 
 IDS = ("a", "b", "\U0001f600", "l" * 400, "l" * 400 + "\x00", "l" * 500 + "z", "m" * 7168)
@@ -75,7 +76,7 @@ steps = st.lists(
 
 
 @given(steps=steps)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25, 120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tables_hold_what_the_trees_hold(shared: Store, steps: list[tuple[str, Any]]) -> None:
     world = World(shared, shared.create(), 1000)
     try:
@@ -97,7 +98,7 @@ def test_tables_hold_what_the_trees_hold(shared: Store, steps: list[tuple[str, A
     limit=st.sampled_from([1, 3, 80, 1000]),
     cuts=st.sets(st.integers(1, 24)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(16, 80), deadline=None)
 def test_tables_do_not_depend_on_how_edits_are_batched(
     shared: Store, wanted: list[dict[str, Any]], limit: int, cuts: set[int]
 ) -> None:

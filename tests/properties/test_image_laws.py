@@ -13,6 +13,7 @@ from yarl import URL
 
 from docstore.storage.image import Image
 from docstore.testing import TestNode, run_node
+from tests.examples import examples
 from tests.storage_findings import storage_findings
 
 NAMES = ("films", "people", "_users")
@@ -128,7 +129,7 @@ async def run(steps: list[tuple[Any, ...]], folder: Path) -> None:
 
 
 @given(st.lists(step, max_size=25))
-@settings(max_examples=30)
+@settings(max_examples=examples(12, 60))
 def test_an_image_brings_everything_back(steps: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(

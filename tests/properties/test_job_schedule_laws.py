@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from docstore.core.job_history import Event, EventKind, consecutive_crashes, crash_wait, last_started, remember
 from docstore.core.job_schedule import Standing, plan_turn
+from tests.examples import examples
 
 INTERVAL = 60.0
 THRESHOLD = 120.0
@@ -104,7 +105,7 @@ class Schedule(RuleBasedStateMachine):
         assert not any(job.running and job.ready > self.now for job in self.jobs)
 
 
-Schedule.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+Schedule.TestCase.settings = settings(max_examples=examples(30, 120), stateful_step_count=40)
 TestSchedule = Schedule.TestCase
 
 

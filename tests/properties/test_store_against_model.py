@@ -419,7 +419,7 @@ def run_store(examples: int, steps: int) -> None:
 
 
 def test_the_store_does_what_the_model_does() -> None:
-    run_store(60, 30)
+    run_store(25, 30)
 
 
 @pytest.mark.long

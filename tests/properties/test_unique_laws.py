@@ -238,7 +238,7 @@ def run_machine(examples: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_two_documents_have_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_machine(25, 20, monkeypatch)
+    run_machine(15, 20, monkeypatch)
 
 
 @pytest.mark.long

@@ -24,6 +24,7 @@ from docstore.node import Node
 from docstore.storage.attachments import blob_rows, blobs, staging, uploads
 from docstore.storage.attachments.upload_rows import UploadState
 from tests.database import helpers
+from tests.examples import examples
 from tests.storage_findings import storage_findings
 
 CHUNK = 7
@@ -210,6 +211,6 @@ class UploadMachine(RuleBasedStateMachine):
 
 
 UploadMachine.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(12, 60), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestUploads = UploadMachine.TestCase
