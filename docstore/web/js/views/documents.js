@@ -244,11 +244,11 @@ export async function show(outlet, {db, query}, signal) {
   });
   outlet.append(
     h('h1', {class: 'visually-hidden'}, `Documents of ${db}`),
-    h('div', {class: 'bar-of-tools'}, h('div', {class: 'grow'}, prefix), h('div', {class: 'grow'}, selector), told, range, design, form,
+    h('div', {class: 'bar-of-tools'}, h('div', {class: 'grow'}, prefix), told, range, design, form,
       menu('More', [['Go to an id …', goTo], ['Columns …', chooseColumns], null,
         ['Export all as JSON lines', () => exportAs(null, false)], ['Export all as CSV', () => exportAs(state.fields ?? [], false)], null,
         ['Read the list again', () => { bodies.forget(); rows.reset().catch(tellFailure); }]]),
       h('a', {class: 'button primary', href: link(['db', db, 'new'])}, 'New document')),
-    problem, actions, empty, list);
+    selector, problem, actions, empty, list);
   await load();
 }
