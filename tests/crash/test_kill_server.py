@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.server_process import Connection, ServerProcess, check_findings
 
-KILLS = 8
+KILLS = 4
 KILLS_LONG = 150
 WRITERS = 4
 ACKNOWLEDGED_BEFORE_KILL = (20, 120)

@@ -121,7 +121,7 @@ BOMBS = {
 }
 
 
-@sizes(2, 100)
+@sizes(1, 100)
 @pytest.mark.parametrize("kind", BOMBS)
 async def test_bombs_of_json(server: ServerProcess, kind: str, size: int, measured: bool) -> None:
     headers = {"Content-Type": "application/json"}
