@@ -93,7 +93,7 @@ class Limits:
 
     ``max_documents``  of one ``_bulk_docs``
     ``max_form_files``  fields of a form, files among them
-    ``max_login_form`` bytes of a form that logs in, or asks for a token
+    ``max_login_form`` bytes of a body that logs in, or asks for a token
     ``max_inflation``  how many times its size a gzipped body may have, beyond ``max_small_inflation``
     ``max_memory``     of all requests in flight (``httpd/wire/memory.py``)
     ``max_user_name``  bytes of a name that logs in, which goes into the cookie of the session

@@ -6,6 +6,7 @@ Owns access to path, query, headers and body. It must not know what any endpoint
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ class Request:
     ``body_digest``  what is made of its body meanwhile
     ``claimed``   its claim on memory; None as long as it takes too little to be counted
     ``id``        what the reply and the log call this request
-    ``most_body`` bytes of a body that comes piece by piece; None for any number
+    ``most_body`` bytes of the body, where there may be fewer than ``max_request_body``, or it comes piece by piece
     ``classed``   the class and the action that it counts as, where the service has such; None before it is let in
     ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
@@ -198,10 +199,13 @@ class Request:
     async def body(self) -> bytes:
         """The whole body, inflated.
 
-        Raises TooLarge beyond ``max_request_body``, UnsupportedMediaType for an unknown Content-Encoding.
+        Raises TooLarge beyond ``max_request_body`` or ``most_body``, UnsupportedMediaType for an unknown
+        Content-Encoding.
         """
         if self._body is None:
             limits = self.node.settings.limits
+            if self.most_body is not None and self.most_body < limits.max_request_body:
+                limits = replace(limits, max_request_body=self.most_body)
             self._body = bodies.body_at_hand(self.raw, limits)
             if self._body is None:
                 started = time.monotonic()

@@ -584,7 +584,7 @@ OF_CLOUDANT: dict[str, str] = {
     "root.login": "session.login, or a constant",
     "tokens.token": "a form of at most max_login_form",
     "tokens.show": "what the token says",
-    "tokens.login": "JSON as of any request; a token of at most 8 KiB",
+    "tokens.login": "JSON of at most max_login_form",
     "tokens.logout": "a header",
     "account.make_api_key": "one document, as POST of one; its password is hashed by a worker",
     "account.capacity": "two numbers",

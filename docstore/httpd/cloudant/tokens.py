@@ -13,7 +13,7 @@ from docstore.errors import BadRequest, Unauthorized
 from docstore.httpd.cloudant.front import IAM_COOKIE, front_of
 from docstore.httpd.replies import Reply, json_reply
 from docstore.httpd.request import Request
-from docstore.httpd.server.session import login_form
+from docstore.httpd.server.session import login_body, login_form
 
 FORM: Final = "application/x-www-form-urlencoded"
 NO_TOKEN: Final = "`access_token` must be the token of IAM."
@@ -40,6 +40,7 @@ async def show(request: Request) -> Reply:
 
 async def login(request: Request) -> Reply:
     """POST /_iam_session ``{"access_token": ...}``: a session with the token's lifetime. Raises Unauthorized."""
+    await login_body(request)
     members = await request.json_object()
     access = members.get("access_token")
     if not isinstance(access, str):

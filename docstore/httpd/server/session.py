@@ -102,12 +102,18 @@ def _with_cookie(request: Request, reply: Reply, redirect: str, cookie: str) -> 
 
 
 async def login_form(request: Request) -> list[tuple[str, str]]:
-    """The fields of a form that anybody may send. Raises TooLarge beyond ``max_login_form``, BadRequest."""
-    body = await request.body()
-    limit = request.node.settings.limits.max_login_form
-    if len(body) > limit:  # it is read on the event loop, and makes a hundred times its size
-        raise TooLarge(f"A form that logs in has at most {limit} bytes.")
-    return decode_query(body.decode("utf-8", "surrogateescape"))
+    """The fields of a form that anybody may send. Raises what ``login_body`` does."""
+    # read on the event loop, it makes a hundred times its size
+    return decode_query((await login_body(request)).decode("utf-8", "surrogateescape"))
+
+
+async def login_body(request: Request) -> bytes:
+    """The body of a request that anybody may send. Raises TooLarge beyond ``max_login_form``, BadRequest."""
+    limit = request.most_body = request.node.settings.limits.max_login_form
+    try:
+        return await request.body()
+    except TooLarge:
+        raise TooLarge(f"A form that logs in has at most {limit} bytes.") from None
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -117,5 +123,6 @@ async def _form(request: Request) -> dict[str, str]:
         return dict(reversed(await login_form(request)))
     if content_type != JSON:
         raise UnsupportedMediaType(f"Content-Type must be '{FORM}' or '{JSON}'")
+    await login_body(request)
     members = await request.json_object()
     return {name: value for name, value in members.items() if isinstance(value, str)}

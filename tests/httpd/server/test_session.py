@@ -1,6 +1,7 @@
 """``/_session``, with and without an administrator."""
 
 import base64
+import contextlib
 import json
 
 import aiohttp
@@ -169,6 +170,23 @@ async def test_a_long_form_is_not_read(guarded):
     form += b"x" * (Limits().max_login_form - len(form))
     assert (await ask(guarded, "POST", data=form, headers=FORM))[0] == 200
     assert (await ask(guarded, "POST", data=form + b"x", headers=FORM))[0] == 413
+
+
+async def test_long_json_is_not_read(guarded):
+    def login(more):
+        return {"name": "admin", "password": "secret", "more": "x" * more}
+
+    assert (await ask(guarded, "POST", json=login(1_000)))[0] == 200
+    status, body, _ = await ask(guarded, "POST", json=login(Limits().max_login_form))
+    assert (status, body["error"]) == (413, "too_large")
+
+    async def endless():
+        while True:
+            yield b" " * 65_536
+
+    with contextlib.suppress(aiohttp.ClientConnectionError):  # it was refused before it was sent
+        status, _, _ = await ask(guarded, "POST", data=endless(), headers={"Content-Type": "application/json"})
+        assert status == 413
 
 
 async def test_the_first_of_repeated_members_of_a_form_counts(guarded):
