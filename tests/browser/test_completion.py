@@ -89,6 +89,28 @@ def test_what_a_selector_finds_is_read_on_and_a_wrong_one_is_told(page, site):
     expect(page.get_by_text("1 of 250 documents")).to_be_visible()
 
 
+def test_a_selector_that_takes_long_is_given_up_for_another(page, site):
+    site.database("slow_one", [{"_id": "a", "n": 1}, {"_id": "b", "n": 2}])
+    page.goto(site.page("/db/slow_one"))
+    held = []
+
+    def hold(route):
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route(re.compile("_find$"), hold)
+    selector(page).fill('{"n": 1}')
+    selector(page).press("Enter")
+    expect(page.get_by_text("Looking …")).to_be_visible()
+    selector(page).fill('{"n": 2}')
+    selector(page).press("Enter")
+    expect(page.get_by_role("link", name="b", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 of 2 documents")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert len(held) == 2
+
+
 def test_escape_a_click_and_leaving_close_it(page, site):
     site.database("closed_again", FILMS[:3])
     page.goto(site.page("/db/closed_again"))

@@ -23,7 +23,7 @@ export function draftOf(db, id) {
 export function keepDraft(db, id, draft) {
   held.set(name(db, id), draft);
   try {
-    if (draft.text?.length > MOST) throw new RangeError();
+    if (Object.values(draft).some((one) => one?.length > MOST)) throw new RangeError();
     sessionStorage.setItem(name(db, id), JSON.stringify(draft));
     return true;
   } catch {

@@ -105,9 +105,10 @@ export async function show(outlet, {db, query}, signal) {
     asked = new AbortController();
     const mine = asked.signal;
     const bounds = state.prefix ? {start: state.prefix, end: state.prefix + LAST} : {start: state.start, end: state.end};
-    const told = {changed, failed: tellFailure};
-    const fresh = state.selector ? new FoundRows(db, state.selector, mine, told) : new KeyedRows(db, bounds, mine, told);
+    const heard = {changed, failed: tellFailure};
+    const fresh = state.selector ? new FoundRows(db, state.selector, mine, heard) : new KeyedRows(db, bounds, mine, heard);
     problem.hidden = true;
+    if (state.selector) told.textContent = 'Looking …'; // at all documents, where no index helps
     try {
       const wrong = state.selector && checkObject(state.selector);
       if (wrong) throw new Error(`The selector, at character ${wrong.at + 1}: ${wrong.message}`);
