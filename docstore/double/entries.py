@@ -38,6 +38,10 @@ _USER_INFO: Final = re.compile(r"(?<=:)//[^/?#]*@")
 """Name and password in an address, as a request to a proxy may have them."""
 MAX_REPLY: Final = 16 * 1024
 """Bytes of an answer's body that are kept."""
+USUAL_HEAD: Final = 4 * 1024
+"""Bytes of targets and headers that cost a request nothing."""
+OF_A_TEXT: Final = 60
+"""Bytes that a text takes beside its letters."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -122,8 +126,14 @@ class Entry:
 
     @property
     def kept_bytes(self) -> int:
-        """What it takes of the journal's bound."""
-        return len(self._body) + len(self.reply_body)
+        """What it takes of the journal's bound: bodies, and what is unusual of the rest."""
+        return len(self._body) + len(self.reply_body) + max(0, self._head_bytes - USUAL_HEAD)
+
+    @property
+    def _head_bytes(self) -> int:
+        pairs = (*self.headers.items(), *self.query.items(), *self.reply_headers)
+        texts = sum(len(name) + len(value) + 2 * OF_A_TEXT for name, value in pairs)
+        return texts + len(self.target) + 2 * len(self.path) + OF_A_TEXT * len(self.segments)
 
     @property
     def body(self) -> bytes:

@@ -23,7 +23,7 @@ from docstore.double.har import har
 
 MAX_ENTRIES: Final = 10_000
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""Of the bodies that are kept; the oldest requests go first."""
+"""Of the bodies, and of unusual heads, that are kept; the oldest requests go first."""
 MAX_BODY: Final = 64 * 1024
 """Of a body that are kept."""
 PATIENCE: Final = 5.0

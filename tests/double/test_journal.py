@@ -167,6 +167,26 @@ async def test_it_is_bounded(server: TestNode, client: aiohttp.ClientSession, mo
     assert list(server.journal) == []
 
 
+@pytest.mark.parametrize("asked", [
+    {"params": {f"name{number}": f"value{number}" for number in range(400)}},
+    {"headers": {f"X-{number}": "x" * 1_000 for number in range(20)}},
+    {"path": "/" + "x" * 7_000},
+])  # fmt: skip
+async def test_long_heads_count_too(
+    server: TestNode, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 256 * 1024)
+    path = asked.pop("path", "")
+    for _ in range(60):
+        async with client.get(f"/films{path}", **asked):
+            pass
+    assert 1 < len(server.journal) < 60
+    assert sum(entry.kept_bytes for entry in server.journal) <= 256 * 1024
+    server.journal.clear()
+    await put(client, "alien")
+    assert len(server.journal) == 1
+
+
 async def test_what_is_forgotten_while_it_is_under_way_costs_nothing(
     server: TestNode, client: aiohttp.ClientSession
 ) -> None:
