@@ -35,6 +35,12 @@ class FakeClock:
         """How many seconds from now the alarms will ring."""
         return sorted(alarm.when - self.time for alarm in self._alarms if not alarm.cancelled)
 
+    def put_back(self, seconds: float) -> None:
+        """Set it back; alarms keep their distance, as those of the machine's clock do."""
+        self.time -= seconds
+        for alarm in self._alarms:
+            alarm.when -= seconds
+
     async def advance(self, seconds: float) -> None:
         """Let so much time pass; each alarm rings at its time, and what it causes happens."""
         await settle()

@@ -5,7 +5,8 @@
     server.clock.reset()             # the time of the machine again
 
 Owns how far it is from the machine's clock, and the alarms that are set by it. Wherever it is set, it goes on from
-there. How long something takes, the ``Date`` of answers and how long a client is waited for are not by it.
+there. What waits for a time keeps its distance when the clock is put back. How long something takes, the ``Date`` of
+answers and how long a client is waited for are not by it.
 """
 
 import asyncio
@@ -23,11 +24,13 @@ LATEST: Final = 253_402_300_800.0
 class MovableClock:
     """The clock of a server for tests; it can be moved from any thread.
 
-    ``offset``  seconds by which it is ahead of the machine's
+    ``offset``    seconds by which it is ahead of the machine's
+    ``put_back``  seconds by which it was put back, all in all
     """
 
     def __init__(self) -> None:
         self.offset = 0.0
+        self.put_back = 0.0
         self._alarms: set[_Alarm] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_move: Callable[[], None] = _nothing
@@ -84,6 +87,7 @@ class MovableClock:
             offset = to(self.offset)
             if not 0 <= time.time() + offset < LATEST:
                 raise ValueError("a clock goes from the year 1970 to the year 9999")
+            self.put_back += max(0.0, self.offset - offset)
             self.offset = offset
             now = self.now()
             loop = self._loop
@@ -103,6 +107,7 @@ class _Alarm:
     def __init__(self, clock: MovableClock, when: float, callback: Callable[[], None], among: "set[_Alarm]") -> None:
         self._clock = clock
         self._when = when
+        self._put_back = clock.put_back
         self._callback = callback
         self._among = among
         self._timer: asyncio.TimerHandle | None = None
@@ -110,9 +115,12 @@ class _Alarm:
         self.set()
 
     def set(self) -> None:
-        """Wait from now on as long as it is by the clock."""
+        """Wait from now on as long as it is by the clock; as long as before, if that was put back."""
         if self._timer is not None:
             self._timer.cancel()
+        put_back = self._clock.put_back
+        self._when -= put_back - self._put_back
+        self._put_back = put_back
         seconds = max(0.0, self._when - self._clock.now())
         self._timer = asyncio.get_running_loop().call_later(seconds, self._ring)
 

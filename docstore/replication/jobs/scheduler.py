@@ -64,6 +64,7 @@ class Scheduler:
         self._running = 0
         self._runs = 0
         self._rotated = 0.0
+        self._seen = 0.0
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._alarm: Alarm | None = None
@@ -107,7 +108,7 @@ class Scheduler:
         if not job.transient:
             self._of_documents[job.origin.number, job.origin.doc_id] = job
         if self._loop is None:
-            self._rotated = self._clock.now()
+            self._rotated = self._now()
             self._loop = asyncio.create_task(self._take_turns(), name="replication scheduler")
         if self._running < self._settings.max_jobs:
             self._start(job)
@@ -166,10 +167,10 @@ class Scheduler:
                 logger.exception("a turn of the replication scheduler failed")
 
     async def _take_turn(self) -> None:
+        now = self._now()
         if self._running == len(self._jobs):
             return  # nobody waits
         settings = self._settings
-        now = self._clock.now()
         rotates = now >= self._rotated + settings.interval
         if rotates:
             self._rotated = now
@@ -188,10 +189,21 @@ class Scheduler:
 
     def _set_alarm(self) -> None:
         """Wake up when a job that crashed may start again, or it is time to make room for one that waits."""
-        now = self._clock.now()
+        now = self._now()
         for job in self._jobs.values():
             if job.run is None:
                 self._wake_at(job.ready if job.ready > now else self._rotated + self._settings.interval)
+
+    def _now(self) -> float:
+        """The time. If the clock was put back since the last look, those who wait begin to wait again at most."""
+        now = self._clock.now()
+        back, self._seen = self._seen - now, now
+        if back > 0:
+            self._rotated -= back
+            self._alarm_at -= back
+            for job in self._jobs.values():
+                job.ready -= back
+        return now
 
     def _wake_at(self, when: float) -> None:
         if self._alarm is not None:
@@ -249,7 +261,7 @@ class Scheduler:
         self._note(job, EventKind.CRASHED, crash_reason(error))
         job.failure = error
         crashes = consecutive_crashes(job.history, self._settings.health_threshold)
-        job.ready = self._clock.now() + crash_wait(crashes, self._random())
+        job.ready = self._now() + crash_wait(crashes, self._random())
         if not job.transient and not job.leaving:
             _fail(job, error)
             self._on_crash(job, error)

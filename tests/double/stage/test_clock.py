@@ -59,6 +59,45 @@ async def test_alarms_are_set_anew() -> None:
     assert not never.is_set()
 
 
+async def test_alarms_keep_their_distance_when_it_is_put_back() -> None:
+    clock = MovableClock()
+    moved, rung, never = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    clock.attach(asyncio.get_running_loop(), moved.set)
+    clock.advance(100 * TEN_MINUTES)
+    clock.call_at(clock.now() + 0.05, rung.set)
+    clock.call_at(clock.now() + TEN_MINUTES, never.set)
+    clock.reset()
+    async with asyncio.timeout(20):
+        await rung.wait()
+    assert not never.is_set()
+    clock.set(1_000_000_000)
+    clock.advance(TEN_MINUTES)  # before anybody has noticed
+    async with asyncio.timeout(20):
+        await never.wait()
+
+
+async def test_a_replication_is_tried_again_though_it_was_put_back(
+    server: TestNode, client: aiohttp.ClientSession
+) -> None:
+    async def state() -> object:
+        async with client.get("/_scheduler/docs/_replicator/r") as reply:
+            return (await reply.json()).get("state") if reply.status == 200 else None
+
+    async def until(wanted: str, ahead: float = 0.0) -> None:
+        async with asyncio.timeout(20):
+            while await state() != wanted:
+                server.clock.advance(ahead)
+
+    await client.put("/_replicator")
+    server.clock.advance(TEN_MINUTES)
+    body = {"source": f"{server.url}/later", "target": f"{server.url}/copy", "create_target": True}
+    await client.put("/_replicator/r", json=body)
+    await until("crashing")
+    await client.put("/later")
+    server.clock.set(1_000_000_000)
+    await until("completed", ahead=TEN_MINUTES)
+
+
 @pytest.fixture
 async def guarded() -> AsyncIterator[TestNode]:
     async with run_node(admin=Admin("admin", "secret"), system_databases=("_users",)) as server:

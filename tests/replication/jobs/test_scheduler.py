@@ -117,6 +117,28 @@ async def test_a_crash_after_a_healthy_run_begins_anew(bench):
     assert b.clock.waiting() == [15.0]
 
 
+async def test_a_clock_that_is_put_back_keeps_nobody_waiting(bench):
+    b = bench(max_jobs=1, max_churn=1, interval=60.0)
+    await b.add(job("a"))
+    b.runs.crash("a")
+    await settle()
+    [wait] = b.clock.waiting()
+    b.clock.put_back(3600)
+    await b.clock.advance(wait - 1)
+    assert b.runs.running == []
+    await b.clock.advance(wait + 2)
+    assert b.runs.running == ["a"]
+
+
+async def test_turns_go_on_when_the_clock_is_put_back(bench):
+    b = bench(max_jobs=1, max_churn=1, interval=60.0)
+    await b.add(*(job(name, continuous=True) for name in "ab"))
+    assert b.runs.running == ["a+continuous"]
+    b.clock.put_back(3600)
+    await b.clock.advance(121)
+    assert b.runs.running == ["b+continuous"]
+
+
 async def test_jitter_comes_from_the_randomness_handed_in(bench):
     b = bench()
     b.scheduler._random = lambda: 0.5
