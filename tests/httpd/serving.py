@@ -87,7 +87,8 @@ class StandIn:
 def stand_in(**settings) -> StandIn:
     limits = settings.pop("limits", {})
     complete = replace(Settings(data=Path("nowhere"), shutdown_grace=5.0, **settings), limits=Limits(**limits))
-    config, registry = Configuration(complete), NoDatabases()
+    said = {("chttpd_auth", "secret"): "s" * 32}  # without one, the first session would keep its own in the data folder
+    config, registry = Configuration(complete, command_line=said), NoDatabases()
     return StandIn(complete, config, registry, Accounts(registry, config, complete, time.time))
 
 
