@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.browser.conftest import opened
 from tests.browser.turns import listening
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -181,3 +182,19 @@ def test_edits_too_long_for_a_reload_are_said_to_be(page, site):
     page.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Discard edits").click()
     expect(page.get_by_text("too long to be kept over a reload")).to_be_hidden()
+
+
+def test_nothing_keeps_people_out_of_a_long_text(browser, site):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
+    site.database("seen_long")
+    site.ask("PUT", "seen_long/d", rows(300_000))
+    for options in ({"narrow": True}, {"dark": True}):
+        with opened(browser, site, **options) as page:
+            page.goto(site.page("/db/seen_long/doc/d"))
+            expect(page.get_by_role("slider", name="Place in the text")).to_be_visible()
+            found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+            assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+            box = page.locator("json-editor").bounding_box()
+            bar = page.get_by_role("slider", name="Place in the text").bounding_box()
+            assert bar["x"] + bar["width"] <= box["x"] + box["width"]
