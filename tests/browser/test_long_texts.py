@@ -175,6 +175,37 @@ def test_the_bar_goes_through_all_of_a_long_text(page, site):
     expect(page.locator(".e-numbers > div").first).to_have_text("1")
 
 
+FIRST_LINE = """async () => {
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const number = Number(document.querySelector('.e-numbers > div').textContent);
+  const drawn = document.querySelector('.e-back').textContent.split('\\n')[0];
+  return [number, drawn === document.querySelector('json-editor').value.split('\\n')[number - 1]];
+}"""
+"""The number of the first line that is drawn, and whether that is the line of the text."""
+
+
+def test_the_wheel_goes_on_beyond_the_part(page, site):
+    area = opened_editor(page, site, "wheeled", 1_500_000)
+    area.hover()
+    numbers = []
+    for way in [1] * 20 + [-1] * 17:
+        before = area.evaluate("area => area.scrollTop")
+        with page.expect_event("console", lambda told: told.text == "scrolled"):
+            area.evaluate("area => area.addEventListener('scroll', () => console.log('scrolled'), {once: true})")
+            page.mouse.wheel(0, way * 3000)
+        number, is_right = page.evaluate(FIRST_LINE)
+        assert is_right, (number, before)
+        numbers.append(number)
+    there, back = numbers[:20], numbers[20:]
+    assert there == sorted(there)
+    assert len(set(there)) == 20
+    assert there[-1] > 2500  # a part has some 1,500 lines
+    assert back == sorted(back, reverse=True)
+    assert back[-1] < 1000
+    page.keyboard.type("x")  # where the cursor is, not where one looks
+    expect(page.locator(".e-numbers > div").first).to_have_text("1")
+
+
 def test_edits_too_long_for_a_reload_are_said_to_be(page, site):
     opened_editor(page, site, "too_long", 2_600_000)
     page.keyboard.type(" ")
