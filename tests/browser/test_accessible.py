@@ -17,7 +17,8 @@ STATES = ("/db/seen", "/db/seen/doc/a")
 OTHERS = (
     "/", "/server",
     "/login", "/setup", "/db/seen?view=json", "/db/seen/new", "/db/seen/settings",
-    "/activity", "/replications/new", "/db/seen/conflicts", "/db/seen/doc/torn/tree", "/db/seen/doc/torn/merge",
+    "/activity", "/replications/new", "/db/seen/conflicts", "/db/unseen/conflicts",
+    "/db/seen/doc/torn/tree", "/db/seen/doc/torn/merge",
     "/db/seen/query", "/db/seen/indexes", "/db/seen/views", "/db/seen/design", "/db/seen/changes", "/no/such/view",
     "/server/users", "/server/config", "/server/cors", "/server/log", "/test-server", "/db/seen/search",
     "/db/seen/view/app/ids", "/db/seen/design/app",
@@ -35,7 +36,14 @@ def seen(site):
     site.ask("PUT", f"{db}/_design/app", {"views": {"ids": view}})
     torn = [{"_id": "torn", "_rev": f"1-{letter * 32}", "value": letter} for letter in "ab"]
     site.ask("POST", f"{db}/_bulk_docs", {"new_edits": False, "docs": torn})
+    site.database("unseen")
     return site
+
+
+STRAY = (
+    "[...document.querySelector('main .view').childNodes].filter((node) => node.nodeType === 3).map((one) => one.data)"
+)
+"""Texts that stand in no element of a view, as the word "null" would."""
 
 
 def serious(page, rules=None):
@@ -62,6 +70,7 @@ def look(browser, site, states, *, dark):
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wide > 0:
                 found.append(("wider than the screen", wide))
+            found += [("a text of its own", text) for text in page.evaluate(STRAY)]
             if found:
                 wrong[state] = found
     return wrong

@@ -70,6 +70,14 @@ def test_an_administrator_more_and_one_less(admins_page, guarded):
     dialog.get_by_label("Password", exact=True).fill("pw")
     dialog.get_by_label("Password once more").fill("pw")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove second")).to_be_visible()
+    page.get_by_role("button", name="New administrator").click()
+    dialog.get_by_label("Name").fill("second")
+    for label in ("Password", "Password once more"):
+        dialog.get_by_label(label, exact=True).fill("taken over")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("There is an administrator of this name.")
+    page.keyboard.press("Escape")
     page.get_by_role("listitem").filter(has_text="second").get_by_role("button", name="Password").click()
     for label in ("Password", "Password once more"):
         dialog.get_by_label(label, exact=True).fill("other")

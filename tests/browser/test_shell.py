@@ -130,7 +130,8 @@ def test_who_waits_is_told(page, site):
     held = Held(page, "/slow/")
     page.evaluate("location.hash = '#/db/slow/doc/a'")
     waiting = "getComputedStyle(document.querySelector('main .view'), '::before').content"
-    page.wait_for_function(f"{waiting}.includes('Reading')")
+    held.first()
+    assert "Reading" in page.evaluate(waiting)
     held.let_go()
     expect(page.get_by_role("heading", name="a", exact=True)).to_be_visible()
     assert page.evaluate(waiting) == "none"

@@ -52,9 +52,8 @@ export async function show(outlet, {db}, signal) {
     h('h1', {}, `Conflicts in ${db}`),
     h('p.quiet', {}, total ? `${many(total, 'document')} with more than one live revision. Nothing of them is lost until somebody resolves them.`
       : 'No document of this database is in conflict.'),
-    total ? h('div.bar-of-tools', {}, h('button', {onclick: () => resolveAll(db, signal)}, 'Resolve all…'),
-      h('span.quiet', {}, h('kbd', {}, 'Enter'), ' merge  ', h('kbd', {}, 'r'), ' tree')) : null,
-    ...(total ? [list] : []));
+    ...(total ? [h('div.bar-of-tools', {}, h('button', {onclick: () => resolveAll(db, signal)}, 'Resolve all…'),
+      h('span.quiet', {}, h('kbd', {}, 'Enter'), ' merge  ', h('kbd', {}, 'r'), ' tree')), list] : []));
 }
 
 function drawRow(db, {id, value}) {

@@ -36,7 +36,7 @@ async function administrators(signal) {
   const names = Object.keys(await json(ADMINS, {signal}));
   const who = await session();
   return h('section.panel', {},
-    h('div.bar-of-tools', {}, h('h2', {}, 'Administrators'), h('button.spread', {onclick: () => administrator(null)}, 'New administrator')),
+    h('div.bar-of-tools', {}, h('h2', {}, 'Administrators'), h('button.spread', {onclick: () => administrator(null, names)}, 'New administrator')),
     names.length ? h('ul.attachments', {}, names.map((name) => h('li', {}, h('span.grow', {}, name, name === who.name && h('span.quiet', {}, ' (you)')),
       h('button.plain', {onclick: () => administrator(name)}, 'Password'),
       h('button.plain', {'aria-label': `Remove ${name}`, onclick: () => removeAdministrator(name, names.length === 1)}, '✕'))))
@@ -53,11 +53,15 @@ const passwords = () => {
   return {fields: [field('Password', one), field('Password once more', again)], value, one, again};
 };
 
-async function administrator(name) {
+async function administrator(name, others = []) {
   const word = passwords();
   const called = h('input', {required: true, value: name ?? '', readOnly: name !== null, autocapitalize: 'none'});
   const done = await ask({title: name ? `Another password for ${name}` : 'New administrator', button: 'Save', content: [field('Name', called), word.fields],
-    submit: async () => { await send('PUT', `${ADMINS}/${path(called.value)}`, {json: word.value()}); return true; }});
+    submit: async () => {
+      if (others.includes(called.value)) throw new Error('There is an administrator of this name.');
+      await send('PUT', `${ADMINS}/${path(called.value)}`, {json: word.value()});
+      return true;
+    }});
   if (done) await showAgain();
 }
 
