@@ -13,7 +13,7 @@ from docstore.core.conditions import Condition
 from docstore.core.json_cost import has_more_characters
 from docstore.core.json_text import JsonValue, encode, encode_string
 from docstore.core.rev import HASH_BYTES, MAX_GENERATION, Rev, id_from_text, parse_rev
-from docstore.core.revision_hash import REPLICATION_MEMBERS, encode_term, without_special
+from docstore.core.revision_hash import REPLICATION_MEMBERS, encode_term, has_lost_sign, new_revision, without_special
 from docstore.errors import BadRequest, DocumentTooLarge, DocValidation, IllegalDocId, InvalidRev
 from docstore.settings import Limits
 
@@ -26,6 +26,9 @@ NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revi
 """The body of a revision without members, as a DELETE writes it."""
 
 _new = tuple.__new__
+
+MADE_AGAIN: Final = 16 * 1024
+"""Bytes of a body whose term need not be kept: to make it again takes a tenth of a millisecond."""
 
 _READ_ONLY = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})
 
@@ -44,7 +47,8 @@ class Document(NamedTuple):
     is the first of ``path``, which goes on with its ancestors, newest first, as far as ``_revisions`` tells them.
     ``body`` is the compact JSON text of the members that are stored and hashed, ``term`` their external term.
     ``attachments`` stand in the order in which they are hashed. ``condition`` is what the request states beside.
-    ``foreseen`` saves the writer a hash, where it was computed elsewhere.
+    ``foreseen`` saves the writer a hash, where it was computed before. Then ``term`` is empty if it can be made again
+    (``hashed_term``).
     """
 
     id: str
@@ -65,11 +69,13 @@ def parse_document(
     limits: Limits,
     new_id: Callable[[], str] | None = None,
     hashed: bool = True,
+    foresee: bool = False,
     length: int = 0,
 ) -> Document:
     """The document that decoded JSON describes. ``hashed`` False leaves out its ``term``: a revision that is there.
 
-    ``length`` of the text that it was decoded from, if that may be more than is printed in vain.
+    ``foresee``: the revision that it makes is computed at once. ``length`` of the text that it was decoded from, if
+    that may be more than is printed in vain.
 
     ``doc_id``, from a request's path, goes before ``_id`` (which must be valid nevertheless); ``new_id`` makes the id
     of a document that has neither. Raises BadRequest for what is no object, IllegalDocId, DocValidation for members
@@ -99,7 +105,13 @@ def parse_document(
             attachments = ()
     path = draft.path
     term = encode_term(body) if hashed else b""
-    values = (doc_id, path[0] if path else None, draft.deleted, text, term, path, attachments, None, None)
+    rev = path[0] if path else None
+    foreseen = None
+    if foresee and term and not attachments and (rev is None or rev.generation < MAX_GENERATION):
+        foreseen = _new(Foreseen, (rev, new_revision(draft.deleted, rev, term)))
+        if len(text) <= MADE_AGAIN and not has_lost_sign(text):
+            term = b""
+    values = (doc_id, rev, draft.deleted, text, term, path, attachments, None, foreseen)
     return _new(Document, values)  # as a call of the class is, in half of its time
 
 

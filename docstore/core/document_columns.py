@@ -12,8 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 from docstore.core.document import Document, Foreseen, parse_document, validate_doc_id
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
-from docstore.core.rev import MAX_GENERATION, Rev
-from docstore.core.revision_hash import new_revision
+from docstore.core.rev import Rev
 from docstore.errors import DocstoreError
 from docstore.settings import Limits
 
@@ -69,7 +68,7 @@ def _rows(text: bytes, limits: Limits, reader: Callable[..., JsonValue]) -> list
 
 def _parsed(rows: list[JsonValue], limits: Limits, hashed: bool) -> Iterator[Document]:
     for row in rows:
-        yield parse_document(row, limits=limits, new_id=lambda: _NO_ID, hashed=hashed)
+        yield parse_document(row, limits=limits, new_id=lambda: _NO_ID, hashed=hashed, foresee=hashed)
 
 
 def name_all(documents: list[Document], limits: Limits, new_id: Callable[[], str]) -> None:
@@ -87,17 +86,10 @@ def columns_of(documents: Sequence[Document]) -> Columns | None:
         [None if one.id is _NO_ID else one.id for one in documents],
         [one.body for one in documents],
         [one.term for one in documents],
-        [_foreseen(one) for one in documents],
+        [None if one.foreseen is None else one.foreseen.rev.id for one in documents],
         [one.deleted for one in documents],
         [[one.path[0].generation, *[rev.id for rev in one.path]] if one.path else None for one in documents],
     ]
-
-
-def _foreseen(document: Document) -> bytes | None:
-    parent = document.rev
-    if not document.term or (parent is not None and parent.generation >= MAX_GENERATION):
-        return None
-    return new_revision(document.deleted, parent, document.term).id
 
 
 def documents_of(columns: Columns) -> Iterator[list[Document]]:

@@ -50,7 +50,7 @@ from docstore.core.conditions import Condition, rev_etag
 from docstore.core.document import Foreseen
 from docstore.core.receiving import lengthens, receive
 from docstore.core.rev import MAX_GENERATION, Rev
-from docstore.core.revision_hash import NIL, new_revision
+from docstore.core.revision_hash import NIL, hashed_term, new_revision
 from docstore.core.revtree import EMPTY, Arrival, RevTree
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, LastGeneration, MissingStub, NotFound
 
@@ -62,9 +62,10 @@ _new = tuple.__new__
 class Edit(NamedTuple):
     """One edit of one document.
 
-    ``body`` is the stored JSON text, ``term`` the external term that is hashed. ``attachments`` are plain data too, in
-    the order of the document: those of a replicated edit are all Linked; those of an interactive one may be stubs until
-    ``settle_attachments`` has resolved them, which also gives ``attachments_term``.
+    ``body`` is the stored JSON text, ``term`` the external term that is hashed, or nothing, as of a Document.
+    ``attachments`` are plain data too, in the order of the document: those of a replicated edit are all Linked; those
+    of an interactive one may be stubs until ``settle_attachments`` has resolved them, which also gives
+    ``attachments_term``.
     ``path`` is what the sender tells of the history, newest first: of a replicated edit the revision itself and its
     ancestors (at least itself), of an interactive edit the parent and its ancestors, or nothing.
     ``condition`` is for ``meet_condition``, which comes before all else.
@@ -242,7 +243,7 @@ def _revision(edit: Edit, parent: Rev | None) -> Rev:
     foreseen = edit.foreseen
     if foreseen is not None and foreseen.parent == parent and edit.attachments_term is NIL:
         return foreseen.rev
-    return new_revision(edit.deleted, parent, edit.term, edit.attachments_term)
+    return new_revision(edit.deleted, parent, hashed_term(edit.term, edit.body), edit.attachments_term)
 
 
 def decide_replicated(head: Head | None, load_tree: LoadTree, edit: Edit, seq: int, revs_limit: int) -> Outcome:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, Final, TypeAlias
 
-from docstore.core.json_text import JsonValue
+from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import Rev
 
 NIL: Final = b"j"
@@ -274,6 +274,16 @@ def without_special(members: dict[str, JsonValue], special: Iterable[str]) -> di
 def body_term(members: dict[str, JsonValue]) -> bytes:
     """The external term of the body of a document with these members."""
     return encode_term(body_members(members))
+
+
+def hashed_term(term: bytes, body: bytes) -> bytes:
+    """The term of a body, made of its text where it was not kept. See ``has_lost_sign``."""
+    return term or encode_term(decode(body))
+
+
+def has_lost_sign(body: bytes) -> bool:
+    """Whether the printed text of a body may come from another term than is made of it: ``-0.0`` is printed ``0.0``."""
+    return b"0.0" in body
 
 
 def attachments_term(attachments: Sequence[tuple[str, str, bytes]]) -> bytes:

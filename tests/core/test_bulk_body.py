@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docstore.core.bulk_body import Cut, cut
+from docstore.core.document import MADE_AGAIN, parse_document
 from docstore.core.document_columns import MOST, columns_of, documents_in, documents_of, name_all, read
 from docstore.core.document_columns import plain_limits as plain
 from docstore.core.json_text import decode
-from docstore.core.revision_hash import new_revision
+from docstore.core.revision_hash import encode_term, hashed_term, new_revision
 from docstore.errors import BadRequest, DocstoreError
 from docstore.settings import Limits
 
@@ -136,12 +137,22 @@ def test_documents_that_travelled_are_those_that_were_sent(documents: list[objec
         assert columns_of(here) is None
         return
     there = named([one for some in documents_of(columns) for one in some])
-    assert [one.foreseen is not None for one in there] == [
-        hashed and (one.rev is None or one.rev.generation < 10**18 - 1) for one in there
-    ]
-    for one in there:
-        assert one.foreseen is None or one.foreseen == (one.rev, new_revision(one.deleted, one.rev, one.term))
-    assert [one._replace(foreseen=None) for one in there] == here
+    assert there == here
+    whole = [parse_document(one, limits=LIMITS, new_id=lambda: "new") for one in decode(b"[%b]" % text)]
+    for one, kept in zip(there, whole, strict=True):
+        assert hashed_term(one.term, one.body) == kept.term or not hashed
+        foreseen = hashed and (one.rev is None or one.rev.generation < 10**18 - 1)
+        assert one.foreseen == ((one.rev, new_revision(one.deleted, one.rev, kept.term)) if foreseen else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("0.5", False), ("-0.0", True), ("0.0", True), ('"%s"' % ("x" * MADE_AGAIN), True)]
+)
+def test_a_term_is_kept_where_it_cannot_be_made_again_or_not_soon(text: str, kept: bool) -> None:
+    [one] = documents_in(b'{"_id":"a","n":[%b]}' % text.encode(), LIMITS, hashed=True)
+    term = encode_term({"n": [json.loads(text)]})
+    assert one.term == (term if kept else b"")
+    assert hashed_term(one.term, one.body) == term
 
 
 def test_more_than_can_be_taken_over_at_once_do_not_travel() -> None:

@@ -56,6 +56,17 @@ class TestNewDocument:
         assert isinstance(outcome, Rejected)
         assert is_conflict(outcome.error)
 
+    def test_a_revision_that_was_foreseen_otherwise_is_made_of_the_body(self) -> None:
+        record = Record()
+        record.replicate("2-d 1-a", deleted=True)
+        whole = edit_of({"n": 1})
+        foreseen = Foreseen(None, new_revision(False, None, whole.term))
+        outcomes = [
+            decide(record.head, record.load, edit, 9, 1000)
+            for edit in (whole, whole._replace(term=b"", foreseen=foreseen))
+        ]
+        assert outcomes[0] == outcomes[1] == Extend(new_revision(False, path("2-d")[0], whole.term), False)
+
     def test_a_new_design_document(self) -> None:
         assert isinstance(decide(None, no_tree, edit_of({}, doc_id="_design/d"), 1, 1000), Create)
 

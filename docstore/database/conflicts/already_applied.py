@@ -34,7 +34,7 @@ from docstore.core.attachment import (
 from docstore.core.conditions import rev_etag
 from docstore.core.document import Document
 from docstore.core.rev import Rev, parse_rev
-from docstore.core.revision_hash import attachments_term, new_revision
+from docstore.core.revision_hash import attachments_term, hashed_term, new_revision
 from docstore.core.revtree import EMPTY, RevTree
 from docstore.database.attachments.staging import SMALL_BYTES, WINDOW_BYTES, gzip_compressor
 from docstore.database.conflicts.attempts import Attempt, Operation
@@ -120,7 +120,7 @@ def is_heavy(attempt: Attempt) -> bool:
     if document is None:
         return False
     inline = sum(len(one.data) for one in document.attachments if isinstance(one, Inline))
-    return len(document.term) + inline > SMALL_BYTES
+    return len(document.body) + inline > SMALL_BYTES
 
 
 def judge(evidence: Evidence, attempt: Attempt) -> Verdict:
@@ -132,6 +132,7 @@ def judge(evidence: Evidence, attempt: Attempt) -> Verdict:
     generations = {rev.generation for rev in tree.nodes}
     highest_root = max((rev.generation for rev, node in tree.nodes.items() if node.parent is None), default=0)
     inline: Mapping[str, bytes] | None = None
+    term = b""
     hashed = 0
     for parent, stored in evidence.parents:
         generation = 1 if parent is None else parent.generation + 1
@@ -147,8 +148,9 @@ def judge(evidence: Evidence, attempt: Attempt) -> Verdict:
             digests = digests_of(document, inline, stored)
         except MissingStub:
             continue  # such an edit of this parent was refused, then as now
-        hashed += len(document.term)
-        rev = new_revision(document.deleted, parent, document.term, attachments_term(digests))
+        term = term or hashed_term(document.term, document.body)
+        hashed += len(term)
+        rev = new_revision(document.deleted, parent, term, attachments_term(digests))
         if rev in tree.nodes:
             return Verdict(Applied.YES, rev)
     return Verdict(Applied.NO if certain else Applied.UNKNOWN)

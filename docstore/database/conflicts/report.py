@@ -139,7 +139,7 @@ def _is_long(txn: ReadTransaction, attempt: Attempt) -> bool:
     if record is None:
         return False
     revisions = len(record.whole) // ENTRY_BYTES + record.live + 1
-    hashed = revisions * len(attempt.document.term) if attempt.document is not None and attempt.rev is None else 0
+    hashed = revisions * len(attempt.document.body) if attempt.document is not None and attempt.rev is None else 0
     return revisions > LONG_TREE or hashed > HASHED_AT_ONCE
 
 
