@@ -10,7 +10,7 @@ from typing import Final
 from docstore.core.json_text import JsonValue
 from docstore.settings import Limits
 
-NEVER_COSTLY: Final = 8_192
+NEVER_COSTLY: Final = 12 * 1024 + 1
 """Bytes below which no text is worth a look: it is read in a few milliseconds at most, whatever it is."""
 
 COSTLY: Final = 4_000

@@ -87,7 +87,7 @@ def encode(value: JsonValue) -> bytes:
         raise _too_deep(DEFAULT_MAX_DEPTH) from None
     except UnicodeEncodeError:
         raise InvalidJson from None
-    if b"\\" in text and b"\\u00" in text:
+    if b"\\" in text and b"\\u00" in text:  # the first is found, or not, at memory speed
         text = _LETTERED.sub(_upper_digits, text)
     return _TOKEN.sub(_respell, text) if _is_odd(text) else text
 
@@ -98,7 +98,7 @@ def encode_string(text: str) -> bytes:
         quoted = _write(text)
     except UnicodeEncodeError:
         raise InvalidJson from None
-    return _LETTERED.sub(_upper_digits, quoted) if b"\\u00" in quoted else quoted
+    return _LETTERED.sub(_upper_digits, quoted) if b"\\" in quoted and b"\\u00" in quoted else quoted
 
 
 def _too_deep(max_depth: int) -> BadRequest:

@@ -52,8 +52,11 @@ def get_record_value(txn: ReadTransaction, db: int, doc_id: str) -> bytes | None
 
 
 def open_changes(txn: ReadTransaction, db: int, doc_ids: Iterable[str]) -> dict[str, DocumentChange]:
-    """A change of each document, in which nothing has changed yet; of one that does not exist too."""
-    wanted = set(doc_ids)
+    """A change of each document, in which nothing has changed yet; of one that does not exist too.
+
+    They are made in the order of the ids, in which they are decided and written: then memory is gone through in order.
+    """
+    wanted = sorted(set(doc_ids))
     records = get_records(txn, db, wanted)
     return {doc_id: DocumentChange(db, doc_id, records.get(doc_id)) for doc_id in wanted}
 
