@@ -72,46 +72,51 @@ def docstore(data: Path, *arguments: str) -> Iterator[Target]:
     """``docstore serve`` on a free port, as a user starts it."""
     script = Path(sys.executable).parent / "docstore"
     command = [str(script), "serve", "--port", "0", "--data", str(data), "--log-level", "warning", *arguments]
-    with _process(command) as (process, url):
-        yield Target("docstore", url, {}, process.pid, data)
+    with process(command) as (started, url):
+        yield Target("docstore", url, {}, started.pid, data)
 
 
 @contextlib.contextmanager
 def bare_handler(status: int, headers: Mapping[str, str], body: bytes) -> Iterator[Target]:
     """One static aiohttp route that answers the same bytes and headers as docstore does."""
     reply = json.dumps({"status": status, "headers": dict(headers), "body": body.decode()})
-    with _process([sys.executable, "-m", "bench.bare_handler", reply]) as (process, url):
-        yield Target("bare aiohttp handler", url, {}, process.pid)
+    with process([sys.executable, "-m", "bench.bare_handler", reply]) as (started, url):
+        yield Target("bare aiohttp handler", url, {}, started.pid)
 
 
 @contextlib.contextmanager
 def bare_group_commit(data: Path) -> Iterator[Target]:
     """An aiohttp route that reads the body, puts it into LMDB and answers after a shared fsync."""
-    with _process([sys.executable, "-m", "bench.bare_group_commit", str(data)]) as (process, url):
-        yield Target("bare group commit", url, {}, process.pid)
+    with process([sys.executable, "-m", "bench.bare_group_commit", str(data)]) as (started, url):
+        yield Target("bare group commit", url, {}, started.pid)
 
 
 @contextlib.contextmanager
 def bare_stream(size: int, chunk: int) -> Iterator[Target]:
     """An aiohttp route that streams bytes from memory."""
-    with _process([sys.executable, "-m", "bench.bare_stream", str(size), str(chunk)]) as (process, url):
-        yield Target("bare aiohttp stream", url, {}, process.pid)
+    with process([sys.executable, "-m", "bench.bare_stream", str(size), str(chunk)]) as (started, url):
+        yield Target("bare aiohttp stream", url, {}, started.pid)
 
 
 @contextlib.contextmanager
-def _process(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+def process(
+    command: list[str], *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server that tells its URL in a line, until the end of the block."""
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=environment
+    )
     try:
-        yield process, _wait_for_url(process)
+        yield started, _wait_for_url(started)
     finally:
-        process.send_signal(signal.SIGTERM)
+        started.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            started.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+            started.kill()
+            started.wait()
+        if started.stdout is not None:
+            started.stdout.close()
 
 
 def _wait_for_url(process: subprocess.Popen[str]) -> str:
