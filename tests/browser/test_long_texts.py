@@ -206,6 +206,40 @@ def test_the_wheel_goes_on_beyond_the_part(page, site):
     expect(page.locator(".e-numbers > div").first).to_have_text("1")
 
 
+def test_a_line_that_is_longer_than_the_part(page, site):
+    area = opened_editor(page, site, "long_line", 10_000)
+    site.ask("PUT", "long_line/line", f'{{"a": "{"y" * 700_000}", "b": "{"z" * 700_000}", "c": 1}}')
+    page.evaluate("location.hash = '#/db/long_line/doc/line'")
+    expect(area).to_have_value(re.compile('"_id": "line"'))
+    area.focus()
+    foot = page.locator(".e-foot")
+    page.keyboard.press("Control+Home")
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
+    expect(foot).to_contain_text("6 : ")
+    page.keyboard.press("End")
+    page.keyboard.type(',\n"d": 2')
+    expect(foot).to_contain_text("7 : 9 of 8 lines")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(foot).to_contain_text("5 : ")
+    page.keyboard.press("End")
+    expect(foot).to_contain_text("5 : 700,011 of 8 lines")
+    page.keyboard.press("Home")
+    expect(foot).to_contain_text("5 : 1 of 8 lines")
+    assert shown(page) <= SHOWN
+    area.hover()
+    for way, found in ((1, '"c": 1'), (-1, '"_id": "line"')):
+        for _ in range(4):
+            page.mouse.wheel(0, way * 1000)
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        expect(area).to_have_value(re.compile(found))
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved as 2-")).to_be_visible(timeout=60_000)
+    after = site.ask("GET", "long_line/line")
+    assert (len(after["a"]), len(after["b"]), after["c"], after["d"]) == (700_000, 700_000, 1, 2)
+
+
 def test_edits_too_long_for_a_reload_are_said_to_be(page, site):
     opened_editor(page, site, "too_long", 2_600_000)
     page.keyboard.type(" ")

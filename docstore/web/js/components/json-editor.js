@@ -63,6 +63,7 @@ class JsonEditor extends HTMLElement {
         event.preventDefault();
       });
     }
+    area.addEventListener('wheel', (event) => this.#beyond(event.deltaY), {passive: true});
     area.addEventListener('pointerdown', () => { this.#away = null; });
     for (const name of ['keyup', 'click', 'focus', 'select']) area.addEventListener(name, () => this.#moved());
     new ResizeObserver(() => this.#draw()).observe(area);
@@ -228,6 +229,27 @@ class JsonEditor extends HTMLElement {
     this.#draw();
   }
 
+  // The part ends within a line that is longer than itself, so it can be scrolled no further: on to the next line, or the one before.
+  #beyond(way) {
+    const {scrollTop, clientHeight, scrollHeight} = this.area;
+    const {before, part, after, value} = this.#text;
+    if (way > 0 && after && scrollTop + clientHeight >= scrollHeight - 1) this.#show(value.indexOf('\n', before.length + part.length) + 1 || value.length, null);
+    else if (way < 0 && before && scrollTop < 1) this.#show(Math.max(0, value.lastIndexOf('\n', before.length - 1)), null);
+  }
+
+  // Where a key leads within a line that is longer than the part; null if that is in the part.
+  #alongLine(key, start, end) {
+    const {before, after, part, value} = this.#text;
+    if (after && (key === 'End' || key === 'ArrowDown') && !part.includes('\n', end - before.length)) {
+      const last = value.indexOf('\n', end);
+      return last < 0 ? value.length : last + Number(key === 'ArrowDown');
+    }
+    if (before && (key === 'Home' || key === 'ArrowUp') && !part.slice(0, start - before.length).includes('\n')) {
+      return Math.max(0, value.lastIndexOf('\n', start - 1) + Number(key === 'Home'));
+    }
+    return null;
+  }
+
   // The characters of the first lines of the part.
   #lengthOf(lines) {
     let sum = 0;
@@ -328,10 +350,12 @@ class JsonEditor extends HTMLElement {
     } else {
       if (HELD.includes(event.key) || this.#hasAll) return false;
       const [start, end] = this.selection;
+      const place = held || event.shiftKey ? null : this.#alongLine(event.key, start, end);
       const isAtEdge = (before && start - before.length < EDGE) || (after && before.length + part.length - end < EDGE);
       if (this.#away) this.select(start, end);
       else if (isAtEdge && end - start < EDGE) this.#show(start);
-      return false;
+      if (place === null) return false;
+      this.select(place, place);
     }
     event.preventDefault();
     return true;
