@@ -64,6 +64,10 @@ class Accounts:
         self._tasks: set[asyncio.Task[None]] = set()
         self.hasher = PasswordHasher(settings.accounts)
         self.policy = self._read()
+        if settings.admin is not None and settings.admin.name in config.section("admins"):
+            logger.warning(
+                "%r has a password in the configuration: the one of the start is not used", settings.admin.name
+            )
         self.directory = Directory(registry, self.policy)
         self.logins = Logins(self.directory, self.hasher, registry, self.policy, clock=clock, spawn=self._spawn)
         self._unwatch = config.watch(self._heed)

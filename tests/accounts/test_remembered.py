@@ -115,3 +115,16 @@ async def test_a_database_of_users_that_is_made_counts_at_once(bare):
     assert (await client("DELETE", "/_users", "root"))[0] == 200
     assert await who(client, "sue") == 401
     assert await who(client, "root") == ["_admin"]
+
+
+async def test_a_password_that_was_changed_counts_before_the_one_of_the_start(tmp_path, caplog):
+    settings = {"data": tmp_path / "data", "admin": Admin("root", "secret")}
+    async with run_node(**settings) as server, aiohttp.ClientSession(server.url) as session:
+        await server.node.config.set("chttpd_auth", "iterations", "3")
+        path = "/_node/_local/_config/admins/root"
+        assert (await Asking(session)("PUT", path, "root", body="new"))[0] == 200
+    assert "is not used" not in caplog.text
+    async with run_node(**settings) as server, aiohttp.ClientSession(server.url) as session:
+        assert await who(Asking(session), "root", "new") == ["_admin"]
+        assert await who(Asking(session), "root", "secret") == 401
+    assert "'root' has a password in the configuration: the one of the start is not used" in caplog.text
