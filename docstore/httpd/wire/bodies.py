@@ -7,6 +7,7 @@ Follows ``chttpd:body`` and ``chttpd:maybe_decompress``.
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator
+from io import BytesIO
 
 from aiohttp import hdrs
 from aiohttp.http import HttpVersion11
@@ -141,7 +142,8 @@ class _Inflation:
         self._rest = body
         self._limit = limit
         self._too_large = too_large
-        self._inflated = bytearray()
+        self._inflated = BytesIO()
+        self._size = 0
         self._member = zlib.decompressobj(GZIP_WINDOW)
         self.done = False
 
@@ -149,27 +151,27 @@ class _Inflation:
         """Inflate until there are more than ``until`` bytes, or all. Raises TooLarge, BadRequest."""
         try:
             until = min(until, self._limit)
-            while not self.done and len(self._inflated) <= until:
-                self._step(until + 1 - len(self._inflated))
+            while not self.done and self._size <= until:
+                self._step(until + 1 - self._size)
         except zlib.error:
             raise BadRequest(NOT_GZIP) from None
-        if len(self._inflated) > self._limit:
+        if self._size > self._limit:
             raise TooLarge(self._too_large)
 
     def _step(self, room: int) -> None:
-        before = len(self._inflated)
-        self._inflated += self._member.decompress(self._rest, room)
+        made = self._inflated.write(self._member.decompress(self._rest, room))
+        self._size += made
         if self._member.eof:
             self._rest = self._member.unused_data
             self.done = not self._rest
             self._member = zlib.decompressobj(GZIP_WINDOW)
-        elif len(self._inflated) == before:
+        elif not made:
             raise BadRequest(NOT_GZIP)  # it ends in the middle of a member
         else:
             self._rest = self._member.unconsumed_tail
 
     def result(self) -> bytes:
-        return bytes(self._inflated)
+        return self._inflated.getvalue()
 
 
 async def _read(raw: BaseRequest, limit: int, claim: Claim) -> bytes:
@@ -186,18 +188,19 @@ async def _read(raw: BaseRequest, limit: int, claim: Claim) -> bytes:
             await claim.take(len(first))
             return first
         await claim.take(len(first))
-        body = bytearray(first)
+        body = BytesIO()  # unlike a bytearray, it hands its bytes out without copying them
+        size = body.write(first)
         claim.wait_for_client(True)
-        while len(body) <= limit and (chunk := await content.readany()):
+        while size <= limit and (chunk := await content.readany()):
             await claim.take(len(chunk))
-            body += chunk
+            size += body.write(chunk)
     except RequestPayloadError as error:
         raise _broken(error) from None
     finally:
         claim.wait_for_client(False)
-    if len(body) > limit:
+    if size > limit:
         raise TooLarge
-    return bytes(body)
+    return body.getvalue()
 
 
 def _broken(error: RequestPayloadError) -> BadRequest:
