@@ -182,21 +182,28 @@ def _write_records(
     docs = txn.tables.docs
     items: list[tuple[bytes, bytes]] = []
     long: list[DocumentChange] = []
+    size = 0
     prefix = keys.prefix(db)
     for change in batch:
         if len(change.id_bytes) >= keys.LONG_ID_FROM:
             long.append(change)
             continue
         key = prefix + change.id_bytes
-        record = change.record
+        before, record = change.before, change.record
         if record is None:
             txn.delete(docs, key)
             _account_record(txn, state, change, key, 0)
         else:
             value = encode_record(record)
             items.append((key, value))
-            _account_record(txn, state, change, key, len(value))
+            if before is not None and not (before.conflicted or record.conflicted):
+                size += len(value) - record_bytes(before)
+                if before.deleted == record.deleted:  # and nothing is counted otherwise, as of nearly all
+                    continue
+            else:
+                _account_record(txn, state, change, key, len(value))
         _count_document(state, change, key, counts)
+    state.grow(size)
     txn.putmulti(docs, items)
     if long:
         _write_long(txn, db, state, long, counts)
@@ -369,10 +376,11 @@ def _write_changes(
 ) -> None:
     """Replace the documents' rows in ``changes``, and count them in their ``blocks``."""
     table = txn.tables.changes
-    old = sorted(pack_seq_key(db, change.before.seq) for change in batch if change.before is not None)
+    old = sorted([pack_seq_key(db, change.before.seq) for change in batch if change.before is not None])
     if old:
-        for key, value in txn.getmulti(table, old):
-            state.grow(-len(key) - len(value))
+        rows_before = txn.getmulti(table, old)
+        state.grow(-keys.SEQ_KEY_BYTES * len(rows_before) - sum(map(len, map(_second, rows_before))))
+        for key, _ in rows_before:
             block = keys.seq_of(key) >> keys.SEQ_BLOCK_BITS
             blocks[block] = blocks.get(block, 0) - 1
         txn.deletemulti(table, old)
