@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from docstore.core.disk_answers import NO_ROOM, READ_ONLY
 from docstore.errors import StorageFailed, StorageFull
 from docstore.query.search.entries import Entry
 from docstore.query.search.library import tantivy
 from docstore.query.search.terms import BETWEEN, code_of
 from docstore.settings import SearchSettings
-from docstore.storage.engine.disk_errors import NO_ROOM, READ_ONLY
 
 if TYPE_CHECKING:
     from tantivy import Document, Index, IndexWriter, Schema, Searcher

@@ -20,13 +20,9 @@ from pathlib import Path
 
 import lmdb
 
+from docstore.core.disk_answers import NO_ROOM, READ_ONLY
 from docstore.errors import DocstoreError, StorageFailed, StorageFull
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-REFUSES = NO_ROOM | {errno.EROFS}
-"""What a disk answers that has written nothing, and may take the same later."""
-
-READ_ONLY = "The disk is read-only."
 ROOM_LEFT_BYTES = 1 << 20
 """A partial write with less than this left, on the disk or to the process's limit of a file's size, is a full disk."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from docstore.core.disk_answers import REFUSES
 from docstore.errors import Unavailable
-from docstore.storage.engine.disk_errors import REFUSES
 
 LOCK_FILE = "server.lock"
 HOLDER_LONGEST = 4_096
