@@ -91,6 +91,7 @@ async def test_rules_and_views_of_an_undone_future_do_not_count(
 
 async def test_users_and_sessions_are_those_of_the_image() -> None:
     async with run_node(admin=Admin("admin", "secret"), system_databases=("_users",)) as server:
+        await server.node.config.set("chttpd_auth", "iterations", "1", persist=False)
         await server.node.make_system_databases()
         admin = {"Authorization": aiohttp.encode_basic_auth("admin", "secret")}
 

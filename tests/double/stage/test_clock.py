@@ -101,6 +101,7 @@ async def test_a_replication_is_tried_again_though_it_was_put_back(
 @pytest.fixture
 async def guarded() -> AsyncIterator[TestNode]:
     async with run_node(admin=Admin("admin", "secret"), system_databases=("_users",)) as server:
+        await server.node.config.set("chttpd_auth", "iterations", "1", persist=False)
         await server.node.make_system_databases()
         yield server
 

@@ -22,6 +22,7 @@ async def guarded():
         run_node(admin=Admin("admin", "secret")) as server,
         aiohttp.ClientSession(server.url, cookie_jar=aiohttp.DummyCookieJar()) as client,
     ):
+        await server.node.config.set("chttpd_auth", "iterations", "1", persist=False)
         yield client
 
 
