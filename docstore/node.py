@@ -87,19 +87,36 @@ class Counters:
     """
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.requests_by_method: Counter[str] = Counter()
-        self.responses_by_status: Counter[int] = Counter()
+        self._answered: Counter[tuple[str, int]] = Counter()
         self.requests_by_route: Counter[tuple[str, str]] = Counter()
         self.request_times = Histogram()
         self.bulk_sizes = Histogram()
 
     def count_request(self, method: str, status: int, milliseconds: float, now: float) -> None:
         """One request was answered; ``now`` in seconds that never go back."""
-        self.requests += 1
-        self.requests_by_method[method if method in METHODS else OTHER_METHOD] += 1
-        self.responses_by_status[status] += 1
+        self._answered[method if method in METHODS else OTHER_METHOD, status] += 1
         self.request_times.add(milliseconds, now)
+
+    @property
+    def requests(self) -> int:
+        """How many were answered."""
+        return self._answered.total()
+
+    @property
+    def requests_by_method(self) -> Counter[str]:
+        """The same by method."""
+        found: Counter[str] = Counter()
+        for (method, _), count in self._answered.items():
+            found[method] += count
+        return found
+
+    @property
+    def responses_by_status(self) -> Counter[int]:
+        """The same by status."""
+        found: Counter[int] = Counter()
+        for (_, status), count in self._answered.items():
+            found[status] += count
+        return found
 
 
 class Node:

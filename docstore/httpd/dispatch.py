@@ -20,6 +20,7 @@ from docstore.httpd.description.openapi import description
 from docstore.httpd.guard import SAFE_METHODS, Guard
 from docstore.httpd.params.header_text import check_header_text
 from docstore.httpd.problems.refusing import refused
+from docstore.httpd.proxies import FOR as FORWARDED_FOR
 from docstore.httpd.replies import REQUEST_ID, Reply, named_request_id, new_request_id
 from docstore.httpd.request import Request
 from docstore.httpd.routing import Handler, Route, Router
@@ -58,10 +59,12 @@ class Dispatcher:
         connection = protocol if isinstance(protocol, Connection) else None
         if connection is not None:
             connection.begun += 1
-        request = Request(service, raw, method_of(raw), [], "")
-        request.id = named_request_id(raw.headers.get(REQUEST_ID)) or new_request_id()
-        service.running += 1
         headers = raw.headers
+        method = raw.method
+        request = Request(service, raw, method if method != hdrs.METH_POST else method_of(raw), [], "")
+        named = headers.get(REQUEST_ID)
+        request.id = (None if named is None else named_request_id(named)) or new_request_id()
+        service.running += 1
         unusual = hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers
         try:
             reply = await self._answer(request, unusual=unusual)
@@ -86,7 +89,7 @@ class Dispatcher:
         if request.is_lenient_success:
             reply.headers = (*reply.headers, *LENIENT_HEADERS)
         if service.cors.enabled and not isinstance(reply, Preflight):
-            reply.headers = (*reply.headers, *service.cors.headers(raw.headers, reply))
+            reply.headers = (*reply.headers, *service.cors.headers(headers, reply))
         if service.front is not None:
             service.front.finish(request, reply)
         reply.body_time = request.body_time
@@ -109,7 +112,9 @@ class Dispatcher:
         is_open = self._accounts.open
         if is_open:
             trusted = cors.enabled and cors.lets_through(headers)
-            self._guard.check(request.method, headers, raw.remote, request.remote, trusted=trusted)
+            peer = raw.remote
+            client = request.remote if FORWARDED_FOR in headers else peer
+            self._guard.check(request.method, headers, peer, client, trusted=trusted)
         target = raw.raw_path
         if "#" in target:
             target = target.partition("#")[0]

@@ -56,9 +56,8 @@ class Guard:
         page that it comes from is one that the settings of CORS let through. A request without Host (HTTP/1.0, no
         browser sends one) passes.
         """
-        for one in (address, client):
-            if one is not None and one not in OWN_ADDRESSES and not is_loopback(one):
-                raise Forbidden(FOREIGN_HOST)
+        if not _is_own(address) or (client is not address and not _is_own(client)):
+            raise Forbidden(FOREIGN_HOST)
         host = headers.get(hdrs.HOST)
         if host is not None and host not in self._known_hosts:
             self._judge_host(host)
@@ -71,6 +70,11 @@ class Guard:
             raise Forbidden(FOREIGN_HOST)
         if len(self._known_hosts) < KNOWN_HOSTS_KEPT:
             self._known_hosts.add(host)
+
+
+def _is_own(address: str | None) -> bool:
+    """Whether an address, if there is one, is this machine's."""
+    return address in OWN_ADDRESSES or address is None or is_loopback(address)
 
 
 def _host_name(authority: str) -> str:

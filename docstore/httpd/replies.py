@@ -4,8 +4,8 @@ Owns the headers that every reply carries, and the spelling of ETag and Location
 that come piece by piece are in ``streaming.py``.
 
 A ``Reply`` goes out in one write. It is no ``aiohttp.web.Response``: building one of those with its header dictionary
-and printing it again costs more than all the rest of a document's GET. aiohttp asks a response for ``prepare``,
-``write_eof`` and ``keep_alive`` only, and that is what is here.
+and printing it again costs more than all the rest of a document's GET. A connection asks a response for ``prepare``
+and ``keep_alive``, aiohttp for ``write_eof`` too, and that is what is here.
 """
 
 import platform
@@ -16,9 +16,10 @@ from email.utils import formatdate
 from http import HTTPStatus
 from random import getrandbits
 
-from aiohttp import hdrs
+from aiohttp import ClientConnectionResetError, hdrs
 from aiohttp.http import HttpVersion11
 from aiohttp.web import BaseRequest
+from multidict import istr
 
 from docstore import __version__
 from docstore.core.json_text import JsonValue, encode
@@ -36,7 +37,7 @@ BODILESS = frozenset({204, 304})
 OTHER_PHRASES = {460: "Checksum Mismatch"}
 """Statuses that the standard library does not know."""
 
-REQUEST_ID = "X-Couch-Request-ID"
+REQUEST_ID = istr("X-Couch-Request-ID")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{1,36}")
 
 JOIN_UP_TO = 64 * 1024
@@ -90,9 +91,9 @@ def new_request_id() -> bytes:
     return b"%010x" % getrandbits(40)
 
 
-def named_request_id(named: str | None) -> bytes | None:
+def named_request_id(named: str) -> bytes | None:
     """The id that a client gave its request, if it can be one: up to 36 letters, digits, ``-`` and ``_``."""
-    return None if named is None or _REQUEST_ID.fullmatch(named) is None else named.encode()
+    return None if _REQUEST_ID.fullmatch(named) is None else named.encode()
 
 
 class Head:
@@ -105,18 +106,11 @@ class Head:
     request's body) and ``keep_alive`` are the server's to set before the reply goes out.
     """
 
-    __slots__ = (
-        "body_time",
-        "cache_control",
-        "content_type",
-        "date",
-        "etag",
-        "headers",
-        "keep_alive",
-        "request_id",
-        "status",
-        "weak",
-    )
+    weak = False
+    date: int | None = None
+    request_id = b""
+    body_time = 0
+    keep_alive = True
 
     def __init__(
         self,
@@ -133,12 +127,7 @@ class Head:
         self.content_type = content_type
         self.headers = headers
         self.etag = etag
-        self.weak = False
         self.cache_control = cache_control
-        self.date: int | None = None
-        self.request_id = b""
-        self.body_time = 0
-        self.keep_alive = True
 
     def head(self, raw: BaseRequest, framing: bytes) -> bytes:
         """The head of the reply to ``raw``; ``framing`` is the line that says where the body ends, or nothing."""
@@ -148,7 +137,8 @@ class Head:
             more = last_modified_lines(self.date) + more
         etag = self.etag
         if etag is not None and etag.isprintable():  # a revision id may be any text
-            more = b'ETag: %b"%b"\r\n%b' % (b"W/" if self.weak else b"", _bytes(etag), more)
+            mark = b'ETag: W/"' if self.weak else b'ETag: "'
+            more = b'%b%b"\r\n%b' % (mark, etag.encode("utf-8", "surrogateescape"), more)
         for name, value in self.headers:
             more = b"%b: %b\r\n%b" % (name.encode(), _bytes(value), more)
         if not self.keep_alive:
@@ -173,8 +163,6 @@ def end_early(raw: BaseRequest) -> None:
 class Reply(Head):
     """A reply whose whole body is at hand."""
 
-    __slots__ = ("body",)
-
     def __init__(
         self,
         status: int = 200,
@@ -189,24 +177,34 @@ class Reply(Head):
         self.body = body
 
     async def prepare(self, raw: BaseRequest) -> None:
-        """Write it all."""
+        """Write it all; a client that does not read what it has asked for is waited for. Raises ConnectionError."""
         body = self.body
         if not raw.keep_alive:
             self.keep_alive = False
-        framing = b"" if self.status in BODILESS else b"Content-Length: %d\r\n" % len(body)
-        head = self.head(raw, framing)
-        if raw.method == hdrs.METH_HEAD or self.status in BODILESS:
-            await raw.writer.write(head)
+        bodiless = self.status in BODILESS
+        head = self.head(raw, b"" if bodiless else b"Content-Length: %d\r\n" % len(body))
+        if bodiless or raw.method == hdrs.METH_HEAD:
+            _send(raw, head)
         elif len(body) <= JOIN_UP_TO:
-            await raw.writer.write(head + body)
+            _send(raw, head + body)
         else:
             await raw.writer.write(head)
             await raw.writer.write(body)
+        if raw.protocol.writing_paused:
+            await raw.writer.drain()
         if not self.keep_alive:
             end_early(raw)
 
     async def write_eof(self) -> None:
         """Nothing is left to write: ``prepare`` has sent the body."""
+
+
+def _send(raw: BaseRequest, data: bytes) -> None:
+    """Write at once. Raises ConnectionError if the client is gone."""
+    transport = raw.transport
+    if transport is None or transport.is_closing():
+        raise ClientConnectionResetError("the client is gone")
+    transport.write(data)
 
 
 def raw_json_reply(text: bytes, status: int = 200, *, headers: Sequence[Header] = (), etag: str | None = None) -> Reply:

@@ -76,33 +76,26 @@ class Request:
     ``is_lenient_success``  whether the reply is that of an edit which was applied before (``leniency.py``)
     """
 
-    __slots__ = (
-        "_body",
-        "_query",
-        "_query_list",
-        "actor",
-        "answer_again",
-        "body_digest",
-        "body_time",
-        "claimed",
-        "classed",
-        "doc_id",
-        "id",
-        "is_lenient_success",
-        "may_read",
-        "method",
-        "most_body",
-        "node",
-        "query_string",
-        "raw",
-        "rest",
-        "rewrites",
-        "segments",
-        "service",
-        "ticket",
-        "user",
-        "veil",
-    )
+    doc_id = ""
+    rest = ""
+    rewrites = 0
+    answer_again: Callable[["Request"], Awaitable["Reply | StreamReply"]] | None = None
+    user: UserContext = NOBODY
+    actor: Actor = NO_ACTOR
+    may_read = False
+    veil: Veil | None = None
+    body_time = 0
+    ticket: Ticket | None = None
+    body_digest: BodyDigest | None = None
+    id = b""
+    most_body: int | None = None
+    classed: tuple[str, str] | None = None
+    is_lenient_success = False
+    claimed: Claim | None = None
+    _query: dict[str, str] | None = None
+    _query_list: list[tuple[str, str]] | None = None
+    _body: bytes | None = None
+    # what most requests leave as it is, they do not have to be told one by one
 
     def __init__(self, service: Service, raw: BaseRequest, method: str, segments: list[str], query_string: str) -> None:
         self.service = service
@@ -111,25 +104,6 @@ class Request:
         self.method = method
         self.segments = segments
         self.query_string = query_string
-        self.doc_id = ""
-        self.rest = ""
-        self.rewrites = 0
-        self.answer_again: Callable[[Request], Awaitable[Reply | StreamReply]] | None = None
-        self.user: UserContext = NOBODY
-        self.actor: Actor = NO_ACTOR
-        self.may_read = False
-        self.veil: Veil | None = None
-        self.body_time = 0
-        self.ticket: Ticket | None = None
-        self.body_digest: BodyDigest | None = None
-        self.id = b""
-        self.most_body: int | None = None
-        self.classed: tuple[str, str] | None = None
-        self.is_lenient_success = False
-        self._query: dict[str, str] | None = None
-        self._query_list: list[tuple[str, str]] | None = None
-        self.claimed: Claim | None = None
-        self._body: bytes | None = None
 
     @property
     def claim(self) -> Claim:

@@ -8,6 +8,8 @@ from docstore.errors import Conflict, StorageFull
 from docstore.httpd.replies import Reply, json_reply
 from tests.httpd.serving import ADMIN, no_handler, router, serving, stand_in
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 BASIC = "Authorization: Basic YWRtaW46c2VjcmV0"
 
 

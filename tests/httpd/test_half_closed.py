@@ -9,6 +9,8 @@ from docstore.httpd.replies import Reply
 from tests.httpd.attaching import until, wire
 from tests.httpd.serving import router, serving
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 GET = b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PUT = b"PUT /db/%b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 

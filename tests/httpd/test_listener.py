@@ -10,6 +10,8 @@ from docstore.httpd.replies import Reply
 from docstore.httpd.wire.connection import Connection
 from tests.httpd.serving import ADMIN, no_handler, router, serving, stand_in
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 
 class Slow:
     """A handler that can be seen to start and told to end."""

@@ -14,7 +14,10 @@ from docstore.httpd.listener import Listener, NotLoopback
 from docstore.testing import run_node
 from tests.replication.test_tls import Pair
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl"),
+    pytest.mark.usefixtures("either_loop"),
+]
 
 
 @pytest.fixture(scope="module")

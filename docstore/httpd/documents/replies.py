@@ -10,7 +10,7 @@ from docstore.core.answers import refused_json, written_json
 from docstore.database.results import EditResult
 from docstore.errors import DocstoreError
 from docstore.httpd.params.conditions import check_date, is_unmodified
-from docstore.httpd.replies import Reply, etag_matches, location, not_modified, raw_json_reply
+from docstore.httpd.replies import Reply, etag_matches, location, not_modified
 from docstore.httpd.request import Request
 
 
@@ -31,7 +31,7 @@ def document_reply(request: Request, text: bytes, etag: str | None, date: int | 
         known = known_reply(request, etag, date)
         if known is not None:
             return known
-    reply = raw_json_reply(text, etag=etag)
+    reply = Reply(200, text + b"\n", etag=etag)
     reply.date = date
     return reply
 

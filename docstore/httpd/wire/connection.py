@@ -93,8 +93,13 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
-        _receive(self, self._targets.encode(data) if data else data)
-        messages = self._messages
+        targets, messages, known = self._targets, self._messages, self._request_count
+        if targets.may_pass(data):
+            _receive(self, data)
+            body = messages[-1][1] if messages and self._request_count == known + 1 else None
+            targets.passed(data, body.total_bytes if body is not None and body.is_eof() else None)
+        else:
+            _receive(self, targets.encode(data))
         if messages:
             self._last_body = messages[-1][1]
             self.has_begun_headers = False
@@ -185,7 +190,7 @@ class Connection(RequestHandler):
             self.feed.end()
         # aiohttp's own mark; should it ever be gone, the connection is left to the shutdown's patience
         if getattr(self, "_request_in_progress", True):
-            return False
+            return self.feed is not None and self.begun < self._request_count
         if self.begun < self._request_count:
             return True
         is_new = self._request_count == 0 and self.made_at > since - FIRST_REQUEST

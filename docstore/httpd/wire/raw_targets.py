@@ -47,7 +47,11 @@ class _At(Enum):
 
 
 class RawTargets:
-    """The bytes of one connection on their way to the parser. ``encode`` takes them in any pieces, in order."""
+    """The bytes of one connection on their way to the parser, in any pieces, in order.
+
+    ``encode`` takes them before the parser does. What ``may_pass`` says so of can go to the parser at once, and
+    ``passed`` is told what it was: where the parser knows that it was one whole request, nobody else has to look.
+    """
 
     __slots__ = ("_at", "_kept", "_left")
 
@@ -55,6 +59,15 @@ class RawTargets:
         self._at = _At.LINE
         self._left = 0
         self._kept = bytearray()  # of the head, the chunk's line or the trailer under way
+
+    def may_pass(self, data: bytes) -> bool:
+        """Whether there is nothing to change in these bytes, whatever they are."""
+        return self._at is _At.LINE and not self._kept and data.isascii()
+
+    def passed(self, data: bytes, body: int | None) -> None:
+        """These bytes went to the parser as they were. ``body``: it saw one request in them, with so long a body."""
+        if body is None or data.find(HEAD_END) + len(HEAD_END) + body != len(data):
+            self._walk(data)
 
     def encode(self, data: bytes) -> bytes:
         """What to hand on: the same bytes, but in request lines each beyond ASCII as ``%XX``."""
@@ -64,7 +77,7 @@ class RawTargets:
                 bodies = _BODY.findall(data, 0, end + 1)
                 length = int(bodies[0][0] or -1) if len(bodies) == 1 else -1 if bodies else 0
                 whole = end + 4 + length == len(data) and not data.startswith(b"\r\n")
-                if whole and (data.isascii() or data[: data.index(b"\r\n")].isascii()):
+                if whole and data[: data.index(b"\r\n")].isascii():
                     return data
         return self._walk(data)
 

@@ -9,10 +9,12 @@ import resource
 from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
+import aiohttp
 from aiohttp.web import BaseRequest, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.connection import Connection, Refuse
+from docstore.httpd.wire.own_loop import KNOWN, OwnLoop
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.settings import Limits
 
@@ -40,7 +42,10 @@ class HttpServer(Server):
     """A factory of connections that all call one handler.
 
     A client that leaves does not cancel its handler (a write that was begun is finished); feeds see to that themselves.
+    ``kind`` is the class of its connections.
     """
+
+    kind: type[Connection] = OwnLoop if aiohttp.__version__ in KNOWN else Connection
 
     def __init__(
         self, handle: Callable[[BaseRequest], Awaitable[Reply | StreamReply]], refuse: Refuse, limits: Limits
@@ -57,7 +62,7 @@ class HttpServer(Server):
 
     def __call__(self) -> Connection:
         """A new connection."""
-        return Connection(self, asyncio.get_running_loop(), self._limits, self._refuse)
+        return self.kind(self, asyncio.get_running_loop(), self._limits, self._refuse)
 
 
 def most_connections(limits: Limits) -> int:

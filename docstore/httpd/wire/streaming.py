@@ -37,8 +37,6 @@ class StreamReply(Head):
     ``claim`` is the request's memory, given back in the end.
     """
 
-    __slots__ = ("_chunks", "_ending", "_first", "_hurry", "_left", "_length", "_stopped", "_task", "claim", "feed")
-
     def __init__(
         self,
         chunks: AsyncIterator[bytes],

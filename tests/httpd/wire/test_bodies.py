@@ -14,6 +14,8 @@ from docstore.httpd.wire.memory import Memory
 from docstore.settings import KIB, MIB, Limits
 from tests.httpd.serving import router, serving, stand_in
 
+pytestmark = pytest.mark.usefixtures("either_loop")
+
 PACKED = gzip.compress(b"abc", mtime=0)
 SMALL = {"max_request_body": 1000, "parse_off_loop_from": 100}
 

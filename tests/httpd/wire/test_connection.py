@@ -1,11 +1,17 @@
 """What is answered to bytes that are no request, and to lines and headers that are too long."""
 
+import asyncio
 import json
 
 import pytest
 
+from docstore.errors import Forbidden
 from docstore.httpd.replies import json_reply
+from docstore.httpd.wire.streaming import StreamReply
+from tests.httpd.attaching import until
 from tests.httpd.serving import router, serving, stand_in
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 
 def error_of(answer):
@@ -163,3 +169,52 @@ async def test_chunks_may_have_extensions_and_trailers():
     async with serving() as server, server.wire() as wire:
         for body in (b"2;a=b\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX-T: a\r\n\r\n"):
             assert (await wire.ask(request + body)).status == 200
+
+
+async def test_who_sends_many_at_once_does_not_keep_others_waiting():
+    turns, seen = [0], []
+
+    async def ticking():
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async def handler(request):
+        seen.append(turns[0])
+        return json_reply(True)
+
+    async with serving(router(x=handler)) as server, server.wire() as wire:
+        ticker = asyncio.ensure_future(ticking())
+        wire.writer.write(b"GET /_x HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)
+        for _ in range(40):
+            assert (await wire.answer()).status == 200
+        ticker.cancel()
+        assert len(set(seen)) == 40, "each in a turn of the loop"
+
+
+async def test_a_client_that_leaves_ends_no_request_behind_a_feed_that_was_refused():
+    """A feed that never began is no longer its connection's, so nothing is cancelled for it."""
+    began, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def refused():
+        raise Forbidden("no")
+        yield b""
+
+    async def feed(request):
+        return StreamReply(refused(), feed=True)
+
+    async def write(request):
+        began.set()
+        await may_end.wait()
+        ended.set()
+        return json_reply(True)
+
+    async with serving(router(x=feed, y=write)) as server, server.wire() as wire:
+        assert (await wire.get("/_x")).status == 403
+        wire.writer.write(b"GET /_y HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await began.wait()
+        (connection,) = server.listener._server.connections
+        wire.writer.transport.abort()
+        await until(lambda: connection.half_closed)
+        may_end.set()
+        await asyncio.wait_for(ended.wait(), 5)

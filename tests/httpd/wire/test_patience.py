@@ -4,12 +4,16 @@ import asyncio
 import resource
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.patience import Patience
 from docstore.httpd.wire.server import RESERVED_FILES, most_connections
 from docstore.settings import Limits
 from tests.httpd.attaching import until
 from tests.httpd.serving import router, serving, stand_in
+
+pytestmark = pytest.mark.usefixtures("either_loop")
 
 LIMITS = {"max_header_time": 30.0, "max_body_wait": 60.0, "min_body_rate": 100, "max_answer_wait": 120.0}
 

@@ -62,6 +62,33 @@ def test_only_request_lines_are_changed_however_they_come(many, cuts):
     assert in_pieces(sent, cuts) == b"".join(seen for _, seen in many)
 
 
+def as_a_connection(data: bytes, cuts: list[int], whole: dict[bytes, int]) -> bytes:
+    """``in_pieces``, with what may pass told behind the parser's back, as ``Connection.data_received`` does it."""
+    targets = RawTargets()
+    seen = b""
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    for start, end in pairwise(places):
+        piece = data[start:end]
+        if targets.may_pass(piece):
+            targets.passed(piece, whole.get(piece))
+            seen += piece
+        else:
+            seen += targets.encode(piece)
+    return seen
+
+
+@given(st.lists(requests(), min_size=1, max_size=4), st.lists(st.integers(0, 10_000), max_size=4), st.booleans())
+def test_what_passes_is_followed(many, cuts, each):
+    sent = b"".join(one for one, _ in many)
+    if each:  # mostly a piece is a request
+        ends = [0]
+        for one, _ in many:
+            ends.append(ends[-1] + len(one))
+        cuts = [*cuts[:1], *ends]
+    known = {one: len(one.split(b"\r\n\r\n", 1)[1]) for one, _ in many if b"chunked" not in one and one[:1] != b"\r"}
+    assert as_a_connection(sent, cuts, known) == b"".join(seen for _, seen in many)
+
+
 @given(st.lists(requests(), max_size=2))
 def test_byte_by_byte_is_the_same(many):
     sent = b"".join(one for one, _ in many)

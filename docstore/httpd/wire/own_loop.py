@@ -1,0 +1,151 @@
+"""A connection that serves its requests itself, one after the other, in the one task that it has.
+
+aiohttp's own loop makes another task of every request, for the sake of context variables. There are none here, and a
+task costs as much as finding a document does. Owns that loop, and for which versions of aiohttp it is known to be
+right, since it stands in the place of a private one; with any other version ``Connection`` is served by aiohttp's. It
+must not know what requests mean.
+
+A version is added to ``KNOWN`` when its modules ``web_protocol``, ``base_protocol``, ``streams``, ``web_request`` and
+its parser were compared with those of the last one: what ``start`` and ``_handle_request`` do there is done here.
+"""
+
+import logging
+from asyncio import sleep, timeout
+from typing import Final
+
+from aiohttp import StreamReader, web_protocol
+from aiohttp.http import RawRequestMessage, StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web import BaseRequest, PayloadAccessError, StreamResponse
+
+from docstore.httpd.wire.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+KNOWN: Final = frozenset({"3.14.4", "3.14.5"})
+"""The versions of aiohttp that this loop fits; in 3.14.3 members that it uses have other names."""
+
+_ANSWERED: Final = PayloadAccessError()
+"""What a body raises whose request is over."""
+
+
+class OwnLoop(Connection):
+    """A connection for which aiohttp parses, and nothing else."""
+
+    __slots__ = ()
+
+    async def start(self) -> None:
+        """Serve until the client, a reply or the server ends it; aiohttp makes a task of this."""
+        try:
+            await self._serve_all()
+        except Exception:
+            logger.exception("a connection broke")
+            self.force_close()
+        except BaseException:
+            self.force_close()
+            raise
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _serve_all(self) -> None:
+        while not self._force_close:
+            if not self._messages:
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            if not await self._serve_next() or self._close or self._force_close:
+                break
+            self._wait_at_most()
+            if self._messages:
+                await sleep(0)  # who sends many at once does not keep others waiting
+
+    async def _serve_next(self) -> bool:
+        """Answer what came first, a request or what the parser refused; whether others may follow."""
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        task, handle = self._task_handler, self._request_handler
+        if task is None or handle is None:  # the client has left a moment ago
+            return False
+        if not isinstance(message, RawRequestMessage):
+            handle, message = self._make_error_handler(message), web_protocol.ERROR
+        request = BaseRequest(message, payload, self, StreamWriter(self, self._loop), task, self._loop)
+        self._request_in_progress = True
+        self._current_request = request
+        try:
+            try:
+                reply = await handle(request)
+            except Exception as error:
+                reply = self.handle_error(request, 500, error)
+            finally:
+                self._current_request = None
+            await self._send(request, reply)
+        except ConnectionError:
+            return False
+        finally:
+            self.feed = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None and not self._handler_waiter.done():
+                self._handler_waiter.set_result(None)
+        if payload is not EMPTY_PAYLOAD:
+            if not payload.is_eof():
+                await self._swallow(payload)
+            payload.set_exception(_ANSWERED)
+        self._keepalive = bool(reply.keep_alive)
+        return self._keepalive
+
+    async def _send(self, request: BaseRequest, reply: StreamResponse) -> None:
+        """Raises ConnectionError if the client is gone."""
+        if not self._upgraded:
+            await reply.prepare(request)
+            return
+        # nobody here takes an upgrade: what came behind it are requests, which aiohttp then sees to
+        _, has_left = await self.finish_response(request, reply, None)
+        if has_left:
+            raise ConnectionResetError
+
+    async def _swallow(self, payload: StreamReader) -> None:
+        """Read what is left of a body that nobody wanted, for a while, so that the client gets to read the reply."""
+        if self._lingering_time and not self._force_close:
+            try:
+                async with timeout(self._lingering_time):
+                    while not payload.is_eof():
+                        await payload.readany()
+            except TimeoutError:
+                pass
+            except Exception as error:  # the client has left, or the parser refuses what comes
+                logger.debug("the rest of a body broke: %r", error)
+                self.force_close()
+        if not payload.is_eof() and not self._force_close:
+            self.close()
+
+    def _wait_at_most(self) -> None:
+        """Begin to count how long the connection waits for its next request."""
+        end = self._loop.time() + self._keepalive_timeout
+        self._next_keepalive_close_time = end
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(end, self._process_keepalive)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Asked for at the end of every body, twice; where nobody has paused, nothing waits in the parser."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """As for every connection; and nobody waits for the rest of a body that does not come."""
+        super().connection_lost(exc)
+        body = self._last_body
+        if body is not None and not body.is_eof():
+            body.set_exception(ConnectionResetError("the client left"))
+
+    async def shutdown(self, patience: float | None = 15.0) -> None:
+        """As aiohttp's, which takes its time with a connection that has just become idle."""
+        if self._waiter is not None:
+            self.force_close()
+        await super().shutdown(patience)
