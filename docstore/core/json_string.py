@@ -18,13 +18,17 @@ _CONTINUES: Final = range(0x80, 0xC0)
 
 _ESCAPE = rb"\\(?:[^u]|u(?:(?![dD][89abAB])[0-9a-fA-F]{4}|[dD][89abAB]..\\u[dD][c-fC-F]..))"
 _whole = re.compile(rb'[^"\\]*+(?:' + _ESCAPE + rb'[^"\\]*+)*+', re.DOTALL).match
+_other = re.compile(rb"[^ !#-\[\]-\x7f]").search
 _rest = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL).match
 
 
 def long_string(raw: bytes, position: int) -> tuple[str, int]:
     """What ``decode`` makes of the string that starts here, and where it ends. Raises InvalidJson as that."""
-    pieces: list[str] = []
     at = position + 1
+    plain = _end_of_plain(raw, at)
+    if raw[plain : plain + 1] == b'"':
+        return str(memoryview(raw)[at:plain], "ascii"), plain + 1  # there once: pieces would be there twice, joined
+    pieces: list[str] = []
     while True:
         end = _end_of_piece(raw, at)
         ended = raw[end : end + 1] == b'"'
@@ -35,6 +39,16 @@ def long_string(raw: bytes, position: int) -> tuple[str, int]:
         at = end
         if ended:
             return "".join(pieces), at + 1
+
+
+def _end_of_plain(raw: bytes, at: int) -> int:
+    """How far from here on all characters are of ASCII and stand for themselves."""
+    while at < len(raw):
+        found = _other(raw, at, at + _PIECE)
+        if found is not None:
+            return found.start()
+        at += _PIECE
+    return len(raw)
 
 
 def _end_of_piece(raw: bytes, at: int) -> int:

@@ -1,6 +1,7 @@
 """A long string in pieces is what it is at once, and what is none is refused."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,21 @@ def test_what_is_none_is_refused(parts: list[bytes], ended: bool) -> None:
     assert outcome(lambda text: long_string(text, 0), raw) == outcome(lambda text: (decode(text), len(text)), raw)
     for text in (b"[%b]" % raw, b'{"a":%b}' % raw, b"{%b:1}" % raw):
         assert outcome(decode_in_slices, text) == outcome(decode, text)
+
+
+def test_a_plain_one_is_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_string, "_PIECE", 1 << 16)
+    monkeypatch.setattr(json_slices, "_REACH", 1 << 16)
+    size = 1 << 22
+    text = b'{"a":"%b"}' % (b"x" * size)
+    tracemalloc.start()
+    try:
+        value = decode_in_slices(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert value == {"a": "x" * size}
+    assert peak < 1.2 * size
 
 
 def test_no_step_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
