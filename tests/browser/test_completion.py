@@ -168,6 +168,26 @@ def test_the_query_editor_and_the_index_form(page, site):
     expect(page.get_by_label("Only documents that match")).to_have_value('{"year": ')
 
 
+def test_a_selector_of_changes(page, site):
+    site.database("changes_chosen", FILMS[:3])
+    page.goto(site.page("/db/changes_chosen/changes"))
+    page.get_by_label("Show").first.select_option("ids")
+    field = page.get_by_role("combobox", name="Ids")
+    field.focus()
+    page.keyboard.type('{"ye')
+    page.get_by_label("Show").first.select_option("selector")
+    field = page.get_by_role("combobox", name="Selector")
+    field.fill("")
+    page.keyboard.type('{"ye')
+    expect(option(page, "year")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(field).to_have_value('{"year": ')
+    page.keyboard.type("1901}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="film-001")).to_be_visible()
+    expect(page.get_by_role("link", name="film-002")).to_have_count(0)
+
+
 def test_the_sample_is_read_once_and_only_so_far(page, site):
     db = site.database("sampled", [{"_id": "a", "small": 1}, {"_id": "b", "large": "x" * 3_000_000}, {"_id": "c"}])
     site.ask("PUT", f"{db}/_design/d", {"views": {}})

@@ -1,6 +1,7 @@
 // `_changes` of a database as it happens: with filters, and a pause.
 
 import {json, path} from '../api.js';
+import {withSelector} from '../components/selector-completion.js';
 import {problemLine} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {field, h, replace} from '../dom.js';
@@ -24,7 +25,7 @@ export async function show(outlet, {db, query}, signal) {
   const pauseButton = h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => (running ? stop('Paused.') : start())}, 'Pause');
   const kind = h('select', {onchange: () => drawArgument()}, [['', 'everything'], ['selector', 'what matches a selector'], ['ids', 'these ids'],
     ['conflicts', 'what is in conflict'], ['design', 'a filter of a design document'], ].map(([value, label]) => h('option', {value}, label)));
-  const argument = h('input.mono', {});
+  const argument = withSelector(h('input.mono', {}), db, {is: () => kind.value === 'selector'});
   const argumentHolder = h('div.grow', {});
   kind.value = query.get('show') ?? '';
   argument.value = query.get('with') ?? '';

@@ -1,9 +1,9 @@
 // The documents of a database: a list that scrolls through millions, as a table or as JSON; several taken at once.
 
 import {path, send} from '../api.js';
-import {completed} from '../components/completion.js';
 import {ask} from '../components/dialog.js';
 import {menu} from '../components/menu.js';
+import {withSelector} from '../components/selector-completion.js';
 import {problemLine, tellFailure, toast} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {Bodies} from '../documents/bodies.js';
@@ -14,8 +14,6 @@ import {KeyedRows} from '../documents/keyed-rows.js';
 import {debounced, field, h, replace} from '../dom.js';
 import {count, many} from '../format.js';
 import {checkObject} from '../lossless/check.js';
-import {fieldNames} from '../query/field-names.js';
-import {suggestions} from '../query/suggestions.js';
 import {go, link, setQuery} from '../router.js';
 
 const LAST = '\u{10ffff}';
@@ -42,8 +40,7 @@ export async function show(outlet, {db, query}, signal) {
   const bodies = new Bodies(db, signal, {changed: () => { chooseFields(); list.refresh(); }, failed: tellFailure});
 
   const prefix = h('input', {type: 'search', 'aria-label': 'Ids that begin with', placeholder: 'Ids that begin with …', value: state.prefix});
-  const selector = completed(h('input', {class: 'mono', 'aria-label': 'Selector', placeholder: 'Selector: {"year": {"$gt": 1999}}', value: state.selector, autocomplete: 'off', spellcheck: 'false'}),
-    (text, cursor, isAsked) => suggestions(text, cursor, {names: () => fieldNames(db), isAsked}));
+  const selector = withSelector(h('input.mono', {'aria-label': 'Selector', placeholder: 'Selector: {"year": {"$gt": 1999}}', value: state.selector}), db);
   const problem = problemLine();
   const told = h('span', {class: 'quiet', role: 'status'});
   const range = h('button', {onclick: chooseRange}, 'Range');

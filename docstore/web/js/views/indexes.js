@@ -1,13 +1,11 @@
 // The indexes of a database: which there are, making and removing them.
 
 import {call, json, path, send} from '../api.js';
-import {completed} from '../components/completion.js';
 import {ask, confirm} from '../components/dialog.js';
+import {withFields, withSelector} from '../components/selector-completion.js';
 import {tellFailure, toast} from '../components/toast.js';
 import {field, h, replace} from '../dom.js';
 import {fieldsOf} from '../query/explain-words.js';
-import {fieldNames} from '../query/field-names.js';
-import {listed, suggestions} from '../query/suggestions.js';
 import {link} from '../router.js';
 
 export async function show(outlet, {db}, signal) {
@@ -44,12 +42,10 @@ function drawRow(index, remove) {
 }
 
 async function create(db, signal) {
-  const names = () => fieldNames(db);
-  const fields = completed(h('input', {required: true, placeholder: 'year, title'}), (text, cursor) => listed(text, cursor, {names}));
+  const fields = withFields(h('input', {required: true, placeholder: 'year, title'}), db);
   const name = h('input', {});
   const ddoc = h('input', {});
-  const partial = completed(h('textarea.mono', {rows: 3, wrap: 'off', placeholder: '{"type": "film"}'}),
-    (text, cursor, isAsked) => suggestions(text, cursor, {names, isAsked}));
+  const partial = withSelector(h('textarea.mono', {rows: 3, wrap: 'off', placeholder: '{"type": "film"}'}), db);
   const unique = h('input', {type: 'checkbox', id: 'unique-index'});
   return ask({
     title: 'New index', button: 'Make it',

@@ -1,18 +1,16 @@
 // Queries: an editor for `_find`, how it is answered as a picture, what it finds, and queries of before.
 
 import {call, json, path, send} from '../api.js';
-import {completed} from '../components/completion.js';
 import {explainPicture} from '../components/explain-picture.js';
 import {jsonEditor} from '../components/json-editor.js';
+import {withSelector} from '../components/selector-completion.js';
 import {problemLine, words} from '../components/toast.js';
 import {virtualList} from '../components/virtual-list.js';
 import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
 import {compute} from '../merge/off-page.js';
 import {fieldsOf} from '../query/explain-words.js';
-import {fieldNames} from '../query/field-names.js';
 import {pastQueries, rememberQuery} from '../query/past-queries.js';
-import {suggestions} from '../query/suggestions.js';
 import {go, link, setQuery} from '../router.js';
 
 const FIRST = '{\n  "selector": {\n    "_id": {"$gt": null}\n  },\n  "limit": 50\n}';
@@ -27,7 +25,7 @@ export async function show(outlet, {db, query}, signal) {
   const editor = jsonEditor({label: 'Query', validate: 'checkObject'});
   editor.value = query.get('q') ?? pastQueries(db)[0] ?? FIRST;
   editor.classList.add('query-editor');
-  completed(editor.area, (text, cursor, isAsked) => suggestions(text, cursor, {names: () => fieldNames(db), isQuery: true, isAsked}));
+  withSelector(editor.area, db, {isQuery: true});
   editor.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
