@@ -11,6 +11,7 @@ Where several are given, one has to match. All members of a match have to hold. 
 ``probability`` choose among the requests for which the others do.
 """
 
+import re
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from docstore.core.cloudant.throughput import RequestClass
 from docstore.core.document import parse_document
 from docstore.core.json_text import JsonValue
 from docstore.core.selector.selector import compile_selector
-from docstore.double.actions import Action, Count, Number, Seconds, SpuriousConflict
+from docstore.double.actions import Action, Answer, BrokenJson, Count, Number, Seconds, SpuriousConflict
 from docstore.double.endpoints import KINDS
 from docstore.errors import DocstoreError
 from docstore.settings import Limits
@@ -29,6 +30,9 @@ Texts = str | tuple[str, ...]
 Asked = dict[str, str | bool]
 """Name -> a pattern for the value, or whether there is to be one at all."""
 
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FRAMING: Final = frozenset({"connection", "content-length", "content-type", "date", "server", "transfer-encoding"})
+"""Headers that the server writes itself; a type is said by ``content_type``."""
 CLASSES: Final = frozenset(map(str, RequestClass))
 
 Said = TypeVar("Said")
@@ -93,6 +97,7 @@ def rule_of(value: object) -> Rule:
         plain = plain | {"action": {"type": plain["action"]}}
     rule = _converted(plain, Rule)
     _check(rule.match)
+    _check_answer(rule.action)
     if isinstance(rule.action, SpuriousConflict) and rule.action.rival is not None:
         try:
             parse_document(dict(rule.action.rival), doc_id="rival", limits=Limits())
@@ -128,6 +133,31 @@ def _check(match: Match) -> None:
                 raise InvalidRule(
                     f"a rule cannot be so: there is no {name} {text}; there are {', '.join(sorted(known))}"
                 )
+
+
+def _check_answer(action: Action) -> None:
+    """Raises InvalidRule for what no answer can have."""
+    texts: dict[str, str | None] = {}
+    if isinstance(action, BrokenJson):
+        texts = {"text": action.text}
+    if isinstance(action, Answer):
+        texts = {"error": action.error, "reason": action.reason, "body": action.body}
+        heads = {
+            **{f"headers.{name}": value for name, value in action.headers.items()},
+            "content_type": action.content_type,
+        }
+        for where, value in heads.items():
+            if any(character < " " or character == "\x7f" for character in value):
+                raise InvalidRule(f"a rule cannot be so: a header has no control characters - at `$.action.{where}`")
+        texts |= heads
+        for name in action.headers:
+            if not TOKEN.fullmatch(name) or name.lower() in FRAMING:
+                raise InvalidRule(f"a rule cannot be so: {name!r} cannot be set - at `$.action.headers`")
+    for where, text in texts.items():
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            raise InvalidRule(f"a rule cannot be so: no text in UTF-8 - at `$.action.{where}`") from None
 
 
 def plain(rule: Rule) -> dict[str, JsonValue]:

@@ -36,6 +36,7 @@ SERVER = f"docstore/{__version__} (Python/{platform.python_version()})"
 BODILESS = frozenset({204, 304})
 OTHER_PHRASES = {460: "Checksum Mismatch"}
 """Statuses that the standard library does not know."""
+UNKNOWN_PHRASE = "Internal Server Error"
 
 REQUEST_ID = istr("X-Couch-Request-ID")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{1,36}")
@@ -44,8 +45,11 @@ JOIN_UP_TO = 64 * 1024
 
 
 def phrase_of(status: int) -> str:
-    """The words beside a status."""
-    return OTHER_PHRASES.get(status) or HTTPStatus(status).phrase
+    """The words beside a status; CouchDB's for one that nobody knows, which functions and rules of tests may have."""
+    try:
+        return OTHER_PHRASES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return UNKNOWN_PHRASE
 
 
 class HeadLines:

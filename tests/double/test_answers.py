@@ -24,7 +24,7 @@ async def put(client: aiohttp.ClientSession) -> tuple[int, Any]:
         return reply.status, await reply.json()
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 413, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 413, 429, 499, 500, 502, 503, 504, 520, 599])
 async def test_an_error_instead_of_the_answer(server: TestNode, client: aiohttp.ClientSession, status: int) -> None:
     server.faults.add(Answer(status, retry_after=3), method="PUT", times=2)
     for _ in range(2):

@@ -52,6 +52,14 @@ def facts(method: str = "GET", target: str = "/", **headers: str) -> Facts:
     ({"action": "drop", "match": {"request_class": "reads"}}, "no request_class reads"),
     ({"action": "drop", "match": {"body": {"a": {"$gtt": 1}}}}, "gtt"),
     ({"action": {"type": "spurious_conflict", "rival": {"_nope": 1}}}, "_nope"),
+    ({"action": {"type": "answer", "status": 503, "headers": {"X-A": "b\r\nX-B: c"}}}, "headers.X-A"),
+    ({"action": {"type": "answer", "status": 503, "headers": {"Two Words": "b"}}}, "'Two Words' cannot be set"),
+    ({"action": {"type": "answer", "status": 503, "headers": {"content-length": "1"}}}, "cannot be set"),
+    ({"action": {"type": "answer", "status": 503, "headers": {"Transfer-Encoding": "x"}}}, "cannot be set"),
+    ({"action": {"type": "answer", "status": 503, "content_type": "text/plain\n"}}, "$.action.content_type"),
+    ({"action": {"type": "answer", "status": 503, "reason": "\ud800"}}, "$.action.reason"),
+    ({"action": {"type": "answer", "status": 503, "body": "\ud800"}}, "$.action.body"),
+    ({"action": {"type": "broken_json", "text": "\ud800"}}, "$.action.text"),
 ])  # fmt: skip
 def test_what_cannot_be_said(rule: Any, words: str) -> None:
     faults = Faults()

@@ -161,6 +161,14 @@ async def test_an_endless_loop_in_each_kind_of_function(hostile):
         assert answer.error == (500, "os_process_error", "OS process timed out."), answer
 
 
+@pytest.mark.parametrize("code", [299, 499, 520, 599, 999])
+async def test_a_status_that_nobody_knows(db, code):
+    """As CouchDB answers it, whose words are those of a 500."""
+    await db.write("_design/s", {"shows": {"odd": f"function() {{ return {{code: {code}, body: 'x'}} }}"}})
+    async with db.client.get(f"/{db.name}/_design/s/_show/odd") as reply:
+        assert (reply.status, reply.reason, await reply.text()) == (code, "Internal Server Error", "x")
+
+
 async def test_updates(db):
     await db.write("_design/u", {"updates": {
         "count": "function(doc, req) { doc = doc || {_id: req.id, n: 0}; doc.n++; return [doc, 'n is ' + doc.n] }",
