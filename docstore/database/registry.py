@@ -35,8 +35,7 @@ from docstore.database.write_hooks import WriteHooks, no_write_hooks
 from docstore.errors import BadRequest, DatabaseNameTooLong, DatabaseNotFound, IllegalDatabaseName
 from docstore.settings import Limits, Settings
 from docstore.storage.databases import list_databases, pending_sweeps
-from docstore.storage.documents.documents import get_record
-from docstore.storage.documents.records import DocRecord
+from docstore.storage.documents.documents import get_record, get_record_value
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import CommitSummary
 from docstore.storage.engine.transactions import Snapshot
@@ -123,11 +122,11 @@ class Registry:
         with self._environment.snapshot() as snapshot:
             return self._open_in(snapshot, name)
 
-    def open_with_record(self, name: str, doc_id: str) -> tuple[Database, DocRecord | None]:
-        """A database and the record of one of its documents, in one snapshot. Raises DatabaseNotFound."""
+    def open_with_record(self, name: str, doc_id: str) -> tuple[Database, bytes | None]:
+        """A database and the record of one of its documents as stored, in one snapshot. Raises DatabaseNotFound."""
         with self._environment.snapshot() as snapshot:
             database = self._open_in(snapshot, name)
-            return database, get_record(snapshot, database.number, doc_id)
+            return database, get_record_value(snapshot, database.number, doc_id)
 
     def open_with_head(self, name: str, doc_id: str) -> tuple[Database, Head | None, FeedEnd]:
         """A database, the head of one of its documents and how far it goes, in one snapshot. As ``open``."""

@@ -48,6 +48,7 @@ class Dispatcher:
         self.service = service
         self.router = router
         service.describe = lambda: encode(description(router.routes))
+        service.answer_again = self._answer_path
         self._guard = Guard()
         self._accounts = service.node.accounts
 
@@ -67,7 +68,7 @@ class Dispatcher:
         service.running += 1
         unusual = hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers
         try:
-            reply = await self._answer(request, unusual=unusual)
+            reply = await self._answer(request, connection, unusual=unusual)
         except DocstoreError as error:
             reply = await refused(request, error)
         except (asyncio.CancelledError, ConnectionError):
@@ -105,7 +106,7 @@ class Dispatcher:
             _log(request, reply, started)
         return reply
 
-    async def _answer(self, request: Request, *, unusual: bool) -> Reply | StreamReply:
+    async def _answer(self, request: Request, connection: Connection | None, *, unusual: bool) -> Reply | StreamReply:
         raw = request.raw
         headers = raw.headers
         cors = self.service.cors
@@ -128,7 +129,7 @@ class Dispatcher:
             return allowed
         if unusual:
             check_body_headers(raw)
-        if request.method not in SAFE_METHODS:
+        if request.method not in SAFE_METHODS and not (connection is not None and connection.only_ascii):
             check_header_text(headers)
         renewal = None
         if is_open:
@@ -142,7 +143,6 @@ class Dispatcher:
                 headers, request.remote, request.method, request.segments, lambda: request.base_url.startswith("https:")
             )
             request.user, renewal = authenticated.user, authenticated.renewal
-        request.answer_again = self._answer_path
         reply = await self._answer_path(request)
         if isinstance(reply, StreamReply):
             await _begin(reply, raw, request.method, closing=self.service.closing)

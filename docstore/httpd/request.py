@@ -61,7 +61,6 @@ class Request:
     ``doc_id``    the document id that the path names (``"a/b"``, ``"_design/a"``, ``"_local/a"``), else ``""``
     ``rest``      the path below that, decoded: an attachment's name
     ``rewrites``  how often it was taken for another one
-    ``answer_again``  what answers it once its method and path are others
     ``user``      who asks
     ``actor``     who writes: the user with their rights in the request's database
     ``may_read``  whether who asks may know what stands in the documents of the request's database
@@ -79,7 +78,6 @@ class Request:
     doc_id = ""
     rest = ""
     rewrites = 0
-    answer_again: Callable[["Request"], Awaitable["Reply | StreamReply"]] | None = None
     user: UserContext = NOBODY
     actor: Actor = NO_ACTOR
     may_read = False
@@ -200,9 +198,10 @@ class Request:
         self.actor, self.may_read, self.veil = NO_ACTOR, False, None
         if body is not None:
             self._body = body
-        if self.answer_again is None:
+        again: Callable[[Request], Awaitable[Reply | StreamReply]] | None = self.service.answer_again
+        if again is None:
             raise AssertionError("nobody answers this request again")
-        return await self.answer_again(self)
+        return await again(self)
 
     def drop_body(self) -> None:
         """Keep the body no longer; what was read of it is all that is wanted."""

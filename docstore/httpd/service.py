@@ -6,7 +6,7 @@ waits for. It must not know what a request is.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from docstore.errors import DocstoreError
@@ -28,7 +28,8 @@ class Service:
 
     ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
     at work. ``front`` is the surface of another service, None for CouchDB's. ``describe`` makes the text of the API's
-    description, ``description`` is it once somebody has asked.
+    description, ``description`` is it once somebody has asked. ``answer_again`` answers a request whose method and path
+    are others than those that it came with.
     """
 
     def __init__(self, node: Node) -> None:
@@ -42,6 +43,7 @@ class Service:
         self.front: Front[Any, Any] | None = None
         self.describe: Callable[[], bytes] = bytes
         self.description = b""
+        self.answer_again: Callable[[Any], Awaitable[Any]] | None = None
         self.certificate: Watch | None = None
         self.closing = False
         self.running = 0

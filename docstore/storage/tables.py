@@ -13,7 +13,11 @@ import lmdb
 from docstore.storage import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lmdb import _Database as Table
+
+    RawGet = Callable[[bytes, None, Table], bytes | None]
 
 
 ABSENT: Final = object()
@@ -102,6 +106,10 @@ class ReadTransaction(Protocol):
     @property
     def tables(self) -> Tables:
         """The handles to pass as ``table``."""
+
+    @property
+    def raw_get(self) -> "RawGet":
+        """LMDB's own ``get(key, None, table)``, for the hottest paths."""
 
     def get(self, table: "Table", key: bytes) -> bytes | None:
         """The value of one key."""

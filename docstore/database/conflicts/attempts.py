@@ -86,15 +86,9 @@ def refuse_stale(
         raise _noted(Conflict(), Attempt(database, doc_id, rev, operation, None, kind))
 
 
-def conflict_of(txn: ReadTransaction, database: int, doc_id: str, record: DocRecord, rev: Rev | None) -> Conflict:
-    """The refusal of an edit of this parent, where the record shows that it is a conflict."""
-    kind = _kind(txn, database, record, rev, Operation.WRITE)
-    return _noted(Conflict(), Attempt(database, doc_id, rev, kind=kind))
-
-
-def document_exists(database: int, doc_id: str) -> Conflict:
-    """The same without a revision, of a document that is there: nothing more has to be looked at."""
-    return _noted(Conflict(), Attempt(database, doc_id, None, kind=ConflictKind.DOCUMENT_EXISTS))
+def kind_of_stale(txn: ReadTransaction, database: int, record: DocRecord, rev: Rev) -> ConflictKind:
+    """Why a write on top of this revision is refused, where the record shows that it is a conflict."""
+    return _kind(txn, database, record, rev, Operation.WRITE)
 
 
 def missing_rev(attempt: Attempt) -> Conflict:

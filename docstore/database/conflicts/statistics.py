@@ -11,6 +11,7 @@ that is ever lost.
 
 from collections import Counter, deque
 from collections.abc import Callable
+from math import inf
 from typing import Final, NamedTuple
 
 SLOT_SECONDS: Final = 300
@@ -51,12 +52,16 @@ class ConflictStats:
         self._clock = clock
         self._databases: set[str] = set()
         self._slots: deque[tuple[int, _Summary]] = deque(maxlen=SLOTS + 1)
+        self._latest = _Summary()
+        self._latest_ends = -inf
 
     def conflict(self, database: str, doc_id: str, kind: str) -> None:
         """An edit was refused. ``doc_id`` is empty where no document is concerned."""
         self.conflicts[kind, database if database in self._databases else self._counted(database)] += 1
         if doc_id:
-            self._summary().add((database, doc_id))
+            if self._clock() >= self._latest_ends:
+                self._begin_slot()
+            self._latest.add((database, doc_id))
 
     def replayed(self, database: str) -> None:
         """A stored reply was given again."""
@@ -89,11 +94,10 @@ class ConflictStats:
     def _slot(self) -> int:
         return int(self._clock()) // SLOT_SECONDS
 
-    def _summary(self) -> "_Summary":
+    def _begin_slot(self) -> None:
         slot = self._slot()
-        if not self._slots or self._slots[-1][0] != slot:
-            self._slots.append((slot, _Summary()))
-        return self._slots[-1][1]
+        self._latest, self._latest_ends = _Summary(), (slot + 1) * SLOT_SECONDS
+        self._slots.append((slot, self._latest))
 
 
 class _Summary:

@@ -30,7 +30,7 @@ from docstore.httpd.request import EVERYONE, Request
 from docstore.httpd.wire.multipart import RELATED
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.httpd.writing.writes import Edit, through
-from docstore.storage.documents.records import DocRecord
+from docstore.storage.documents.records import head_of
 
 
 async def get_document(request: Request) -> Reply | StreamReply:
@@ -65,8 +65,10 @@ async def put_document(request: Request) -> Edit | Reply:
     if database.write_hook is not None or request.actor is not EVERYONE:
         database = request.database()
     query = document_query(request)
-    doc_id = validate_doc_id(request.doc_id, request.node.settings.limits)
-    database.check_id(doc_id)
+    doc_id = request.doc_id
+    if record is None:
+        validate_doc_id(doc_id, request.node.settings.limits)
+        database.check_id(doc_id)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
     at_hand = request.raw.content.is_eof()  # if not, the record may be out of date when the body has come
@@ -105,11 +107,11 @@ async def _put_related(request: Request, database: Database, query: DocumentQuer
     return Edit(write, document.id, 200 if document.deleted else 201)
 
 
-def _is_no_conflict(database: Database, document: Document, record: DocRecord | None) -> bool:
+def _is_no_conflict(database: Database, document: Document, record: bytes | None) -> bool:
     """Whether that has been seen: nothing but the document's record is to be asked, and it has just been read."""
     if document.condition is not None or database.write_hook is not None:
         return False
-    return not is_stale(None if record is None else record.head(), document.rev, document.path)
+    return not is_stale(None if record is None else head_of(record), document.rev, document.path)
 
 
 async def create_document(request: Request) -> Edit:

@@ -13,7 +13,7 @@ from aiohttp import hdrs
 from docstore.core.edit import is_stale
 from docstore.core.json_text import JsonValue
 from docstore.core.rev import Rev, parse_rev
-from docstore.database.conflicts.attempts import conflict_of, document_exists
+from docstore.database.conflicts.attempts import ConflictKind, kind_of_stale
 from docstore.database.database import Database
 from docstore.httpd.params.conditions import is_conditional
 from docstore.httpd.params.documents import DocumentQuery
@@ -21,7 +21,7 @@ from docstore.httpd.params.preferences import IDEMPOTENCY_KEY, PREFER, wants_pro
 from docstore.httpd.problems.refusing import refused_plainly
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import Request
-from docstore.storage.documents.records import DocRecord
+from docstore.storage.documents.records import decode_record, head_of
 
 PLAIN = frozenset({"_id", "_rev"})
 """Those of the special members that a plain edit has."""
@@ -51,13 +51,14 @@ def asks_plainly(request: Request, database: Database, query: DocumentQuery) -> 
 def refusal(
     request: Request,
     database: Database,
-    record: DocRecord,
+    record: bytes,
     told: Rev | None,
     members: Mapping[str, JsonValue],
 ) -> Reply | None:
     """The refusal of a PUT that is a conflict for certain; None if it has to be looked at as a whole.
 
-    ``told`` is the revision of the query, ``record`` the document's when the request began. Raises InvalidRev.
+    ``told`` is the revision of the query, ``record`` the document's as it was stored when the request began. Raises
+    InvalidRev.
     """
     rev = told
     for name in members:
@@ -69,10 +70,10 @@ def refusal(
             rev = parse_rev(members[name])
             if told is not None and told != rev:
                 return None
-    if not is_stale(record.head(), rev, () if rev is None else (rev,)):
+    if not is_stale(head_of(record), rev, () if rev is None else (rev,)):
         return None
     if rev is None:
-        return refused_plainly(request, document_exists(database.number, request.doc_id))
+        return refused_plainly(request, ConflictKind.DOCUMENT_EXISTS, None)
     with database.environment.snapshot() as snapshot:
-        error = conflict_of(snapshot, database.number, request.doc_id, record, rev)
-    return refused_plainly(request, error)
+        kind = kind_of_stale(snapshot, database.number, decode_record(record), rev)
+    return refused_plainly(request, kind, rev)

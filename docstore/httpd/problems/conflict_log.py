@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Final
@@ -41,13 +42,13 @@ class ConflictLog:
         self._queue: SimpleQueue[Line | None] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def add(self, kind: str, database: str, doc_id: str, line: Line) -> None:
-        """A conflict of this kind. ``line`` makes its text; the thread asks for it, or nobody does."""
+    def add(self, kind: str, database: str, doc_id: str, line: Callable[..., str], *told: object) -> None:
+        """A conflict of this kind. ``line`` makes its text of what is ``told``, on the thread, or never."""
         if not logger.isEnabledFor(logging.INFO):
             return
         if self._left:
             self._left -= 1
-            self._write(line)
+            self._write(partial(line, *told))
         else:
             key = (kind, database, doc_id)
             if key in self._counts or len(self._counts) < MOST_COUNTED:

@@ -55,8 +55,7 @@ def error_reply(error: DocstoreError) -> Reply:
     """The reply to a request that ended in ``error``."""
     kind = type(error)
     if kind is Conflict and error.error is Conflict.error and error.reason is Conflict.default_reason:
-        # the reply that is given most often
-        return Reply(409, _CONFLICT_BODY)
+        return conflict_reply()
     headers: tuple[Header, ...] = ()
     if isinstance(error, MethodNotAllowed):
         headers = (("Allow", error.allowed),)
@@ -66,6 +65,11 @@ def error_reply(error: DocstoreError) -> Reply:
 
 
 _CONFLICT_BODY = encode(error_body(Conflict())) + b"\n"
+
+
+def conflict_reply() -> Reply:
+    """The same for ``Conflict()``, the error that is told most often."""
+    return Reply(409, _CONFLICT_BODY)
 
 
 def plain_error_reply(status: int, error: str, reason: str) -> Reply:

@@ -16,13 +16,14 @@ from aiohttp.web import BaseRequest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from docstore.core.json_text import JsonValue
+from docstore.core.rev import Rev
 from docstore.database.conflicts.attempts import EXPLAINED, Attempt, ConflictKind, kind_of
 from docstore.database.conflicts.report import ConflictReport, explain
 from docstore.errors import Conflict, DocstoreError, PreconditionFailed
 from docstore.httpd.params.preferences import wants_problems
 from docstore.httpd.problems.conflicts import detail_of, members_of
 from docstore.httpd.problems.details import NO_MEMBERS, TYPES, plain_problem_reply, problem_body, problem_reply
-from docstore.httpd.problems.errors import error_reply, plain_error_reply
+from docstore.httpd.problems.errors import conflict_reply, error_reply, plain_error_reply
 from docstore.httpd.problems.next_steps import READ_STATE, action, after_error, document_url
 from docstore.httpd.replies import Header, Reply
 from docstore.httpd.request import Request
@@ -55,10 +56,13 @@ async def refused(request: Request, error: DocstoreError, headers: Sequence[Head
     return reply
 
 
-def refused_plainly(request: Request, error: Conflict) -> Reply:
-    """The same for a conflict of which its request asks for no more than CouchDB's words."""
-    count_conflict(request, error)
-    return error_reply(error)
+def refused_plainly(request: Request, kind: ConflictKind, rev: Rev | None) -> Reply:
+    """The same for a write on top of ``rev`` that is a conflict, and of which no more is asked than CouchDB's words.
+
+    There is no error: to make one, and what it knows of the edit, takes as long as all that is done here.
+    """
+    _count(request, kind, request.segments[0], request.doc_id, rev)
+    return conflict_reply()
 
 
 def refused_unread(raw: BaseRequest, status: int, error: str, reason: str) -> Reply:
@@ -96,17 +100,29 @@ def count_conflict(
         doc_id, rev = attempt.doc_id, attempt.rev
     told = report is not None and not isinstance(error, StateConflict)
     kind = report.kind.value if report is not None and told else _kind_of(request, error)
+    _count(request, kind, database, doc_id, rev, row)
+
+
+def _count(request: Request, kind: str, database: str, doc_id: str, rev: Rev | None, row: int | None = None) -> None:
     request.node.conflict_stats.conflict(database, doc_id, kind)
-    method, request_id, user = request.method, request.id, request.user.name
-    request.service.conflict_log.add(
-        kind,
-        database,
-        doc_id,
-        lambda: (
-            f"kind={kind} method={method} db={encode_segment(database)} doc={encode_segment(doc_id) or '-'}"
-            f" rev={'-' if rev is None else encode_segment(str(rev))} row={'-' if row is None else row}"
-            f" id={request_id.decode()} user={user or '-'}"
-        ),
+    told = (kind, request.method, database, doc_id, rev, row, request.id, request.user.name)
+    request.service.conflict_log.add(kind, database, doc_id, _line, *told)
+
+
+def _line(
+    kind: str,
+    method: str,
+    database: str,
+    doc_id: str,
+    rev: Rev | None,
+    row: int | None,
+    request_id: bytes,
+    user: str | None,
+) -> str:
+    return (
+        f"kind={kind} method={method} db={encode_segment(database)} doc={encode_segment(doc_id) or '-'}"
+        f" rev={'-' if rev is None else encode_segment(str(rev))} row={'-' if row is None else row}"
+        f" id={request_id.decode()} user={user or '-'}"
     )
 
 

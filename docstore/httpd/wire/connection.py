@@ -15,7 +15,7 @@ from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.bodies import OTHER_CODINGS
-from docstore.httpd.wire.raw_targets import RawTargets
+from docstore.httpd.wire.raw_targets import HEAD_END, RawTargets
 from docstore.settings import Limits
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ FIRST_REQUEST: Final = 1.0
 
 Refuse = Callable[[BaseRequest, int, str, str], Reply]
 """Makes the reply to a request from status, error and reason."""
+
+HEAD_END_BYTES: Final = len(HEAD_END)
 
 _receive = RequestHandler.data_received
 
@@ -56,7 +58,7 @@ class Connection(RequestHandler):
 
     ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
     requests that somebody has begun to answer. ``has_begun_headers``: bytes have come that are no request yet.
-    ``made_at`` is the time of the event loop when it was made.
+    ``only_ascii``: nothing else has come. ``made_at`` is the time of the event loop when it was made.
     """
 
     __slots__ = (
@@ -68,6 +70,7 @@ class Connection(RequestHandler):
         "half_closed",
         "has_begun_headers",
         "made_at",
+        "only_ascii",
         "refuse",
     )
 
@@ -86,6 +89,7 @@ class Connection(RequestHandler):
         self.half_closed = False
         self.has_begun_headers = False
         self.made_at = loop.time()
+        self.only_ascii = True
         self.refuse = refuse
         self._last_body: StreamReader | None = None
         self._transport_paused = False
@@ -94,11 +98,14 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
         targets, messages, known = self._targets, self._messages, self._request_count
-        if targets.may_pass(data):
+        if targets.at_start and data.isascii():
             _receive(self, data)
             body = messages[-1][1] if messages and self._request_count == known + 1 else None
-            targets.passed(data, body.total_bytes if body is not None and body.is_eof() else None)
+            head = data.find(HEAD_END) + HEAD_END_BYTES
+            if body is None or not body.is_eof() or head + body.total_bytes != len(data):
+                targets.follow(data)  # it was not one whole request, as it usually is
         else:
+            self.only_ascii = self.only_ascii and data.isascii()
             _receive(self, targets.encode(data))
         if messages:
             self._last_body = messages[-1][1]

@@ -10,29 +10,30 @@ its parser were compared with those of the last one: what ``start`` and ``_handl
 """
 
 import logging
-from asyncio import sleep, timeout
+from asyncio import AbstractEventLoop, sleep, timeout
 from typing import Final
 
 from aiohttp import StreamReader, web_protocol
 from aiohttp.http import RawRequestMessage, StreamWriter
-from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web import BaseRequest, PayloadAccessError, StreamResponse
+from aiohttp.web import BaseRequest, Server, StreamResponse
 
-from docstore.httpd.wire.connection import Connection
+from docstore.httpd.wire.connection import Connection, Refuse
+from docstore.settings import Limits
 
 logger = logging.getLogger(__name__)
 
 KNOWN: Final = frozenset({"3.14.4", "3.14.5"})
 """The versions of aiohttp that this loop fits; in 3.14.3 members that it uses have other names."""
 
-_ANSWERED: Final = PayloadAccessError()
-"""What a body raises whose request is over."""
-
 
 class OwnLoop(Connection):
     """A connection for which aiohttp parses, and nothing else."""
 
-    __slots__ = ()
+    __slots__ = ("_writer",)
+
+    def __init__(self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse) -> None:
+        super().__init__(manager, loop, limits, refuse)
+        self._writer = StreamWriter(self, loop)
 
     async def start(self) -> None:
         """Serve until the client, a reply or the server ends it; aiohttp makes a task of this."""
@@ -75,7 +76,8 @@ class OwnLoop(Connection):
             return False
         if not isinstance(message, RawRequestMessage):
             handle, message = self._make_error_handler(message), web_protocol.ERROR
-        request = BaseRequest(message, payload, self, StreamWriter(self, self._loop), task, self._loop)
+        self._writer.output_size = 0  # all that is kept of the last reply
+        request = BaseRequest(message, payload, self, self._writer, task, self._loop)
         self._request_in_progress = True
         self._current_request = request
         try:
@@ -85,7 +87,10 @@ class OwnLoop(Connection):
                 reply = self.handle_error(request, 500, error)
             finally:
                 self._current_request = None
-            await self._send(request, reply)
+            if self._upgraded:
+                await self._send_before_others(request, reply)
+            else:
+                await reply.prepare(request)
         except ConnectionError:
             return False
         finally:
@@ -93,19 +98,13 @@ class OwnLoop(Connection):
             self._request_in_progress = False
             if self._handler_waiter is not None and not self._handler_waiter.done():
                 self._handler_waiter.set_result(None)
-        if payload is not EMPTY_PAYLOAD:
-            if not payload.is_eof():
-                await self._swallow(payload)
-            payload.set_exception(_ANSWERED)
+        if not payload.is_eof():
+            await self._swallow(payload)
         self._keepalive = bool(reply.keep_alive)
         return self._keepalive
 
-    async def _send(self, request: BaseRequest, reply: StreamResponse) -> None:
-        """Raises ConnectionError if the client is gone."""
-        if not self._upgraded:
-            await reply.prepare(request)
-            return
-        # nobody here takes an upgrade: what came behind it are requests, which aiohttp then sees to
+    async def _send_before_others(self, request: BaseRequest, reply: StreamResponse) -> None:
+        """The same where the client asked for an upgrade. Nobody here takes one: what came behind are more requests."""
         _, has_left = await self.finish_response(request, reply, None)
         if has_left:
             raise ConnectionResetError

@@ -49,29 +49,21 @@ class _At(Enum):
 class RawTargets:
     """The bytes of one connection on their way to the parser, in any pieces, in order.
 
-    ``encode`` takes them before the parser does. What ``may_pass`` says so of can go to the parser at once, and
-    ``passed`` is told what it was: where the parser knows that it was one whole request, nobody else has to look.
+    ``encode`` takes them before the parser does. ``at_start``: nothing of a request has come. What comes then and is
+    ASCII may go to the parser at once; ``follow`` is told of it afterwards, if it was not one whole request.
     """
 
-    __slots__ = ("_at", "_kept", "_left")
+    __slots__ = ("_at", "_kept", "_left", "at_start")
 
     def __init__(self) -> None:
+        self.at_start = True
         self._at = _At.LINE
         self._left = 0
         self._kept = bytearray()  # of the head, the chunk's line or the trailer under way
 
-    def may_pass(self, data: bytes) -> bool:
-        """Whether there is nothing to change in these bytes, whatever they are."""
-        return self._at is _At.LINE and not self._kept and data.isascii()
-
-    def passed(self, data: bytes, body: int | None) -> None:
-        """These bytes went to the parser as they were. ``body``: it saw one request in them, with so long a body."""
-        if body is None or data.find(HEAD_END) + len(HEAD_END) + body != len(data):
-            self._walk(data)
-
     def encode(self, data: bytes) -> bytes:
         """What to hand on: the same bytes, but in request lines each beyond ASCII as ``%XX``."""
-        if self._at is _At.LINE and not self._kept:
+        if self.at_start:
             end = data.find(HEAD_END)
             if end > 0:  # one whole request is what usually comes
                 bodies = _BODY.findall(data, 0, end + 1)
@@ -79,9 +71,10 @@ class RawTargets:
                 whole = end + 4 + length == len(data) and not data.startswith(b"\r\n")
                 if whole and data[: data.index(b"\r\n")].isascii():
                     return data
-        return self._walk(data)
+        return self.follow(data)
 
-    def _walk(self, data: bytes) -> bytes:
+    def follow(self, data: bytes) -> bytes:
+        """As ``encode``, byte by byte."""
         out: list[bytes] = []
         place = 0
         while place < len(data):
@@ -89,6 +82,7 @@ class RawTargets:
                 out.append(data[place:])
                 break
             place = self._step(data, place, out)
+        self.at_start = self._at is _At.LINE and not self._kept
         return b"".join(out)
 
     def _step(self, data: bytes, place: int, out: list[bytes]) -> int:

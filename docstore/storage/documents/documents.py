@@ -46,7 +46,7 @@ def get_record_value(txn: ReadTransaction, db: int, doc_id: str) -> bytes | None
     """One document's record as stored, for ``records.read_head`` and ``records.winner_text``."""
     id_bytes = doc_id.encode()
     if len(id_bytes) < keys.LONG_ID_FROM:
-        return txn.get(txn.tables.docs, keys.short_key(db, id_bytes))
+        return txn.raw_get(keys.short_key(db, id_bytes), None, txn.tables.docs)
     found = long_ids.find(txn, txn.tables.docs, db, id_bytes, records.id_of_long)
     return None if found is None else found[1]
 
@@ -79,7 +79,7 @@ def get_records(txn: ReadTransaction, db: int, doc_ids: Iterable[str]) -> dict[s
 
 def get_body(txn: ReadTransaction, db: int, seq: int) -> bytes | None:
     """The body value under a key; None if it was dropped. See ``rows.body_text``."""
-    return txn.get(txn.tables.bodies, pack_seq_key(db, seq))
+    return txn.raw_get(pack_seq_key(db, seq), None, txn.tables.bodies)
 
 
 def get_merge_body(txn: ReadTransaction, db: int, seq: int) -> bytes | None:

@@ -8,7 +8,7 @@ To open and close a snapshot costs less than a microsecond. ``raw_get`` and ``ra
 for the hottest paths: ``snapshot.raw_get(key, None, table)`` is ``snapshot.get(table, key)`` without a frame between.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -21,7 +21,7 @@ from docstore.storage.tables import Tables
 if TYPE_CHECKING:
     from lmdb import _Database as Table
 
-    RawGet = Callable[[bytes, None, Table], bytes | None]
+    from docstore.storage.tables import RawGet
 
 
 class Gate(Protocol):
@@ -48,14 +48,16 @@ class Snapshot:
     before each slice; when it is true it closes the snapshot and goes on from its last key in a new one. A holder that
     does not look meets Unavailable (``lmdb.Error`` on a cursor), never wrong data.
 
+    ``tables``      the handles to pass as ``table``
     ``idle_since``  when (``monotonic``) its holder, a coroutine, came to the end of a slice; None while it is read
     ``lent``        whether the holder waits there for whoever takes the slice, and not just for his next turn
     """
 
-    __slots__ = ("_gate", "_transaction", "idle_since", "lent", "opened_at", "raw_get", "thread")
+    __slots__ = ("_gate", "_transaction", "idle_since", "lent", "opened_at", "raw_get", "tables", "thread")
 
     def __init__(self, gate: "Gate", transaction: "lmdb.Transaction[bytes]", thread: int) -> None:
         self._gate = gate
+        self.tables = gate.tables
         self._transaction: lmdb.Transaction[bytes] | None = transaction
         self.raw_get: RawGet = transaction.get
         self.thread = thread
@@ -74,11 +76,6 @@ class Snapshot:
     def close(self) -> None:
         """Give the snapshot back. Closing twice, or after it was taken away, does nothing."""
         self._gate.close(self)
-
-    @property
-    def tables(self) -> Tables:
-        """The handles to pass as ``table``."""
-        return self._gate.tables
 
     @property
     def closed(self) -> bool:

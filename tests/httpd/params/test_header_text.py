@@ -1,5 +1,6 @@
 """Headers that are not UTF-8: refused before anything is written, wherever somebody would read them."""
 
+import asyncio
 import base64
 import json
 
@@ -38,6 +39,18 @@ async def test_what_is_read_must_be_utf8(server, db, name):
         assert answer.status == 400, (line, answer)
         assert json.loads(answer.body)["error"] == "bad_request"
     assert server.node.registry.open("db").info().update_seq == before
+
+
+async def test_it_may_come_behind_other_requests_and_in_pieces(server, db):
+    sent = request(b"PUT /db/new", b"If-Match: " + LATIN, body=b"{}")
+    for cut in (0, 20, sent.index(LATIN) + len(LATIN) - 1, sent.index(LATIN) + len(LATIN)):
+        async with wire(server) as raw:
+            assert (await raw.ask(request(b"GET /db"))).status == 200
+            raw.writer.write(sent[:cut])
+            await raw.writer.drain()
+            await asyncio.sleep(0)
+            answer = await raw.ask(sent[cut:])
+        assert (answer.status, json.loads(answer.body)["error"]) == (400, "bad_request")
 
 
 async def test_upload_metadata_of_tus(server, db):

@@ -44,7 +44,7 @@ def test_a_new_document_is_its_head_alone() -> None:
     assert records.read_head(value) == (0, 1, 1, 2, 1, b"a" * 16)
     assert records.winner_of(value) == rev(1, "a")
     assert records.winner_text(value) == "1-" + "61" * 16
-    assert first().head() == Head(rev(1, "a"), False, 1, 1, True, 1)
+    assert first().head() == records.head_of(value) == Head(rev(1, "a"), False, 1, 1, True, 1)
 
 
 def test_a_stamp_follows_the_head() -> None:
@@ -63,6 +63,16 @@ def test_an_extension_has_its_own_stamp_or_none() -> None:
     assert extend(of_nobody, rev(3, "c"), 3, False, 2, 9, alice).record.date is None, "alice's second was told before"
     assert extend(of_nobody, rev(3, "c"), 3, False, 2, 9, bob).record.date == 7
     assert extend(first(), rev(2, "b"), 2, False, 2, 9).record.stamp == b"", "who was never stamped costs nothing"
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize("stamp", [b"", pack_stamp(Written(5, "bob"))])
+def test_the_head_of_a_chain_is_read_without_the_rest(deleted: bool, stamp: bytes) -> None:
+    for live in (0, 1, 7):
+        record = first()._replace(deleted=deleted, live=live, tail=b"t" * 24 * live, stamp=stamp, seq=9, body_seq=8)
+        assert (
+            records.head_of(encode_record(record)) == record.head() == Head(rev(1, "a"), deleted, 9, 8, True, live + 1)
+        )
 
 
 def test_the_head_tells_a_deleted_winner_by_its_lowest_bit() -> None:
@@ -88,6 +98,7 @@ def test_rare_parts_come_back(record: DocRecord) -> None:
     value = encode_record(record)
     assert decode_record(value) == record
     assert records.winner_of(value) == record.winner
+    assert records.head_of(value) == record.head()
     assert records.winner_text(value) == str(record.winner)
     assert records.record_bytes(record) == len(value)
     if record.long_id:
