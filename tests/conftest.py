@@ -1,6 +1,6 @@
 """Fixtures that many tests share: a running server of the test's own, and a client for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:  # imported when first asked for: the tests of the lower layer
 settings.register_profile("docstore", deadline=None, max_examples=FEW)
 settings.register_profile(LONG, deadline=None, max_examples=MANY)
 settings.load_profile("docstore")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was captured is text that can be sent: half a pair in a log line would end pytest-xdist's whole run."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture
