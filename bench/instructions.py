@@ -100,14 +100,14 @@ def requests_of(server: Server) -> dict[str, tuple[int, Callable[[int], object]]
         return [{**DOCUMENT, "_id": f"n{number:03}-{place:03}", "_rev": STALE} for place in range(100)]
 
     return {
-        "GET": (200, lambda _: ask("GET", "/db/d")),
-        "GET of a revision": (200, lambda _: ask("GET", f"/db/d?rev={rev}")),
-        "GET, not modified": (200, lambda _: ask("GET", "/db/d", **{"If-None-Match": f'"{rev}"'})),
-        "GET, missing": (200, lambda _: ask("GET", "/db/none")),
+        "GET": (1_000, lambda _: ask("GET", "/db/d")),
+        "GET of a revision": (1_000, lambda _: ask("GET", f"/db/d?rev={rev}")),
+        "GET, not modified": (1_000, lambda _: ask("GET", "/db/d", **{"If-None-Match": f'"{rev}"'})),
+        "GET, missing": (1_000, lambda _: ask("GET", "/db/none")),
         "GET with 19 conflicts": (100, lambda _: ask("GET", "/db/c?conflicts=true")),
-        "PUT, new": (100, lambda number: ask("PUT", f"/db/new{number}", DOCUMENT)),
-        "PUT, update": (100, update),
-        "PUT, refused": (200, lambda _: ask("PUT", "/db/d", {**DOCUMENT, "_rev": STALE})),
+        "PUT, new": (400, lambda number: ask("PUT", f"/db/new{number}", DOCUMENT)),
+        "PUT, update": (400, update),
+        "PUT, refused": (1_000, lambda _: ask("PUT", "/db/d", {**DOCUMENT, "_rev": STALE})),
         "_bulk_docs of 100": (12, lambda number: ask("POST", "/db/_bulk_docs", {"docs": batch(number)})),
         "the same, new_edits=false": (
             12,

@@ -23,6 +23,8 @@ SHORT, LONG = 40, 20_000
 PARTS = 20
 EVERY = 40
 """Of how many operations the short run takes one: to prepare one takes half a second."""
+WAITING = ("longpoll", "continuous", "eventsource")
+"""Feeds that with a heartbeat, or a timeout of their own, wait for what nobody writes."""
 THERE = {
     "db": "db",
     "doc": "doc",
@@ -71,6 +73,8 @@ def known_paths(draw: st.DrawFn, path: dict[str, str]) -> dict[str, str]:
 def cases(draw: st.DrawFn, operation: Any, mode: schemathesis.GenerationMode) -> Any:
     case = draw(operation.as_strategy(generation_mode=mode))
     case.path_parameters = known_paths(draw, case.path_parameters or {})
+    if case.query and case.query.get("feed") in WAITING:
+        case.query = {name: value for name, value in case.query.items() if name not in ("heartbeat", "timeout")}
     return case
 
 
