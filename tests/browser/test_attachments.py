@@ -86,7 +86,7 @@ def test_a_large_file_goes_on_after_broken_connections_and_a_reload(page, site, 
     expect(page.get_by_text(re.compile("^big.bin: (512|768) KiB of 879 KiB"))).to_be_visible()
     with listening(page, "dialog"):
         page.reload()
-    expect(page.get_by_text(re.compile("big.bin was cut short at"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"big.bin was cut short at"))).to_be_visible()
     page.get_by_label("The file big.bin once more").set_input_files(file)
     expect(page.get_by_role("button", name="big.bin", exact=True)).to_be_visible()
     digest = site.ask("GET", f"{db}/a")["_attachments"]["big.bin"]["digest"]
@@ -143,7 +143,7 @@ def test_an_upload_is_paused_and_given_up(page, site, tmp_path):
     where = held.first().url
     page.get_by_role("button", name="Pause").click()
     held.let_go()
-    expect(page.get_by_text(re.compile("big.bin was cut short at 0 B of 879 KiB"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"big.bin was cut short at \d+ (B|KiB) of 879 KiB"))).to_be_visible()
     upload = where.removeprefix(site.url + "/")
     assert site.ask("GET", upload)["length"] == 900_000
     page.get_by_role("button", name="Give it up").click()

@@ -52,10 +52,10 @@ def test_a_refusal_is_told_and_the_dialog_stays(page, site):
 
 def test_thousands_draw_no_more_rows_than_are_seen(page, site):
     for number in range(60):
-        site.database(f"many{number:03}")
-    page.goto(site.page("/?filter=many"))
-    expect(page.get_by_text("60 of")).to_be_visible()
+        site.database(f"dozens{number:02}")
+    page.goto(site.page("/?filter=dozens"))
+    expect(page.get_by_text(re.compile("^60 (of|databases)"))).to_be_visible()
     assert page.locator("virtual-list .v-row").count() < 40
     page.get_by_role("grid", name="Databases").focus()
     page.keyboard.press("End")
-    expect(page.get_by_role("link", name="many059")).to_be_visible()
+    expect(page.get_by_role("link", name="dozens59")).to_be_visible()

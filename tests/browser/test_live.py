@@ -176,10 +176,10 @@ def test_on_a_telephone_every_column_can_be_reached(browser, site):
 
 
 def test_other_choices_among_changes(page, site):
-    conflicted(site, "chosen")
-    site.ask("POST", "chosen/_bulk_docs", {"docs": [{"_id": "a,b"}, {"_id": "c", "n": 1}]})
-    site.ask("PUT", "chosen/_design/app", {"filters": {"n": "function (doc) { return doc.n === 1; }"}})
-    page.goto(site.page("/db/chosen/changes"))
+    conflicted(site, "chosen_changes")
+    site.ask("POST", "chosen_changes/_bulk_docs", {"docs": [{"_id": "a,b"}, {"_id": "c", "n": 1}]})
+    site.ask("PUT", "chosen_changes/_design/app", {"filters": {"n": "function (doc) { return doc.n === 1; }"}})
+    page.goto(site.page("/db/chosen_changes/changes"))
     changes = page.get_by_role("grid", name="Changes, newest first").get_by_role("link")
     expect(changes).to_have_count(4)
     show = page.get_by_label("Show").first

@@ -32,7 +32,7 @@ def test_metrics_are_charted_and_conflicts_counted(page, site):
     expect(page.get_by_role("heading", name=re.compile("edits? refused since the start"))).to_be_visible()
     expect(page.get_by_role("link", name="metered: torn & <tried>")).to_be_visible()
     expect(page.locator(".spark polyline").first).to_be_attached()
-    expect(page.get_by_role("img", name=re.compile(r"^Memory: [\d.]+ MiB"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"^Memory: [\d.]+ [MG]iB"))).to_be_visible()
 
 
 def test_users_are_made_changed_and_deleted(admins_page, guarded):

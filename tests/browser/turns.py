@@ -13,18 +13,27 @@ from urllib.parse import urlsplit
 
 WIDE = {"width": 1100, "height": 720}
 
-TIDIED = """async () => {
+LEAVE = """() => {
   const main = document.getElementById('main');
   if (!main || sessionStorage.length || localStorage.length || document.querySelector('dialog[open]')) return false;
   location.hash = '#/between/tests';
-  const isThere = () => main.querySelector('h1')?.textContent === 'Not found' && main.ariaBusy === 'false';
-  while (!isThere()) await new Promise(requestAnimationFrame);
+  return true;
+}"""
+HAS_LEFT = """() => {
+  const main = document.getElementById('main');
+  return main.querySelector('h1')?.textContent === 'Not found' && main.ariaBusy === 'false';
+}"""
+CLEAR = """() => {
+  const main = document.getElementById('main');
   main.replaceChildren();
   main.setAttribute('aria-busy', 'true');
   document.getElementById('toasts').replaceChildren();
   document.activeElement.blur();
-  return true;
 }"""
+A_LOOK = 20
+"""Milliseconds between two looks. Not frames: a browser that draws nothing at the moment has none."""
+PATIENCE = 3_000
+"""Milliseconds after which the page is loaded anew instead."""
 
 
 class Turns:
@@ -55,7 +64,7 @@ class Turns:
     def _tidy(self) -> None:
         page = self._page
         page.set_viewport_size(WIDE)
-        if page.context.cookies() or not page.evaluate(TIDIED):
+        if page.context.cookies() or not _has_left(page):
             page.goto("about:blank")
             page.context.clear_cookies()
             parts = urlsplit(self._watch.url)
@@ -68,6 +77,20 @@ class Turns:
         opened, self._opened = self._opened, None
         if opened is not None:
             opened.__exit__(None, None, None)
+
+
+def _has_left(page: Any) -> bool:
+    """Lead the page away from its view; whether it is there, and empty."""
+    from playwright.sync_api import TimeoutError as TooLate  # where there is none, nobody comes here
+
+    if not page.evaluate(LEAVE):
+        return False
+    try:
+        page.wait_for_function(HAS_LEFT, polling=A_LOOK, timeout=PATIENCE)
+    except TooLate:
+        return False
+    page.evaluate(CLEAR)
+    return True
 
 
 def accept(dialog: Any) -> None:
