@@ -936,7 +936,7 @@ KNOWN: tuple[Known, ...] = (
         "attachments without bytes, among revisions",
         "| an attachment without bytes where attachments are sent as parts |",
         "document.open_revs|document.get|path|method",
-        r"multipart\[\d+\]\.headers\.content-type",
+        r"multipart\[\d+\]\.(headers\.content-type|multipart|json).*",
         (
             "GET /db/ka?open_revs=all",
             "document.open_revs",
@@ -944,8 +944,8 @@ KNOWN: tuple[Known, ...] = (
             'multipart/related; boundary="BOUNDARY"',
             "application/json",
         ),
-        theirs="multipart/related.*",
-        ours="application/json",
+        theirs="multipart/related.*|<absent>|.*length.{1,3}: 0.*",
+        ours="application/json|<absent>|.*data.{1,3}: (''|\"\").*",
         asked="open_revs=",
     ),
     Known(
