@@ -541,7 +541,7 @@ EXEMPT: dict[str, str] = {
     "node_endpoints.versions": "a constant",
     "telemetry.prometheus": "counters, printed in a thread",
     "telemetry.conflict_stats": "a table of bounded size",
-    "telemetry.log": "a list of bounded size",
+    "telemetry.log": "a list of bounded size, printed in a thread",
     "refusals.no_node_name": "refused unread",
     "refusals.no_local_id": "refused unread",
     "refusals.no_local_attachment": "refused unread",

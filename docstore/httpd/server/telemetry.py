@@ -21,12 +21,10 @@ from docstore.httpd.server.node_endpoints import checked_name
 
 DEFAULT_LIMIT: Final = 100
 LEVELS: Final = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
+    logging.getLevelName(level).lower(): level
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
 }
+"""By the names that lines are told with."""
 
 
 async def prometheus(request: Request) -> Reply:
@@ -75,7 +73,12 @@ async def log(request: Request) -> Reply:
         raise QueryParseError(f"Invalid value for level: {erlang_text(word)}")
     since = parse_positive_integer(query.get("since", 0))
     limit = parse_positive_integer(query.get("limit", DEFAULT_LIMIT))
-    lines = TAIL.since(since, limit, LEVELS[word])
+    return await asyncio.to_thread(_tail, since, limit, LEVELS[word])
+
+
+def _tail(since: int, limit: int, level: int) -> Reply:
+    """The reply, which may have megabytes: lines with tracebacks are long."""
+    lines = TAIL.since(since, limit, level)
     return json_reply({"last": TAIL.last, "lines": [line.members() for line in lines]})
 
 
