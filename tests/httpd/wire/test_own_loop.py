@@ -51,6 +51,17 @@ class Held:
         return Reply(200, b"{}\n")
 
 
+class Noted:
+    """A handler that tells which requests have reached it."""
+
+    def __init__(self):
+        self.requests = []
+
+    async def __call__(self, request):
+        self.requests.append(request)
+        return Reply(200, b"{}\n")
+
+
 def the_connection(server):
     (connection,) = server.listener._server.connections
     return connection
@@ -299,13 +310,9 @@ async def test_an_error_while_a_reply_is_written_ends_the_connection(caplog):
 
 
 async def test_a_write_whose_client_leaves_goes_on_and_those_behind_it_do_not_begin():
-    held, others = Held(), []
+    held, others = Held(), Noted()
 
-    async def other(request):
-        others.append(request)
-        return Reply(200, b"{}\n")
-
-    async with serving(router(x=held, y=other)) as server, server.wire() as wire:
+    async with serving(router(x=held, y=others)) as server, server.wire() as wire:
         wire.writer.write(PUT % (b"/_x", 2, b"{}") + PUT % (b"/_y", 2, b"{}"))
         await held.began.wait()
         connection = the_connection(server)
@@ -315,11 +322,11 @@ async def test_a_write_whose_client_leaves_goes_on_and_those_behind_it_do_not_be
         held.may_end.set()
         await until(lambda: gone(server))
         assert held.ended.is_set()
-        assert not others
+        assert not others.requests
 
 
 async def test_a_client_that_leaves_ends_the_feed_and_what_is_behind_it_does_not_begin():
-    began, closed, others = asyncio.Event(), asyncio.Event(), []
+    began, closed, others = asyncio.Event(), asyncio.Event(), Noted()
 
     async def rows():
         try:
@@ -332,27 +339,19 @@ async def test_a_client_that_leaves_ends_the_feed_and_what_is_behind_it_does_not
     async def feed(request):
         return StreamReply(rows(), feed=True)
 
-    async def other(request):
-        others.append(request)
-        return Reply(200, b"{}\n")
-
-    async with serving(router(x=feed, y=other)) as server, server.wire() as wire:
+    async with serving(router(x=feed, y=others)) as server, server.wire() as wire:
         wire.writer.write(GET % b"/_x" + GET % b"/_y")
         await began.wait()
         hang_up(wire)
         await asyncio.wait_for(closed.wait(), 5)
         await until(lambda: gone(server))
-        assert not others
+        assert not others.requests
 
 
 async def test_a_stop_answers_the_request_under_way_and_none_behind_it():
-    held, others = Held(), []
+    held, others = Held(), Noted()
 
-    async def other(request):
-        others.append(request)
-        return Reply(200, b"{}\n")
-
-    async with serving(router(x=held, y=other)) as server, server.wire() as wire:
+    async with serving(router(x=held, y=others)) as server, server.wire() as wire:
         wire.writer.write(GET % b"/_x" + GET % b"/_y")
         await held.began.wait()
         stopping = asyncio.ensure_future(server.listener.stop())
@@ -362,7 +361,7 @@ async def test_a_stop_answers_the_request_under_way_and_none_behind_it():
         assert (answer.status, answer.headers["Connection"]) == (200, "close")
         await asyncio.wait_for(stopping, 5)
         assert await wire.at_end()
-        assert not others
+        assert not others.requests
 
 
 async def test_a_stop_with_feeds_requests_and_idle_connections_leaves_no_task():
