@@ -6,6 +6,7 @@ import pytest
 
 from docstore.settings import Admin
 from docstore.testing import run_node_in_thread
+from tests.browser.conflicted import conflicted
 from tests.browser.conftest import ADMIN, Site, opened
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -31,6 +32,25 @@ def test_nobody_is_led_to_sign_in_and_back(guarded_page, guarded):
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto(guarded.page("/"))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_merge_whose_session_has_ended_goes_on_behind_the_login(guarded_page, guarded):
+    page = guarded_page
+    conflicted(guarded, "ended")
+    page.goto(guarded.page("/db/ended/doc/alien/merge"))
+    sign_in(page, ADMIN.name, ADMIN.password)
+    expect(page.get_by_text("merged without a question")).to_be_visible()
+    page.keyboard.press("2")
+    page.get_by_label("Result").focus()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" ")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save the result").click()
+    page.get_by_role("alert").get_by_role("link", name="Sign in").click()
+    sign_in(page, ADMIN.name, ADMIN.password)
+    expect(page.get_by_text("all decided")).to_be_visible()
+    page.get_by_role("button", name="Save the result").click()
+    expect(page.get_by_text("Saved as 3-")).to_be_visible()
 
 
 def test_the_way_back_leads_past_the_login(guarded_page, guarded):

@@ -4,7 +4,7 @@ import {h, replace} from '../dom.js';
 import {count, many} from '../format.js';
 import {choose, editByHand, undecided} from '../merge/result-text.js';
 import {jsonEditor} from './json-editor.js';
-import {problemLine} from './toast.js';
+import {problemLine, wayIn} from './toast.js';
 import {virtualList} from './virtual-list.js';
 
 const SIDES = [['ours', '1'], ['theirs', '2'], ['base', '3'], ['both', '4']];
@@ -80,6 +80,7 @@ export function mergeDesk({sides, work, changed, save, drop}) {
     } catch (error) {
       if (error.name === 'AbortError') return;
       problem.tell(error);
+      problem.append(...[wayIn(error) || []].flat());
       if (error.at !== undefined && error.at !== null) editor.select(error.at, error.at + 1);
     } finally {
       tell();

@@ -1,6 +1,7 @@
 // Short notes at the corner, also read aloud: what was done, or why it was not.
 
 import {h} from '../dom.js';
+import {link} from '../router.js';
 
 const SHOWN = 6000;
 
@@ -19,6 +20,9 @@ export function toast(message, {kind = 'done', action = null} = {}) {
 
 // What an error says to people.
 export const words = (error) => (error.error && error.status ? `${error.reason} (${error.status} ${error.error})` : error.message);
+
+// Behind the words of a 401: where to sign in, and come back from. For views that keep what was typed.
+export const wayIn = (error) => error.status === 401 && [' ', h('a', {href: link(['login'], {next: location.hash})}, 'Sign in'), '; the edits are kept.'];
 
 // Where a view says what did not work: an element with `tell(error or sentence)`, not seen before that and while it is `hidden`.
 export function problemLine() {

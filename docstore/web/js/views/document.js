@@ -6,7 +6,7 @@ import {ask, confirm} from '../components/dialog.js';
 import {jsonEditor} from '../components/json-editor.js';
 import {menu} from '../components/menu.js';
 import {revisionsPanel} from '../components/revisions.js';
-import {problemLine, tellFailure, toast, words} from '../components/toast.js';
+import {problemLine, tellFailure, toast, wayIn, words} from '../components/toast.js';
 import {draftOf, dropDraft, keepDraft, mergesOf} from '../documents/drafts.js';
 import {debounced, field, h, replace} from '../dom.js';
 import {compute} from '../merge/off-page.js';
@@ -47,8 +47,7 @@ export async function show(outlet, {db, id = null, query}, signal) {
     if (!isChanged()) dropDraft(db, id ?? NEW);
   }
   function tell(error) {
-    replace(problem, typeof error === 'string' ? error : words(error),
-      error.status === 401 && [' ', h('a', {href: link(['login'], {next: location.hash})}, 'Sign in'), '; the edits are kept.']);
+    replace(problem, typeof error === 'string' ? error : words(error), wayIn(error));
     problem.hidden = false;
   }
 
