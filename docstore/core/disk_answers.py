@@ -11,3 +11,6 @@ NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 REFUSES: Final = NO_ROOM | {errno.EROFS}
 
 READ_ONLY: Final = "The disk is read-only."
+
+OUT_OF_HANDLES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""The system has no more files or memory for this process, which says nothing of what could not be opened."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from docstore.core.disk_answers import NO_ROOM, READ_ONLY
+from docstore.core.disk_answers import NO_ROOM, OUT_OF_HANDLES, READ_ONLY
 from docstore.errors import StorageFailed, StorageFull
 from docstore.query.search.entries import Entry
 from docstore.query.search.library import tantivy
@@ -49,10 +49,6 @@ KILLED: Final = "writer was killed"
 """What is told of a thread of tantivy's that writes no more; what it has ended with is told by its next commit."""
 _PLACE: Final = re.compile(r" at path \S+|\"/\S+")
 _CODE: Final = re.compile(r"(?:os error|code:) (\d+)")
-
-
-OUT_OF_HANDLES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""What says nothing of an index that cannot be opened."""
 
 
 class NotNow(StorageFailed):

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 import lmdb
 
 from docstore.core.collation import collation_version
-from docstore.errors import StorageFull, StoreUnusable
+from docstore.errors import DocstoreError, StorageFailed, StorageFull, StoreUnusable
 from docstore.query.views import layout
 from docstore.settings import Durability, StorageSettings
 from docstore.storage.documents import long_ids
 from docstore.storage.engine import fork_guard
 from docstore.storage.engine.data_file import LOCK_SUFFIX, allocate_lock_file, grantable, open_data_file
-from docstore.storage.engine.disk_errors import disk_error, is_disk_error, lacks_room
+from docstore.storage.engine.disk_errors import disk_error, is_disk_error, lacks_handles, lacks_room
 from docstore.storage.engine.snapshot_gate import SnapshotGate, refuse_closed
 from docstore.storage.engine.transactions import Snapshot
 from docstore.storage.tables import ReadTransaction, Tables, WriteTransaction
@@ -145,7 +145,7 @@ class IndexFile:
     """The open file. ``write`` may be awaited on one event loop; snapshots are of any thread."""
 
     def __init__(self, folder: Path, settings: StorageSettings) -> None:
-        """Open it, made anew where it cannot be used. Raises StoreUnusable, StorageFull."""
+        """Open it, made anew where it cannot be used. Raises StoreUnusable, StorageFull, StorageFailed."""
         self.folder = folder
         self.settings = settings
         self.path = folder / INDEX_FILE
@@ -156,7 +156,7 @@ class IndexFile:
             self._drop_if_unsafe()
             self._open()
         except OSError as error:
-            raise disk_error(error, folder) from error
+            raise _not_opened(error, folder) from error
         self.snapshot = self._gate.open
         self.long_snapshot = self._gate.open_long
         fork_guard.guard(self)
@@ -223,6 +223,8 @@ class IndexFile:
         except (lmdb.Error, StoreUnusable) as error:
             if isinstance(error, lmdb.Error) and lacks_room(error, self.folder):
                 raise StorageFull from error
+            if refused := lacks_handles(error):  # the file is as it was
+                raise refused from error
             log.warning("%s cannot be opened (%s); indexes are built anew", self.path, error)
             self._drop()
             tables = self._open_tables()
@@ -300,5 +302,12 @@ def _boot_id() -> str:
     """Names the system's present run; empty where it does not say."""
     try:
         return BOOT_ID.read_text().strip()
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return ""
+
+
+def _not_opened(error: OSError, folder: Path) -> DocstoreError:
+    """What is told where the system refuses to open the file."""
+    if refused := lacks_handles(error):
+        return StorageFailed(f"The indexes cannot be opened: {refused.strerror}")
+    return disk_error(error, folder)

@@ -109,7 +109,7 @@ class Views:
 
     @property
     def file(self) -> IndexFile:
-        """The file, opened when it is first needed. Raises StoreUnusable, StorageFull, Unavailable."""
+        """The file, opened when it is first needed. Raises StoreUnusable, StorageFull, StorageFailed, Unavailable."""
         if self._file is None:
             if self._stopped:
                 raise Unavailable

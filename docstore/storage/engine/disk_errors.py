@@ -20,7 +20,7 @@ from pathlib import Path
 
 import lmdb
 
-from docstore.core.disk_answers import NO_ROOM, READ_ONLY
+from docstore.core.disk_answers import NO_ROOM, OUT_OF_HANDLES, READ_ONLY
 from docstore.errors import DocstoreError, StorageFailed, StorageFull
 
 ROOM_LEFT_BYTES = 1 << 20
@@ -47,6 +47,12 @@ def disk_error(error: BaseException, data_file: Path) -> DocstoreError:
     if code == errno.EIO and not _has_room(data_file):
         return StorageFull()
     return StorageFailed()
+
+
+def lacks_handles(error: BaseException) -> OSError | None:
+    """What the system said, if it has no more files or memory for this process; it may have, a moment later."""
+    code = _code(error) or (0 if error.__cause__ is None else _code(error.__cause__))
+    return OSError(code, os.strerror(code)) if code in OUT_OF_HANDLES else None
 
 
 def lacks_room(error: BaseException, data_file: Path) -> bool:

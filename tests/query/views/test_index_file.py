@@ -1,11 +1,15 @@
 """The file of indexes: kept where it can be, made anew where it cannot."""
 
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import lmdb
 import pytest
 
-from docstore.errors import Unavailable
+from docstore.errors import StorageFailed, Unavailable
 from docstore.query.views import index_file, layout
 from docstore.query.views.index_file import INDEX_FILE, RUN_FILE, IndexFile, WriteIndex
 from docstore.settings import StorageSettings
@@ -95,3 +99,38 @@ async def test_nothing_goes_after_the_end(tmp_path: Path) -> None:
         await file.write(put_row)
     with pytest.raises((Unavailable, lmdb.Error)):
         file.read()
+
+
+@contextmanager
+def files_left(count: int) -> Iterator[None]:
+    """In this block the process can open so many files and no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1_024), hard))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for one in taken:
+            os.close(one)
+
+
+ENOUGH = 3
+
+
+@pytest.mark.parametrize("count", range(ENOUGH + 1))
+async def test_out_of_files_nothing_is_thrown_away(tmp_path: Path, count: int) -> None:
+    await fill(tmp_path)
+    words = None
+    with files_left(count):
+        try:
+            await IndexFile(tmp_path, SMALL).close()
+        except StorageFailed as error:
+            words = error.reason
+    assert words == (None if count == ENOUGH else "The indexes cannot be opened: Too many open files")
+    assert await has_row(tmp_path)
