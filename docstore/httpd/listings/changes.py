@@ -12,7 +12,7 @@ from docstore.database.reading.changes import ChangesQuery, ReadChanges, read_ch
 from docstore.database.reading.selected_changes import read_selected
 from docstore.httpd.listings.changes_framing import EventFraming, Framing, LineFraming, ObjectFraming, written
 from docstore.httpd.listings.feeds import feed_reply
-from docstore.httpd.params.changes import ChangesParams, Feed, changes_params, feed_of
+from docstore.httpd.params.changes import ChangesParams, Feed, changes_params, feed_of, filter_named
 from docstore.httpd.params.changes_filters import READ_FROM_BODY, Body, changes_filter
 from docstore.httpd.replies import Reply, etag_matches, not_modified
 from docstore.httpd.request import Request
@@ -37,12 +37,11 @@ async def get_changes(request: Request) -> Reply | StreamReply:
 async def post_changes(request: Request) -> Reply | StreamReply:
     """``POST /{db}/_changes``: the arguments of the filter in the body."""
     database = request.database()
-    params = changes_params(request)
     request.require_json_type()
     # a Content-Length of 0 says that there is no body; one that is not announced, or empty in chunks, is no JSON
-    told_empty = declared_length(request.raw) == 0 and params.filter not in READ_FROM_BODY
+    told_empty = declared_length(request.raw) == 0 and filter_named(request) not in READ_FROM_BODY
     body = {} if told_empty else await request.json_object()
-    return await _changes(request, database, params, body)
+    return await _changes(request, database, changes_params(request), body)
 
 
 async def _changes(request: Request, database: Database, params: ChangesParams, body: Body) -> Reply | StreamReply:

@@ -90,6 +90,12 @@ def changes_params(request: Request) -> ChangesParams:
     )
 
 
+def filter_named(request: Request) -> str:
+    """The filter that was asked for; whatever the other parameters are, they are not looked at."""
+    named = [value for name, value in request.query_list if name.lower() == "filter"]
+    return named[-1] if named else ""
+
+
 def feed_of(params: ChangesParams) -> Feed:
     """The feed that was asked for. Raises BadRequest for one that does not exist."""
     name = Feed.CONTINUOUS if params.feed == "live" else params.feed

@@ -258,6 +258,15 @@ async def test_post(abc):
     assert answer.error == (415, "bad_content_type", "Content-Type must be application/json")
 
 
+@pytest.mark.parametrize("query", ["seq_interval=0", "limit=x", "style=bogus", "heartbeat=0", "since=bogus", "feed=x"])
+async def test_a_body_is_judged_before_the_parameters(abc, query):
+    answer = await abc.post(f"_changes?{query}", [], Content_Type="text/plain")
+    assert answer.error == (415, "bad_content_type", "Content-Type must be application/json")
+    answer = await abc.post(f"_changes?{query}", [])
+    assert answer.error == (400, "bad_request", "Request body must be a JSON object")
+    assert (await abc.post(f"_changes?{query}", {})).status == 400
+
+
 async def test_longpoll_with_something_to_tell(abc):
     answer = await abc.get("_changes?feed=longpoll&limit=2")
     assert (ids(answer), answer.json["pending"]) == (["a", "b"], 1)
