@@ -147,13 +147,15 @@ FUNCTIONS = f"{DB}/_design/nasty"
 VIEW = f"{FUNCTIONS}/_view"
 SEARCH = f"{FUNCTIONS}/_search/words"
 RULED = "/ruled"
+CROWD = "/crowd"
+"""Where so many documents go that every reading of all would be about them alone."""
 
 DESIGN = {
     "views": {
         "many": {"map": "function(d) { for (var i = 0; i < 10; i++) emit([d.n, i], d._id) }", "reduce": "_count"},
         "javascript": {"map": "function(d) { emit(d.n, 1) }", "reduce": "function(k, v) { return v.length }"},
         "linked": {
-            "map": "function(d) { emit(d._id, {_id: d.n % 2000 ? 'k000001' : 'half'}); "
+            "map": "function(d) { emit(d._id, {_id: d.n % 2000 === 0 ? 'half' : 'k000001'}); "
             "if (d.all) emit(null, {_id: 'leaves'}) }"
         },
         "large": {"map": "function(d) { if (d.all) emit(1, d) }"},
@@ -289,8 +291,8 @@ CATALOGUE: tuple[Nasty, ...] = (
         SELECTED,
         repeated("$and", 5_000, {"tags": {"$not": {"$elemMatch": {"$gt": 5_000}}}}),
     ),
-    Nasty("$allMatch in $or", "POST", SELECTED, repeated("$or", 5_000, {"tags": {"$allMatch": {"$lt": 999}}})),
-    Nasty("$or of words", "POST", SELECTED, repeated("$or", 2_000, {"words": {"$elemMatch": {"$eq": "none"}}})),
+    Nasty("$allMatch in $or", "POST", SELECTED, repeated("$or", 1_000, {"tags": {"$allMatch": {"$lt": 999}}})),
+    Nasty("$or of words", "POST", SELECTED, repeated("$or", 500, {"words": {"$elemMatch": {"$eq": "none"}}})),
     Nasty("a selector over everything", "POST", f"{SELECTED}&style=all_docs", selecting({"n": {"$gt": -1}})),
     Nasty(
         "fields of a large document",
@@ -345,7 +347,7 @@ CATALOGUE: tuple[Nasty, ...] = (
     Nasty("250 KiB of floats, _local", "PUT", f"{DB}/_local/floats", numbers("1.5")),
     Nasty("250 KiB of floats in _security", "PUT", f"{DB}/_security", numbers("1.5")),
     # many documents
-    Nasty("_bulk_docs", "POST", f"{DB}/_bulk_docs", lambda s: text({"docs": [{}] * s.bulk})),
+    Nasty("_bulk_docs", "POST", f"{CROWD}/_bulk_docs", lambda s: text({"docs": [{}] * s.bulk})),
     Nasty(
         "_bulk_docs, refused", "POST", f"{DB}/_bulk_docs", lambda s: text({"docs": [{"_id": key} for key in ids(s)]})
     ),

@@ -15,6 +15,7 @@ from docstore.storage.attachments.upload_rows import UploadRow
 from docstore.storage.engine.environment import Environment
 from tests.lag.catalogue import (
     CATALOGUE,
+    CROWD,
     DB,
     DESIGN,
     FUNCTIONS,
@@ -70,6 +71,7 @@ class Stage:
         await _done(ask("PUT", f"{DB}/large", large(self.scale)))
         await _done(ask("PUT", FUNCTIONS, text(DESIGN)))
         await _done(ask("PUT", RULED))
+        await _done(ask("PUT", CROWD))
         await _done(ask("PUT", f"{RULED}/_design/rule", text(RULE)))
         self.first = json.loads(await _done(ask("PUT", f"{DB}/half", half(self.scale, 0))))["rev"]
         await _done(ask("PUT", f"{DB}/half?rev={self.first}", half(self.scale, 1)))

@@ -18,6 +18,8 @@ from tests.lag.meter import Lag
 LIGHT = "light"
 PAUSE = 0.01
 FREE_PORT = 0
+KEPT = 1 << 20
+"""Bytes of an answer that anybody looks at; some are of gigabytes."""
 
 
 @dataclass
@@ -35,12 +37,16 @@ class Watched:
         return Lag(**json.loads(await self.process.stdout.readline()))
 
     async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        """Status and the whole body. Names of headers are given with underscores."""
+        """Status and the body, of which no more than ``KEPT`` is kept. Names of headers are given with underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if body:
             named.setdefault("Content-Type", "application/json")
         async with self.session.request(method, path, data=BytesIO(body) if body else None, headers=named) as reply:
-            return reply.status, await reply.read()
+            kept = bytearray()
+            async for piece in reply.content.iter_any():
+                if len(kept) < KEPT:
+                    kept += piece
+            return reply.status, bytes(kept)
 
     async def rev_of(self, path: str) -> str:
         """The winner of a document."""
