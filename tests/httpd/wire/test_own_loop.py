@@ -309,6 +309,84 @@ async def test_an_error_while_a_reply_is_written_ends_the_connection(caplog):
     assert errors(caplog)
 
 
+async def test_what_has_to_wait_goes_on_in_the_task_that_it_was_begun_in():
+    tasks = []
+
+    async def waits(request):
+        for _ in range(3):
+            tasks.append(asyncio.current_task())
+            await asyncio.sleep(0)
+        return Reply(200, b"{}\n")
+
+    async with serving(router(x=waits)) as server, server.wire() as wire:
+        assert (await wire.get("/_x")).status == 200
+        assert tasks[0] is not None
+        assert len(set(tasks)) == 1
+        if HttpServer.kind is OwnLoop:
+            assert tasks[0] is the_connection(server)._task_handler
+
+
+async def test_what_is_over_before_anybody_waits_for_it_is_not_missed():
+    done = Noted()
+
+    async def waits(request):
+        over = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(over.set_result, "over")
+        done.requests.append(await over)
+        broken = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(broken.set_exception, KeyError("broken"))
+        with pytest.raises(KeyError, match="broken"):
+            await broken
+        return Reply(200, b"{}\n")
+
+    async with serving(router(x=waits)) as server, server.wire() as wire:
+        for _ in range(3):
+            assert (await wire.get("/_x")).status == 200
+    assert done.requests == ["over"] * 3
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 0.001])
+async def test_a_handler_has_its_time_limit(seconds):
+    async def waits(request):
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            await asyncio.sleep(0)  # it goes on after it
+            return Reply(200, b'"late"\n')
+
+    async with serving(router(x=waits)) as server, server.wire() as wire:
+        for _ in range(3):
+            assert (await wire.get("/_x")).body == b'"late"\n'
+
+
+async def test_a_handler_learns_that_its_task_is_cancelled_before_that_task_got_to_it(caplog):
+    met = []
+
+    async def waits(request):
+        asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            met.append(request)
+            raise
+
+    async with serving(router(x=waits)) as server, server.wire() as wire:
+        wire.writer.write(GET % b"/_x")
+        assert await wire.at_end()
+        await until(lambda: gone(server))
+    assert len(met) == 1
+    assert not errors(caplog)
+
+
+async def test_bytes_that_a_task_hands_in_are_served_too():
+    async with serving(router(x=unread)) as server, server.wire() as wire:
+        assert (await wire.get("/")).status == 200
+        the_connection(server).data_received(GET % b"/_x")
+        assert (await wire.answer()).body == b"{}\n"
+        assert (await wire.get("/_x")).status == 200
+
+
 async def test_a_write_whose_client_leaves_goes_on_and_those_behind_it_do_not_begin():
     held, others = Held(), Noted()
 
