@@ -51,6 +51,7 @@ class Dispatcher:
         service.answer_again = self._answer_path
         self._guard = Guard()
         self._accounts = service.node.accounts
+        self._counters = service.node.counters
 
     async def handle(self, raw: BaseRequest) -> Reply | StreamReply:
         """The reply to a request. Raises nothing but what ends the connection."""
@@ -101,7 +102,7 @@ class Dispatcher:
         ):
             reply.keep_alive = False
         now = time.monotonic()
-        service.node.counters.count_request(request.method, reply.status, 1_000 * (now - started), now)
+        self._counters.count_request(request.method, reply.status, 1_000 * (now - started), now)
         if access_logger.isEnabledFor(logging.INFO):
             _log(request, reply, started)
         return reply
@@ -163,7 +164,7 @@ class Dispatcher:
         elif (early := await front.admit(request, route)) is not None:
             return early
         handler = route.handlers.get(request.method) or _other_handler(route, request)
-        self.service.node.counters.requests_by_route[route.pattern, request.method] += 1
+        self._counters.requests_by_route[route.pattern, request.method] += 1
         if HEADER in request.raw.headers and handler in self.router.once:
             return await answer_once(request, handler)
         answer = await handler(request)

@@ -52,6 +52,15 @@ def test_of_one_value_nothing_deviates():
     assert (told["variance"], told["skewness"], told["kurtosis"]) == (0, 0, 0)
 
 
+def test_none_of_many_is_missed_whenever_it_is_asked_for():
+    histogram = Histogram()
+    for number in range(1, 1_203):
+        histogram.add(number, number / 1_000)
+        if number % 7 == 0 or number > 1_195:
+            assert (histogram.count, histogram.total) == (number, number * (number + 1) / 2)
+            assert sum(histogram.bins(number / 1_000).values()) == number
+
+
 @given(st.floats(-1, 2 * HIGHEST), st.floats(0, 1e6))
 def test_a_value_is_in_its_bin(value: float, now: float):
     histogram = filled([value], now)
