@@ -182,10 +182,10 @@ class Searches:
         """Bytes of an index's files; 0 where nothing was built yet."""
         return await asyncio.to_thread(folder_size, index.path)
 
-    async def analyze(self, analyzer: JsonValue, text: str) -> list[str]:
-        """The terms that an analyzer makes of a text. Raises BadRequest, Unavailable."""
+    async def analyze(self, analyzer: JsonValue, text: str) -> bytes:
+        """The terms that an analyzer makes of a text, as a list in JSON. Raises BadRequest, Unavailable."""
         self.check_available()
-        return cast("list[str]", await self._workers.run(WORKER_ANALYZES, cast("Plain", analyzer), text))
+        return cast("bytes", await self._workers.run(WORKER_ANALYZES, cast("Plain", analyzer), text))
 
     # --- What goes
 
