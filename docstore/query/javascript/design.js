@@ -4,6 +4,8 @@
 (function (kit, kind, source, design) {
   "use strict";
   const {parse, stringify, Failure} = kit;
+  const keys = Object.keys, define = Object.defineProperty;
+  const LARGE = 1024;
   const ddoc = parse(design);
 
   // --- Media types ----------------------------------------------------------------------------------------------------
@@ -250,7 +252,7 @@
 
   // --- Over many documents --------------------------------------------------------------------------------------------
 
-  let userContext = "null", security = "null", request = "null";
+  let userContext = "null", security = "null", request = null;
 
   function validateOne([doc, before]) {
     try { fun.call(ddoc, doc, before, parse(userContext), parse(security)); }
@@ -271,7 +273,31 @@
     return "1";
   }
 
-  function filterOne(doc) { return fun.call(ddoc, doc, parse(request)) ? "1" : "0"; }
+  function filterOne(doc) { return fun.call(ddoc, doc, request()) ? "1" : "0"; }
+
+  // Each document has a request of its own, which its function may change. What is large in it, such as the security
+  // object or a body, is made when somebody looks: it may be larger than all the documents.
+  function requests(text) {
+    const whole = parse(text), names = keys(whole), large = [];
+    for (let i = 0; i < names.length; i++) {
+      const told = stringify(whole[names[i]]);
+      if (told.length < LARGE) continue;
+      large[large.length] = [names[i], told];
+      whole[names[i]] = null;
+    }
+    const small = stringify(whole);
+    return () => {
+      const one = parse(small);
+      for (let i = 0; i < large.length; i++) putLater(one, large[i][0], large[i][1]);
+      return one;
+    };
+  }
+
+  function putLater(object, name, told) {
+    const put = value => define(object, name, {value, writable: true, enumerable: true, configurable: true});
+    const look = () => { const value = parse(told); put(value); return value; };
+    define(object, name, {get: look, set: put, enumerable: true, configurable: true});
+  }
 
   function viewOne(doc) {
     kit.takeMark();
@@ -287,7 +313,11 @@
 
   return kit.calls({
     validate(items, user, secObj) { userContext = user; security = secObj; kit.start(items, validateOne); return ""; },
-    filter(items, req) { request = req; kit.start(items, kind === "views" ? viewOne : filterOne); return ""; },
+    filter(items, req) {
+      request = kind === "views" ? null : requests(req);
+      kit.start(items, kind === "views" ? viewOne : filterOne);
+      return "";
+    },
     go: kit.go, taken: kit.taken, show, update, rewrite, list,
     ready: () => "",
   });

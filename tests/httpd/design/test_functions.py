@@ -29,6 +29,10 @@ FILTERS = {
         "deleted": "function(doc) { return doc._deleted }",
         "throws": "function() { throw({error: 'odd', reason: 'so'}) }",
         "none": "function() { return 0 }",
+        "changes": "function(doc, req) { var keys = Object.keys(req).join(), fresh = !req.seen && !req.secObj.seen; "
+        "var whole = req.secObj.large.length == 2000 && keys == Object.keys(JSON.parse(toJSON(req))).join(); "
+        "req.seen = req.secObj.seen = 1; var kept = req.secObj.seen == 1; req.secObj = 5; "
+        "return fresh && whole && kept && req.secObj === 5 }",
     },
     "views": {"two": {"map": "function(doc) { if (doc.t == 2) emit(doc._id) }"}},
 }
@@ -48,6 +52,12 @@ async def test_filters(docs):
     rev = (await docs.get("a")).json["_rev"]
     await docs.delete(f"a?rev={rev}")
     assert await ids_of(docs, "filter=f/deleted") == ["a"]
+
+
+async def test_each_document_has_a_request_of_its_own_however_large_it_is(docs):
+    await docs.write("_design/f", FILTERS)
+    assert (await docs.put("_security", {"large": "x" * 2000})).status == 200
+    assert await ids_of(docs, "filter=f/changes") == ["a", "b", "c", "_design/f"]
 
 
 async def test_a_filter_that_throws_and_those_that_are_not_there(docs):
