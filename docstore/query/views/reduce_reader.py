@@ -5,8 +5,9 @@ row and its end is a bound, so its rows are not read: its reduction comes from b
 HTTP or how an index is built. Follows ``couch_mrview:red_fold`` and ``couch_btree:make_group_fun``.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from docstore.core.collation_key import AFTER, array_prefix
 from docstore.core.json_text import decode, encode
@@ -25,6 +26,8 @@ from docstore.query.views.view_query import EXACT, PlaceRange, ViewQuery, make_r
 
 GROUPS_AT_ONCE = 100
 OVERFLOW = b'{"reduce_overflow_error":'
+LONG_KEY: Final = 2_048
+"""Bytes of a key from which on its place is found in a thread: to collate many numbers or words takes a while."""
 
 
 class _Group(NamedTuple):
@@ -51,6 +54,8 @@ async def read_reduced(
             groups = reader.next_groups()
             done = reader.done
             snapshot.lend()
+            if reader.long_key is not None:
+                await to_thread(reader.place_long_key)
             materials = [group.material for group in groups]
             reductions = await reduce_all(workers, index.plan, reducer, materials, urgent=True)
             rows: list[Row] = [
@@ -72,7 +77,10 @@ def _row(key: bytes, value: bytes) -> bytes:
 
 
 class _GroupReader:
-    """The groups of one query, from where the last slice ended."""
+    """The groups of one query, from where the last slice ended.
+
+    ``long_key``: at this one a slice ended; ``place_long_key`` is to be called, in any thread, before the next slice.
+    """
 
     def __init__(
         self,
@@ -98,6 +106,8 @@ class _GroupReader:
         self._skip = query.skip
         self._left = query.limit
         self._number: int | None = None
+        self.long_key: bytes | None = None
+        self._placed: dict[bytes, tuple[bytes, PlaceRange]] = {}
         self._before = b"" if query.partition is None else layout.partition_bytes(query.partition)
 
     def next_groups(self) -> list[_Group]:
@@ -114,6 +124,8 @@ class _GroupReader:
         size, clock = 0, SliceClock()
         while self._range is not None and self._left != 0:
             group = self._next_group(txn)
+            if self.long_key is not None:
+                break
             if group is not None:
                 groups.append(group)
                 size += sum(map(_size_of, group.material.parts))
@@ -123,7 +135,10 @@ class _GroupReader:
         return groups
 
     def _next_group(self, txn: ReadIndex) -> _Group | None:
-        """The next group of the present range, which goes on behind it; None of one that is skipped or not there."""
+        """The next group of the present range, which goes on behind it.
+
+        None of one that is skipped or not there, and of one whose key is too long to be placed here.
+        """
         places = self._range
         if places is None:
             return None
@@ -134,7 +149,11 @@ class _GroupReader:
             self._range = next(self._ranges, None)
             return None
         row = layout.row_texts(first[1])[0]
-        key, group = self._group_of(row.key)
+        placed = self._placed.pop(row.key, None)
+        if placed is None and len(row.key) >= LONG_KEY and self._level:
+            self.long_key = row.key
+            return None
+        key, group = placed or self._group_of(row.key)
         inside = PlaceRange(max(places.low, group.low), min(places.high, group.high))
         if self._query.descending:
             self._range = places._replace(high=inside.low)
@@ -147,6 +166,12 @@ class _GroupReader:
             self._left -= 1
         low, high = bound(txn, self._prefix, inside.low), bound(txn, self._prefix, inside.high)
         return _Group(key, self._material(txn, low, high))
+
+    def place_long_key(self) -> None:
+        """Find the group of the key at which the slice ended."""
+        if self.long_key is not None:
+            self._placed = {self.long_key: self._group_of(self.long_key)}
+            self.long_key = None
 
     def _group_of(self, key_text: bytes) -> tuple[bytes, PlaceRange]:
         """The group that a key is in: its key as it is shown, and its places."""

@@ -210,3 +210,23 @@ async def test_the_offset_is_of_the_rows_that_there_are_now(db):
             assert (await db.get("_design/o/_view/n?startkey=5")).json["offset"] == offset
     await db.delete(f"a?rev={(await db.get('a')).json['_rev']}")
     assert (await db.get("_design/o/_view/n?startkey=5")).json["offset"] == 1
+
+
+@pytest.mark.parametrize("query", ["group=true", "group_level=1", "group_level=2"])
+async def test_groups_of_keys_that_take_a_while_to_collate(numbers, query):
+    """Their places are found in a thread, between two slices."""
+    long = [[letter, list(range(2_000)), n % 2] for letter in "ab" for n in range(3)]
+    docs = [{"_id": f"long{place}", "g": key, "k": place, "v": 10} for place, key in enumerate(long)]
+    await numbers.post("_bulk_docs", {"docs": docs})
+    level = {"group=true": 9, "group_level=1": 1, "group_level=2": 2}[query]
+    keys = [["ab"[n % 2], n] for n in range(6)] + [[key, place] for place, key in enumerate(long)]
+    wanted = {}
+    for key, value in zip(keys, [1] * 6 + [10] * 6, strict=True):
+        shown = json.dumps(key[:level])
+        wanted[shown] = wanted.get(shown, 0) + value
+    ordered = sorted(wanted.items(), key=lambda group: order_key(json.loads(group[0])))
+    for view in ("sum", "js"):
+        answer = await numbers.get(f"_design/v/_view/{view}?{query}")
+        assert [(json.dumps(row["key"]), row["value"]) for row in answer.json["rows"]] == ordered
+        answer = await numbers.get(f"_design/v/_view/{view}?{query}&descending=true&skip=1&limit=4")
+        assert [(json.dumps(row["key"]), row["value"]) for row in answer.json["rows"]] == ordered[::-1][1:5]

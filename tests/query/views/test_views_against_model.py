@@ -25,7 +25,7 @@ from docstore.errors import Unavailable
 from docstore.node import Node
 from docstore.query.design.document import parse_design
 from docstore.query.design.languages import Languages
-from docstore.query.views import blocks, layout, mapping
+from docstore.query.views import blocks, layout, mapping, reduce_reader
 from docstore.query.views.erlang_order import term_order
 from docstore.query.views.index import Index
 from docstore.query.views.index_file import IndexFile
@@ -244,7 +244,12 @@ async def check_reductions(place: Place) -> None:
 
 
 async def run(steps: list[Step]) -> None:
-    with TemporaryDirectory() as folder, patch.object(mapping, "engine_for", engine_for), small_batches():
+    with (
+        TemporaryDirectory() as folder,
+        patch.object(mapping, "engine_for", engine_for),
+        patch.object(reduce_reader, "LONG_KEY", len(LONG)),
+        small_batches(),
+    ):
         place = Place(Path(folder))
         await place.begin()
         try:
