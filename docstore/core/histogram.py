@@ -98,7 +98,6 @@ class Histogram:
         values["histogram"] = [[0, 0]]
         return values
 
-
     def _settle(self) -> None:
         """Put the new values, which are of one second, into their bins."""
         new = self._new

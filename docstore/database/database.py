@@ -20,7 +20,7 @@ from docstore.core.partition import check_partitioned_id
 from docstore.core.properties import check_limit, check_security
 from docstore.core.rev import Rev
 from docstore.core.revision_hash import EMPTY_BODY_TERM
-from docstore.database import commands
+from docstore.database import commands, edit_parts
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.attachments.blob_reader import OpenedAttachment
 from docstore.database.attachments.blob_store import BlobStore
@@ -30,7 +30,7 @@ from docstore.database.conflicts import attempts
 from docstore.database.conflicts.attempts import Operation
 from docstore.database.conflicts.resolving import Resolver
 from docstore.database.creating import CreatingGate, check_local
-from docstore.database.edit_parts import EditAnswer, note_single, purge_documents, submit_edits, submit_known
+from docstore.database.edit_parts import EditAnswer
 from docstore.database.info import DatabaseInfo, info_of
 from docstore.database.local_docs import try_local, write_local, write_mixed
 from docstore.database.notifier import Notifier
@@ -183,10 +183,10 @@ class Database:
         """A reader's ``since`` as a number; "now" is the present end. Raises BadRequest."""
         return parse_since(value, self.opaque, self.update_seq())
 
-    def security(self) -> dict[str, JsonValue]:
-        """The security object."""
+    def security_text(self) -> bytes:
+        """The security object as JSON, as it is kept: nothing is parsed."""
         with self._snapshot() as snapshot:
-            return properties.read_security(snapshot, self.number)
+            return properties.security_text(snapshot, self.number)
 
     def revs_limit(self) -> int:
         """How many revisions of a branch are remembered."""
@@ -226,7 +226,7 @@ class Database:
         try:
             if new_edits and not looked_at:
                 self.check_parent(document.id, document.rev, document.condition, operation, path=document.path)
-            note_single(self._writer)
+            edit_parts.note_single(self._writer)
             answers = await self._write([document], new_edits=new_edits)
             if isinstance(answers[0], DocstoreError):
                 raise cast("DocstoreError", answers.pop())  # and no name for it, see attempts.refuse_stale
@@ -251,9 +251,9 @@ class Database:
             return list(results_of(documents, mixed, new_edits))
         if self._actor is not None and self.write_hook is not None:
             documents = await settle(self.write_hook, self._actor, documents, new_edits=new_edits)
-        plain = [one for one in documents if not one.id.startswith(LOCAL_PREFIX)]
+        plain = await list_of((one for one in documents if not one.id.startswith(LOCAL_PREFIX)), len(documents))
         answers = await self._write(plain, new_edits=new_edits) if plain else []
-        attempts.note_all(answers, self.number, plain)
+        await edit_parts.note_refused(answers, self.number, plain)
         results = await list_of(results_of(plain, answers, new_edits), len(plain))
         if len(plain) == len(documents):
             return results
@@ -284,12 +284,12 @@ class Database:
             return await self._attachments.write(documents, new_edits=new_edits, check=self.check, written=written)
         if written is not None and len(documents) == 1:
             edit = edit_of(documents[0], new_edits=True)
-            answers = await submit_known(self._writer, self._gate, self.number, edit, written)
+            answers = await edit_parts.submit_known(self._writer, self._gate, self.number, edit, written)
             if answers is not None:
                 return answers
         edits = await list_of((edit_of(one, new_edits=new_edits) for one in documents), len(documents))
         place = (self._writer, self.environment.settings, self.number)
-        return await submit_edits(*place, edits, new_edits=new_edits, check=self.check, written=written)
+        return await edit_parts.submit_edits(*place, edits, new_edits=new_edits, check=self.check, written=written)
 
     def _written(self) -> Written:
         """By whoever writes here, now."""
@@ -386,7 +386,7 @@ class Database:
 
     async def purge(self, requests: Mapping[str, Sequence[Rev]]) -> dict[str, list[Rev]]:
         """Forget leaves; the answer has every requested id with the revisions that were removed."""
-        return await purge_documents(self._writer, self.number, requests)
+        return await edit_parts.purge_documents(self._writer, self.number, requests)
 
     async def make_durable(self) -> str:
         """Let all that was acknowledged survive a power cut, whatever the durability; the ``instance_start_time``."""

@@ -13,7 +13,7 @@ it wrote stays, and edits of one document keep their order. A write with an idem
 refused if it is too much work for that.
 """
 
-from asyncio import gather
+from asyncio import gather, to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,11 +23,14 @@ from uuid import uuid4
 
 from docstore.core.answers import RefusedEdit, RulesChanged
 from docstore.core.authorship import Written
+from docstore.core.document import Document
 from docstore.core.edit import Edit
 from docstore.core.rev import Rev
 from docstore.database.apply.edit_work import TOO_MUCH_WORK, most_work, portions, work_of_all
 from docstore.database.commands import EditDocuments, Purge, PurgeRequest
+from docstore.database.conflicts.attempts import note_all
 from docstore.database.once import Once
+from docstore.database.reading.at_once import DOCUMENTS
 from docstore.database.write_gate import Check, Gate, submit_through
 from docstore.errors import DocstoreError, TooLarge
 from docstore.settings import StorageSettings
@@ -45,6 +48,14 @@ def note_single(writer: Writer | Once) -> None:
     """A single document is written for somebody who waits for that."""
     if isinstance(writer, Writer):
         writer.single_at = monotonic()
+
+
+async def note_refused(answers: Sequence[EditAnswer], database: int, documents: Sequence[Document]) -> None:
+    """Keep with the refusals among the answers what was attempted; of many in a thread."""
+    if len(documents) <= DOCUMENTS:
+        note_all(answers, database, documents)
+    else:
+        await to_thread(note_all, answers, database, documents)
 
 
 async def submit_edits(
@@ -107,7 +118,7 @@ async def _submit(writer: Writer | Once, settings: StorageSettings, checked: Edi
         bound = settings.command_max_work
         if monotonic() - writer.single_at < SHARED_SECONDS:
             bound = min(bound, settings.shared_command_max_work)
-        if not start and most_work(edits) <= bound:
+        if not start and await _most_work(edits) <= bound:
             put_off, start = list(range(len(edits))), len(edits)
         elif not put_off:
             following = (edits[place] for place in range(start, len(edits)))
@@ -138,6 +149,10 @@ async def purge_documents(
     named = [PurgeRequest(uuid4().hex, doc_id, tuple(revs)) for doc_id, revs in requests.items()]
     removed = await submit_each(writer, named, partial(Purge, database))
     return dict(zip(requests, cast("list[list[Rev]]", removed), strict=True))
+
+
+async def _most_work(edits: Sequence[Edit]) -> int:
+    return most_work(edits) if len(edits) <= DOCUMENTS else await to_thread(most_work, edits)
 
 
 async def submit_each(

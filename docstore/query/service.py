@@ -6,7 +6,7 @@ Owns the parts of ``query/`` of one node, and which of them knows which. It must
 from collections.abc import Mapping
 from typing import Final
 
-from docstore.core.json_text import JsonValue, encode
+from docstore.core.json_text import JsonValue, decode, encode
 from docstore.database.active_tasks import ActiveTasks
 from docstore.database.database import Database
 from docstore.database.reading.selected_changes import Select
@@ -80,7 +80,7 @@ class Query:
             "query": dict(params),
             "headers": {},
             "userCtx": user_context(database.name, None),
-            "secObj": database.security(),
+            "secObj": decode(database.security_text()),
         }
         if name == VIEW_FILTER:
             design, _, view = str(params.get("view")).partition("/")

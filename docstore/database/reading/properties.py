@@ -3,20 +3,17 @@
 Owns the reading of both. What may be set is ``core.properties``'s.
 """
 
-from docstore.core.json_text import JsonValue, decode
 from docstore.core.rev import Rev
-from docstore.storage.databases import get_state, security_text
+from docstore.storage import databases
+from docstore.storage.databases import get_state
 from docstore.storage.documents.purges import scan_purges
 from docstore.storage.tables import ReadTransaction
 
 
-def read_security(txn: ReadTransaction, number: int) -> dict[str, JsonValue]:
-    """The security object. Raises DatabaseNotFound."""
+def security_text(txn: ReadTransaction, number: int) -> bytes:
+    """The security object as JSON, which may be long. Raises DatabaseNotFound."""
     get_state(txn, number)
-    security = decode(security_text(txn, number))
-    if not isinstance(security, dict):
-        raise TypeError(f"the security object of database {number} is no object")
-    return security
+    return databases.security_text(txn, number)
 
 
 def purged_infos(txn: ReadTransaction, number: int) -> list[tuple[str, list[Rev]]]:

@@ -5,14 +5,14 @@ its own in CouchDB. What may be set is ``core/security/granting.py``'s.
 """
 
 from asyncio import to_thread
-from typing import Final
+from typing import Final, cast
 
 from docstore.core.conditions import Condition, content_etag
-from docstore.core.json_text import encode
+from docstore.core.json_text import JsonValue, decode, encode
 from docstore.core.security.granting import granted
 from docstore.database.write_gate import rounds
 from docstore.errors import Conflict, Forbidden, PreconditionFailed
-from docstore.httpd.replies import Reply, json_reply
+from docstore.httpd.replies import Reply, json_reply, raw_json_reply
 from docstore.httpd.request import Request
 from docstore.httpd.server.databases import OK, USERS_SECURITY
 
@@ -23,7 +23,7 @@ NAME: Final = 3
 
 async def security(request: Request) -> Reply:
     """GET /_api/v2/db/{db}/_security: the whole security object."""
-    return json_reply(request.node.registry.open(request.segments[NAME]).security())
+    return raw_json_reply(request.node.registry.open(request.segments[NAME]).security_text())
 
 
 async def set_security(request: Request) -> Reply:
@@ -34,7 +34,7 @@ async def set_security(request: Request) -> Reply:
         raise Forbidden(USERS_SECURITY)
     told = await request.json_object()
     for _ in rounds():
-        present = database.security()
+        present = cast("dict[str, JsonValue]", decode(database.security_text()))
         changed = await to_thread(granted, present, told)
         try:
             await database.set_security(changed, Condition((content_etag(encode(present)),)))

@@ -8,6 +8,7 @@ from asyncio import to_thread
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 from urllib.parse import unquote_plus
 
 from docstore.core.json_text import JsonValue
@@ -29,6 +30,8 @@ Body = Mapping[str, JsonValue] | None
 READ_FROM_BODY = frozenset({"_doc_ids", "_selector"})
 """Filters whose arguments a POST must have in its body; for others an empty body will do."""
 
+FILTERS: Final = "filters"
+NOTHING: Final = "null"
 NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
 
 
@@ -58,11 +61,11 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
         if not view:
             raise BadRequest("`view` filter parameter is not provided.")
         design, name = _parts(view, "`view` must be of the form `designname/viewname`")
-        return await _function(request, database, design, "views", name, "map")
+        return await _function(request, database, design, "views", name, "map")  # a map function sees no request
     if name.startswith("_"):
         raise BadRequest("unknown builtin filter name")
     design, name = _parts(name, "`filter` must be of the form `designname/filtername`")
-    return await _function(request, database, design, "filters", name)
+    return await _function(request, database, design, FILTERS, name)
 
 
 async def _doc_ids(request: Request, body: Body) -> Set[str]:
@@ -115,4 +118,5 @@ async def _function(request: Request, database: Database, design: str, *path: st
     """The filter that is a function of a design document. Raises NotFound."""
     query = request.node.query
     function = query.function(database, design, *path)
-    return ChangesFilter(select=query.filter(function, await function_request(request, database)))
+    shown = await function_request(request, database) if path[0] == FILTERS else NOTHING
+    return ChangesFilter(select=query.filter(function, shown))

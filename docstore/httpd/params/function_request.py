@@ -51,11 +51,11 @@ async def function_request(request: Request, database: Database, doc_id: str | N
     after: dict[str, JsonValue] = {
         "cookie": {},
         "userCtx": user_context(database.name, request.actor),
-        "secObj": database.security(),
     }
     peer = encode(request.remote)
     return (
-        b'%b,"body":%b,"peer":%b,"form":%b,%b' % (encode(before)[:-1], text, peer, form, encode(after)[1:])
+        b'%b,"body":%b,"peer":%b,"form":%b,%b,"secObj":%b}'
+        % (encode(before)[:-1], text, peer, form, encode(after)[1:-1], database.security_text())
     ).decode()
 
 

@@ -61,7 +61,7 @@ async def delete(request: Request) -> Change:
 
 async def security(request: Request) -> Reply:
     """GET /{db}/_security. Only a conditional request is told the ETag, since CouchDB has none."""
-    text = encode(request.database().security())
+    text = request.database().security_text()
     if not is_conditional(request):
         return raw_json_reply(text)
     etag = content_etag(text)

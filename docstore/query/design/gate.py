@@ -110,8 +110,8 @@ class DesignGate:
 
     def _see(self, edits: Sequence[Edit], *, new_edits: bool) -> tuple[list[SeenEdit | Edit | DocstoreError], str]:
         with self._snapshot() as snapshot:
-            security = properties.read_security(snapshot, self._number)
-            return see_edits(snapshot, self._number, edits, new_edits=new_edits), encode(security).decode()
+            security = properties.security_text(snapshot, self._number).decode()
+            return see_edits(snapshot, self._number, edits, new_edits=new_edits), security
 
     # --- design documents
 

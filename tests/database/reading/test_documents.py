@@ -177,7 +177,7 @@ async def test_a_deleted_database_says_so(node, tree):
         lambda: tree.open_doc("_local/a"),
         lambda: tree.revs_diff({}),
         tree.info,
-        tree.security,
+        tree.security_text,
         tree.purged_infos,
     ]
     for read in reads:
