@@ -11,8 +11,8 @@ from tests.lag.watching import FREE_PORT
 
 
 async def table(words: list[str], scale: Scale, port: int) -> None:
-    print("| request | answer | stall ms | of it the loop's thread | collector | late by the clock |")
-    print("|---|---|---|---|---|---|")
+    print("| request | answer | stall ms | of it the loop's thread | collector | late by the clock | slowness |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="docstore-lag-") as folder:
         async with stage(Path(folder), scale, port) as ready:
             for entry in CATALOGUE:
@@ -21,7 +21,7 @@ async def table(words: list[str], scale: Scale, port: int) -> None:
                 found = await ready.measure(entry)
                 lag = found.lag
                 times = " | ".join(f"{value:.0f}" for value in (lag.stall, lag.held, lag.collector, lag.late))
-                print(f"| {found.name} | {found.status} | {times} |", flush=True)
+                print(f"| {found.name} | {found.status} | {times} | {found.slow:.1f} |", flush=True)
 
 
 def main() -> None:

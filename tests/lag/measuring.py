@@ -32,7 +32,7 @@ from tests.lag.catalogue import (
     parted_batches,
     text,
 )
-from tests.lag.meter import Lag
+from tests.lag.meter import Lag, slowness
 from tests.lag.watching import FREE_PORT, Watched, light_load, watched
 
 DAY = 86_400 * 1_000_000
@@ -44,11 +44,17 @@ SETTLING = 5
 
 @dataclass
 class Measured:
-    """What a request was answered, and the worst beat meanwhile."""
+    """What a request was answered, and the worst beat meanwhile, on a machine that was so slow then."""
 
     name: str
     status: int
     lag: Lag
+    slow: float
+
+    @property
+    def stall(self) -> float:
+        """Milliseconds that it would have been on the machine for which limits are meant."""
+        return self.lag.stall / self.slow
 
 
 @dataclass
@@ -81,14 +87,16 @@ class Stage:
         body = b"" if entry.body is None else entry.body(self.scale)
         rev = await self.server.rev_of(f"{DB}/{entry.rev_of}") if entry.rev_of else ""
         path = entry.path.replace("{rev}", rev).replace("{first}", self.first)
+        slow = slowness()
         await self.server.lag()
         status, _ = await self.server.ask(entry.method, path, body, **entry.headers)
-        return Measured(entry.name, status, await self._lag_after())
+        return Measured(entry.name, status, await self._lag_after(), max(slow, slowness()))
 
     async def together(self, entries: Iterable[Nasty]) -> Measured:
         """Several requests at the same time."""
         chosen = list(entries)
         bodies = [b"" if entry.body is None else entry.body(self.scale) for entry in chosen]
+        slow = slowness()
         await self.server.lag()
         answers = await asyncio.gather(
             *(
@@ -97,7 +105,7 @@ class Stage:
             )
         )
         name = " + ".join(entry.name for entry in chosen)
-        return Measured(name, max(status for status, _ in answers), await self._lag_after())
+        return Measured(name, max(status for status, _ in answers), await self._lag_after(), max(slow, slowness()))
 
     async def _lag_after(self) -> Lag:
         worst = await self.server.lag()

@@ -21,6 +21,19 @@ from threading import get_native_id
 
 BEAT: float = 0.001
 
+STEPS: int = 200_000
+REFERENCE: float = 0.010
+"""Seconds of the processor for so many steps on the machine for which limits are meant."""
+
+
+def slowness() -> float:
+    """How many times slower than that this machine is just now; 1 for one that is faster."""
+    began = time.thread_time()
+    total = 0
+    for step in range(STEPS):
+        total += step
+    return max(1.0, (time.thread_time() - began) / REFERENCE)
+
 
 @dataclass
 class Lag:

@@ -1,7 +1,8 @@
 """No request keeps the others waiting: the catalogue covers the route table, and each of its entries is harmless.
 
-How long is measured as the loop's own lag (``meter.py``), so that a busy machine does not fail the test. The test that
-measures is marked ``long``; in the ordinary run the same requests are made small, to see that they are answered.
+How long is measured as the loop's own lag (``meter.py``), so that a busy machine does not fail the test, nor does a
+slow one. The test that measures is marked ``long``; in the ordinary run the same requests are made small, to see that
+they are answered.
 """
 
 from pathlib import Path
@@ -72,9 +73,10 @@ async def test_the_loop_is_never_held(tmp_path: Path) -> None:
     async with stage(tmp_path / "data", Scale()) as ready:
         found = [await ready.measure(entry) for entry in CATALOGUE]
         found += [await ready.together(group) for group in SIDE_BY_SIDE]
-    assert [told(one) for one in found if one.lag.stall > LIMIT_MS] == []
+    assert [told(one) for one in found if one.stall > LIMIT_MS] == []
 
 
 def told(one: Measured) -> str:
     lag = one.lag
-    return f"{one.name}: {one.status}, {lag.stall:.0f} ms, of it {lag.held:.0f} ms the loop's own thread"
+    whose = f"of it {lag.held:.0f} ms the loop's own thread, {lag.collector:.0f} ms the collector's longest pause"
+    return f"{one.name}: {one.status}, {lag.stall:.0f} ms, {whose}, on a machine {one.slow:.1f} times too slow"
