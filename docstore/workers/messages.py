@@ -3,8 +3,8 @@
 Owns the bytes of a frame and what an error is on its way. It must not know processes, nor what a job computes.
 
 A frame is a head (how many parts, how long the packed value), the length of each part, the value as msgpack, and the
-parts. A part is a long ``bytes`` that stands in the value's outermost lists: it travels beside it, so that neither end
-copies it into or out of a larger text.
+parts. A part is a long ``bytes`` that stands in the value's outermost lists and dicts: it travels beside it, so that
+neither end copies it into or out of a larger text, which for rows of megabytes would hold the event loop.
 """
 
 import struct
@@ -25,7 +25,8 @@ RECEIVE_AT_ONCE: Final = 1024 * 1024
 _PART: Final = 1
 _HEAD: Final = struct.Struct("!IQ")
 _LENGTH: Final = struct.Struct("!Q")
-_OUTER_LISTS: Final = 2
+_OUTER: Final = 4
+_WITH_PARTS: Final = frozenset({bytes, list, tuple, dict})
 
 
 class Unpackable(TypeError):
@@ -36,7 +37,7 @@ def pack(value: Plain) -> Buffers:
     """The buffers of a frame, to be sent in order. Raises Unpackable."""
     parts: list[bytes] = []
     try:
-        packed = _pack(_without_parts(value, parts, _OUTER_LISTS))
+        packed = _pack(_without_parts(value, parts, _OUTER))
     except (TypeError, ValueError, OverflowError) as error:
         raise Unpackable(f"no plain data: {error}") from None
     head = _HEAD.pack(len(parts), len(packed)) + b"".join([_LENGTH.pack(len(part)) for part in parts])
@@ -58,8 +59,16 @@ def _without_parts(value: object, parts: list[bytes], levels: int) -> object:
     if type(value) is bytes and len(value) >= LONG_BYTES:
         parts.append(value)
         return ExtType(_PART, _LENGTH.pack(len(parts) - 1))
-    if levels and isinstance(value, list | tuple) and any(type(each) is not str for each in value):
-        return [_without_parts(each, parts, levels - 1) for each in value]
+    if not levels:
+        return value
+    if isinstance(value, dict):
+        return {name: _without_parts(each, parts, levels - 1) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value))
+        if kinds == {bytes} and max(map(len, value)) < LONG_BYTES:  # rows by the thousand
+            return value
+        if kinds & _WITH_PARTS:
+            return [_without_parts(each, parts, levels - 1) for each in value]
     return value
 
 
