@@ -1,4 +1,4 @@
-"""Reading a large JSON text in slices.
+"""Reading a large JSON text in slices, and writing one.
 
 Owns the walk over the members and elements of what is long: a request's body such as ``{"docs": [...], "new_edits":
 false}``, and long arrays and objects within it. One call of the C reader for many megabytes would hold the interpreter,
@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from docstore.core.json_string import long_string
-from docstore.core.json_text import DEFAULT_MAX_DEPTH, JsonValue, decode
+from docstore.core.json_text import DEFAULT_MAX_DEPTH, JsonValue, decode, encode, encode_string
 from docstore.errors import BadRequest, InvalidJson
+
+WRITTEN_AT_ONCE: Final = 1 << 16
+MEMBERS_AT_ONCE: Final = 1 << 9
+WRITTEN_LEVELS: Final = 4
 
 _SLICE: Final = 1 << 16
 _PROBE: Final = 1 << 12
@@ -270,3 +274,25 @@ def _container_end(raw: bytes, position: int, limit: int = sys.maxsize, deepest:
     if limit < len(raw):
         return 0
     raise InvalidJson
+
+
+# --- Writing ----------------------------------------------------------------------------------------------------------
+
+
+def encode_in_slices(value: JsonValue, levels: int = WRITTEN_LEVELS) -> bytes:
+    """As ``encode``, in steps between which other threads may have the interpreter.
+
+    Long are strings, and lists and objects of many members, in the outermost levels. Raises as ``encode``.
+    """
+    if isinstance(value, str) and len(value) > WRITTEN_AT_ONCE:
+        starts = range(0, len(value), WRITTEN_AT_ONCE)
+        return b'"%b"' % b"".join([encode_string(value[at : at + WRITTEN_AT_ONCE])[1:-1] for at in starts])
+    if levels and isinstance(value, dict) and len(value) <= MEMBERS_AT_ONCE:
+        members = [encode_string(name) + b":" + encode_in_slices(one, levels - 1) for name, one in value.items()]
+        return b"{%b}" % b",".join(members)
+    if levels and isinstance(value, list):
+        if len(value) <= MEMBERS_AT_ONCE:
+            return b"[%b]" % b",".join([encode_in_slices(one, levels - 1) for one in value])
+        starts = range(0, len(value), MEMBERS_AT_ONCE)
+        return b"[%b]" % b",".join([encode(value[at : at + MEMBERS_AT_ONCE])[1:-1] for at in starts])
+    return encode(value)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from docstore.core import json_slices
-from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_slices import decode_in_slices, encode_in_slices
 from docstore.core.json_text import decode
-from docstore.errors import BadRequest, DocstoreError
+from docstore.errors import BadRequest, DocstoreError, InvalidJson
 
 
 def outcome(read: Callable[..., Any], raw: bytes, **options: int) -> str:
@@ -92,3 +92,8 @@ def test_what_nests_too_deep_is_not_looked_through_once_a_level(text, monkeypatc
     with pytest.raises(BadRequest, match="nested more than 500"):
         json_slices.decode_in_slices(text)
     assert looked < 1_000_000
+
+
+def test_what_cannot_be_written_is_refused_in_slices_too() -> None:
+    with pytest.raises(InvalidJson):
+        encode_in_slices({"a": "x" * 70_000 + "\ud800"})

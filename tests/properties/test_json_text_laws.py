@@ -5,13 +5,14 @@ import math
 import re
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from docstore.core import json_slices, json_text
-from docstore.core.json_slices import decode_in_slices
+from docstore.core.json_slices import decode_in_slices, encode_in_slices
 from docstore.core.json_text import HUGE_INTEGER, decode, decode_exact, encode, encode_string
 from docstore.errors import BadRequest, InvalidJson
 
@@ -310,3 +311,10 @@ def test_depth_follows_the_model(text: str, limit: int):
     raw = text.encode()
     for wrapped in (raw, b'[[[{"a":[{"b":%b}]}],"]"]]' % raw):
         assert json_text._nests_deeper(wrapped, limit) == (model_depth(wrapped.decode()) > limit)
+
+
+@given(VALUES)
+def test_writing_in_slices_gives_what_writing_at_once_gives(value: Any) -> None:
+    with patch.multiple(json_slices, WRITTEN_AT_ONCE=3, MEMBERS_AT_ONCE=2):
+        assert encode_in_slices(value) == encode(value)
+    assert encode_in_slices(value) == encode(value)

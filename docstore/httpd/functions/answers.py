@@ -9,6 +9,7 @@ import re
 from base64 import b64decode
 from typing import Final
 
+from docstore.core.json_slices import encode_in_slices
 from docstore.core.json_text import JsonValue, encode
 from docstore.httpd.replies import JSON, Header, Reply
 from docstore.query.errors import FunctionFailed
@@ -36,7 +37,7 @@ def function_reply(
         if name == "code" and isinstance(value, int) and 200 <= value <= 999:
             status = value
         elif name == "json":
-            body, kind, json = encode(value) + b"\n", JSON, True
+            body, kind, json = encode_in_slices(value) + b"\n", JSON, True
         elif name == "body" and isinstance(value, str):
             if not json:
                 body, kind = _bytes(value), HTML

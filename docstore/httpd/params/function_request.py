@@ -7,7 +7,8 @@ client is (``Authorization``, cookies) is left out, as by default there (``scrub
 from asyncio import to_thread
 from typing import Final
 
-from docstore.core.json_text import JsonValue, encode, encode_string
+from docstore.core.json_slices import encode_in_slices
+from docstore.core.json_text import JsonValue, encode
 from docstore.database.database import Database
 from docstore.httpd.params.form_fields import form_fields
 from docstore.httpd.params.values import parse_json
@@ -62,14 +63,8 @@ async def function_request(request: Request, database: Database, doc_id: str | N
 def _body(body: str, most_fields: int) -> tuple[bytes, bytes]:
     """A body as JSON, and its fields, which are so many at most: 0 if it is no form. Raises TooLarge."""
     fields = form_fields(body, most_fields) if most_fields else {}
-    form = b",".join([b"%b:%b" % (_quoted(name), _quoted(value)) for name, value in fields.items()])
-    return _quoted(body), b"{%b}" % form
-
-
-def _quoted(body: str) -> bytes:
-    """A long text as JSON, made in steps between which others may have the interpreter."""
-    pieces = [encode_string(body[place : place + LARGE])[1:-1] for place in range(0, len(body), LARGE)]
-    return b'"%b"' % b"".join(pieces)
+    form = b",".join([b"%b:%b" % (encode_in_slices(name), encode_in_slices(value)) for name, value in fields.items()])
+    return encode_in_slices(body), b"{%b}" % form
 
 
 def _text(value: str) -> str:
