@@ -30,7 +30,7 @@ LISTS = {
     "throws": "function() { var row, n = 0; while (row = getRow()) { if (n++ == 3) throw {error: 'e', reason: 'r'} } }",
     "sent": "function() { var row, n = 0; while (row = getRow()) { send('abc'); if (n++ == 999) throw 'late' } }",
     "loops": "function() { getRow(); for (;;) {} }",
-    "eats": "function() { var a = [], row; getRow(); for (;;) a.push(new Array(9999).join('xy')) }",
+    "eats": "function() { var a = [], row; getRow(); for (;;) a.push('x'.repeat(4194304) + a.length) }",
     "recurses": "function() { getRow(); function f() { return f() + 1 }; return f() }",
     "hidden": "function() { return typeof exchange + Object.keys(globalThis).filter(n => /exch/.test(n)).length }",
     "half": "function() { send('\\ud800x') }",
