@@ -3,8 +3,8 @@
 Owns the bytes of a frame and what an error is on its way. It must not know processes, nor what a job computes.
 
 A frame is a head (how many parts, how long the packed value), the length of each part, the value as msgpack, and the
-parts. A part is a long ``bytes`` that stands in the value's outermost lists and dicts: it travels beside it, so that
-neither end copies it into or out of a larger text, which for rows of megabytes would hold the event loop.
+parts. A part is a long ``bytes`` that stands in the value's outermost lists, or in those of a dict there: it travels
+beside it, so that neither end copies it into or out of a larger text, which would hold the event loop.
 """
 
 import struct
@@ -25,7 +25,7 @@ RECEIVE_AT_ONCE: Final = 1024 * 1024
 _PART: Final = 1
 _HEAD: Final = struct.Struct("!IQ")
 _LENGTH: Final = struct.Struct("!Q")
-_OUTER: Final = 4
+_OUTER_LISTS: Final = 2
 _WITH_PARTS: Final = frozenset({bytes, list, tuple, dict})
 
 
@@ -37,7 +37,7 @@ def pack(value: Plain) -> Buffers:
     """The buffers of a frame, to be sent in order. Raises Unpackable."""
     parts: list[bytes] = []
     try:
-        packed = _pack(_without_parts(value, parts, _OUTER))
+        packed = _pack(_without_parts(value, parts, _OUTER_LISTS))
     except (TypeError, ValueError, OverflowError) as error:
         raise Unpackable(f"no plain data: {error}") from None
     head = _HEAD.pack(len(parts), len(packed)) + b"".join([_LENGTH.pack(len(part)) for part in parts])
@@ -54,21 +54,21 @@ def _pack(value: object) -> bytes:
     return packed
 
 
-def _without_parts(value: object, parts: list[bytes], levels: int) -> object:
-    """The value with a number in each part's place."""
+def _without_parts(value: object, parts: list[bytes], levels: int, *, in_dict: bool = False) -> object:
+    """The value with a number in each part's place. None is sought below so many levels, nor in a dict of a dict."""
     if type(value) is bytes and len(value) >= LONG_BYTES:
         parts.append(value)
         return ExtType(_PART, _LENGTH.pack(len(parts) - 1))
     if not levels:
         return value
-    if isinstance(value, dict):
-        return {name: _without_parts(each, parts, levels - 1) for name, each in value.items()}
+    if isinstance(value, dict) and not in_dict:
+        return {name: _without_parts(each, parts, _OUTER_LISTS, in_dict=True) for name, each in value.items()}
     if isinstance(value, list | tuple):
         kinds = set(map(type, value))
         if kinds == {bytes} and max(map(len, value)) < LONG_BYTES:  # rows by the thousand
             return value
         if kinds & _WITH_PARTS:
-            return [_without_parts(each, parts, levels - 1) for each in value]
+            return [_without_parts(each, parts, levels - 1, in_dict=in_dict) for each in value]
     return value
 
 
