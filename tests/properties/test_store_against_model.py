@@ -293,7 +293,7 @@ class Store(RuleBasedStateMachine):
         assert [one.rev for one in opened] == sorted(leaves)
         for one in opened:
             assert revisions_of(one.json) == document.path(one.rev)[: self.model.revs_limit]
-        unknown = Rev(8, b"\x77" * 16)
+        unknown = Rev(8, b"no revision of x")  # those drawn repeat one byte
         diff = database.revs_diff({doc_id: [*document.revisions, unknown]})[doc_id]
         assert diff.missing == [unknown]
         assert diff.possible_ancestors == [leaf for leaf in leaves if leaf.generation < 8]
