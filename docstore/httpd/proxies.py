@@ -72,7 +72,8 @@ class Proxies:
         """
         host, prefix = headers.get(hdrs.HOST), self._prefix
         if self.trusts(peer):
-            host = _forwarded_host(headers.get(self._host, "")) or host
+            told = headers.get(self._host)
+            host = _forwarded_host(told) or host if told else host
             secure = secure or headers.get(self._ssl) == "on" or headers.get(self._proto) == "https"
             prefix = _forwarded_prefix(headers, target) or prefix
         return f"{'https' if secure else 'http'}://{host or own()}{prefix}"

@@ -258,28 +258,31 @@ class _Pass:
         chunk = islice(self._source, min(CHUNK_ROWS, self._left))
         if not self._writer.plain or self._query.seq_interval is not None:
             return self._read_singly(chunk, rows, seqs, clock)
-        stored = self._as_many_as_a_slice(list(chunk))
+        stored, size = self._as_many_as_a_slice(list(chunk))
         if not stored:
             return None
-        written = self._writer.plain_rows(stored)
-        rows += written
+        rows += self._writer.plain_rows(stored)
         seqs += [seq for seq, _ in stored]
         self._left -= len(stored)
         self._pending -= len(stored)
         self._last = self._before = stored[-1][0]
-        return sum(map(len, written))
+        return size
 
-    def _as_many_as_a_slice(self, stored: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        """Put back what is beyond a slice: the row of a document with thousands of leaves is as long as they are."""
-        if sum([len(value) for _, value in stored]) <= SLICE_BYTES:
-            return stored
+    def _as_many_as_a_slice(self, stored: list[tuple[int, bytes]]) -> tuple[list[tuple[int, bytes]], int]:
+        """Put back what is beyond a slice: the row of a document with thousands of leaves is as long as they are.
+
+        With the bytes of what stays, as stored.
+        """
+        whole = sum([len(value) for _, value in stored])
+        if whole <= SLICE_BYTES:
+            return stored, whole
         size = 0
         for count, (_, value) in enumerate(stored, 1):
             size += len(value)
             if size > SLICE_BYTES:
                 self._source = chain(stored[count:], self._source)
-                return stored[:count]
-        return stored
+                return stored[:count], size
+        return stored, size
 
     def _read_singly(
         self, chunk: Iterator[tuple[int, bytes]], rows: list[Row], seqs: list[int | None], clock: SliceClock

@@ -215,6 +215,8 @@ def add_sequences(txn: WriteTransaction, db: int, state: DatabaseState, changes:
     """Add to blocks (sequence number >> ``SEQ_BLOCK_BITS``) the rows that they gained."""
     table = txn.tables.seq_counts
     gained = {pack_seq_key(db, block): count for block, count in sorted(changes.items()) if count}
+    if not gained:  # as mostly: a document that was in the same block before
+        return
     stored = dict(txn.getmulti(table, gained))
     written: list[tuple[bytes, bytes]] = []
     for key, count in gained.items():

@@ -148,9 +148,10 @@ def write_batch(
         unique = unique or UniqueKeys.open(txn, db, state)
         _write_unique(txn, state, batch, unique)
     blocks: dict[int, int] = {}
-    counts = write_new(txn, db, state, [change for change in batch if is_new(change)], blocks)
-    if len(counts) < len(batch):
-        others = [change for change in batch if not is_new(change)]
+    new = [change for change in batch if is_new(change)]
+    counts = write_new(txn, db, state, new, blocks) if new else []
+    if len(new) < len(batch):
+        others = [change for change in batch if not is_new(change)] if new else batch
         _write_bodies(txn, db, state, others)
         _write_chunks(txn, state, others)
         _write_changes(txn, db, state, others, blocks)
