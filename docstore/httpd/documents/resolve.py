@@ -30,7 +30,10 @@ async def resolve_document(request: Request) -> Reply | Change:
     asked = await one_request(request)
     [plan] = await database.resolver.plan([asked], request.node.settings.limits.max_document_size, dry_run=dry_run)
     if isinstance(plan, DocstoreError):
-        raise plan
+        try:
+            raise plan
+        finally:
+            del plan  # else error and frame hold each other, and with them what was asked: thousands of leaves
     if dry_run:
         return raw_json_reply(await to_thread(_previewed, plan))
     status = 200 if plan.document is None and len(plan.live) == 1 else 201
