@@ -12,6 +12,7 @@ from typing import Final, Self
 from aiohttp.web import BaseRequest
 
 from docstore.httpd.dispatch import Dispatcher
+from docstore.httpd.full_collections import FullCollections
 from docstore.httpd.guard import is_loopback
 from docstore.httpd.problems.refusing import refused_unread
 from docstore.httpd.replies import Reply
@@ -121,6 +122,12 @@ class Listener:
         service.spawn(doors.keep_looking())
         self._doors.append(doors)
         self.tls_url = _url("https", host, doors)
+
+    def choose_full_collections(self) -> None:
+        """Choose when the interpreter collects all garbage; for a process that is this server's alone."""
+        collections = FullCollections(lambda: self._service.memory.taken)
+        collections.take_over()
+        self._service.spawn(collections.keep_looking())
 
     def reload(self) -> None:
         """Read the certificate again. Raises InvalidSetting; then the old one is shown on."""

@@ -5,14 +5,12 @@ when standard input does.
 """
 
 import asyncio
-import gc
 import json
 import sys
 from pathlib import Path
 
 import uvloop
 
-from docstore.cli.commands.serve import COLLECTOR_THRESHOLDS
 from docstore.httpd.listener import Listener
 from docstore.node import Node
 from docstore.settings import Durability, Settings, StorageSettings
@@ -26,9 +24,7 @@ async def serve(data: Path, port: int) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     async with Node(settings) as node:
         listener = await Listener.start(node, settings.host, settings.port)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        listener.choose_full_collections()
         print(listener.url, flush=True)
         meter = LoopMeter(loop)
         meter.start()

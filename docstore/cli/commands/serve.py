@@ -6,7 +6,6 @@ server does: it starts a ``Node`` and a ``Listener`` and stops them in the oppos
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import resource
@@ -42,11 +41,6 @@ PASSWORD_VARIABLE = "DOCSTORE_ADMIN_PASSWORD"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 SECONDS_PER_HOUR = 3_600
-COLLECTOR_THRESHOLDS = (10_000, 5, 200)
-"""A bulk request holds thousands of small objects for a moment. With Python's own thresholds (700, 10, 10) the garbage
-collector looks at them over and over: a third of a bulk load's time, and pauses of tens of milliseconds (measured). A
-middle generation of 50,000 objects pauses for some 20 ms at most; one of 200,000, which a large request fills, did for
-up to 75."""
 
 
 @click.command()
@@ -238,10 +232,7 @@ async def _serve(configuration: Configuration, sockets: Sockets) -> None:
                 click.echo(f"and at {listener.tls_url}/")
             loop.add_signal_handler(signal.SIGHUP, hung_up.set)
             reloading = loop.create_task(_reload_when(hung_up, configuration, listener))
-            # What is loaded by now stays: the collector need not look at it again and again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*COLLECTOR_THRESHOLDS)
+            listener.choose_full_collections()
             notify(os.environ, READY)
             await stop.wait()
             reloading.cancel()
