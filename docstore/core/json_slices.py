@@ -284,15 +284,33 @@ def encode_in_slices(value: JsonValue, levels: int = WRITTEN_LEVELS) -> bytes:
 
     Long are strings, and lists and objects of many members, in the outermost levels. Raises as ``encode``.
     """
+    parts: list[bytes] = []
+    _write(value, levels, parts)
+    return b"".join(parts)  # once: a copy of tens of megabytes is a step as long as may be
+
+
+def _write(value: JsonValue, levels: int, parts: list[bytes]) -> None:
     if isinstance(value, str) and len(value) > WRITTEN_AT_ONCE:
         starts = range(0, len(value), WRITTEN_AT_ONCE)
-        return b'"%b"' % b"".join([encode_string(value[at : at + WRITTEN_AT_ONCE])[1:-1] for at in starts])
-    if levels and isinstance(value, dict) and len(value) <= MEMBERS_AT_ONCE:
-        members = [encode_string(name) + b":" + encode_in_slices(one, levels - 1) for name, one in value.items()]
-        return b"{%b}" % b",".join(members)
-    if levels and isinstance(value, list):
+        parts += [b'"', *[encode_string(value[at : at + WRITTEN_AT_ONCE])[1:-1] for at in starts], b'"']
+    elif levels and value and isinstance(value, dict) and len(value) <= MEMBERS_AT_ONCE:
+        mark = b"{"
+        for name, one in value.items():
+            parts.append(b"%b%b:" % (mark, encode_string(name)))
+            _write(one, levels - 1, parts)
+            mark = b","
+        parts.append(b"}")
+    elif levels and value and isinstance(value, list):
+        mark = b"["
         if len(value) <= MEMBERS_AT_ONCE:
-            return b"[%b]" % b",".join([encode_in_slices(one, levels - 1) for one in value])
-        starts = range(0, len(value), MEMBERS_AT_ONCE)
-        return b"[%b]" % b",".join([encode(value[at : at + MEMBERS_AT_ONCE])[1:-1] for at in starts])
-    return encode(value)
+            for one in value:
+                parts.append(mark)
+                _write(one, levels - 1, parts)
+                mark = b","
+        else:
+            for at in range(0, len(value), MEMBERS_AT_ONCE):
+                parts.append(mark + encode(value[at : at + MEMBERS_AT_ONCE])[1:-1])
+                mark = b","
+        parts.append(b"]")
+    else:
+        parts.append(encode(value))

@@ -25,7 +25,7 @@ from docstore.httpd.wire.body_digest import BodyDigest
 from docstore.httpd.wire.memory import Claim, cost_of_json
 from docstore.httpd.wire.paths import decode_query, split_path
 from docstore.node import Node
-from docstore.settings import KIB
+from docstore.settings import KIB, Limits
 
 if TYPE_CHECKING:
     from docstore.httpd.replies import Reply
@@ -93,6 +93,7 @@ class Request:
     _query: dict[str, str] | None = None
     _query_list: list[tuple[str, str]] | None = None
     _body: bytes | None = None
+    _sent: bytes | None = None
     # what most requests leave as it is, they do not have to be told one by one
 
     def __init__(self, service: Service, raw: BaseRequest, method: str, segments: list[str], query_string: str) -> None:
@@ -175,9 +176,10 @@ class Request:
         Content-Encoding.
         """
         if self._body is None:
-            limits = self.node.settings.limits
-            if self.most_body is not None and self.most_body < limits.max_request_body:
-                limits = replace(limits, max_request_body=self.most_body)
+            limits = self._body_limits()
+            if self._sent is not None:
+                self._body = await bodies.inflated(self.raw, self._sent, limits, self.claim)
+                return self._body
             self._body = bodies.body_at_hand(self.raw, limits)
             if self._body is None:
                 started = time.monotonic()
@@ -185,10 +187,28 @@ class Request:
                 self.body_time = int((time.monotonic() - started) * 1000)
             elif len(self._body) > SMALL:
                 await self.claim.take(len(self._body))
-            if self.body_digest is not None:
-                await self.body_digest.update(self._body)
-                self.body_digest.whole = True
+            await self._digested(self._body)
         return self._body
+
+    async def body_as_sent(self) -> bytes:
+        """The whole body as it came, which functions are shown; not inflated, unless ``body`` was asked before."""
+        if self._body is not None or hdrs.CONTENT_ENCODING not in self.raw.headers:
+            return await self.body()
+        if self._sent is None:
+            self._sent = await bodies.read_sent(self.raw, self._body_limits(), self.claim)
+            await self._digested(self._sent)
+        return self._sent
+
+    def _body_limits(self) -> Limits:
+        limits = self.node.settings.limits
+        if self.most_body is not None and self.most_body < limits.max_request_body:
+            return replace(limits, max_request_body=self.most_body)
+        return limits
+
+    async def _digested(self, body: bytes) -> None:
+        if self.body_digest is not None:
+            await self.body_digest.update(body)
+            self.body_digest.whole = True
 
     async def answer_as(self, method: str, target: str, body: bytes | None) -> "Reply | StreamReply":
         """The reply to another request that takes the place of this one: its path and query, perhaps its body."""

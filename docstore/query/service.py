@@ -66,7 +66,7 @@ class Query:
         """A function of a design document. Raises NotFound, DocumentDeleted."""
         return find_function(database, design, path)
 
-    def filter(self, function: Function, request: str) -> Select:
+    def filter(self, function: Function, request: bytes) -> Select:
         """A filter of changes; ``request`` is what it is shown, as JSON."""
         return filter_by(self.functions, function, request)
 
@@ -88,7 +88,7 @@ class Query:
         else:
             design, _, named = name.partition("/")
             function = self.function(database, design, "filters", named)
-        return self.filter(function, encode(shown).decode())
+        return self.filter(function, encode(shown))
 
     def start(self) -> None:
         """Go on with what the last stop cut short."""

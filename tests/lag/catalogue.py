@@ -474,6 +474,7 @@ CATALOGUE: tuple[Nasty, ...] = (
     Nasty("a show of a long string", "GET", f"{FUNCTIONS}/_show/all/long"),
     Nasty("a show of many leaves", "GET", f"{FUNCTIONS}/_show/all/leaves"),
     Nasty("a show of a large request", "POST", f"{FUNCTIONS}/_show/request", large),
+    Nasty("a show of garbage", "POST", f"{FUNCTIONS}/_show/request", lambda s: b"\x80\xff" * (s.mega * 2)),
     Nasty("a show of many fields", "POST", f"{FUNCTIONS}/_show/request", lambda s: b"&a" * (s.mega // 2), FORM),
     Nasty(
         "a show of a large field", "POST", f"{FUNCTIONS}/_show/request", lambda s: b"a=" + b"%41" * (s.mega // 3), FORM

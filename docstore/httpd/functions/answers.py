@@ -13,10 +13,12 @@ from docstore.core.json_slices import encode_in_slices
 from docstore.core.json_text import JsonValue, encode
 from docstore.httpd.replies import JSON, Header, Reply
 from docstore.query.errors import FunctionFailed
+from docstore.settings import KIB
 
 ERROR: Final = "external_response_error"
 HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/binary"
+PIECE: Final = 64 * KIB
 SANDBOX: Final[Header] = ("Content-Security-Policy", "sandbox")
 """What a function of a user's own makes is no page of this origin."""
 
@@ -83,7 +85,10 @@ def _header(name: str, value: JsonValue) -> Header:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
+    """The text in UTF-8; in pieces, since one of megabytes would hold the interpreter."""
+    if len(text) <= PIECE:
+        return text.encode("utf-8", "replace")
+    return b"".join([text[at : at + PIECE].encode("utf-8", "replace") for at in range(0, len(text), PIECE)])
 
 
 def _decoded(text: str) -> bytes:

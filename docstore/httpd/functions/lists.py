@@ -73,7 +73,7 @@ async def render_list(request: Request) -> Reply | StreamReply:
         view = design.view(rest[-1])
         await view.check_slowly(query)
         slices = _view(database, view, query)
-    asked = await function_request(request, database)
+    asked = await function_request(request, database, members=body)
     steps = _steps(request, function, slices, asked)
     try:
         return await _reply(request, steps)
@@ -153,7 +153,7 @@ def _leave(request: Request) -> None:
         request.raw.transport.abort()
 
 
-async def _steps(request: Request, function: Function, slices: Slices, asked: str) -> AsyncGenerator[Step]:
+async def _steps(request: Request, function: Function, slices: Slices, asked: bytes) -> AsyncGenerator[Step]:
     """The steps of the function's call, up to its end."""
     limit = request.node.settings.functions.list_rows
     async with (

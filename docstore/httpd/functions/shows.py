@@ -41,8 +41,8 @@ async def show(request: Request) -> Reply:
     if etag_matches(request.if_none_match, etag):
         return not_modified(etag)
     asked = await function_request(request, database, doc_id)
-    text = "null" if found is None else found.json.decode()
-    answer = await request.node.query.functions.render(function, "show", text, asked)
+    text = b"null" if found is None else found.json
+    answer = await request.node.query.functions.render(function, "show", asked, text)
     reply = cast("list[JsonValue]", answer)[1]
     return await to_thread(function_reply, reply, etag=etag, headers=(("Vary", "Accept"),))
 
@@ -54,8 +54,8 @@ async def update(request: Request) -> Reply:
     doc_id = _doc_id(request)
     found = await _document(database, doc_id)
     asked = await function_request(request, database, doc_id)
-    text = "null" if found is None else found.json.decode()
-    answer = await request.node.query.functions.render(function, "update", text, asked)
+    text = b"null" if found is None else found.json
+    answer = await request.node.query.functions.render(function, "update", asked, text)
     _, changed, reply = cast("list[JsonValue]", answer)
     if not isinstance(changed, dict):
         return await to_thread(function_reply, reply)
@@ -103,6 +103,7 @@ def _is_large(found: OpenedDoc | None) -> bool:
 
 def _etag(request: Request, database: Database, found: OpenedDoc | None) -> str:
     design = database.open_doc(design_id(request.segments[2])).rev
-    shown = "" if found is None else found.json.decode()
-    parts = (str(design), shown, request.headers.get("Accept", ""), request.user.name or "", request.query_string)
-    return content_etag("\0".join(parts).encode("utf-8", "surrogateescape"))
+    asked = (request.headers.get("Accept", ""), request.user.name or "", request.query_string)
+    parts = [part.encode("utf-8", "surrogateescape") for part in (str(design), *asked)]
+    parts.insert(1, b"" if found is None else found.json)
+    return content_etag(b"\0".join(parts))

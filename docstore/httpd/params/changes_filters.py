@@ -22,6 +22,7 @@ from docstore.httpd.params.function_request import function_request
 from docstore.httpd.params.selectors import compiles_at_once
 from docstore.httpd.params.values import parse_json
 from docstore.httpd.request import Request
+from docstore.httpd.wire.bodies import declared_length
 from docstore.httpd.wire.turns import Turns
 
 Body = Mapping[str, JsonValue] | None
@@ -31,7 +32,7 @@ READ_FROM_BODY = frozenset({"_doc_ids", "_selector"})
 """Filters whose arguments a POST must have in its body; for others an empty body will do."""
 
 FILTERS: Final = "filters"
-NOTHING: Final = "null"
+NOTHING: Final = b"null"
 NO_DOC_IDS = "`doc_ids` filter parameter is not a list of doc ids."
 
 
@@ -61,11 +62,14 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
         if not view:
             raise BadRequest("`view` filter parameter is not provided.")
         design, name = _parts(view, "`view` must be of the form `designname/viewname`")
-        return await _function(request, database, design, "views", name, "map")  # a map function sees no request
+        return _function(request, database, NOTHING, design, "views", name, "map")  # a map function sees no request
     if name.startswith("_"):
         raise BadRequest("unknown builtin filter name")
     design, name = _parts(name, "`filter` must be of the form `designname/filtername`")
-    return await _function(request, database, design, FILTERS, name)
+    request.node.query.function(database, design, FILTERS, name)  # before the request is looked at
+    members = None if declared_length(request.raw) == 0 else body  # which was not there then
+    shown = await function_request(request, database, members=members)
+    return _function(request, database, shown, design, FILTERS, name)
 
 
 async def _doc_ids(request: Request, body: Body) -> Set[str]:
@@ -114,9 +118,7 @@ def _parts(path: str, form: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-async def _function(request: Request, database: Database, design: str, *path: str) -> ChangesFilter:
-    """The filter that is a function of a design document. Raises NotFound."""
+def _function(request: Request, database: Database, shown: bytes, design: str, *path: str) -> ChangesFilter:
+    """The filter that is a function of a design document, which is ``shown`` a request. Raises NotFound."""
     query = request.node.query
-    function = query.function(database, design, *path)
-    shown = await function_request(request, database) if path[0] == FILTERS else NOTHING
-    return ChangesFilter(select=query.filter(function, shown))
+    return ChangesFilter(select=query.filter(query.function(database, design, *path), shown))

@@ -73,17 +73,31 @@ def body_at_hand(raw: BaseRequest, limits: Limits) -> bytes | None:
 
 
 async def read_body(raw: BaseRequest, limits: Limits, claim: Claim) -> bytes:
-    """The whole body, inflated; its bytes are claimed as they come.
+    """The whole body, inflated; its bytes are claimed as they come. Raises as ``read_sent`` and ``inflated``."""
+    check_coding(raw)
+    return await inflated(raw, await read_sent(raw, limits, claim), limits, claim)
 
-    Raises TooLarge as soon as it is known to exceed ``max_request_body``, before or after inflating, or to inflate to
-    more than ``max_inflation`` times its size; UnsupportedMediaType for an encoding that is neither ``gzip`` nor
-    ``identity``; BadRequest for a broken one; Busy.
-    """
-    encoding = raw.headers.get(hdrs.CONTENT_ENCODING, "identity").lower()
+
+async def read_sent(raw: BaseRequest, limits: Limits, claim: Claim) -> bytes:
+    """The whole body as it was sent. Raises TooLarge as soon as it is known to exceed ``max_request_body``; Busy."""
+    return await _read(raw, limits.max_request_body, claim)
+
+
+def check_coding(raw: BaseRequest) -> str:
+    """How the body is encoded. Raises UnsupportedMediaType for an encoding that is neither gzip nor ``identity``."""
+    encoding: str = raw.headers.get(hdrs.CONTENT_ENCODING, "identity").lower()
     if encoding not in ("gzip", "identity"):
         raise UnsupportedMediaType(f"{encoding} is not a supported content encoding.")
-    body = await _read(raw, limits.max_request_body, claim)
-    return body if encoding == "identity" else await inflate(body, limits, claim)
+    return encoding
+
+
+async def inflated(raw: BaseRequest, sent: bytes, limits: Limits, claim: Claim) -> bytes:
+    """What a body that was sent so says.
+
+    Raises TooLarge beyond ``max_request_body``, or ``max_inflation`` times its size; BadRequest for a broken one; Busy;
+    as ``check_coding``.
+    """
+    return sent if check_coding(raw) == "identity" else await inflate(sent, limits, claim)
 
 
 async def stream_body(raw: BaseRequest) -> AsyncGenerator[bytes]:

@@ -30,6 +30,6 @@ def find_function(database: Database, design: str, path: Sequence[str]) -> Funct
     return function_of(database.name, doc_id, cast("dict[str, JsonValue]", members), text, tuple(path))
 
 
-def filter_by(functions: Functions, function: Function, request: str) -> Select:
+def filter_by(functions: Functions, function: Function, request: bytes) -> Select:
     """A filter of changes: a filter function, or a view's map function, which lets through what it emits for."""
     return partial(functions.select, function, request=request)

@@ -126,16 +126,19 @@ class Functions:
                 verdicts.append(verdict)
         return verdicts
 
-    async def select(self, function: Function, documents: Sequence[bytes], request: str) -> list[bool]:
+    async def select(self, function: Function, documents: Sequence[bytes], request: bytes) -> list[bool]:
         """Which documents a filter lets through, or a map function emits something for. Raises what it throws."""
         passes: list[bool] = []
         for portion in portions(documents):
             passes += cast("list[bool]", await self._call(function, "select", 4, list[Plain](portion), request))
         return passes
 
-    async def render(self, function: Function, call: str, *arguments: str) -> JsonValue:
-        """The answer of a show, an update or a rewrite function. Raises what it throws."""
-        answer = cast("bytes", await self._call(function, "render", 1, call, list[Plain](arguments)))
+    async def render(self, function: Function, call: str, request: bytes, document: bytes | None = None) -> JsonValue:
+        """The answer of a show, an update or a rewrite function, which gets no document. Raises what it throws.
+
+        Both are JSON, and cross by themselves: what stands deeper in a message is copied into it, on the loop.
+        """
+        answer = cast("bytes", await self._call(function, "render", 1, call, document, request))
         return await to_thread(decode_in_slices, answer) if len(answer) > LARGE else decode(answer)
 
     async def _call(self, function: Function, job: str, calls: int, *arguments: Plain) -> Plain:

@@ -98,7 +98,7 @@ def _verdict(answer: str | DocstoreError) -> Verdict:
 
 
 def select(
-    design: list[str], path: list[str], documents: list[bytes], request: str, limits: list[JsonValue]
+    design: list[str], path: list[str], documents: list[bytes], request: bytes, limits: list[JsonValue]
 ) -> list[JsonValue]:
     """Which documents a filter lets through, or a map function emits something for. ``[booleans, log lines]``.
 
@@ -106,18 +106,23 @@ def select(
     """
     sandbox = sandbox_of(design[0], design[1], path, limits_of(limits))
     passes: list[JsonValue] = []
-    for answer in sandbox.over(documents, "filter", request):
+    for answer in sandbox.over(documents, "filter", request.decode()):
         if isinstance(answer, DocstoreError):
             raise answer
         passes.append(answer == "1")
     return [passes, cast("JsonValue", sandbox.take_log())]
 
 
-def render(design: list[str], path: list[str], call: str, arguments: list[str], limits: list[JsonValue]) -> list[Plain]:
+def render(
+    design: list[str], path: list[str], call: str, document: bytes | None, request: bytes, limits: list[JsonValue]
+) -> list[Plain]:
     """One call of a show, an update or a rewrite function. ``[answer, log lines]``; the answer is JSON text."""
     sandbox = sandbox_of(design[0], design[1], path, limits_of(limits))
     try:
-        return [repaired(sandbox.ask(call, *arguments)), list[Plain](sandbox.take_log())]
+        return [
+            repaired(sandbox.ask(call, *[one.decode() for one in (document, request) if one is not None])),
+            list[Plain](sandbox.take_log()),
+        ]
     except DocstoreError:
         sandbox.take_log()
         raise

@@ -38,9 +38,9 @@ class JavaScriptList:
         self._told: SimpleQueue[str | DocstoreError] = SimpleQueue()
         self._log: list[str] = []
 
-    def begin(self, head: str, request: str, rows: Sequence[bytes], *, last: bool) -> Step:
+    def begin(self, head: str, request: bytes, rows: Sequence[bytes], *, last: bool) -> Step:
         """See ``ListCall``."""
-        Thread(target=self._run, args=(head, request), name="list function", daemon=True).start()
+        Thread(target=self._run, args=(head, request.decode()), name="list function", daemon=True).start()
         step = self._next_step()
         if step.wants != ROWS:
             return step

@@ -22,7 +22,7 @@ def begin(
     design: list[str],
     path: list[str],
     head: str,
-    request: str,
+    request: bytes,
     rows: list[bytes],
     last: bool,
     limits: list[JsonValue],

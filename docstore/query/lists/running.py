@@ -55,7 +55,7 @@ class Listing:
         self._command = command
         self._limits = limits
 
-    async def begin(self, head: str, request: str, rows: Sequence[bytes], *, last: bool) -> Step:
+    async def begin(self, head: str, request: bytes, rows: Sequence[bytes], *, last: bool) -> Step:
         """The first step, with the first rows."""
         design = crossing_design(self._function, self._command)
         path, plain = list[Plain](self._function.path), cast("list[Plain]", list(astuple(self._limits)))

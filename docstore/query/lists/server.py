@@ -27,9 +27,9 @@ class ServerList:
         self._rows: list[bytes] = []
         self._last = False
 
-    def begin(self, head: str, request: str, rows: Sequence[bytes], *, last: bool) -> Step:
+    def begin(self, head: str, request: bytes, rows: Sequence[bytes], *, last: bool) -> Step:
         """See ``ListCall``."""
-        line = call_line(self._doc_id, self._path, f"[{head},{request}]".encode())
+        line = call_line(self._doc_id, self._path, b"[%b,%b]" % (head.encode(), request))
         _, start, text = self._ask(line, "start")
         step = self.go_on(rows, last=last)
         return Step(step.wants, start if step.start is None else step.start, text + step.text)

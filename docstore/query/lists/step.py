@@ -31,7 +31,7 @@ class Step(NamedTuple):
 class ListCall(Protocol):
     """One call of a list function, in a worker process."""
 
-    def begin(self, head: str, request: str, rows: Sequence[bytes], *, last: bool) -> Step:
+    def begin(self, head: str, request: bytes, rows: Sequence[bytes], *, last: bool) -> Step:
         """The first step; ``rows`` are JSON objects, ``last``: there are no more. Raises what the function throws."""
 
     def go_on(self, rows: Sequence[bytes], *, last: bool) -> Step:

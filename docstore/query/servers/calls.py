@@ -67,22 +67,29 @@ def _judge(
 
 
 def select(
-    command: Command, asked: Crossed, path: list[str], documents: list[bytes], request: str, limits: list[JsonValue]
+    command: Command, asked: Crossed, path: list[str], documents: list[bytes], request: bytes, limits: list[JsonValue]
 ) -> list[Plain]:
     """As ``javascript.calls.select``."""
     kept, doc_id = ready_for(command, Asked(*asked), limits_of(limits))
     shown = b"[%b]" % b",".join(documents)
-    arguments = b"[%b]" % shown if path[0] == "views" else b"[%b,%b]" % (shown, request.encode())
+    arguments = b"[%b]" % shown if path[0] == "views" else b"[%b,%b]" % (shown, request)
     found = passes(kept, call_line(doc_id, path, arguments), len(documents))
     return [list[Plain](found), list[Plain](kept.server.take_log())]
 
 
 def render(
-    command: Command, asked: Crossed, path: list[str], call: str, arguments: list[str], limits: list[JsonValue]
+    command: Command,
+    asked: Crossed,
+    path: list[str],
+    call: str,
+    document: bytes | None,
+    request: bytes,
+    limits: list[JsonValue],
 ) -> list[Plain]:
     """As ``javascript.calls.render``: one call of a show, an update or a rewrite function."""
     kept, doc_id = ready_for(command, Asked(*asked), limits_of(limits))
-    answer = kept.server.ask(call_line(doc_id, path, b"[%b]" % ",".join(arguments).encode()))
+    arguments = b"[%b]" % request if document is None else b"[%b,%b]" % (document, request)
+    answer = kept.server.ask(call_line(doc_id, path, arguments))
     if not _fits(call, answer):
         raise kept.server.odd(answer)
     return [encode(answer), list[Plain](kept.server.take_log())]

@@ -395,9 +395,3 @@ async def test_a_head_is_a_get_to_functions(db):
     for method in ("GET", "HEAD"):
         assert (await db.ask(method, "/_design/f/_update/u")).status == 405
     assert (await db.get("made")).status == 404
-
-
-async def test_a_body_of_no_bytes_is_not_no_body(db):
-    await db.write("_design/f", {"shows": {"f": "function(doc, req) { return '[' + req.body + ']' }"}})
-    assert (await db.get("_design/f/_show/f")).body == b"[undefined]"
-    assert (await db.ask("POST", "/_design/f/_show/f", b"")).body == b"[]"
