@@ -225,7 +225,7 @@ class Request:
 
     def drop_body(self) -> None:
         """Keep the body no longer; what was read of it is all that is wanted."""
-        self._body = b""
+        self._body, self._sent = b"", None
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """The body piece by piece, as ``bodies.stream_body``; or what is left of it, if some was taken before.

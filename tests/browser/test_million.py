@@ -49,6 +49,12 @@ SCROLLS = """async (steps) => {
 }"""
 
 
+def scrolled(page, moves: list[list[str | float]]) -> dict[str, float]:
+    """The worst of each kind in milliseconds; the best of two times, since other tests want the processor too."""
+    times: list[dict[str, float]] = [page.evaluate(SCROLLS, moves) for _ in range(2)]
+    return {kind: min(one[kind] for one in times) for kind in times[0]}
+
+
 @pytest.mark.long
 def test_a_million_documents(browser, site):
     db = site.database("million")
@@ -73,9 +79,9 @@ def test_a_million_documents(browser, site):
               return performance.now() - started;
             }"""
         )
-        wheel = page.evaluate(SCROLLS, [["wheel", 400], ["wheel", 2000], ["wheel", -1000]])
-        bar = page.evaluate(SCROLLS, [["bar", 0.5], ["bar", 0.1], ["bar", 0.93], ["bar", 1], ["bar", 0]])
-        drag = page.evaluate(SCROLLS, [["drag", 0.2], ["drag", 0.5]])
+        wheel = scrolled(page, [["wheel", 400], ["wheel", 2000], ["wheel", -1000]])
+        bar = scrolled(page, [["bar", 0.5], ["bar", 0.1], ["bar", 0.93], ["bar", 1], ["bar", 0]])
+        drag = scrolled(page, [["drag", 0.2], ["drag", 0.5]])
     print(f"first view {first:.0f} ms; wheel {wheel}, bar {bar}, dragged on and on {drag}: at most so many ms")
     assert first < FIRST_VIEW
     assert wheel["unknown"] < BLANK
