@@ -7,7 +7,7 @@ import pytest
 from tests.soak.soak import TROUBLES, Soak
 
 ROUNDS = 2
-ROUNDS_LONG = 40
+ROUNDS_LONG = 30
 
 
 @pytest.mark.parametrize(
