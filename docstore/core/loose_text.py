@@ -22,6 +22,8 @@ _ODD: Final = re.compile(
 )
 """What has the form of a character and is none to Python."""
 
+_HALF: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]")
+"""The first of two, which are not to be parted."""
 _PAIR: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _OTHER: Final = re.compile(
     rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|"
@@ -56,7 +58,7 @@ def _piece_at(raw: bytes, at: int) -> tuple[bytes, bool]:
         return piece, False
     for end in range(len(piece) - 1, len(piece) - 1 - _LONGEST, -1):
         if piece[end] not in _CONTINUATIONS:
-            return piece[:end], False
+            return piece[: end - 3 if _HALF.fullmatch(piece, end - 3, end) else end], False
     return piece, True
 
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from docstore.core import loose_text as module
@@ -48,6 +48,7 @@ def test_utf8_is_taken_as_it_stands(text):
     assert loose_text(text.encode("utf-8", "replace")) == text.encode("utf-8", "replace").decode()
 
 
+@example(b"\x00\x00\xed\xa0\x80\xed\xb0\x80", 8)
 @given(BYTES, st.integers(8, 20))
 def test_pieces_make_no_difference(raw, length):
     whole = loose_text(b"\xff" + raw).translate(NONE)
