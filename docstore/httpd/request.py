@@ -176,8 +176,10 @@ class Request:
         Content-Encoding.
         """
         if self._body is None:
-            limits = self._body_limits()
-            if self._sent is not None:
+            limits = self.node.settings.limits
+            if self.most_body is not None or self._sent is not None:
+                limits = self._body_limits()
+            if self._sent is not None:  # and digested then
                 self._body = await bodies.inflated(self.raw, self._sent, limits, self.claim)
                 return self._body
             self._body = bodies.body_at_hand(self.raw, limits)
@@ -187,7 +189,8 @@ class Request:
                 self.body_time = int((time.monotonic() - started) * 1000)
             elif len(self._body) > SMALL:
                 await self.claim.take(len(self._body))
-            await self._digested(self._body)
+            if self.body_digest is not None:
+                await self._digested(self.body_digest, self._body)
         return self._body
 
     async def body_as_sent(self) -> bytes:
@@ -196,7 +199,8 @@ class Request:
             return await self.body()
         if self._sent is None:
             self._sent = await bodies.read_sent(self.raw, self._body_limits(), self.claim)
-            await self._digested(self._sent)
+            if self.body_digest is not None:
+                await self._digested(self.body_digest, self._sent)
         return self._sent
 
     def _body_limits(self) -> Limits:
@@ -205,10 +209,9 @@ class Request:
             return replace(limits, max_request_body=self.most_body)
         return limits
 
-    async def _digested(self, body: bytes) -> None:
-        if self.body_digest is not None:
-            await self.body_digest.update(body)
-            self.body_digest.whole = True
+    async def _digested(self, digest: BodyDigest, body: bytes) -> None:
+        await digest.update(body)
+        digest.whole = True
 
     async def answer_as(self, method: str, target: str, body: bytes | None) -> "Reply | StreamReply":
         """The reply to another request that takes the place of this one: its path and query, perhaps its body."""
