@@ -49,6 +49,7 @@ class ChangesFilter:
 
 async def changes_filter(request: Request, database: Database, name: str, body: Body) -> ChangesFilter:
     """The filter of that name. Raises BadRequest, NotFound for a design document's missing parts."""
+    query = request.node.query
     if not name.strip("/"):
         return ChangesFilter()
     if name == "_doc_ids":
@@ -62,14 +63,14 @@ async def changes_filter(request: Request, database: Database, name: str, body: 
         if not view:
             raise BadRequest("`view` filter parameter is not provided.")
         design, name = _parts(view, "`view` must be of the form `designname/viewname`")
-        return _function(request, database, NOTHING, design, "views", name, "map")  # a map function sees no request
+        function = query.function(database, design, "views", name, "map")
+        return ChangesFilter(select=query.filter(function, NOTHING))  # a map function sees no request
     if name.startswith("_"):
         raise BadRequest("unknown builtin filter name")
     design, name = _parts(name, "`filter` must be of the form `designname/filtername`")
-    request.node.query.function(database, design, FILTERS, name)  # before the request is looked at
+    function = query.function(database, design, FILTERS, name)
     members = None if declared_length(request.raw) == 0 else body  # which was not there then
-    shown = await function_request(request, database, members=members)
-    return _function(request, database, shown, design, FILTERS, name)
+    return ChangesFilter(select=query.filter(function, await function_request(request, database, members=members)))
 
 
 async def _doc_ids(request: Request, body: Body) -> Set[str]:
@@ -116,9 +117,3 @@ def _parts(path: str, form: str) -> tuple[str, str]:
     if len(parts) != 2:
         raise BadRequest(form)
     return parts[0], parts[1]
-
-
-def _function(request: Request, database: Database, shown: bytes, design: str, *path: str) -> ChangesFilter:
-    """The filter that is a function of a design document, which is ``shown`` a request. Raises NotFound."""
-    query = request.node.query
-    return ChangesFilter(select=query.filter(query.function(database, design, *path), shown))
