@@ -71,9 +71,9 @@ DESIGNS |= dict.fromkeys(("PUT", "POST", "DELETE"), DESIGNER)
 """What of a design document COPY writes is another document, whose id says who may."""
 
 
-def refused(pattern: str, handler: Handler, may: Access | None = None) -> Route:
-    """A row that gives one answer to every method."""
-    return route(pattern, ",".join(METHODS), may, **dict.fromkeys(METHODS, handler))
+def refused(pattern: str, handler: Handler, may: Access | None = None, *methods: str) -> Route:
+    """A row that gives one answer to every method; with ``methods`` to these too."""
+    return route(pattern, ",".join(METHODS), may, **dict.fromkeys((*METHODS, *methods), handler))
 
 
 OF_DOCUMENT: dict[str, Handler] = {
@@ -215,9 +215,9 @@ ROUTES = (
     route("/{db}/_index/_design/{ddoc}/{type}/{name}", "DELETE", DESIGNER, DELETE=indexes.remove_index),
     route("/{db}/_index/{path...}", "", MEMBER, **dict.fromkeys(METHODS, indexes.nothing_there)),
     # a partition
-    refused("/{db}/_partition", partitions.no_partition, MEMBER),
+    refused("/{db}/_partition", partitions.no_partition, MEMBER, "OPTIONS"),
     route("/{db}/_partition/{partition}", "GET", MEMBER, GET=partitions.info, POST=partitions.not_posted),
-    refused("/{db}/_partition/{partition}/{path...}", partitions.inside, MEMBER),
+    refused("/{db}/_partition/{partition}/{path...}", partitions.inside, MEMBER, "OPTIONS"),
     # documents by id
     route("/{db}/_all_docs", "GET,HEAD,POST", MEMBER, **OF_LISTING),
     route("/{db}/_all_docs/queries", "POST", MEMBER, POST=all_docs.post_queries),

@@ -220,6 +220,17 @@ KNOWN: tuple[Known, ...] = (
         diverges=True,
     ),
     Known(
+        "methods that write",
+        "| a method that HTTP does not have (`FOO`) |",
+        "function.*",
+        "status",
+        ("FOO /db/_design/f/_update/make/ka", "function.update", "status", "201", "501 not_implemented: x"),
+        theirs="20[0-2]|302",
+        ours="501 .*",
+        asked="^(FOO|get) ",
+        diverges=True,
+    ),
+    Known(
         "methods",
         "| a method that HTTP does not have (`FOO`) |",
         ".*",
@@ -693,7 +704,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "mistakes in selectors",
         "| a mistake in a selector that shows when a document is looked at",
-        "find|explain|changes",
+        "find|explain|changes|path|method",
         "status",
         (
             'POST /db/_find\n{"selector":{"$or":[{"v":{"$mod":[0,1]}}]}}',
@@ -712,6 +723,30 @@ KNOWN: tuple[Known, ...] = (
         r"status|json\.(docs|bookmark|warning|execution_stats).*",
         ('POST /db/_find\n{"selector":{"_id":{"$ne":"ka"}},"bookmark":"x"}', "find", "json.docs", [], [{"_id": "kc"}]),
         asked='^(?!.*X-Page: next).*"bookmark":"[^"]',
+    ),
+    Known(
+        "a value that is not itself",
+        "| conditions of `_find` that hold for no value, as `$eq` and then `$gt` of one value |",
+        "find",
+        r"json\.bookmark",
+        (
+            'POST /db/_find\n{"selector":{"$and":[{"n":{"$eq":0,"$gt":0}},{"v":{"$lt":null}}]}}',
+            "find",
+            "json.bookmark",
+            "nil",
+            "<absent>",
+        ),
+        theirs="nil",
+        ours="<absent>",
+        asked=r'"\$(eq|gte|lte)":(?P<value>[^,}]+)[^}]*"\$(gt|lt)":(?P=value)[,}]',
+    ),
+    Known(
+        "the order of partitions",
+        "| `offset` in a view of one partition |",
+        "view|partition|method",
+        r"json(\.results\[\d+\])?\.offset",
+        ("GET /db/_design/v/_view/one?partition=x", "view", "json.offset", 1, 0),
+        asked="partition=|_partition/",
     ),
     Known(
         "an index that is behind",
@@ -772,7 +807,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "a selector and a sort that are wrong",
         "| a request with several mistakes |",
-        "find|explain|index.make",
+        "find|explain|index.make|path",
         r"json\.(error|reason)",
         (
             'POST /db/_find\n{"selector":{"v":{"":1}},"sort":[5]}',

@@ -20,6 +20,7 @@ from typing import Any
 from tests.conformance.wire import Answer
 from tests.differential.comparing import Difference, differences
 from tests.differential.connection import Connection, Server
+from tests.differential.forging import forges
 from tests.differential.knowledge import OURS, THEIRS, Knowledge
 from tests.differential.known import Known, entry_of
 from tests.differential.remarks import with_remark
@@ -115,7 +116,7 @@ class Pair:
                 if not _reads(step):
                     found = [await with_remark(one, requests[THEIRS], ours, database, self._ours) for one in found]
                 goes_on = self._judge(outcome, found, sequence[: number + 1], tuple(sent), theirs, ours)
-                if not goes_on:
+                if not goes_on or forges(requests[THEIRS]):
                     break
                 await self._after(known, step, theirs)
         return outcome

@@ -38,8 +38,8 @@ SANDBOX = ("Content-Security-Policy", "sandbox")
 
 async def get_attachment(request: Request) -> Reply | StreamReply:
     """``GET /{db}/{doc}/{name...}``: the bytes, or some of them."""
-    query = document_query(request)
     database = request.database()
+    query = document_query(request)
     if database.partitioned:
         check_placed(request.doc_id)
     opened = database.open_attachment(request.doc_id, request.rest, query.options.rev)

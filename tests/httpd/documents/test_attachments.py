@@ -37,6 +37,13 @@ async def attach(db, path, data, **headers):
     return answer.json["rev"]
 
 
+@pytest.mark.parametrize("rev", ["", "x"])
+async def test_a_missing_database_goes_before_a_bad_revision(client, rev):
+    """As in CouchDB."""
+    answer = await Database(client, "none").get(f"d/a?rev={rev}")
+    assert answer.error == (404, "not_found", "Database does not exist.")
+
+
 # --- PUT and DELETE -------------------------------------------------------------------------------------------------
 
 

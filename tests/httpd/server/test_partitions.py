@@ -264,6 +264,13 @@ async def test_other_endpoints_are_not_below_a_partition(parts, path):
     assert (await parts.get(f"_partition/a/{path}")).error == (404, "not_found", "missing")
 
 
+async def test_options_are_asked_of_what_is_below_the_partition(parts):
+    answer = await parts.ask("OPTIONS", "/_partition/a/_find")
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert (await parts.ask("OPTIONS", "/_partition/a/x")).error == (404, "not_found", "missing")
+    assert (await parts.ask("OPTIONS", "/_partition")).error == (400, "bad_request", "invalid_partition_req")
+
+
 async def test_methods(parts):
     for method in ("POST", "PUT", "DELETE"):
         answer = await parts.ask(method, "/_partition/a")
