@@ -278,7 +278,8 @@ class Registry:
             _going_on("forgetting a database", self._forget, number)
             # Here, since whoever asked for it may have gone before the commit.
             _going_on("starting a sweep", self._start_sweep, number)
-        _going_on("waking the collector", self.blobs.collector.committed)
+        if summary.leaves_garbage:
+            self.blobs.collector.wake()
         if summary.unique_work:
             _going_on("building unique indexes", self.unique.wake, summary.unique_work)
 

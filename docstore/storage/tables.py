@@ -122,7 +122,9 @@ class ReadTransaction(Protocol):
 
 
 class WriteTransaction(ReadTransaction, Protocol):
-    """The one open write transaction."""
+    """The one open write transaction. ``leaves_garbage`` is set where it makes blobs free."""
+
+    leaves_garbage: bool
 
     def put(self, table: "Table", key: bytes, value: bytes) -> None:
         """Write one row."""

@@ -18,7 +18,7 @@ from docstore.database.attachments.blob_reader import Holds
 from docstore.database.background import persist, recur
 from docstore.database.commands import CollectGarbage, ExpireStagings
 from docstore.database.reading.at_once import in_thread
-from docstore.errors import DocstoreError, StorageFull
+from docstore.errors import StorageFull
 from docstore.storage.attachments import garbage
 from docstore.storage.attachments.garbage import STEP_BLOBS
 from docstore.storage.attachments.staging import find_expired
@@ -64,16 +64,9 @@ class Collector:
             task.cancel()
         await gather(*tasks, return_exceptions=True)
 
-    def committed(self) -> None:
-        """A group was committed; called on the event loop after each."""
-        if self._tasks and not self._wake.is_set():
-            try:
-                with self._environment.snapshot() as snapshot:
-                    waiting = garbage.is_waiting(snapshot)
-            except DocstoreError:
-                waiting = True  # perhaps; it looks again by itself
-            if waiting:
-                self._wake.set()
+    def wake(self) -> None:
+        """A group that left garbage was committed; called on the event loop."""
+        self._wake.set()
 
     def forget(self) -> None:
         """What was seen as garbage before is not known to be garbage now."""

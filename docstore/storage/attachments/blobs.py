@@ -85,7 +85,9 @@ def put_blobs(txn: WriteTransaction, changes: Collection[tuple[int, BlobRow | No
     txn.putmulti(txn.tables.blob_refs, rows)
     queued = [number for number, before, after in changes if not after.wanted and (before is None or before.wanted)]
     saved = [number for number, before, after in changes if after.wanted and before is not None and not before.wanted]
-    txn.putmulti(txn.tables.garbage, [(pack_blob_key(number), b"") for number in sorted(queued)])
+    if queued:
+        txn.leaves_garbage = True
+        txn.putmulti(txn.tables.garbage, [(pack_blob_key(number), b"") for number in sorted(queued)])
     txn.deletemulti(txn.tables.garbage, [pack_blob_key(number) for number in sorted(saved)])
 
 

@@ -21,12 +21,14 @@ class CommitSummary:
     ``changed``   database number -> its update sequence, as ``apply`` left it in the transaction
     ``commands``  how many commands it held
     ``unique_work``  numbers of databases with unique indexes that are to be built or removed from now on
+    ``leaves_garbage``  whether it made blobs free
     """
 
     txnid: int
     changed: Mapping[int, int]
     commands: int
     unique_work: Set[int] = frozenset()
+    leaves_garbage: bool = False
 
 
 OnCommit: TypeAlias = Callable[[CommitSummary], None]

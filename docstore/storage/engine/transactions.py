@@ -143,11 +143,13 @@ class GroupTransaction:
     ``tree_work``   for ``apply`` to count: the work on large trees so far, by which it leaves commands for later
     ``wants_sync``  for ``apply`` to set: the group is done when all that was ever committed survives a power cut
     ``unique_work``  for ``apply`` to fill: databases with unique indexes that are to be built or removed from now on
+    ``leaves_garbage``  for ``apply`` to set: there are blobs that nothing holds any more
     """
 
     __slots__ = (
         "changed",
         "edits",
+        "leaves_garbage",
         "raw_get",
         "raw_put",
         "tables",
@@ -161,7 +163,7 @@ class GroupTransaction:
         self.transaction = transaction
         self.tables = tables
         self.changed: dict[int, int] = {}
-        self.wants_sync = False
+        self.wants_sync = self.leaves_garbage = False
         self.unique_work: set[int] = set()
         self.tree_work = self.edits = 0
         self.raw_get: RawGet = transaction.get
