@@ -292,7 +292,7 @@ def is_stale(head: Head | None, parent: Rev | None, path: Sequence[Rev] = ()) ->
         return False
     if parent is None:
         return True
-    return head.linear and parent != head.winner and not _tells_more(parent, path)
+    return head.linear and parent != head.winner and not (path and _tells_more(parent, path))
 
 
 def head_of(tree: RevTree, seq: int) -> Head:

@@ -9,7 +9,7 @@ meaning here. CouchDB's reader is jiffy; where it and a plain JSON reader differ
 * Floats are printed with the fewest digits that read back alike, decimally from 1e-6 up to 1e21 and always with a
   point or an exponent; ``-0.0`` is printed ``0.0``. Escapes of control characters have upper-case digits.
 
-``decode`` takes msgspec's fast reader and proves afterwards that it was exact (see ``_is_exact``); where it cannot, it
+``decode`` takes msgspec's fast reader and proves afterwards that it was exact (see ``in_order``); where it cannot, it
 reads a second time with ``decode_exact``. Values nest at most ``max_depth`` deep, so no caller meets a RecursionError.
 """
 
@@ -42,11 +42,21 @@ def decode(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
     Raises InvalidJson for anything that is not JSON (also lone surrogates, a byte order mark, floats that overflow),
     BadRequest for nesting beyond ``max_depth`` and for integers of ``HUGE_INTEGER`` and more.
     """
-    if raw.count(b"[") + raw.count(b"{") > max_depth and _nests_deeper(raw, max_depth):
+    return in_order(raw, decode_unordered(raw, max_depth=max_depth))
+
+
+def decode_unordered(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
+    """The same, cheaper, but for the places of repeated members: each has its last value, perhaps at another place.
+
+    ``in_order`` puts them there. Raises as ``decode``.
+    """
+    if len(raw) > max_depth and raw.count(b"[") + raw.count(b"{") > max_depth and _nests_deeper(raw, max_depth):
         raise _too_deep(max_depth)
     try:
         value: JsonValue = _read(raw)
-        return value if _is_exact(raw, value) else decode_exact(raw)
+        if len(raw) >= _HUGE_DIGITS and _DIGIT_RUN.search(raw[::_DIGIT_STRIDE]) and _HUGE_RUN.search(raw):
+            return decode_exact(raw)
+        return value
     except msgspec.ValidationError:
         # Without a type to check, msgspec complains in this way only of integers beyond Python's own limit of digits.
         raise _huge_integer() from None
@@ -54,6 +64,26 @@ def decode(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
         raise InvalidJson from None
     except RecursionError:
         raise _too_deep(max_depth) from None
+
+
+def in_order(raw: bytes, value: JsonValue) -> JsonValue:
+    r"""``value``, which ``decode_unordered`` gave of ``raw``, or the same with repeated members in their places.
+
+    Let s be the number of members in the text and c that of colons inside its strings, none of them escaped as
+    ``\u003a``: the text has s + c colons. A reader that meets no repeated member keeps them all, and printing the value
+    again gives s + c colons, since the writer escapes none. One that drops n > 0 members loses n of s and cannot gain
+    any of c. So equal counts prove that nothing was dropped; an escaped colon spoils the proof.
+
+    Raises BadRequest for a value too deep for the exact reader.
+    """
+    colons = raw.count(b":")
+    if colons < 2:
+        return value
+    try:
+        is_provable = b"\\" not in raw or b"\\u003" not in raw or _ESCAPED_COLON.search(raw) is None
+        return value if is_provable and _write(value).count(b":") == colons else decode_exact(raw)
+    except RecursionError:
+        raise _too_deep(DEFAULT_MAX_DEPTH) from None
 
 
 def decode_string(raw: bytes) -> str:
@@ -171,36 +201,20 @@ _write = msgspec.json.Encoder().encode
 
 
 # --- When the fast reader was exact -----------------------------------------------------------------------------------
+#
+# Two things could differ, nothing else: msgspec accepts and refuses the same texts, keeps the order of members and the
+# size of integers, and hands every float's text to ``parse_float``.
+#
+# *Huge integers* have at least ``_HUGE_DIGITS`` digits in a row. Such a run covers ``_HUGE_DIGITS // _DIGIT_STRIDE``
+# consecutive positions that are multiples of ``_DIGIT_STRIDE``; when every 30th byte shows no such row of digits, there
+# is none. When there is one (it may stand in a string), the exact reader decides.
+#
+# *Repeated members* are what ``in_order`` is about.
 
 _DIGIT_STRIDE = 30
 _DIGIT_RUN = re.compile(rb"[0-9]{%d}" % (_HUGE_DIGITS // _DIGIT_STRIDE))
 _HUGE_RUN = re.compile(rb"[0-9]{%d}" % _HUGE_DIGITS)
 _ESCAPED_COLON = re.compile(rb"\\u003[aA]")
-
-
-def _is_exact(raw: bytes, value: JsonValue) -> bool:
-    r"""Whether msgspec's reading of ``raw`` is proved to be CouchDB's.
-
-    Three things could differ, nothing else: msgspec accepts and refuses the same texts, keeps the order of members and
-    the size of integers, and hands every float's text to ``parse_float``.
-
-    *Huge integers* have at least ``_HUGE_DIGITS`` digits in a row. Such a run covers ``_HUGE_DIGITS // _DIGIT_STRIDE``
-    consecutive positions that are multiples of ``_DIGIT_STRIDE``; when every 30th byte shows no such row of digits,
-    there is none. When there is one (it may stand in a string), the exact reader decides.
-
-    *Repeated members.* Let s be the number of members in the text and c that of colons inside its strings, none of
-    them escaped as ``\u003a``: the text has s + c colons. A reader that meets no repeated member keeps them all, and
-    printing the value again gives s + c colons, since the writer escapes none. One that drops n > 0 members loses n of
-    s and cannot gain any of c. So equal counts prove that nothing was dropped; an escaped colon spoils the proof.
-    """
-    if len(raw) >= _HUGE_DIGITS and _DIGIT_RUN.search(raw[::_DIGIT_STRIDE]) and _HUGE_RUN.search(raw):
-        return False
-    colons = raw.count(b":")
-    if colons < 2:
-        return True
-    if b"\\" in raw and b"\\u003" in raw and _ESCAPED_COLON.search(raw):
-        return False
-    return _write(value).count(b":") == colons
 
 
 # --- Depth ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ MAX_GENERATION = 10**MAX_GENERATION_DIGITS - 1
 """The highest generation that can be named; a revision of it has no children."""
 
 
+_new = tuple.__new__
+
+
 class Rev(NamedTuple):
     """One revision id. ``generation`` counts from 1 (0 for local documents); ``id`` as described above."""
 
@@ -60,4 +63,5 @@ def parse_rev(value: object) -> Rev:
     head, dash, tail = value.partition("-")
     if not dash or not head.isascii() or not head.isdigit() or len(head) > MAX_GENERATION_DIGITS:
         raise InvalidRev
-    return Rev(int(head), id_from_text(tail))
+    rev: Rev = _new(Rev, (int(head), id_from_text(tail)))  # the class's own way takes twice as long
+    return rev

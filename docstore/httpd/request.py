@@ -21,11 +21,13 @@ from docstore.database.write_hooks import Actor
 from docstore.errors import BadRequest, TooLarge, UnsupportedMediaType
 from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
+from docstore.httpd.wire.bodies import SMALL
 from docstore.httpd.wire.body_digest import BodyDigest
+from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.memory import Claim, cost_of_json
 from docstore.httpd.wire.paths import decode_query, split_path
 from docstore.node import Node
-from docstore.settings import KIB, Limits
+from docstore.settings import Limits
 
 if TYPE_CHECKING:
     from docstore.httpd.replies import Reply
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 JSON = "application/json"
 MADE_OF_IT = 2
 """The values of a body, and as much again for what a handler makes of them: revisions, sets, selectors, rows."""
-SMALL = 4 * KIB
-"""Bytes of a body up to which nobody counts what is made of it."""
 
 
 class Veil(Enum):
@@ -68,6 +68,7 @@ class Request:
     ``body_time`` milliseconds spent waiting for the body
     ``ticket``    of a request with an idempotency key, else None: its one write goes through it
     ``body_digest``  what is made of its body meanwhile
+    ``connection``  what it came by; None if it is another server's
     ``claimed``   its claim on memory; None as long as it takes too little to be counted
     ``id``        what the reply and the log call this request
     ``most_body`` bytes of the body, where there may be fewer than ``max_request_body``, or it comes piece by piece
@@ -90,6 +91,7 @@ class Request:
     classed: tuple[str, str] | None = None
     is_lenient_success = False
     claimed: Claim | None = None
+    connection: Connection | None = None
     _query: dict[str, str] | None = None
     _query_list: list[tuple[str, str]] | None = None
     _body: bytes | None = None
@@ -168,6 +170,23 @@ class Request:
         """
         if self.raw.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0] != JSON:
             raise UnsupportedMediaType
+
+    def small_body(self) -> bytes | None:
+        """``body`` if it is small, came with the head and is taken as it is; None where ``body`` has to be asked."""
+        if self._body is None:
+            connection = self.connection
+            if (
+                connection is None
+                or hdrs.CONTENT_ENCODING in self.raw.headers
+                or self.body_digest is not None
+                or self.most_body is not None
+            ):
+                return None
+            body, limits = connection.small_body(), self.node.settings.limits
+            if body is None or len(body) >= limits.parse_off_loop_from or len(body) > limits.max_request_body:
+                return None
+            self._body = body
+        return self._body if len(self._body) <= SMALL else None
 
     async def body(self) -> bytes:
         """The whole body, inflated.

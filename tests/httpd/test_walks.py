@@ -57,6 +57,7 @@ BODIES = "httpd.documents.bodies"
 REPLIES = "httpd.documents.replies"
 REGISTRY = "database.registry"
 ID = "core.document"
+JSON_TEXT = "core.json_text"
 DATABASE = "database.database"
 
 BULK = {"docs": [{"_id": "new"}]}
@@ -64,7 +65,7 @@ RESOLVE = {"leaves": ["1-a", "1-b"], "keep": "1-b"}
 
 WALKS = {
     "get": (documents.get_document, ("GET", "/old"), [REGISTRY, "core.conditions", REPLIES]),
-    "put": (documents.put_document, ("PUT", "/new", {"n": 1}), [REGISTRY, PARAMS, ID, DATABASE, BODIES]),
+    "put": (documents.put_document, ("PUT", "/new", {"n": 1}), [REGISTRY, ID, DATABASE, JSON_TEXT, BODIES]),
     "post": (
         documents.create_document,
         ("POST", "", {"n": 1}),

@@ -16,7 +16,8 @@ from docstore.core.rev import Rev
 from docstore.core.unique.errors import NotUnique
 from docstore.errors import Conflict, DocstoreError, DocumentDeleted, MissingStub, PreconditionFailed
 from docstore.storage.documents.documents import find_revision, get_record
-from docstore.storage.documents.records import DocRecord
+from docstore.storage.documents.records import DocRecord, decode_record, has_ancestor
+from docstore.storage.engine.environment import Environment
 from docstore.storage.tables import ReadTransaction
 
 
@@ -86,9 +87,15 @@ def refuse_stale(
         raise _noted(Conflict(), Attempt(database, doc_id, rev, operation, None, kind))
 
 
-def kind_of_stale(txn: ReadTransaction, database: int, record: DocRecord, rev: Rev) -> ConflictKind:
-    """Why a write on top of this revision is refused, where the record shows that it is a conflict."""
-    return _kind(txn, database, record, rev, Operation.WRITE)
+def kind_of_stale(environment: Environment, database: int, record: bytes, rev: Rev | None) -> ConflictKind:
+    """Why a write on top of this revision is refused, where a record as it is stored shows that it is a conflict."""
+    if rev is None:
+        return ConflictKind.DOCUMENT_EXISTS
+    known = has_ancestor(record, rev)
+    if known is None:
+        with environment.snapshot() as snapshot:
+            return _kind(snapshot, database, decode_record(record), rev, Operation.WRITE)
+    return ConflictKind.SUPERSEDED if known else ConflictKind.UNKNOWN
 
 
 def missing_rev(attempt: Attempt) -> Conflict:

@@ -61,7 +61,11 @@ class ConflictStats:
         if doc_id:
             if self._clock() >= self._latest_ends:
                 self._begin_slot()
-            self._latest.add((database, doc_id))
+            latest, document = self._latest, (database, doc_id)
+            counts = latest.counts
+            counts[document] = counts.get(document, 0) + 1
+            if len(counts) >= 2 * SUMMARY_SIZE:
+                latest.shorten()
 
     def replayed(self, database: str) -> None:
         """A stored reply was given again."""
@@ -107,11 +111,8 @@ class _Summary:
         self.counts: dict[tuple[str, str], int] = {}
         self.error = 0
 
-    def add(self, document: tuple[str, str]) -> None:
-        """Count one."""
-        counts = self.counts
-        counts[document] = counts.get(document, 0) + 1
-        if len(counts) >= 2 * SUMMARY_SIZE:
-            taken = sorted(counts.values(), reverse=True)[SUMMARY_SIZE]
-            self.error += taken
-            self.counts = {each: count - taken for each, count in counts.items() if count > taken}
+    def shorten(self) -> None:
+        """Keep those that were counted most."""
+        taken = sorted(self.counts.values(), reverse=True)[SUMMARY_SIZE]
+        self.error += taken
+        self.counts = {each: count - taken for each, count in self.counts.items() if count > taken}

@@ -17,7 +17,8 @@ from docstore.core.partition import check_partitioned_id
 from docstore.database.database import Database
 from docstore.errors import BadRequest
 from docstore.httpd.params.documents import DocumentQuery, with_parent, with_rev
-from docstore.httpd.request import SMALL, Request
+from docstore.httpd.request import Request
+from docstore.httpd.wire.bodies import SMALL
 from docstore.httpd.wire.memory import BODY, cost_of_json
 from docstore.httpd.wire.turns import Turns
 from docstore.settings import KIB, Limits

@@ -10,6 +10,7 @@ from aiohttp import hdrs
 from docstore.core.conditions import CREATE_ONLY, rev_etag
 from docstore.core.document import Document, validate_doc_id
 from docstore.core.edit import is_stale
+from docstore.core.json_text import decode_unordered, in_order
 from docstore.core.partition import check_placed
 from docstore.core.rev import parse_rev
 from docstore.database.database import Database
@@ -17,13 +18,13 @@ from docstore.database.once import Once
 from docstore.database.results import EditResult
 from docstore.errors import BadRequest, NotFound
 from docstore.httpd.documents.bodies import as_edit, check_told_id, document_of, read_document, read_members
-from docstore.httpd.documents.early_refusals import asks_plainly, refusal
+from docstore.httpd.documents.early_refusals import refusal
 from docstore.httpd.documents.open_revs import open_revs_reply
 from docstore.httpd.documents.related import RelatedBody, attached_reply
 from docstore.httpd.documents.replies import document_reply
 from docstore.httpd.documents.veiled import check_ids, check_written, veiled_reply
 from docstore.httpd.params.conditions import chosen_parent, is_create_only, with_date
-from docstore.httpd.params.documents import DocumentQuery, copy_destination, document_query, with_parts
+from docstore.httpd.params.documents import PLAIN_QUERY, DocumentQuery, copy_destination, document_query, with_parts
 from docstore.httpd.params.preferences import wants_explanation
 from docstore.httpd.replies import Reply
 from docstore.httpd.request import EVERYONE, Request
@@ -64,19 +65,23 @@ async def put_document(request: Request) -> Edit | Reply:
     database, record = request.node.registry.open_with_record(request.segments[0], request.doc_id)
     if database.write_hook is not None or request.actor is not EVERYONE:
         database = request.database()
-    query = document_query(request)
+    query = document_query(request) if request.query_string else PLAIN_QUERY
     doc_id = request.doc_id
     if record is None:
         validate_doc_id(doc_id, request.node.settings.limits)
         database.check_id(doc_id)
     if request.content_type == RELATED:
         return await _put_related(request, database, query)
-    at_hand = request.raw.content.is_eof()  # if not, the record may be out of date when the body has come
-    members = await read_members(request)
-    if at_hand and record is not None and isinstance(members, dict) and asks_plainly(request, database, query):
-        refused = refusal(request, database, record, query.options.rev, members)
+    text = request.small_body()
+    at_hand = bool(text) or request.raw.content.is_eof()  # if not, the record may be out of date when the body has come
+    limits = request.node.settings.limits
+    members = decode_unordered(text, max_depth=limits.max_json_depth) if text else await read_members(request)
+    if at_hand and record is not None and isinstance(members, dict):
+        refused = refusal(request, database, record, query, members)
         if refused is not None:
             return refused
+    if text:
+        members = in_order(text, members)
     read = await document_of(request, members, doc_id)
     check_told_id(database, members)
     document = as_edit(request, read, query)

@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Final
@@ -42,21 +41,28 @@ class ConflictLog:
         self._queue: SimpleQueue[Line | None] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def add(self, kind: str, database: str, doc_id: str, line: Callable[..., str], *told: object) -> None:
-        """A conflict of this kind. ``line`` makes its text of what is ``told``, on the thread, or never."""
-        if not logger.isEnabledFor(logging.INFO):
-            return
-        if self._left:
-            self._left -= 1
-            self._write(partial(line, *told))
-        else:
-            key = (kind, database, doc_id)
-            if key in self._counts or len(self._counts) < MOST_COUNTED:
-                self._counts[key] += 1
-            else:
-                self._uncounted += 1
+    def wants_line(self, kind: str, database: str, doc_id: str) -> bool:
+        """Whether a conflict of this kind is told by a line of its own, for ``add``; else it is counted here."""
         if self._timer is None:
+            if not logger.isEnabledFor(logging.INFO):
+                return False
             self._timer = asyncio.get_running_loop().call_later(SECOND, self._second_over)
+        if self._left:
+            return True
+        key = (kind, database, doc_id)
+        count = self._counts.get(key)
+        if count is not None:
+            self._counts[key] = count + 1
+        elif len(self._counts) < MOST_COUNTED:
+            self._counts[key] = 1
+        else:
+            self._uncounted += 1
+        return False
+
+    def add(self, line: Line) -> None:
+        """A line; its text is made on the thread."""
+        self._left -= 1
+        self._write(line)
 
     async def close(self) -> None:
         """Tell what was counted, and wait until all is written."""

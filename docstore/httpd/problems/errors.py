@@ -55,7 +55,7 @@ def error_reply(error: DocstoreError) -> Reply:
     """The reply to a request that ended in ``error``."""
     kind = type(error)
     if kind is Conflict and error.error is Conflict.error and error.reason is Conflict.default_reason:
-        return conflict_reply()
+        return Reply(409, CONFLICT_BODY)
     headers: tuple[Header, ...] = ()
     if isinstance(error, MethodNotAllowed):
         headers = (("Allow", error.allowed),)
@@ -64,12 +64,8 @@ def error_reply(error: DocstoreError) -> Reply:
     return json_reply(error_body(error), status_of(kind), headers=headers)
 
 
-_CONFLICT_BODY = encode(error_body(Conflict())) + b"\n"
-
-
-def conflict_reply() -> Reply:
-    """The same for ``Conflict()``, the error that is told most often."""
-    return Reply(409, _CONFLICT_BODY)
+CONFLICT_BODY = encode(error_body(Conflict())) + b"\n"
+"""Of the error that is told most often."""
 
 
 def plain_error_reply(status: int, error: str, reason: str) -> Reply:

@@ -9,6 +9,7 @@ says of its document is told only to those who may read it.
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, cast
 
 from aiohttp import hdrs
@@ -23,7 +24,7 @@ from docstore.errors import Conflict, DocstoreError, PreconditionFailed
 from docstore.httpd.params.preferences import wants_problems
 from docstore.httpd.problems.conflicts import detail_of, members_of
 from docstore.httpd.problems.details import NO_MEMBERS, TYPES, plain_problem_reply, problem_body, problem_reply
-from docstore.httpd.problems.errors import conflict_reply, error_reply, plain_error_reply
+from docstore.httpd.problems.errors import error_reply, plain_error_reply
 from docstore.httpd.problems.next_steps import READ_STATE, action, after_error, document_url
 from docstore.httpd.replies import Header, Reply
 from docstore.httpd.request import Request
@@ -54,15 +55,6 @@ async def refused(request: Request, error: DocstoreError, headers: Sequence[Head
     if reply.status == UNAUTHORIZED:
         reply.headers = (*reply.headers, *_challenge(request))
     return reply
-
-
-def refused_plainly(request: Request, kind: ConflictKind, rev: Rev | None) -> Reply:
-    """The same for a write on top of ``rev`` that is a conflict, and of which no more is asked than CouchDB's words.
-
-    There is no error: to make one, and what it knows of the edit, takes as long as all that is done here.
-    """
-    _count(request, kind, request.segments[0], request.doc_id, rev)
-    return conflict_reply()
 
 
 def refused_unread(raw: BaseRequest, status: int, error: str, reason: str) -> Reply:
@@ -100,13 +92,18 @@ def count_conflict(
         doc_id, rev = attempt.doc_id, attempt.rev
     told = report is not None and not isinstance(error, StateConflict)
     kind = report.kind.value if report is not None and told else _kind_of(request, error)
-    _count(request, kind, database, doc_id, rev, row)
+    count_refused(request, kind, database, doc_id, rev, row)
 
 
-def _count(request: Request, kind: str, database: str, doc_id: str, rev: Rev | None, row: int | None = None) -> None:
+def count_refused(
+    request: Request, kind: str, database: str, doc_id: str, rev: Rev | None, row: int | None = None
+) -> None:
+    """The same for a conflict that is no error: a write on top of ``rev``, or one row of several."""
     request.node.conflict_stats.conflict(database, doc_id, kind)
-    told = (kind, request.method, database, doc_id, rev, row, request.id, request.user.name)
-    request.service.conflict_log.add(kind, database, doc_id, _line, *told)
+    log = request.service.conflict_log
+    if log.wants_line(kind, database, doc_id):
+        method, name = request.method, request.user.name
+        log.add(partial(_line, kind, method, database, doc_id, rev, row, request.id, name))
 
 
 def _line(

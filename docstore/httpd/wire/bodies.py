@@ -18,8 +18,10 @@ from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
 from docstore.errors import BadRequest, ExpectationFailed, NotImplementedHere, TooLarge, UnsupportedMediaType
 from docstore.httpd.wire.memory import Claim
-from docstore.settings import MIB, Limits
+from docstore.settings import KIB, MIB, Limits
 
+SMALL = 4 * KIB
+"""Bytes of a body up to which nobody counts what is made of it."""
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 CONTINUE = "100-continue"
 CHUNKED = "chunked"

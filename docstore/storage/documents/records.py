@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from docstore.core.authorship import SECOND
 from docstore.core.edit import Head
-from docstore.core.rev import Rev
+from docstore.core.rev import HASH_BYTES, Rev
 from docstore.core.revtree import Node, RevTree
 from docstore.storage.documents import stamps, tree_runs
 from docstore.storage.documents.stamps import Stamps, stamp_end
@@ -322,6 +322,18 @@ def head_of(value: bytes) -> Head:
     length = (len(value) - start) // ENTRY_BYTES + 1
     head: Head = _new(Head, (_new(Rev, (generation, rev_id)), flags & DELETED == DELETED, seq, body_seq, True, length))
     return head
+
+
+def has_ancestor(value: bytes, rev: Rev) -> bool | None:
+    """Whether a value in ``docs`` has this revision below its winner; None where the value alone does not tell."""
+    flags, _, _, _, generation, _ = _HEAD.unpack_from(value)
+    if flags & _PLAIN != flags:
+        return None
+    start = HEAD_BYTES
+    if flags & STAMPED:
+        start += _LENGTH.size + _LENGTH.unpack_from(value, start)[0]  # as stamp_end
+    place: int = len(value) - (generation - rev.generation) * ENTRY_BYTES
+    return start <= place < len(value) and value[place : place + HASH_BYTES] == rev.id
 
 
 def date_of(value: bytes) -> int | None:

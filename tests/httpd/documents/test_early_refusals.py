@@ -2,7 +2,7 @@
 
 import pytest
 
-from docstore.httpd.documents import documents
+from docstore.httpd.documents import documents, early_refusals
 
 OTHER = "1-0123456789abcdef0123456789abcdef"
 
@@ -14,7 +14,7 @@ def told(answer):
 async def long_way(monkeypatch, db, path, body, **headers):
     """The same request where nothing is refused early."""
     with monkeypatch.context() as patch:
-        patch.setattr(documents, "asks_plainly", lambda *_: False)
+        patch.setattr(early_refusals, "asks_plainly", lambda *_: False)
         return await db.put(path, body, **headers)
 
 
@@ -49,6 +49,10 @@ CASES = {
     "no object": ("d", [1], False),
     "null": ("d", b"null", False),
     "no JSON": ("d", b'{"a":', False),
+    "two revisions, the last one counts": ("d", b'{"_rev":"nonsense","a":1,"_rev":"%b"}' % OTHER.encode(), True),
+    "two ids": ("d", b'{"_id":"d","_id":"e"}', False),
+    "colons in text": ("d", b'{"a":"::","b":"\\u003a"}', True),
+    "a huge number": ("d", b'{"n":1%b}' % (b"0" * 400), False),
     "no revision at all": ("d", {"_rev": "nonsense"}, False),
     "a number for one": ("d", {"_rev": 1}, False),
     "a revision made elsewhere": ("d?new_edits=false", {"_rev": OTHER}, False),
@@ -106,3 +110,16 @@ async def test_the_kinds_are_counted(client, db):
     async with client.get("/_docstore/conflict_stats") as reply:
         kinds = (await reply.json())["kinds"]
     assert kinds == {"document-already-exists": 1, "revision-superseded": 1, "revision-unknown": 1}
+
+
+async def test_the_kinds_of_long_histories_are_counted(client, db):
+    """Those of which the record alone does not tell what it knows."""
+    revs = [await db.write("d", {})]
+    for number in range(200):
+        revs.append(await db.write("d", {"n": number, "_rev": revs[-1]}))
+    await db.put("d", {"_rev": revs[0]})
+    await db.put("d", {"_rev": revs[-2]})
+    await db.put("d", {"_rev": OTHER})
+    async with client.get("/_docstore/conflict_stats") as reply:
+        kinds = (await reply.json())["kinds"]
+    assert kinds == {"revision-superseded": 2, "revision-unknown": 1}

@@ -1,5 +1,7 @@
 """Document records: the head, growth by one revision, and the way there and back."""
 
+from typing import Any
+
 import pytest
 
 from docstore.core.authorship import Written
@@ -73,6 +75,25 @@ def test_the_head_of_a_chain_is_read_without_the_rest(deleted: bool, stamp: byte
         assert (
             records.head_of(encode_record(record)) == record.head() == Head(rev(1, "a"), deleted, 9, 8, True, live + 1)
         )
+
+
+@pytest.mark.parametrize("stamp", [b"", pack_stamp(Written(5, "bob"))])
+def test_ancestors_are_found_without_unpacking(stamp: bytes) -> None:
+    for live in (0, 1, 2, 9):
+        chain = [Rev(generation, bytes([generation]) * 16) for generation in range(5, 5 + live + 1)]
+        tail = b"".join(tree_runs.pack_entry(each.id, each.generation, False) for each in chain[:-1])
+        value = encode_record(DocRecord(chain[-1], False, 30, 30, 2, live=live, tail=tail, stamp=stamp))
+        for generation in range(20):
+            asked = Rev(generation, bytes([generation]) * 16)
+            assert records.has_ancestor(value, asked) is (asked in chain[:-1])
+            assert records.has_ancestor(value, Rev(generation, b"x" * 16)) is False
+            assert records.has_ancestor(value, Rev(generation, bytes([generation]) * 3)) is False
+        assert records.has_ancestor(value, Rev(2**70, b"odd")) is False
+
+
+@pytest.mark.parametrize("more", [{"long_id": b"x" * 7168}, {"winner": Rev(1, b"odd")}, {"owner": 9}])
+def test_ancestors_of_others_are_not(more: dict[str, Any]) -> None:
+    assert records.has_ancestor(encode_record(first()._replace(**more)), rev(1, "a")) is None
 
 
 def test_the_head_tells_a_deleted_winner_by_its_lowest_bit() -> None:
