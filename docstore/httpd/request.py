@@ -204,7 +204,10 @@ class Request:
             self._body = bodies.body_at_hand(self.raw, limits)
             if self._body is None:
                 started = time.monotonic()
-                self._body = await bodies.read_body(self.raw, limits, self.claim)
+                if bodies.is_small(self.raw):
+                    self._body = await bodies.read_small(self.raw, limits)
+                else:
+                    self._body = await bodies.read_body(self.raw, limits, self.claim)
                 self.body_time = int((time.monotonic() - started) * 1000)
             elif len(self._body) > SMALL:
                 await self.claim.take(len(self._body))

@@ -74,6 +74,28 @@ def body_at_hand(raw: BaseRequest, limits: Limits) -> bytes | None:
     return body
 
 
+def is_small(raw: BaseRequest) -> bool:
+    """Whether the head says that the body has at most ``SMALL`` bytes, and is not encoded."""
+    declared = raw.headers.get(hdrs.CONTENT_LENGTH)
+    return declared is not None and int(declared) <= SMALL and hdrs.CONTENT_ENCODING not in raw.headers
+
+
+async def read_small(raw: BaseRequest, limits: Limits) -> bytes:
+    """The whole body, where ``is_small``: nobody counts what it takes. Raises TooLarge, BadRequest, ConnectionError."""
+    if int(raw.headers[hdrs.CONTENT_LENGTH]) > limits.max_request_body:
+        raise TooLarge
+    if hdrs.EXPECT in raw.headers:
+        await _continue(raw)
+    content = raw.content
+    try:
+        body = await content.readany()
+        while not content.at_eof():
+            body += await content.readany()
+    except RequestPayloadError as error:
+        raise _broken(error) from None
+    return body
+
+
 async def read_body(raw: BaseRequest, limits: Limits, claim: Claim) -> bytes:
     """The whole body, inflated; its bytes are claimed as they come. Raises as ``read_sent`` and ``inflated``."""
     check_coding(raw)

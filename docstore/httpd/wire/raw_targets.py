@@ -69,12 +69,23 @@ class RawTargets:
                 bodies = _BODY.findall(data, 0, end + 1)
                 length = int(bodies[0][0] or -1) if len(bodies) == 1 else -1 if bodies else 0
                 whole = end + 4 + length == len(data) and not data.startswith(b"\r\n")
-                if whole and data[: data.index(b"\r\n")].isascii():
+                line = data[: data.index(b"\n")]
+                if whole and line.isascii() and line.endswith(b"\r"):
                     return data
         return self.follow(data)
 
     def follow(self, data: bytes) -> bytes:
-        """As ``encode``, byte by byte."""
+        """As ``encode``, piece by piece. Many clients send a head, and then a body: these are two pieces."""
+        if self._at is _At.BODY and len(data) <= self._left:
+            self._left -= len(data)
+            if not self._left:
+                self._at, self.at_start = _At.LINE, True
+            return data
+        if self.at_start and data.find(HEAD_END) == len(data) - len(HEAD_END) > 0 and data[0] not in b"\r\n":
+            line = data[: data.index(b"\n") + 1]
+            self._head_over(b"\r\n" + data[len(line) :])
+            self.at_start = self._at is _At.LINE
+            return data if line.isascii() else _RAW.sub(_escaped, line) + data[len(line) :]
         out: list[bytes] = []
         place = 0
         while place < len(data):
@@ -117,7 +128,7 @@ class RawTargets:
                 kept.clear()
         elif self._at is _At.HEAD:
             if kept.endswith(HEAD_END):
-                self._head_over()
+                self._head_over(kept)
             elif len(kept) > MOST_HEAD:
                 self._follow(_At.LOST)
         elif self._at is _At.CHUNK_LINE:
@@ -129,8 +140,8 @@ class RawTargets:
         else:
             kept.clear()
 
-    def _head_over(self) -> None:
-        bodies = _BODY.findall(self._kept)
+    def _head_over(self, head: bytes | bytearray) -> None:
+        bodies = _BODY.findall(head)
         if not bodies:
             self._follow(_At.LINE)
         elif len(bodies) == 1 and bodies[0][0]:

@@ -314,12 +314,15 @@ def decode_record(value: bytes) -> DocRecord:
 def head_of(value: bytes) -> Head:
     """What the edit rule decides by, of a value in ``docs``; as ``decode_record(value).head()``."""
     flags, seq, body_seq, _, generation, rev_id = _HEAD.unpack_from(value)
-    if flags & _PLAIN != flags:
+    if flags & SEALED and flags & (_PLAIN | SEALED) == flags:
+        length = _SEALED.unpack_from(value, HEAD_BYTES)[1] + 1
+    elif flags & _PLAIN != flags:
         return decode_record(value).head()
-    start = HEAD_BYTES
-    if flags & STAMPED:
-        start += _LENGTH.size + _LENGTH.unpack_from(value, start)[0]  # as stamp_end
-    length = (len(value) - start) // ENTRY_BYTES + 1
+    else:
+        start = HEAD_BYTES
+        if flags & STAMPED:
+            start += _LENGTH.size + _LENGTH.unpack_from(value, start)[0]  # as stamp_end
+        length = (len(value) - start) // ENTRY_BYTES + 1
     head: Head = _new(Head, (_new(Rev, (generation, rev_id)), flags & DELETED == DELETED, seq, body_seq, True, length))
     return head
 

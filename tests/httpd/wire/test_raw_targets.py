@@ -90,6 +90,27 @@ def test_what_passes_is_followed(many, cuts, each):
     assert as_a_connection(sent, cuts, whole) == b"".join(seen for _, seen in many)
 
 
+@given(st.lists(requests(), min_size=1, max_size=4))
+def test_heads_and_bodies_that_come_apart(many):
+    """As many clients send them."""
+    cuts, start = [], 0
+    for sent, _ in many:
+        blank = len(sent) - len(sent.lstrip(b"\r\n"))
+        cuts += [start, start + sent.index(b"\r\n\r\n", blank) + 4]
+        start += len(sent)
+    sent, seen = (b"".join(side) for side in zip(*many, strict=True))
+    assert in_pieces(sent, cuts) == seen
+    assert as_a_connection(sent, cuts, {one for one, _ in many}) == seen
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_head_alone_is_read_as_in_pieces(end):
+    body = b"GET /\xff HTTP/1.1\r\n\r\n\xff"
+    head = b"PUT / HTTP/1.1%bContent-Length: %d\r\n\r\n" % (end, len(body))
+    for cuts in ([len(head)], list(range(len(head))), [3, len(head), len(head) + 2]):
+        assert in_pieces(head + body + head, cuts) == head + body + head
+
+
 @given(st.lists(requests(), max_size=2))
 def test_byte_by_byte_is_the_same(many):
     sent = b"".join(one for one, _ in many)

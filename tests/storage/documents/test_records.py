@@ -111,6 +111,8 @@ def test_the_head_tells_a_deleted_winner_by_its_lowest_bit() -> None:
         first()._replace(winner=Rev(10**17, b"a" * 16), long_id=b"y" * 400, owner=9, live=70, tail=b"t" * 24 * 3),
         first()._replace(winner=Rev(1, b"odd"), stamp=pack_stamp(Written(5, "bob"))),
         first()._replace(long_id=b"y" * 400, owner=9, live=70, tail=b"t" * 72, stamp=pack_stamp(Written(5))),
+        first()._replace(owner=9, live=70, tail=b"t" * 72, stamp=pack_stamp(Written(5))),
+        first()._replace(owner=9, live=64, deleted=True),
         first()._replace(seq=2**61, body_seq=2**60, body_size=8_000_000, live=2, tail=b"t" * 48),
         from_tree(RevTree({Rev(1, b"x"): Node(None, 1, True), Rev(1, b"y"): Node(None, 2, False)}), 2, 5)[0],
     ],
