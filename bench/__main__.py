@@ -91,12 +91,16 @@ class Run:
             questions.prepare_stale(target)
             loads[f"GET {target.name}"] = partial(questions.gets_stale, target, seconds, 32)
             loads[f"PUT {target.name}"] = partial(questions.puts_stale, target, seconds, 32)
+            loads[f"superseded {target.name}"] = partial(questions.puts_superseded, target, seconds, 32)
         figures = self.in_rounds(loads)
-        gets = {target.name: figures[f"GET {target.name}"] for target in self.targets}
-        puts = {target.name: figures[f"PUT {target.name}"] for target in self.targets}
+
+        def of(load: str) -> dict[str, float]:
+            return {target.name: figures[f"{load} {target.name}"] for target in self.targets}
+
         return [
-            Row("GET of the document that is to be refused, 32 connections", "1/s", gets),
-            Row("PUT without a rev -> 409, 32 connections", "1/s", puts),
+            Row("GET of the document that is to be refused, 32 connections", "1/s", of("GET")),
+            Row("PUT without a rev -> 409, 32 connections", "1/s", of("PUT")),
+            Row("PUT with a superseded rev -> 409, 32 connections", "1/s", of("superseded")),
         ]
 
     def feeds(self) -> list[Row]:

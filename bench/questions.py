@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 from bench import documents, wrk
@@ -49,12 +50,15 @@ def puts_bare(target: Target, seconds: float, connections: int) -> float:
 
 
 STALE_PATH = f"/{DATABASE}_stale/doc"
+SUPERSEDED_PATH = f"/{DATABASE}_stale/superseded"
 
 
 def prepare_stale(target: Target) -> None:
-    """The document that ``puts_stale`` and ``gets_stale`` are about."""
+    """The documents that ``puts_stale`` and ``gets_stale`` are about, and ``puts_superseded``."""
     create(target, f"{DATABASE}_stale")
     target.once("PUT", STALE_PATH, documents.document(1))
+    first = target.once("PUT", SUPERSEDED_PATH, documents.document(1))
+    target.once("PUT", SUPERSEDED_PATH, {**documents.document(2), "_rev": cast("dict[str, str]", first)["rev"]})
 
 
 def gets_stale(target: Target, seconds: float, connections: int) -> float:
@@ -64,14 +68,19 @@ def gets_stale(target: Target, seconds: float, connections: int) -> float:
 
 
 def puts_stale(target: Target, seconds: float, connections: int) -> float:
-    """PUTs that are answered 409, per second."""
-    load = wrk.run(
-        target.url,
-        target.headers,
-        connections=connections,
-        seconds=seconds,
-        script=wrk.put_same(STALE_PATH, documents.text(2)),
-    )
+    """PUTs without a revision that are answered 409, per second."""
+    return _refused(target, seconds, connections, wrk.put_same(STALE_PATH, documents.text(2)))
+
+
+def puts_superseded(target: Target, seconds: float, connections: int) -> float:
+    """PUTs with the revision before the last one that are answered 409, per second."""
+    told = cast("dict[str, dict[str, list[str]]]", target.once("GET", f"{SUPERSEDED_PATH}?revs=true"))
+    document = json.dumps({"_rev": f"1-{told['_revisions']['ids'][1]}", **documents.document(3)}, separators=(",", ":"))
+    return _refused(target, seconds, connections, wrk.put_same(SUPERSEDED_PATH, document))
+
+
+def _refused(target: Target, seconds: float, connections: int, script: str) -> float:
+    load = wrk.run(target.url, target.headers, connections=connections, seconds=seconds, script=script)
     if load.socket_errors or load.other_replies == 0:
         raise RuntimeError(f"stale PUTs were not refused: {load}")
     return load.rate

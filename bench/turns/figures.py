@@ -57,6 +57,7 @@ def requests(targets: list[Target], rounds: int) -> Iterator[Compared]:
         "GET document, 1 connection": partial(get_rate, connections=1),
         "GET document, 32 connections": partial(get_rate, connections=32),
         "PUT refused, 32 connections": partial(questions.puts_stale, seconds=A_ROUND, connections=32),
+        "the same with a superseded rev": partial(questions.puts_superseded, seconds=A_ROUND, connections=32),
         "PUT new document, 1 connection": partial(questions.puts_new, seconds=A_ROUND, connections=1),
         "PUT new document, 32 connections": partial(questions.puts_new, seconds=A_ROUND, connections=32),
         "PUT new document, 128 connections": partial(questions.puts_new, seconds=A_ROUND, connections=128),
