@@ -42,7 +42,7 @@ def decode(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
     Raises InvalidJson for anything that is not JSON (also lone surrogates, a byte order mark, floats that overflow),
     BadRequest for nesting beyond ``max_depth`` and for integers of ``HUGE_INTEGER`` and more.
     """
-    return in_order(raw, decode_unordered(raw, max_depth=max_depth))
+    return in_order(raw, decode_unordered(raw, max_depth=max_depth), max_depth=max_depth)
 
 
 def decode_unordered(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
@@ -66,7 +66,7 @@ def decode_unordered(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
         raise _too_deep(max_depth) from None
 
 
-def in_order(raw: bytes, value: JsonValue) -> JsonValue:
+def in_order(raw: bytes, value: JsonValue, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonValue:
     r"""``value``, which ``decode_unordered`` gave of ``raw``, or the same with repeated members in their places.
 
     Let s be the number of members in the text and c that of colons inside its strings, none of them escaped as
@@ -83,7 +83,7 @@ def in_order(raw: bytes, value: JsonValue) -> JsonValue:
         is_provable = b"\\" not in raw or b"\\u003" not in raw or _ESCAPED_COLON.search(raw) is None
         return value if is_provable and _write(value).count(b":") == colons else decode_exact(raw)
     except RecursionError:
-        raise _too_deep(DEFAULT_MAX_DEPTH) from None
+        raise _too_deep(max_depth) from None
 
 
 def decode_string(raw: bytes) -> str:

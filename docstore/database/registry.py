@@ -262,6 +262,7 @@ class Registry:
             with suppress(DatabaseNotFound):
                 self.on_created(self.open(name))
         self.blobs.collector.forget()
+        self.blobs.collector.wake()
         self.resume_sweeps()
         self.unique.resume()
 

@@ -59,18 +59,17 @@ class Dispatcher:
         service = self.service
         protocol = raw.protocol
         connection = protocol if isinstance(protocol, Connection) else None
+        if connection is not None:
+            connection.begun += 1
         headers = raw.headers
         method = raw.method
         request = Request(service, raw, method if method != hdrs.METH_POST else method_of(raw), [], "")
-        if connection is not None:
-            connection.begun += 1
-            request.connection = connection
         named = headers.get(REQUEST_ID)
         request.id = (None if named is None else named_request_id(named)) or new_request_id()
         service.running += 1
         unusual = hdrs.EXPECT in headers or hdrs.TRANSFER_ENCODING in headers
         try:
-            reply = await self._answer(request, unusual=unusual)
+            reply = await self._answer(request, connection, unusual=unusual)
         except DocstoreError as error:
             reply = await refused(request, error)
         except (asyncio.CancelledError, ConnectionError):
@@ -108,9 +107,8 @@ class Dispatcher:
             _log(request, reply, started)
         return reply
 
-    async def _answer(self, request: Request, *, unusual: bool) -> Reply | StreamReply:
+    async def _answer(self, request: Request, connection: Connection | None, *, unusual: bool) -> Reply | StreamReply:
         raw = request.raw
-        connection = request.connection
         headers = raw.headers
         cors = self.service.cors
         is_open = self._accounts.open

@@ -23,8 +23,8 @@ from docstore.httpd.service import Service
 from docstore.httpd.wire import bodies
 from docstore.httpd.wire.bodies import SMALL
 from docstore.httpd.wire.body_digest import BodyDigest
-from docstore.httpd.wire.connection import Connection
 from docstore.httpd.wire.memory import Claim, cost_of_json
+from docstore.httpd.wire.own_loop import take_small
 from docstore.httpd.wire.paths import decode_query, split_path
 from docstore.node import Node
 from docstore.settings import Limits
@@ -68,7 +68,6 @@ class Request:
     ``body_time`` milliseconds spent waiting for the body
     ``ticket``    of a request with an idempotency key, else None: its one write goes through it
     ``body_digest``  what is made of its body meanwhile
-    ``connection``  what it came by; None if it is another server's
     ``claimed``   its claim on memory; None as long as it takes too little to be counted
     ``id``        what the reply and the log call this request
     ``most_body`` bytes of the body, where there may be fewer than ``max_request_body``, or it comes piece by piece
@@ -91,7 +90,6 @@ class Request:
     classed: tuple[str, str] | None = None
     is_lenient_success = False
     claimed: Claim | None = None
-    connection: Connection | None = None
     _query: dict[str, str] | None = None
     _query_list: list[tuple[str, str]] | None = None
     _body: bytes | None = None
@@ -172,21 +170,15 @@ class Request:
             raise UnsupportedMediaType
 
     def small_body(self) -> bytes | None:
-        """``body`` if it is small, came with the head and is taken as it is; None where ``body`` has to be asked."""
+        """``body`` if it is small, has come and is taken as it is; None where ``body`` has to be asked."""
         if self._body is None:
-            connection = self.connection
-            if (
-                connection is None
-                or hdrs.CONTENT_ENCODING in self.raw.headers
-                or self.body_digest is not None
-                or self.most_body is not None
-            ):
+            if hdrs.CONTENT_ENCODING in self.raw.headers or self.body_digest is not None or self.most_body is not None:
                 return None
-            body, limits = connection.small_body(), self.node.settings.limits
-            if body is None or len(body) >= limits.parse_off_loop_from or len(body) > limits.max_request_body:
-                return None
-            self._body = body
-        return self._body if len(self._body) <= SMALL else None
+            limits = self.node.settings.limits
+            self._body = take_small(
+                self.raw.content, min(SMALL, limits.max_request_body, limits.parse_off_loop_from - 1)
+            )
+        return self._body if self._body is not None and len(self._body) <= SMALL else None
 
     async def body(self) -> bytes:
         """The whole body, inflated.
@@ -272,7 +264,7 @@ class Request:
 
     def require_body(self) -> None:
         """Raises BadRequest if the request announces no body, not even an empty one."""
-        if hdrs.CONTENT_LENGTH not in self.raw.headers and not self.raw.body_exists:
+        if self._body is None and hdrs.CONTENT_LENGTH not in self.raw.headers and not self.raw.body_exists:
             raise BadRequest("Missing request body")
 
     async def json(self, *, require_json_type: bool = False, made_of_it: int = MADE_OF_IT) -> JsonValue:

@@ -57,7 +57,6 @@ BODIES = "httpd.documents.bodies"
 REPLIES = "httpd.documents.replies"
 REGISTRY = "database.registry"
 ID = "core.document"
-JSON_TEXT = "core.json_text"
 DATABASE = "database.database"
 
 BULK = {"docs": [{"_id": "new"}]}
@@ -65,7 +64,7 @@ RESOLVE = {"leaves": ["1-a", "1-b"], "keep": "1-b"}
 
 WALKS = {
     "get": (documents.get_document, ("GET", "/old"), [REGISTRY, "core.conditions", REPLIES]),
-    "put": (documents.put_document, ("PUT", "/new", {"n": 1}), [REGISTRY, ID, DATABASE, JSON_TEXT, BODIES]),
+    "put": (documents.put_document, ("PUT", "/new", {"n": 1}), [REGISTRY, ID, DATABASE, BODIES]),
     "post": (
         documents.create_document,
         ("POST", "", {"n": 1}),

@@ -81,7 +81,7 @@ async def put_document(request: Request) -> Edit | Reply:
         if refused is not None:
             return refused
     if text:
-        members = in_order(text, members)
+        members = in_order(text, members, max_depth=limits.max_json_depth)
     read = await document_of(request, members, doc_id)
     check_told_id(database, members)
     document = as_edit(request, read, query)

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
-from docstore.httpd.wire.bodies import OTHER_CODINGS, SMALL
+from docstore.httpd.wire.bodies import OTHER_CODINGS
 from docstore.httpd.wire.raw_targets import HEAD_END, RawTargets
 from docstore.settings import Limits
 
@@ -63,7 +63,7 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_last_body",
-        "_small_body",
+        "_may_hold_back",
         "_targets",
         "_transport_paused",
         "begun",
@@ -93,40 +93,29 @@ class Connection(RequestHandler):
         self.only_ascii = True
         self.refuse = refuse
         self._last_body: StreamReader | None = None
-        self._small_body: bytes | None = None
+        self._may_hold_back = False  # the parser stops where many requests wait
         self._transport_paused = False
         self._targets = RawTargets()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
         targets, messages, known = self._targets, self._messages, self._request_count
-        at_start, is_ascii = targets.at_start, data.isascii()
-        if not (at_start and is_ascii):
-            self.only_ascii = self.only_ascii and is_ascii
-            data = targets.encode(data)
-        _receive(self, data)
-        self._small_body = None
-        if at_start:
+        if targets.at_start and data.isascii():
+            _receive(self, data)
             body = messages[-1][1] if messages and self._request_count == known + 1 else None
             head = data.find(HEAD_END) + HEAD_END_BYTES
-            if body is not None and body.is_eof() and head + body.total_bytes == len(data):
-                if 0 < body.total_bytes <= SMALL:
-                    self._small_body = data[head:]
-            elif is_ascii:
-                targets.follow(data)  # it was not one whole request, as it usually is
+            if body is None or known != self.begun or not body.is_eof() or head + body.total_bytes != len(data):
+                targets.follow(data)  # it was not one whole request, and nothing before it, as it usually is
+        else:
+            self.only_ascii = self.only_ascii and data.isascii()
+            _receive(self, targets.encode(data))
         if messages:
             self._last_body = messages[-1][1]
             self.has_begun_headers = False
+            if len(messages) > self._msg_queue_resume_size:
+                self._may_hold_back = True
         elif data and not self._request_in_progress:
             self.has_begun_headers = True
-
-    def small_body(self) -> bytes | None:
-        """The body of the request that is being answered, if it came with its head, in one piece and is ``SMALL``.
-
-        It has been sent so, without a transfer coding: else it would not be as long as what came. To read it from
-        aiohttp's stream takes as long as to read the document in it.
-        """
-        return self._small_body if self.begun >= self._request_count else None
 
     def _pause_transport_reading(self) -> None:
         self._transport_paused = True

@@ -73,6 +73,14 @@ async def test_garbage_is_collected_by_itself(node, db):
     assert entries(node, "blobs") == entries(node, "digests") == entries(node, "blob_refs") == 0
 
 
+async def test_garbage_of_a_store_that_was_put_back_is_looked_for(node, monkeypatch):
+    """No group of this process has left it."""
+    woken = []
+    monkeypatch.setattr(node.registry.blobs.collector, "wake", lambda: woken.append(True))
+    node.registry.came_back(())
+    assert woken
+
+
 async def test_what_is_being_read_stays(node, db, asleep):
     rev = await attached(db, "d")
     opened = db.open_attachment("d", "a")

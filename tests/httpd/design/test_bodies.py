@@ -81,3 +81,12 @@ async def test_what_a_request_is_rewritten_to_is_inflated_after_all(docs):
     assert (await docs.ask("PUT", path, b'{"n":1}', **zipped)).status == 400
     assert (await docs.ask("PUT", path, gzip.compress(b'{"n":2}'), **zipped)).status == 201
     assert (await docs.get("made")).json["n"] == 2
+
+
+@pytest.mark.parametrize("length", [1, 10_000])
+async def test_a_rewrite_gives_a_body_to_a_request_that_has_none(db, length):
+    """As in CouchDB, however long it is."""
+    source = "function(req) { return {path: '../../made', method: 'PUT', body: JSON.stringify({t: '%s'})} }"
+    await db.write("_design/f", {"rewrites": source % ("x" * length)})
+    assert (await db.get("_design/f/_rewrite/x")).status == 201
+    assert (await db.get("made")).json["t"] == "x" * length

@@ -2,9 +2,19 @@
 
 import pytest
 
+from docstore.double.request_body import SeenBody
 from docstore.httpd.documents import documents, early_refusals
+from docstore.httpd.request import Request
 
 OTHER = "1-0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(autouse=True, params=["at hand", "read"])
+def arrival(request, monkeypatch):
+    """Whether the body is at hand with the request; the journal of a test server wants to see it being read."""
+    if request.param == "at hand":
+        monkeypatch.setattr(SeenBody, "of", classmethod(lambda cls, raw, keep: cls(raw.content, keep)))
+    return request.param
 
 
 def told(answer):
@@ -123,3 +133,24 @@ async def test_the_kinds_of_long_histories_are_counted(client, db):
     async with client.get("/_docstore/conflict_stats") as reply:
         kinds = (await reply.json())["kinds"]
     assert kinds == {"revision-superseded": 2, "revision-unknown": 1}
+
+
+async def test_both_ways_are_taken(db, arrival, monkeypatch):
+    seen = []
+    small_body = Request.small_body
+
+    def watched(self):
+        seen.append(small_body(self))
+        return seen[-1]
+
+    await db.write("d", {"n": 0})
+    monkeypatch.setattr(Request, "small_body", watched)
+    assert (await db.put("d", b'{"n":1}')).status == 409
+    assert seen == [b'{"n":1}' if arrival == "at hand" else None]
+
+
+async def test_what_is_no_conflict_keeps_the_places_of_repeated_members(db):
+    first = await db.write("d", {"n": 0})
+    text = b'{"b":1,"_rev":"1-x","a":2,"b":3,"_rev":"%b"}' % first.encode()
+    assert (await db.put("d", text)).status == 201
+    assert list((await db.get("d")).json) == ["_id", "_rev", "a", "b"]

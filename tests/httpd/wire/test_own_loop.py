@@ -495,3 +495,35 @@ def test_nothing_here_has_context_variables():
     """They would be those of a connection and not of a request."""
     sources = Path(docstore.__file__).parent.rglob("*.py")
     assert not [path for path in sources if "contextvars" in path.read_text()]
+
+
+@pytest.mark.parametrize("waiting", [28, 29, 30, 31, 32, 70])
+async def test_what_the_parser_keeps_back_is_asked_for(waiting):
+    """It stops where many requests wait, one too early behind a body that came apart from its head."""
+    if HttpServer.kind is not OwnLoop:
+        pytest.skip("aiohttp's own loop never asks for it")
+    go_on = asyncio.Event()
+
+    async def waits(request):
+        await go_on.wait()
+        return Reply(200, await request.body())
+
+    def put(body):
+        return PUT % (b"/_waits", len(body), body)
+
+    async with serving(router(waits=waits)) as server, server.wire() as wire:
+        first = put(b"first")
+        wire.writer.write(first[:-5])
+        await until(lambda: [one for one in server.listener._server.connections if one.begun])
+        [connection] = server.listener._server.connections
+        go_on.set()
+        assert (await wire.ask(b"first")).body == b"first"
+        go_on.clear()
+        bodies = [b"%d" % number for number in range(waiting)]
+        wire.writer.write(b"".join(map(put, bodies)))
+        await until(lambda: connection.begun == 2)
+        wire.writer.write(put(b"last"))
+        await wire.writer.drain()
+        go_on.set()
+        async with asyncio.timeout(30):
+            assert [(await wire.answer()).body for _ in range(waiting + 1)] == [*bodies, b"last"]
