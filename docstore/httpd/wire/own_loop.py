@@ -1,9 +1,9 @@
 """A connection that serves its requests itself, one after the other, in the one task that it has.
 
 aiohttp's own loop makes another task of every request, for the sake of context variables. There are none here, and a
-task costs as much as finding a document does. Owns that loop, and for which versions of aiohttp it is known to be
-right, since it stands in the place of a private one; with any other version ``Connection`` is served by aiohttp's. It
-must not know what requests mean.
+task costs as much as finding a document does. Owns that loop and the short way to a small body, and for which versions
+of aiohttp they are known to be right, since they stand in the place of private ones; with any other version
+``Connection`` is served by aiohttp's. It must not know what requests mean.
 
 A version is added to ``KNOWN`` when its modules ``web_protocol``, ``base_protocol``, ``streams``, ``web_request`` and
 its parser were compared with those of the last one: what ``start`` and ``_handle_request`` do there is done here.
