@@ -280,7 +280,7 @@ class Registry:
             # Here, since whoever asked for it may have gone before the commit.
             _going_on("starting a sweep", self._start_sweep, number)
         if summary.leaves_garbage:
-            self.blobs.collector.wake()
+            _going_on("waking the collector", self.blobs.collector.wake)
         if summary.unique_work:
             _going_on("building unique indexes", self.unique.wake, summary.unique_work)
 

@@ -94,7 +94,7 @@ def test_no_value_is_taken_twice(tmp_path: Path, kills: int) -> None:
             for racer in racers:
                 racer.start()
             for _ in range(chance.randint(*ACKNOWLEDGED_BEFORE_KILL)):
-                assert answered.acquire(timeout=60), "the server stopped answering"
+                assert answered.acquire(timeout=60), f"no answer, {[racer.surprise for racer in racers]}"
             server.kill()
             for racer in racers:
                 racer.join(60)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -217,10 +218,12 @@ def fail(*_: object) -> None:
     raise RuntimeError("broken")
 
 
-@pytest.mark.parametrize("broken", ["collector", "handles"])
+@pytest.mark.parametrize("broken", ["unique indexes", "handles"])
 async def test_feeds_learn_of_a_commit_whatever_else_fails_after_it(node, db, broken, monkeypatch, caplog):
-    if broken == "collector":
-        monkeypatch.setattr(node.registry.blobs.collector, "committed", fail)
+    if broken == "unique indexes":
+        monkeypatch.setattr(node.registry.unique, "wake", fail)
+        told = node.registry.committed
+        monkeypatch.setattr(node.registry, "committed", lambda summary: told(replace(summary, unique_work={1})))
     else:
         monkeypatch.setattr(node.registry, "_rows", None)
     feeds = [Feed(db, ChangesQuery(), once=once, patience=None, heartbeat=LONG) for once in (True, False)]

@@ -6,7 +6,7 @@ It must not know how groups are made, nor any command.
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from docstore.errors import DocstoreError
 from docstore.storage.engine.transactions import GroupTransaction
@@ -29,6 +29,12 @@ class CommitSummary:
     commands: int
     unique_work: Set[int] = frozenset()
     leaves_garbage: bool = False
+
+    @classmethod
+    def of(cls, transaction: GroupTransaction, commands: int) -> Self:
+        """That of a group of so many commands, which is about to be committed."""
+        changed, unique_work = transaction.changed, transaction.unique_work
+        return cls(transaction.txnid, changed, commands, unique_work, transaction.leaves_garbage)
 
 
 OnCommit: TypeAlias = Callable[[CommitSummary], None]

@@ -288,9 +288,7 @@ class Writer:
                     raise self._disk_refused(error) from error
                 raise
             done = sum(result is not LATER for result in results)
-            summary = CommitSummary(
-                transaction.txnid, transaction.changed, done, transaction.unique_work, transaction.leaves_garbage
-            )
+            summary = CommitSummary.of(transaction, done)
             self._end(transaction)
         except BaseException:
             transaction.transaction.abort()
