@@ -72,9 +72,18 @@ async def test_small_ones_are_answered(tmp_path: Path) -> None:
 @pytest.mark.long
 async def test_the_loop_is_never_held(tmp_path: Path) -> None:
     async with stage(tmp_path / "data", Scale()) as ready:
-        found = [await ready.measure(entry) for entry in CATALOGUE]
+        found = [await looked_at_again(ready, entry) for entry in CATALOGUE]
         found += [await at_best(ready, group) for group in SIDE_BY_SIDE]
     assert [told(one) for one in found if one.stall > LIMIT_MS] == []
+
+
+async def looked_at_again(ready: Stage, entry: Nasty) -> Measured:
+    """An entry; if the loop was late but not held by its own work, the least of three: what others do passes."""
+    best = await ready.measure(entry)
+    for _ in range(2):
+        if best.stall > LIMIT_MS >= best.lag.held:
+            best = min(best, await ready.measure(entry), key=lambda one: one.stall)
+    return best
 
 
 async def at_best(ready: Stage, group: Sequence[Nasty]) -> Measured:
