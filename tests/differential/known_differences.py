@@ -889,7 +889,7 @@ KNOWN: tuple[Known, ...] = (
         "find",
         r"json\.(bookmark|warning|execution_stats)",
         ('POST /db/_find\n{"selector":{"_id":{"$gt":"kc","$lte":{}}}}', "find", "json.bookmark", "nil", "<absent>"),
-        theirs=r"nil|(_design/\S+ was not used [^\n]*\n)?No matching index.*|\{.*",
+        theirs=r"nil|(_design/[^\n]* was not used [^\n]*\n)?No matching index.*|\{.*",
         ours="<absent>",
         asked='"_id":',
     ),
