@@ -58,8 +58,11 @@ class Connection(RequestHandler):
 
     ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
     requests that somebody has begun to answer. ``has_begun_headers``: bytes have come that are no request yet.
-    ``only_ascii``: nothing else has come. ``made_at`` is the time of the event loop when it was made.
+    ``only_ascii``: nothing else has come. ``made_at`` is the time of the event loop when it was made. ``asks_again``:
+    whoever serves it asks the parser for what it may have held back.
     """
+
+    asks_again = False
 
     __slots__ = (
         "_last_body",
@@ -113,7 +116,7 @@ class Connection(RequestHandler):
             self._last_body = messages[-1][1]
             self.has_begun_headers = False
             if len(messages) > self._msg_queue_resume_size:
-                self._may_hold_back = True
+                self._may_hold_back = self.asks_again
         elif data and not self._request_in_progress:
             self.has_begun_headers = True
 
@@ -153,14 +156,14 @@ class Connection(RequestHandler):
         if self._last_body is not None and not self._last_body.is_eof():
             self._last_body.set_exception(ConnectionResetError("the client sends no more"))
             self._lingering_time = 0.0
-        if self.begun >= self._request_count:
+        if self.serves_the_last:
             self._close = True
         return True
 
     @property
     def serves_the_last(self) -> bool:
         """Whether the request under way is the last one, since the client sends no more."""
-        return self.half_closed and self.begun >= self._request_count
+        return self.half_closed and self.begun >= self._request_count and not self._may_hold_back
 
     @property
     def body_waited_for(self) -> int | None:

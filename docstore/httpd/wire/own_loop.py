@@ -49,6 +49,8 @@ class OwnLoop(Connection):
 
     __slots__ = ("_writer",)
 
+    asks_again = True
+
     def __init__(self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse) -> None:
         super().__init__(manager, loop, limits, refuse)
         self._writer = StreamWriter(self, loop)
@@ -74,6 +76,8 @@ class OwnLoop(Connection):
                 # It counts one too many behind a body that came apart from its head, and is then never asked to go on.
                 self._may_hold_back = False
                 self.data_received(b"")
+                if self.half_closed and not self._messages:
+                    break
             if not self._messages:
                 self._waiter = self._loop.create_future()
                 try:

@@ -314,10 +314,10 @@ def decode_record(value: bytes) -> DocRecord:
 def head_of(value: bytes) -> Head:
     """What the edit rule decides by, of a value in ``docs``; as ``decode_record(value).head()``."""
     flags, seq, body_seq, _, generation, rev_id = _HEAD.unpack_from(value)
-    if flags & SEALED and flags & (_PLAIN | SEALED) == flags:
-        length = _SEALED.unpack_from(value, HEAD_BYTES)[1] + 1
-    elif flags & _PLAIN != flags:
+    if flags & (_PLAIN | SEALED) != flags:
         return decode_record(value).head()
+    if flags & SEALED:
+        length = _SEALED.unpack_from(value, HEAD_BYTES)[1] + 1
     else:
         start = HEAD_BYTES
         if flags & STAMPED:

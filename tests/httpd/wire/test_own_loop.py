@@ -497,8 +497,9 @@ def test_nothing_here_has_context_variables():
     assert not [path for path in sources if "contextvars" in path.read_text()]
 
 
-@pytest.mark.parametrize("waiting", [28, 29, 30, 31, 32, 70])
-async def test_what_the_parser_keeps_back_is_asked_for(waiting):
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "half closes"])
+@pytest.mark.parametrize("waiting", [20, 28, 29, 30, 31, 32, 70])
+async def test_what_the_parser_keeps_back_is_asked_for(waiting, leaves):
     """It stops where many requests wait, one too early behind a body that came apart from its head."""
     if HttpServer.kind is not OwnLoop:
         pytest.skip("aiohttp's own loop never asks for it")
@@ -524,6 +525,10 @@ async def test_what_the_parser_keeps_back_is_asked_for(waiting):
         await until(lambda: connection.begun == 2)
         wire.writer.write(put(b"last"))
         await wire.writer.drain()
+        if leaves:
+            wire.writer.write_eof()
+            await until(lambda: connection.half_closed)
         go_on.set()
         async with asyncio.timeout(30):
             assert [(await wire.answer()).body for _ in range(waiting + 1)] == [*bodies, b"last"]
+            assert not leaves or await wire.reader.read() == b""
