@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from random import getrandbits
+from typing import Protocol, cast
 
-from aiohttp import ClientConnectionResetError, hdrs
+from aiohttp import hdrs
 from aiohttp.http import HttpVersion11
 from aiohttp.web import BaseRequest
 from multidict import istr
@@ -164,6 +165,20 @@ def end_early(raw: BaseRequest) -> None:
         transport.write_eof()
 
 
+class Sender(Protocol):
+    """The connection that a reply goes to; ``connection.py`` has it."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the client does not read what it has got."""
+
+    def send(self, data: bytes) -> None:
+        """Write a whole reply. Raises ConnectionError if the client is gone."""
+
+    def send_last(self, data: bytes) -> None:
+        """The same, and nothing follows it."""
+
+
 class Reply(Head):
     """A reply whose whole body is at hand."""
 
@@ -187,28 +202,22 @@ class Reply(Head):
             self.keep_alive = False
         bodiless = self.status in BODILESS
         head = self.head(raw, b"" if bodiless else b"Content-Length: %d\r\n" % len(body))
+        protocol = cast("Sender", raw.protocol)
         if bodiless or raw.method == hdrs.METH_HEAD:
-            _send(raw, head)
-        elif len(body) <= JOIN_UP_TO:
-            _send(raw, head + body)
+            body = b""
+        if len(body) <= JOIN_UP_TO:
+            send = protocol.send if self.keep_alive else protocol.send_last
+            send(head + body)
         else:
             await raw.writer.write(head)
             await raw.writer.write(body)
-        if raw.protocol.writing_paused:
+        if protocol.writing_paused:
             await raw.writer.drain()
         if not self.keep_alive:
             end_early(raw)
 
     async def write_eof(self) -> None:
         """Nothing is left to write: ``prepare`` has sent the body."""
-
-
-def _send(raw: BaseRequest, data: bytes) -> None:
-    """Write at once. Raises ConnectionError if the client is gone."""
-    transport = raw.transport
-    if transport is None or transport.is_closing():
-        raise ClientConnectionResetError("the client is gone")
-    transport.write(data)
 
 
 def raw_json_reply(text: bytes, status: int = 200, *, headers: Sequence[Header] = (), etag: str | None = None) -> Reply:

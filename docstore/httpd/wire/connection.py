@@ -9,12 +9,13 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
-from aiohttp import StreamReader
+from aiohttp import ClientConnectionResetError, StreamReader
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.bodies import OTHER_CODINGS
+from docstore.httpd.wire.outbox import Outbox
 from docstore.httpd.wire.raw_targets import HEAD_END, RawTargets
 from docstore.settings import Limits
 
@@ -58,15 +59,18 @@ class Connection(RequestHandler):
 
     ``feed`` is the feed that it is served, if it is. ``half_closed``: the client sends no more. ``begun`` counts the
     requests that somebody has begun to answer. ``has_begun_headers``: bytes have come that are no request yet.
-    ``only_ascii``: nothing else has come. ``made_at`` is the time of the event loop when it was made. ``asks_again``:
-    whoever serves it asks the parser for what it may have held back.
+    ``only_ascii``: nothing else has come. ``made_at`` is the time of the event loop when it was made.
+    ``serves_itself``: the loop that serves it is ours; it asks the parser for what it may have held back, and tells the
+    outbox when a request is answered.
     """
 
-    asks_again = False
+    serves_itself = False
 
     __slots__ = (
+        "_is_due",
         "_last_body",
         "_may_hold_back",
+        "_outbox",
         "_targets",
         "_transport_paused",
         "begun",
@@ -78,7 +82,9 @@ class Connection(RequestHandler):
         "refuse",
     )
 
-    def __init__(self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse) -> None:
+    def __init__(
+        self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse, outbox: Outbox
+    ) -> None:
         super().__init__(
             manager,
             loop=loop,
@@ -99,6 +105,8 @@ class Connection(RequestHandler):
         self._may_hold_back = False  # the parser stops where many requests wait
         self._transport_paused = False
         self._targets = RawTargets()
+        self._outbox = outbox
+        self._is_due = False  # counted there
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
@@ -115,10 +123,44 @@ class Connection(RequestHandler):
         if messages:
             self._last_body = messages[-1][1]
             self.has_begun_headers = False
-            if len(messages) > self._msg_queue_resume_size:
-                self._may_hold_back = self.asks_again
+            if self.serves_itself:
+                if not self._is_due and not self._request_in_progress:
+                    self._is_due = True
+                    self._outbox.due += 1
+                if len(messages) > self._msg_queue_resume_size:
+                    self._may_hold_back = True
         elif data and not self._request_in_progress:
             self.has_begun_headers = True
+
+    def send(self, data: bytes) -> None:
+        """Write a whole reply, at once or together with those of others. Raises ConnectionError if the client left."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("the client is gone")
+        outbox = self._outbox
+        if outbox.due or outbox.held:
+            outbox.hold(transport, data)
+        else:
+            transport.write(data)
+
+    def send_last(self, data: bytes) -> None:
+        """Write the last reply, which is closed behind at once. Raises ConnectionError if the client left."""
+        self._outbox.flush()
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("the client is gone")
+        transport.write(data)
+
+    def no_longer_due(self) -> None:
+        """Its request is answered, or waits for what may take long: nobody's reply waits for that."""
+        if self._is_due:
+            self._is_due = False
+            self._outbox.due -= 1
+
+    def force_close(self) -> None:
+        """As aiohttp's, behind the replies that are made."""
+        self._outbox.flush()
+        super().force_close()
 
     def _pause_transport_reading(self) -> None:
         self._transport_paused = True
@@ -133,6 +175,7 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client left: its feed ends now. A write goes on, and so does what is not yet answered."""
         super().connection_lost(exc)
+        self.no_longer_due()
         if self.feed is not None:
             self.feed.client_left()
 
@@ -142,6 +185,7 @@ class Connection(RequestHandler):
         A feed tells what there is and ends, instead of waiting: a client that sends no more has mostly left (CouchDB
         goes on until it looks after half a minute). A body that ends too early is broken.
         """
+        self._outbox.flush()
         if self.transport is not None and self.transport.get_extra_info("sslcontext") is not None:
             return None  # over TLS there is no half of a connection
         # asyncio keeps the connection if this is true; aiohttp's annotation knows only the other case

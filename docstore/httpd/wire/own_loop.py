@@ -19,6 +19,7 @@ from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.web import BaseRequest, Server, StreamResponse
 
 from docstore.httpd.wire.connection import Connection, Refuse
+from docstore.httpd.wire.outbox import Outbox
 from docstore.settings import Limits
 
 logger = logging.getLogger(__name__)
@@ -49,10 +50,12 @@ class OwnLoop(Connection):
 
     __slots__ = ("_writer",)
 
-    asks_again = True
+    serves_itself = True
 
-    def __init__(self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse) -> None:
-        super().__init__(manager, loop, limits, refuse)
+    def __init__(
+        self, manager: Server, loop: AbstractEventLoop, limits: Limits, refuse: Refuse, outbox: Outbox
+    ) -> None:
+        super().__init__(manager, loop, limits, refuse, outbox)
         self._writer = StreamWriter(self, loop)
 
     async def start(self) -> None:
@@ -68,6 +71,7 @@ class OwnLoop(Connection):
         if not self._force_close:
             self._task_handler = None
             if self.transport is not None:
+                self._outbox.flush()
                 self.transport.close()
 
     async def _serve_all(self) -> None:
@@ -102,6 +106,9 @@ class OwnLoop(Connection):
             return False
         if not isinstance(message, RawRequestMessage):
             handle, message = self._make_error_handler(message), web_protocol.ERROR
+        if not self._is_due:
+            self._is_due = True
+            self._outbox.due += 1
         self._writer.output_size = 0  # all that is kept of the last reply
         request = BaseRequest(message, payload, self, self._writer, task, self._loop)
         self._request_in_progress = True
@@ -113,6 +120,9 @@ class OwnLoop(Connection):
                 reply = self.handle_error(request, 500, error)
             finally:
                 self._current_request = None
+                if self._is_due:
+                    self._is_due = False
+                    self._outbox.due -= 1
             if self._upgraded:
                 await self._send_before_others(request, reply)
             else:

@@ -14,6 +14,7 @@ from aiohttp.web import BaseRequest, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.connection import Connection, Refuse
+from docstore.httpd.wire.outbox import Outbox
 from docstore.httpd.wire.own_loop import KNOWN, OwnLoop
 from docstore.httpd.wire.streaming import StreamReply
 from docstore.settings import Limits
@@ -54,6 +55,7 @@ class HttpServer(Server):
         super().__init__(cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", handle), handler_cancellation=False)
         self._refuse = refuse
         self._limits = limits
+        self._outbox = Outbox()
         self.most_connections = most_connections(limits)
 
     def connect(self) -> Connection | Refusal:
@@ -62,7 +64,7 @@ class HttpServer(Server):
 
     def __call__(self) -> Connection:
         """A new connection."""
-        return self.kind(self, asyncio.get_running_loop(), self._limits, self._refuse)
+        return self.kind(self, asyncio.get_running_loop(), self._limits, self._refuse, self._outbox)
 
 
 def most_connections(limits: Limits) -> int:
