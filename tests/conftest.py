@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a running server of the test's own, and a client for it."""
 
+import os
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,24 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every process begins with its share of the long tests, so that none is left with one when the others are done.
+
+    pytest-xdist gives each a run of the list, and lets whoever is done take from the end of another's.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    share, of_long = -(-len(items) // processes), -(-len(long) // processes)
+    ordered: list[pytest.Item] = []
+    for process in range(processes):
+        own = long[process * of_long : (process + 1) * of_long]
+        rest = share - len(own)
+        ordered += own + short[:rest]
+        del short[:rest]
+    items[:] = [*ordered, *short]
 
 
 @pytest.fixture

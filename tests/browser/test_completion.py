@@ -101,7 +101,8 @@ def test_a_selector_that_takes_long_is_given_up_for_another(page, site):
 
     page.route(re.compile("_find$"), hold)
     selector(page).fill('{"n": 1}')
-    selector(page).press("Enter")
+    with page.expect_request(re.compile("_find$")):  # told as looked for even before it is asked
+        selector(page).press("Enter")
     expect(page.get_by_text("Looking …")).to_be_visible()
     selector(page).fill('{"n": 2}')
     selector(page).press("Enter")

@@ -20,7 +20,7 @@ from tests.crash.server_process import ServerProcess, check_findings
 from tests.storage_findings import storage_findings
 
 KILLS = 2
-KILLS_LONG = 80
+KILLS_LONG = 60
 CLIENTS = 4
 ANSWERED_BEFORE_KILL = (10, 60)
 BULK = 3

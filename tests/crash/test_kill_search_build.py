@@ -12,7 +12,7 @@ from tests.crash.killing import AskedDatabase, kill_while_asked
 from tests.crash.server_process import ServerProcess, check_findings
 
 KILLS = 2
-KILLS_LONG = 40
+KILLS_LONG = 30
 DOCUMENTS = 300
 PADDING = "x" * 400
 """So that a build has several batches."""

@@ -10,7 +10,7 @@ import pytest
 from tests.crash.server_process import Connection, ServerProcess, check_findings
 
 KILLS = 4
-KILLS_LONG = 150
+KILLS_LONG = 100
 WRITERS = 4
 ACKNOWLEDGED_BEFORE_KILL = (20, 120)
 

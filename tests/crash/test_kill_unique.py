@@ -10,7 +10,7 @@ import pytest
 from tests.crash.server_process import Connection, ServerProcess, check_findings
 
 KILLS = 2
-KILLS_LONG = 60
+KILLS_LONG = 40
 WRITERS = 3
 THERE_BEFORE = 2_000
 VALUES = 400

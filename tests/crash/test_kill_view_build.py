@@ -12,7 +12,7 @@ from tests.crash.killing import AskedDatabase, kill_while_asked
 from tests.crash.server_process import ServerProcess, check_findings
 
 KILLS = 2
-KILLS_LONG = 60
+KILLS_LONG = 40
 DOCUMENTS = 4_000
 """Several batches of a build."""
 CHANGED = 150

@@ -305,4 +305,4 @@ def test_references_are_exact() -> None:
 @pytest.mark.long
 @pytest.mark.usefixtures("small_chunks")
 def test_references_are_exact_for_long() -> None:
-    run_state_machine_as_test(AttachmentReferences, settings=settings(max_examples=1500, stateful_step_count=60))
+    run_state_machine_as_test(AttachmentReferences, settings=settings(max_examples=1000, stateful_step_count=60))

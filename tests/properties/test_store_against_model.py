@@ -424,4 +424,4 @@ def test_the_store_does_what_the_model_does() -> None:
 
 @pytest.mark.long
 def test_the_store_does_what_the_model_does_for_long() -> None:
-    run_store(600, 50)
+    run_store(450, 50)

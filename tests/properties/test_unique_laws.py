@@ -243,4 +243,4 @@ def test_no_two_documents_have_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.long
 def test_no_two_documents_have_the_same_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_machine(600, 50, monkeypatch)
+    run_machine(400, 50, monkeypatch)

@@ -7,7 +7,7 @@ import pytest
 from tests.soak.soak import TROUBLES, Soak
 
 ROUNDS = 2
-ROUNDS_LONG = 30
+ROUNDS_LONG = 24
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from docstore.testing import TestNode, run_node_in_thread
 from tests.storage_findings import storage_findings
 
-SHORT, LONG = 80, 20_000
+SHORT, LONG = 80, 12_000
 PARTS = 20
 EVERY = 80
 """Of how many operations the short run takes one: to prepare one takes half a second."""

@@ -331,7 +331,7 @@ def test_a_view_equals_its_recomputation(steps: list[Step]) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(STEPS)
 def test_a_view_equals_its_recomputation_at_length(steps: list[Step]) -> None:
     with patch.multiple(blocks, level_of=_small_level, _beginning=lambda places: list(filter(_small_level, places))):
