@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from docstore.core.json_text import decode
@@ -326,5 +326,6 @@ def test_a_bookmark_is_of_its_order() -> None:
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: asked.urlsafe_b64encode(raw).decode()))
 def test_any_bookmark_is_one_or_refused(bookmark: str) -> None:
+    assume(bookmark != asked.NO_ROWS)  # Hypothesis draws what stands in the code, too
     with pytest.raises(asked.BadRequest):
         read_bookmark(bookmark or "-", BY_RELEVANCE)
