@@ -75,7 +75,9 @@ class Client:
         except (aiohttp.ClientError, OSError) as error:
             if ends != self.server.ends or self.server.ended_by_itself():
                 raise LostError from error
-            if isinstance(error, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError) and self.server.is_full:
+            if isinstance(error, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError) and self.server.was_full(
+                full
+            ):
                 raise LostError from error
             await asyncio.sleep(0.2)  # a server that is being ended may close its connections before we hear of it
             if ends != self.server.ends:
@@ -86,7 +88,7 @@ class Client:
             return reply.status, said, reply.headers
         if reply.status in BUSY and ends != self.server.ends:
             raise RefusedError
-        if reply.status == FULL and (self.server.is_full or full != self.server.full):
+        if reply.status == FULL and self.server.was_full(full):
             await asyncio.sleep(0.05)  # who is refused does not ask again at once
             raise RefusedError
         raise FindingError(f"{method} {path}: {reply.status} {str(said)[:300]}")

@@ -27,8 +27,8 @@ NOISE = ("INFO", "WARNING")
 class Server:
     """``url`` stays the same over all restarts. ``up`` is set while requests have a chance.
 
-    ``full`` counts how often its disk was full, ``ends`` how often the process ended, so that a client can tell whether
-    either happened during its request.
+    ``full`` counts how often its disk became full or had room again, ``ends`` how often the process ended, so that a
+    client can tell whether either happened during its request.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -77,7 +77,7 @@ class Server:
         assert self._process is not None
         self.up.clear()
         self.ends += 1
-        self.is_full = False
+        self._turn_full(is_full=False)
         died_before = self._process.poll()
         self._process.send_signal(number)
         try:
@@ -100,14 +100,16 @@ class Server:
         """From now on no file of it grows much beyond what it has."""
         largest = max(path.stat().st_size for path in self.data.iterdir())
         self._limit_files(largest + ROOM_ON_A_FULL_DISK)
-        self.full += 1
-        self.is_full = True
+        self._turn_full(is_full=True)
 
     def clear_disk(self) -> None:
         """There is room again."""
         self._limit_files(resource.RLIM_INFINITY)
-        self.full += 1
-        self.is_full = False
+        self._turn_full(is_full=False)
+
+    def was_full(self, full: int) -> bool:
+        """Whether its disk was full at any time since ``full`` was counted."""
+        return self.is_full or self.full != full
 
     def copy_to(self, place: Path) -> None:
         """A copy of the folder of a server that does not run."""
@@ -149,6 +151,10 @@ class Server:
                 before = lines[number - 1] if number else ""
                 found[f"{before[:160]} ... {last[:200]}"] += 1
         return [f"log of {self.name}: {line} ({count} times)" for line, count in found.items()]
+
+    def _turn_full(self, *, is_full: bool) -> None:
+        self.full += is_full != self.is_full
+        self.is_full = is_full
 
     def _limit_files(self, size: int) -> None:
         assert self._process is not None
