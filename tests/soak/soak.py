@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 
 from tests.soak.client import Client, FindingError, LostError, RefusedError
-from tests.soak.designs import look_at_copied_views, look_at_views
+from tests.soak.copies import look_at_copy
+from tests.soak.designs import look_at_views
 from tests.soak.extras import Counters, Databases
 from tests.soak.feeds import Follower
 from tests.soak.looking import all_leaves, live_winners
@@ -284,26 +285,14 @@ class Soak:
         await self._uploader.look_at_all()
 
     async def _compare_copy(self) -> None:
-        """After one replication more the copy knows each leaf, with what stands in it."""
+        """After one replication more the copy knows each leaf, with what stands in it; its views show what it has."""
         for worker in self._workers:
             body = {"source": worker.name, "target": f"{self._copy.url}/{worker.name}", "create_target": True}
             _, said, _ = await self._asker.ask("POST", "/_replicate", body)
             if not said.get("ok"):
                 self._found(f"replication of {worker.name}: {said}")
-            found = await all_leaves(self._copy_asker, worker.name)
-            leaves = {doc_id: list(worker.ledger.docs[doc_id].leaves) for doc_id in worker.ledger.existing()}
-            _, missing, _ = await self._copy_asker.ask("POST", f"/{worker.name}/_revs_diff", leaves)
-            if missing:
-                self._found(
-                    f"the copy of {worker.name} lacks {len(missing)} documents: {dict(list(missing.items())[:3])}"
-                )
-            for doc_id, revs in leaves.items():
-                for rev in revs:
-                    there = found.get(doc_id, {}).get(rev)
-                    if there is not None and not there.same_content(worker.ledger.docs[doc_id].leaves[rev]):
-                        self._found(f"the copy of {worker.name}/{doc_id} {rev} is {there}")
-            if not self.findings:
-                self._found(await look_at_copied_views(self._copy_asker, worker.name, found))
+            for complaint in await look_at_copy(self._copy_asker, worker.name, worker.ledger):
+                self._found(complaint)
 
     def _found(self, finding: str | None) -> None:
         if finding is not None and len(self.findings) < MOST_FINDINGS:
