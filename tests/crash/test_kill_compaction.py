@@ -58,7 +58,8 @@ def test_kill(tmp_path: Path, step: str) -> None:
         assert contents(environment) == before
         assert environment.epoch == epoch
     assert {path.name for path in tmp_path.iterdir()} == {
-        DATA_FILE, f"{DATA_FILE}-lock", f"{DATA_FILE}-seal", f"{DATA_FILE}-seal.new", "server.lock",
+        DATA_FILE, f"{DATA_FILE}-lock", f"{DATA_FILE}-seal", f"{DATA_FILE}-seal.new", f"{DATA_FILE}-witness",
+        "server.lock",
     }  # fmt: skip
     compact_offline(tmp_path, SETTINGS)
     assert (tmp_path / DATA_FILE).stat().st_size < size

@@ -25,6 +25,7 @@ from docstore.storage.engine.epoch import (
     FileFacts,
     Seal,
     SealFile,
+    Witness,
     new_epoch,
     new_run_name,
     reason_for_new_epoch,
@@ -79,10 +80,12 @@ class StoreRun:
         self._data_file = data_file
         self._durability = settings.durability
         self._seal_file = SealFile(data_file)
+        self._witness_file = Witness(data_file)
+        self._witness: FileFacts | None = None
         self._name = new_run_name()
         self._before = meta[keys.META_RUN].decode() if meta else None
-        facts = FileFacts.of(data_file)
-        self._reason = reason_for_new_epoch(self._seal_file.read(), self._before, facts)
+        facts, witness = FileFacts.of(data_file), self._witness_file.facts()
+        self._reason = reason_for_new_epoch(self._seal_file.read(), self._before, facts, witness)
         self.epoch = new_epoch() if self._reason else int.from_bytes(meta[keys.META_EPOCH])
         self.server_uuid = meta[keys.META_SERVER_UUID].decode() if meta else uuid4().hex
 
@@ -103,9 +106,12 @@ class StoreRun:
             self._seal_file.remove(sync=sync)
         else:
             self._seal_file.write(Seal((self._before, self._name), (facts.file,), survives), sync=sync)
+        # Touched only now that no seal names it as it was: a kill before the next seal costs no epoch.
+        self._witness = self._touch_witness(sync=sync)
         tables = self._write_meta(environment)
         # Either seal is right for this run; only where there is none yet, a power cut must not cost another epoch.
-        self._seal_file.write(Seal((self._name,), (facts.file,), survives), sync=sync and self._reason is not None)
+        seal = Seal((self._name,), (facts.file,), survives, witness=self._witness)
+        self._seal_file.write(seal, sync=sync and self._reason is not None)
         self.recorded = True
         return tables
 
@@ -115,10 +121,19 @@ class StoreRun:
             return
         facts = FileFacts.of(self._data_file)
         survives = self._durability is Durability.FSYNC
+        seal = Seal((self._name,), (facts.file,), survives, facts.changed_ns, self._witness)
         try:
-            self._seal_file.write(Seal((self._name,), (facts.file,), survives, facts.changed_ns), sync=not survives)
+            self._seal_file.write(seal, sync=not survives)
         except OSError as error:
             log.warning("the seal of %s could not be written: %s", self._data_file, error)
+
+    def _touch_witness(self, *, sync: bool) -> FileFacts | None:
+        """None if there can be no witness: nobody is refused for that."""
+        try:
+            return self._witness_file.touch(sync=sync)
+        except OSError as error:
+            log.warning("%s has no witness, so not every copy of it can be told: %s", self._data_file, error)
+            return None
 
     def _write_meta(self, environment: lmdb.Environment) -> Tables:
         rows = {
