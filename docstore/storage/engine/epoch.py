@@ -100,7 +100,7 @@ class SealFile:
                 closed_ns=None if members["closed_ns"] is None else int(members["closed_ns"]),
                 witness=_witness_from(members.get("witness")),
             )
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
+        except (FileNotFoundError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
 
     def write(self, seal: Seal, *, sync: bool) -> None:
@@ -193,7 +193,7 @@ def new_run_name() -> str:
 
 
 def _witness_from(member: dict[str, Any] | None) -> FileFacts | None:
-    """As it stands in the seal. Raises TypeError, ValueError, KeyError."""
+    """As it stands in the seal. Raises TypeError, ValueError, KeyError, OverflowError."""
     if member is None:
         return None
     file_system, inode = member["file"]
