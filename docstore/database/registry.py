@@ -75,7 +75,8 @@ class Registry:
     """The databases of one environment. ``blobs`` keeps the bytes of all their attachments.
 
     ``clock`` gives microseconds since 1970, ``new_uuid`` 32 hex digits. ``on_created`` is told of new databases,
-    ``on_event`` of the names of those that were made or deleted.
+    ``on_event`` of the names of those that were made or deleted, ``many_answered`` when several commands get their
+    results at once.
     ``is_system`` says of a name whether the server itself relies on what is in the database, ``creates_public`` whether
     other new ones are everybody's.
     """
@@ -96,6 +97,7 @@ class Registry:
     ) -> None:
         self.on_created: Callable[[Database], None] = lambda database: None
         self.on_event: Callable[[Event, str], None] = lambda event, name: None
+        self.many_answered: set[Callable[[], None]] = set()
         self.blobs = BlobStore(environment, writer, clock)
         self.unique = UniqueIndexes(environment, writer)
         self._environment = environment
@@ -271,6 +273,9 @@ class Registry:
 
         Who waits is told first. Neither that nor anything else that is done here keeps the rest from being done.
         """
+        if summary.commands > 1:
+            for tell in self.many_answered:
+                _going_on("gathering replies", tell)
         changed = summary.changed
         gone = [number for number, seq in changed.items() if seq == GONE]
         _going_on("waking feeds", self._notifier.written, changed)

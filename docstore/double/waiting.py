@@ -43,7 +43,6 @@ async def wait(raw: BaseRequest, seconds: float | None, waiting: Waiting) -> Non
     if raw.transport is None:
         raise ConnectionResetError("the client left")
     feed, connection.feed = connection.feed, waiting
-    connection.no_longer_due()
     try:
         async with asyncio.timeout(seconds):
             await waiting.event.wait()

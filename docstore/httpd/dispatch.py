@@ -197,7 +197,6 @@ async def _begin(reply: StreamReply, raw: BaseRequest, method: str, *, closing: 
         if closing:
             raise Unavailable
         raw.protocol.feed = reply
-        raw.protocol.no_longer_due()
         if raw.protocol.half_closed:
             reply.hurry()
     await reply.begin(method)

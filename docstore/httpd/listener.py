@@ -96,7 +96,7 @@ class Listener:
         host = host if opened is None else opened.getsockname()[0]
         if node.accounts.open and not is_loopback(host):
             raise NotLoopback(f"without an administrator the server listens on loopback only, not on {host}")
-        server = HttpServer(wrap(Dispatcher(service, router)), refused_unread, node.settings.limits)
+        server = HttpServer(wrap(Dispatcher(service, router)), refused_unread, node.settings.limits, service.outbox)
         tls = Tls(node.config, node.clock.now) if Tls.is_wanted(node.config) else None
         doors = await Doors.open(server.connect, host, port, opened)
         listener = cls(service, server, doors, _url("http", host, doors))

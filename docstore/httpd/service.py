@@ -18,6 +18,7 @@ from docstore.httpd.log_tail import TAIL
 from docstore.httpd.problems.conflict_log import ConflictLog
 from docstore.httpd.proxies import Proxies
 from docstore.httpd.wire.memory import Memory
+from docstore.httpd.wire.outbox import Outbox
 from docstore.node import Node
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Service:
     ``closing`` is set once the server stops: replies then say so to their connection. ``running`` counts the handlers
     at work. ``front`` is the surface of another service, None for CouchDB's. ``describe`` makes the text of the API's
     description, ``description`` is it once somebody has asked. ``answer_again`` answers a request whose method and path
-    are others than those that it came with.
+    are others than those that it came with. ``outbox`` has the replies that go out together.
     """
 
     def __init__(self, node: Node) -> None:
@@ -45,6 +46,8 @@ class Service:
         self.description = b""
         self.answer_again: Callable[[Any], Awaitable[Any]] | None = None
         self.certificate: Watch | None = None
+        self.outbox = Outbox()
+        node.registry.many_answered.add(self.outbox.gather)
         self.closing = False
         self.running = 0
         self._drained = asyncio.Event()
@@ -73,6 +76,7 @@ class Service:
 
     async def stop(self) -> None:
         """Cancel what was spawned, and write what is left to be logged."""
+        self.node.registry.many_answered.discard(self.outbox.gather)
         if self.front is not None:
             self.front.close()
         self.cors.close()

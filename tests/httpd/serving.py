@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from docstore.accounts.accounts import Accounts
 from docstore.config.configuration import Configuration
@@ -34,6 +35,7 @@ class NoDatabases:
     """A registry with one database, ``db``, that can do nothing."""
 
     write_hook = None
+    many_answered: ClassVar[set] = set()
     limits = Limits()
 
     def access_rules(self):

@@ -11,6 +11,7 @@ from docstore.config.errors import InvalidSetting
 from docstore.config.kept import KeptSettings
 from docstore.database.notifier import Notifier
 from docstore.httpd.listener import Listener, NotLoopback
+from docstore.httpd.wire.outbox import Outbox
 from docstore.testing import run_node
 from tests.replication.test_tls import Pair
 
@@ -163,3 +164,14 @@ async def test_without_an_administrator_it_is_loopback_with_tls_too(tmp_path, pa
     with pytest.raises(NotLoopback):
         async with run_node(data=tmp_path):
             pass
+
+
+async def test_no_answer_is_held_back(tmp_path, pair, monkeypatch):
+    """A client that hangs up below TLS is gone before we are told, and what was held with it."""
+    held, hold = [], Outbox.hold
+    monkeypatch.setattr(Outbox, "hold", lambda self, *what: held.append(what) or hold(self, *what))
+    configure(tmp_path, pair)
+    async with Serving(tmp_path) as serving:
+        serving.listener._service.outbox.woken = 1_000_000  # as if others were waiting for their answers, too
+        assert (await serving.get("/", pair))[0] == 200
+    assert not held

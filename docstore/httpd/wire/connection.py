@@ -5,7 +5,7 @@ endpoints, nor how an error is told: what makes a reply of status and words is h
 """
 
 import logging
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, BaseTransport, Transport
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -15,7 +15,7 @@ from aiohttp.web import BaseRequest, RequestHandler, Server, StreamResponse
 
 from docstore.httpd.replies import Reply
 from docstore.httpd.wire.bodies import OTHER_CODINGS
-from docstore.httpd.wire.outbox import Outbox
+from docstore.httpd.wire.outbox import MOST_BYTES, Outbox
 from docstore.httpd.wire.raw_targets import HEAD_END, RawTargets
 from docstore.settings import Limits
 
@@ -61,18 +61,19 @@ class Connection(RequestHandler):
     requests that somebody has begun to answer. ``has_begun_headers``: bytes have come that are no request yet.
     ``only_ascii``: nothing else has come. ``made_at`` is the time of the event loop when it was made.
     ``serves_itself``: the loop that serves it is ours; it asks the parser for what it may have held back, and tells the
-    outbox when a request is answered.
+    outbox when a request is begun.
     """
 
     serves_itself = False
 
     __slots__ = (
-        "_is_due",
+        "_is_woken",
         "_last_body",
         "_may_hold_back",
         "_outbox",
         "_targets",
         "_transport_paused",
+        "_waits_for_others",
         "begun",
         "feed",
         "half_closed",
@@ -106,7 +107,8 @@ class Connection(RequestHandler):
         self._transport_paused = False
         self._targets = RawTargets()
         self._outbox = outbox
-        self._is_due = False  # counted there
+        self._is_woken = False  # counted there
+        self._waits_for_others = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none: aiohttp asks so for what waits."""
@@ -124,9 +126,9 @@ class Connection(RequestHandler):
             self._last_body = messages[-1][1]
             self.has_begun_headers = False
             if self.serves_itself:
-                if not self._is_due and not self._request_in_progress:
-                    self._is_due = True
-                    self._outbox.due += 1
+                if not self._is_woken and not self._request_in_progress:
+                    self._is_woken = True
+                    self._outbox.woken += 1
                 if len(messages) > self._msg_queue_resume_size:
                     self._may_hold_back = True
         elif data and not self._request_in_progress:
@@ -138,10 +140,12 @@ class Connection(RequestHandler):
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("the client is gone")
         outbox = self._outbox
-        if outbox.due or outbox.held:
+        if (outbox.woken or outbox.gathers) and self._may_wait(transport, data):
             outbox.hold(transport, data)
-        else:
-            transport.write(data)
+            return
+        if outbox.held:
+            outbox.flush()
+        transport.write(data)
 
     def send_last(self, data: bytes) -> None:
         """Write the last reply, which is closed behind at once. Raises ConnectionError if the client left."""
@@ -151,11 +155,25 @@ class Connection(RequestHandler):
             raise ClientConnectionResetError("the client is gone")
         transport.write(data)
 
-    def no_longer_due(self) -> None:
-        """Its request is answered, or waits for what may take long: nobody's reply waits for that."""
-        if self._is_due:
-            self._is_due = False
-            self._outbox.due -= 1
+    def _may_wait(self, transport: Transport, data: bytes) -> bool:
+        """Whether a reply may go out a moment later: no other one of this connection can follow before that."""
+        return (
+            self._waits_for_others
+            and len(data) <= MOST_BYTES
+            and not self._messages
+            and not self._may_hold_back
+            and not transport.get_write_buffer_size()
+        )
+
+    def _no_longer_woken(self) -> None:
+        if self._is_woken:
+            self._is_woken = False
+            self._outbox.woken -= 1
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Over TLS a client that sends no more ends the connection before anybody is told, so nothing waits there."""
+        self._waits_for_others = transport.get_extra_info("sslcontext") is None
+        super().connection_made(transport)
 
     def force_close(self) -> None:
         """As aiohttp's, behind the replies that are made."""
@@ -175,7 +193,7 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client left: its feed ends now. A write goes on, and so does what is not yet answered."""
         super().connection_lost(exc)
-        self.no_longer_due()
+        self._no_longer_woken()
         if self.feed is not None:
             self.feed.client_left()
 

@@ -106,9 +106,12 @@ class OwnLoop(Connection):
             return False
         if not isinstance(message, RawRequestMessage):
             handle, message = self._make_error_handler(message), web_protocol.ERROR
-        if not self._is_due:
-            self._is_due = True
-            self._outbox.due += 1
+        outbox = self._outbox
+        if self._is_woken:
+            self._is_woken = False
+            outbox.woken -= 1
+        if outbox.held:
+            outbox.flush_late()
         self._writer.output_size = 0  # all that is kept of the last reply
         request = BaseRequest(message, payload, self, self._writer, task, self._loop)
         self._request_in_progress = True
@@ -120,9 +123,6 @@ class OwnLoop(Connection):
                 reply = self.handle_error(request, 500, error)
             finally:
                 self._current_request = None
-                if self._is_due:
-                    self._is_due = False
-                    self._outbox.due -= 1
             if self._upgraded:
                 await self._send_before_others(request, reply)
             else:

@@ -49,13 +49,17 @@ class HttpServer(Server):
     kind: type[Connection] = OwnLoop if aiohttp.__version__ in KNOWN else Connection
 
     def __init__(
-        self, handle: Callable[[BaseRequest], Awaitable[Reply | StreamReply]], refuse: Refuse, limits: Limits
+        self,
+        handle: Callable[[BaseRequest], Awaitable[Reply | StreamReply]],
+        refuse: Refuse,
+        limits: Limits,
+        outbox: Outbox,
     ) -> None:
         # replies.py says why a Reply is no StreamResponse, and what of one it has
         super().__init__(cast("Callable[[BaseRequest], Awaitable[StreamResponse]]", handle), handler_cancellation=False)
         self._refuse = refuse
         self._limits = limits
-        self._outbox = Outbox()
+        self._outbox = outbox
         self.most_connections = most_connections(limits)
 
     def connect(self) -> Connection | Refusal:
