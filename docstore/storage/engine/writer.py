@@ -1,7 +1,8 @@
 """The one writer: commands in, group commits out.
 
-Owns the writer's thread, which commands share a commit, and what becomes of them when something goes wrong. What a
-command does is the business of ``apply``, which is handed in; the writer must not know any command.
+Owns the writer's thread, which commands share a commit, and what becomes of them when something goes wrong; what a disk
+means that refuses is the business of ``write_faults.py``. What a command does is that of ``apply``, which is handed in;
+the writer must not know any command.
 
 ``await writer.submit(command)`` gives the command's result once the commit that holds it is durable, or raises the
 command's DocstoreError. The steps of one group:
@@ -38,10 +39,11 @@ import lmdb
 
 from docstore.errors import DocstoreError, StorageFailed, StorageFull, Unavailable
 from docstore.storage.engine import fork_guard
-from docstore.storage.engine.disk_errors import disk_error, is_disk_error
+from docstore.storage.engine.disk_errors import is_disk_error
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import Apply, CommitSummary, CulpritFound, GroupRefused, OnCommit
 from docstore.storage.engine.transactions import LATER, GroupTransaction
+from docstore.storage.engine.write_faults import WriteFaults
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,9 @@ class Writer:
         commit: "Callable[[lmdb.Transaction[bytes]], None] | None" = None,
     ) -> None:
         self.groups = self.commands = self.edits = 0
-        self._breathed = 0
         self.single_at = -math.inf
         self._environment = environment
+        self._faults = WriteFaults(environment)
         self._apply = apply
         self._on_commit = on_commit
         self._commit = _commit if commit is None else commit
@@ -89,7 +91,6 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refusal: Callable[[], DocstoreError] | None = None
-        self._failed = False
         fork_guard.guard(self)
 
     # For the event loop
@@ -157,7 +158,7 @@ class Writer:
     @property
     def failed(self) -> bool:
         """Whether writes are stopped because a commit failed."""
-        return self._failed
+        return self._faults.stopped
 
     # Start and stop
 
@@ -229,7 +230,7 @@ class Writer:
             results, summary = [type(told)(told.reason) for _ in group], None
         except BaseException:
             log.critical("the writer met an error that it does not know; writes stop", exc_info=True)
-            self._failed = True
+            self._faults.stopped = True
             results, summary = [StorageFailed() for _ in group], None
         if any(result is LATER for result in results):
             self._left = [pair for pair, result in zip(group, results, strict=True) if result is LATER]
@@ -250,30 +251,13 @@ class Writer:
                 log.exception("a command failed: %s", type(commands[found.index]).__name__)
                 culprits[found.index] = found.told
             except GroupRefused as refused:
-                if not (isinstance(refused.told, StorageFull) and self._has_freed_pages()):
+                if not (isinstance(refused.told, StorageFull) and self._faults.has_freed_pages(self.groups)):
                     raise
             except Exception as error:
                 if singly:
                     raise
                 log.warning("a group of %d commands failed (%r); applying them one by one", len(commands), error)
                 singly = True
-
-    def _has_freed_pages(self) -> bool:
-        """Whether a full disk has room after all: pages that the last commit freed, which LMDB lends only to the next.
-
-        So one that changes nothing is made between, once after each commit that did.
-        """
-        if self._breathed == self.groups or self._failed:
-            return False
-        self._breathed = self.groups
-        try:
-            self._environment.commit_nothing()
-        except (DocstoreError, lmdb.MapFullError):
-            return False
-        except (lmdb.Error, OSError) as error:
-            self._disk_refused(error)  # a failed sync stops writes, whatever it was to sync
-            return False
-        return True
 
     def _attempt(
         self, commands: list[object], culprits: Mapping[int, DocstoreError], *, singly: bool
@@ -285,7 +269,7 @@ class Writer:
                 results = self._apply_all(transaction, commands, culprits, singly=singly)
             except lmdb.Error as error:
                 if is_disk_error(error):
-                    raise self._disk_refused(error) from error
+                    raise self._faults.refused(error) from error
                 raise
             done = sum(result is not LATER for result in results)
             summary = CommitSummary.of(transaction, done)
@@ -300,8 +284,7 @@ class Writer:
         return results, summary
 
     def _begin(self) -> GroupTransaction:
-        if self._failed:
-            raise GroupRefused(StorageFailed())
+        self._faults.before_group()
         try:
             return self._environment.begin_write()
         except DocstoreError as refused:
@@ -309,7 +292,7 @@ class Writer:
         except lmdb.MapFullError:
             raise
         except (lmdb.Error, OSError) as error:
-            raise self._disk_refused(error) from error
+            raise self._faults.refused(error) from error
 
     def _apply_all(
         self,
@@ -347,24 +330,13 @@ class Writer:
         except lmdb.MapFullError:
             raise
         except Exception as error:
-            raise self._disk_refused(error) from error
+            raise self._faults.refused(error) from error
 
     def _grow(self) -> None:
         try:
             self._environment.grow_map()
         except DocstoreError as refused:
             raise GroupRefused(refused) from refused
-
-    def _disk_refused(self, error: Exception) -> GroupRefused:
-        """What the group is told; after StorageFailed nothing is written any more."""
-        told = disk_error(error, self._environment.data_file)
-        if isinstance(told, StorageFailed):
-            log.critical("a commit failed; writes are stopped until the store is opened anew", exc_info=error)
-            self._failed = True
-            self._environment.writes_failed()
-        else:
-            log.error("writes are refused. %s (%s)", told.reason, error)
-        return GroupRefused(told)
 
     def _deliver(self, group: Group, results: Sequence[object], summary: CommitSummary | None) -> None:
         loop = self._loop

@@ -1,130 +1,21 @@
 """The writer: which commands share a commit, and what each waiter learns when something goes wrong."""
 
 import asyncio
-import errno
 import logging
 import os
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import lmdb
 import pytest
 
 from docstore.errors import Conflict, DocstoreError, StorageFailed, StorageFull, Unavailable
-from docstore.settings import MIB, Durability, StorageSettings
+from docstore.settings import MIB, StorageSettings
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import CommitSummary
-from docstore.storage.engine.transactions import LATER, GroupTransaction
+from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.engine.writer import Writer
-
-SETTINGS = StorageSettings(durability=Durability.NONE)
-
-
-@dataclass(frozen=True)
-class Put:
-    """A command: write a row, or misbehave."""
-
-    key: bytes
-    value: bytes = b""
-    answer: object = None
-    raises: Exception | None = None
-    cost: int = 0
-
-
-@dataclass
-class Applied:
-    """``apply`` for Put, remembering the groups it was given; of each it does the first ``most``."""
-
-    groups: list[list[bytes]] = field(default_factory=list)
-    most: int | None = None
-
-    def __call__(self, transaction: GroupTransaction, commands: Sequence[object]) -> list[object]:
-        puts = [command for command in commands if isinstance(command, Put)]
-        self.groups.append([put.key for put in puts])
-        answers: list[object] = []
-        for put in puts[: self.most]:
-            if put.raises is not None:
-                raise put.raises
-            transaction.put(transaction.tables.docs, put.key, put.value)
-            transaction.changed[7] = transaction.changed.get(7, 0) + 1
-            answers.append(put.key if put.answer is None else put.answer)
-        return answers + [LATER] * (len(puts) - len(answers))
-
-
-class HeldCommit:
-    """A ``commit`` that waits, so that a test decides what gathers meanwhile; or one that fails."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Semaphore(0)
-        self.go = threading.Semaphore(0)
-        self.held = False
-        self.failures: list[Exception] = []
-
-    def __call__(self, transaction: "lmdb.Transaction[bytes]") -> None:
-        if self.held:
-            self.reached.release()
-            self.go.acquire()
-        if self.failures:
-            raise self.failures.pop(0)
-        transaction.commit()
-
-
-@dataclass
-class Bench:
-    """An environment with a writer, and what they were seen doing."""
-
-    environment: Environment
-    writer: Writer
-    applied: Applied
-    commit: HeldCommit
-    summaries: list[CommitSummary]
-
-    def value(self, key: bytes) -> bytes | None:
-        with self.environment.snapshot() as snapshot:
-            return snapshot.get(snapshot.tables.docs, key)
-
-    async def hold_commit(self, key: bytes = b"first") -> Awaitable[object]:
-        """Submit one command, and return when its commit is under way and held."""
-        self.commit.held = True
-        submitted = self.writer.submit(Put(key))
-        await asyncio.to_thread(self.commit.reached.acquire)
-        self.commit.held = False
-        return submitted
-
-
-Open = Callable[[StorageSettings], Bench]
-
-
-@pytest.fixture
-async def open_bench(tmp_path: Path) -> AsyncIterator[Open]:
-    opened: list[Bench] = []
-
-    def open_bench(settings: StorageSettings) -> Bench:
-        applied, commit, summaries = Applied(), HeldCommit(), []
-        environment = Environment.open(tmp_path, settings)
-        writer = Writer(environment, applied, summaries.append, commit=commit)
-        opened.append(Bench(environment, writer, applied, commit, summaries))
-        return opened[-1]
-
-    yield open_bench
-    for bench in opened:
-        await bench.writer.close()
-        bench.environment.close()
-
-
-@pytest.fixture
-def bench(open_bench: Open) -> Bench:
-    return open_bench(SETTINGS)
-
-
-async def outcomes(submitted: Sequence[Awaitable[object]]) -> list[object]:
-    """Results, and for each failure the class of its error."""
-    return [
-        type(got) if isinstance(got, BaseException) else got
-        for got in await asyncio.gather(*submitted, return_exceptions=True)
-    ]
+from tests.storage.engine.writer_bench import SETTINGS, Applied, Bench, HeldCommit, Open, Put, outcomes
 
 
 async def test_the_result_comes_after_the_commit(bench: Bench) -> None:
@@ -317,91 +208,6 @@ async def test_a_map_that_cannot_grow_is_a_full_store(open_bench: Open, monkeypa
     assert await outcomes([first, *submitted]) == [b"c", StorageFull, StorageFull]
     assert await bench.writer.submit(Put(b"a", b"1")) == b"a"
     assert bench.value(b"a") == b"1"
-
-
-async def test_after_a_failed_sync_writes_stop_and_reads_go_on(
-    open_bench: Open, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench = open_bench(StorageSettings())
-    epoch = bench.environment.epoch
-    await bench.writer.submit(Put(b"a", b"1"))
-    first = await bench.hold_commit(b"b")
-    bench.commit.failures = [OSError(errno.EIO, "sync failed")]
-    waiting = [bench.writer.submit(Put(b"c")), bench.writer.submit(Put(b"d"))]
-    bench.commit.go.release()
-    assert await outcomes([first, *waiting]) == [StorageFailed] * 3
-    assert await outcomes([bench.writer.submit(Put(b"e"))]) == [StorageFailed]
-    assert bench.writer.failed
-    assert "writes are stopped" in caplog.text
-    assert [bench.value(key) for key in (b"a", b"b", b"c", b"e")] == [b"1", None, None, None]
-    await bench.writer.close()
-    bench.environment.close()
-    again = open_bench(StorageSettings())
-    assert again.environment.epoch == epoch
-    assert await again.writer.submit(Put(b"b", b"2")) == b"b"
-    assert (again.value(b"a"), again.value(b"b")) == (b"1", b"2")
-
-
-FULL_DISKS = [lmdb.DiskError("mdb_txn_commit: No space left on device"), OSError(errno.EDQUOT, "quota")]
-
-
-@pytest.mark.parametrize("full", FULL_DISKS)
-async def test_a_full_disk_fails_its_group_and_the_next_is_tried(bench: Bench, full: Exception) -> None:
-    await bench.writer.submit(Put(b"a", b"1"))
-    bench.commit.failures = [full, full]
-    assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFull]
-    assert not bench.writer.failed
-    assert (bench.value(b"a"), bench.value(b"b")) == (b"1", None)
-    assert await bench.writer.submit(Put(b"b", b"2")) == b"b"
-    assert bench.value(b"b") == b"2"
-
-
-@pytest.mark.parametrize("full", FULL_DISKS)
-async def test_pages_that_the_last_commit_freed_are_asked_for_before_a_disk_is_full(
-    bench: Bench, full: Exception
-) -> None:
-    await bench.writer.submit(Put(b"a", b"1"))
-    before = bench.environment.snapshot().txnid
-    bench.commit.failures = [full]
-    assert await bench.writer.submit(Put(b"b", b"2")) == b"b"
-    assert bench.environment.snapshot().txnid == before + 2
-    bench.commit.failures = [full, full]
-    assert await outcomes([bench.writer.submit(Put(b"c"))]) == [StorageFull]
-    bench.commit.failures = [full]  # no commit since, so there is nothing more to ask for
-    assert await outcomes([bench.writer.submit(Put(b"c"))]) == [StorageFull]
-
-
-@pytest.mark.parametrize(
-    ("error", "failed"),
-    [
-        (OSError(errno.ENOSPC, "full"), False),
-        (lmdb.MapFullError("mdb_txn_commit"), False),
-        (OSError(errno.EIO, "sync failed"), True),
-    ],
-)
-async def test_a_commit_between_that_fails_is_told_for_what_it_is(
-    bench: Bench, error: Exception, failed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails() -> None:
-        raise error
-
-    await bench.writer.submit(Put(b"a", b"1"))
-    monkeypatch.setattr(bench.environment, "commit_nothing", fails)
-    bench.commit.failures = [OSError(errno.ENOSPC, "full")]
-    assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFull]
-    assert bench.writer.failed is failed
-
-
-async def test_a_full_disk_met_while_applying(bench: Bench) -> None:
-    submitted = [bench.writer.submit(Put(b"a")), bench.writer.submit(Put(b"b", raises=lmdb.DiskError("mdb_put")))]
-    assert await outcomes(submitted) == [StorageFull, StorageFull]
-    assert bench.applied.groups == [[b"a", b"b"]]  # not one by one: no command is the culprit
-
-
-async def test_a_broken_file_met_while_applying_stops_writes(bench: Bench) -> None:
-    submitted = [bench.writer.submit(Put(b"a", raises=lmdb.CorruptedError("mdb_put"))), bench.writer.submit(Put(b"b"))]
-    assert await outcomes(submitted) == [StorageFailed, StorageFailed]
-    assert bench.writer.failed
 
 
 async def test_an_interpreter_error_in_apply_stops_writes_and_hangs_nobody(open_bench: Open) -> None:

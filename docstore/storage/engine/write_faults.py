@@ -1,0 +1,64 @@
+"""What becomes of a group that cannot be committed, and of those behind it.
+
+Owns whether writes are stopped, and what was seen of a full disk before. What a single error means is the business of
+``disk_errors.py``; groups and their commands are the writer's, on whose thread all of this is called.
+"""
+
+import logging
+
+import lmdb
+
+from docstore.errors import DocstoreError, StorageFailed
+from docstore.storage.engine.disk_errors import disk_error
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.group_commit import GroupRefused
+
+log = logging.getLogger(__name__)
+
+
+class WriteFaults:
+    """The faults that the writer of an environment has met.
+
+    ``stopped``  whether nothing is written any more, until the store is opened anew
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.stopped = False
+        self._environment = environment
+        self._breathed = 0
+
+    def before_group(self) -> None:
+        """To be called before a transaction begins. Raises GroupRefused if writes are stopped."""
+        if self.stopped:
+            raise GroupRefused(StorageFailed())
+
+    def refused(self, error: Exception) -> GroupRefused:
+        """What the group is told that met this error; after StorageFailed nothing is written any more."""
+        told = disk_error(error, self._environment.data_file)
+        if isinstance(told, StorageFailed):
+            self._stop(error)
+        else:
+            log.error("writes are refused. %s (%s)", told.reason, error)
+        return GroupRefused(told)
+
+    def has_freed_pages(self, groups: int) -> bool:
+        """Whether a full disk has room after all: pages that the last commit freed, which LMDB lends only to the next.
+
+        So one that changes nothing is made between, once after each commit that did; ``groups`` is how many there were.
+        """
+        if self._breathed == groups or self.stopped:
+            return False
+        self._breathed = groups
+        try:
+            self._environment.commit_nothing()
+        except (DocstoreError, lmdb.MapFullError):
+            return False
+        except (lmdb.Error, OSError) as error:
+            self.refused(error)  # a failed sync stops writes, whatever it was to sync
+            return False
+        return True
+
+    def _stop(self, error: Exception) -> None:
+        log.critical("a commit failed; writes are stopped until the store is opened anew", exc_info=error)
+        self.stopped = True
+        self._environment.writes_failed()
