@@ -1,16 +1,21 @@
 """Environment and writer on a disk that fails or fills up, and under SIGKILL: nothing acknowledged is lost."""
 
+import errno
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import lmdb
 import pytest
 
 from docstore.errors import StorageFull
 from docstore.settings import MIB, StorageSettings
 from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.engine.writer import Writer
 from tests.crash.injecting import needs_injection
 from tests.crash.storage_child import apply, key_of, value_of
@@ -129,3 +134,47 @@ def test_a_full_disk(small_disk: Path) -> None:
         writer.run_sync(10_000)
         writer.close_sync()
     assert_stored(small_disk, [*acknowledged, 10_000], epoch)
+
+
+def tell_of_much_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file system does whose user has come to the end of a quota."""
+    real = os.statvfs
+
+    def statvfs(path: Path) -> SimpleNamespace:
+        return SimpleNamespace(f_bavail=1 << 30, f_frsize=4096, f_fsid=real(path).f_fsid)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+def test_a_full_disk_that_tells_of_much_room(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What LMDB says of a partial write is the same as of a failed sync, so there is a look whether a file can grow."""
+    tell_of_much_room(monkeypatch)
+    codes: list[int] = []
+
+    def commit(transaction: "lmdb.Transaction[bytes]") -> None:
+        try:
+            transaction.commit()
+        except lmdb.Error as error:
+            codes.append(getattr(error, "code", 0))
+            raise
+
+    def put(transaction: GroupTransaction, commands: Sequence[object]) -> list[object]:
+        for number in commands:
+            transaction.put(transaction.tables.docs, b"%d" % number, bytes(MIB))
+        return list(commands)
+
+    with Environment.open(small_disk, StorageSettings()) as environment:
+        writer = Writer(environment, put, commit=commit)
+
+        def write_until_full() -> None:
+            for number in range(20):
+                writer.run_sync(number)
+
+        for _ in range(2):
+            with pytest.raises(StorageFull):
+                write_until_full()
+        assert errno.EIO in codes
+        assert not writer.failed
+        subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+        writer.run_sync(20)
+        writer.close_sync()

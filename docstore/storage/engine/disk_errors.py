@@ -5,17 +5,25 @@ Owns that judgement alone.
 * Full: LMDB writes the pages of a commit first, and a full disk refuses them there. The transaction is aborted, the
   last commit stays the truth, and the next transaction can be tried. A file system that reports the lack of room only
   at the sync does no harm either: LMDB takes fresh copies of every page that it writes, so the next commit depends on
-  nothing that this one failed to bring to the disk. A partial write, which LMDB reports as EIO, is taken for a full
-  disk if the disk has no room left.
+  nothing that this one failed to bring to the disk.
+* A partial write, where the room ends in the middle of what is written, is full too, but LMDB reports it as EIO, as a
+  failed sync is. It is taken for one if nothing was synced, or if there is no room: none now, or none before it. What
+  the file system tells of its room is not the whole of it (quotas, metadata of btrfs), so where it tells of some, a
+  nameless file is written and synced to see.
 * Read-only: the same, since nothing can be written there either. Writes are tried again each time, and go on once the
   disk can be written to.
 * Failed: anything else that the system refuses. Data already written may or may not be on the disk, and a later sync
   may report success regardless, so nothing may be acknowledged until the store was opened anew.
+
+Not told apart are a sync that fails with EIO while the disk is full, which is taken for full (see there why it does no
+harm), and the first partial write of a disk where there is room again by the time that it is asked for, which is taken
+for a failure: that there is room now says nothing of a sync that has failed.
 """
 
 import errno
 import os
 import resource
+import tempfile
 from pathlib import Path
 
 import lmdb
@@ -37,14 +45,17 @@ def is_disk_error(error: BaseException) -> bool:
     return isinstance(error, OSError)
 
 
-def disk_error(error: BaseException, data_file: Path) -> DocstoreError:
-    """StorageFull or StorageFailed, for an error that a commit, or the writing for it, ended with."""
+def disk_error(error: BaseException, data_file: Path, *, partial_write: bool = False) -> DocstoreError:
+    """StorageFull or StorageFailed, for an error that a commit, or the writing for it, ended with.
+
+    ``partial_write``  whether EIO is known to be one: nothing was synced, or there was no room before
+    """
     code = _code(error)
     if code == errno.EROFS:
         return StorageFull(READ_ONLY)
     if code in NO_ROOM:
         return StorageFull()
-    if code == errno.EIO and not _has_room(data_file):
+    if code == errno.EIO and (partial_write or not has_room(data_file)):
         return StorageFull()
     return StorageFailed()
 
@@ -68,13 +79,28 @@ def _code(error: BaseException) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _has_room(data_file: Path) -> bool:
+def has_room(path: Path) -> bool:
+    """Whether a file, or one in a folder, can grow by ``ROOM_LEFT_BYTES``; if that cannot be found out, it is said to.
+
+    What is written to see is gone afterwards. For those whose disk is full, or seems so: it costs a sync.
+    """
     try:
-        room = os.statvfs(data_file)
-        size = data_file.stat().st_size
+        room = os.statvfs(path)
+        size = path.stat().st_size
     except OSError:
         return True
     longest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    return room.f_bavail * room.f_frsize >= ROOM_LEFT_BYTES and (
-        longest == resource.RLIM_INFINITY or size + ROOM_LEFT_BYTES <= longest
-    )
+    if room.f_bavail * room.f_frsize < ROOM_LEFT_BYTES or size + ROOM_LEFT_BYTES > longest != resource.RLIM_INFINITY:
+        return False
+    return _takes_bytes(path if path.is_dir() else path.parent)
+
+
+def _takes_bytes(folder: Path) -> bool:
+    # Random bytes, since zeros that a file system compresses, or keeps as a hole, take no room.
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            written = file.write(os.urandom(ROOM_LEFT_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    return written == ROOM_LEFT_BYTES

@@ -9,7 +9,7 @@ import logging
 import lmdb
 
 from docstore.errors import DocstoreError, StorageFailed
-from docstore.storage.engine.disk_errors import disk_error
+from docstore.storage.engine.disk_errors import disk_error, has_room
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import GroupRefused
 
@@ -26,18 +26,33 @@ class WriteFaults:
         self.stopped = False
         self._environment = environment
         self._breathed = 0
+        self._full = False
+        self._lacked_room = False
 
     def before_group(self) -> None:
-        """To be called before a transaction begins. Raises GroupRefused if writes are stopped."""
+        """To be called before a transaction begins. Raises GroupRefused if writes are stopped.
+
+        While the disk is full it asks for room, since afterwards is too late: there may be some again.
+        """
         if self.stopped:
             raise GroupRefused(StorageFailed())
+        if self._full:
+            self._lacked_room = not has_room(self._environment.data_file)
 
-    def refused(self, error: Exception) -> GroupRefused:
-        """What the group is told that met this error; after StorageFailed nothing is written any more."""
-        told = disk_error(error, self._environment.data_file)
+    def committed(self) -> None:
+        """To be called after each commit."""
+        self._full = self._lacked_room = False
+
+    def refused(self, error: Exception, *, synced: bool = True) -> GroupRefused:
+        """What the group is told that met this error; after StorageFailed nothing is written any more.
+
+        ``synced``  whether it may be a sync that failed; while a transaction is filled LMDB writes, but syncs nothing
+        """
+        told = disk_error(error, self._environment.data_file, partial_write=self._lacked_room or not synced)
         if isinstance(told, StorageFailed):
             self._stop(error)
         else:
+            self._full = True
             log.error("writes are refused. %s (%s)", told.reason, error)
         return GroupRefused(told)
 
@@ -49,6 +64,7 @@ class WriteFaults:
         if self._breathed == groups or self.stopped:
             return False
         self._breathed = groups
+        self.before_group()
         try:
             self._environment.commit_nothing()
         except (DocstoreError, lmdb.MapFullError):

@@ -269,7 +269,7 @@ class Writer:
                 results = self._apply_all(transaction, commands, culprits, singly=singly)
             except lmdb.Error as error:
                 if is_disk_error(error):
-                    raise self._faults.refused(error) from error
+                    raise self._faults.refused(error, synced=False) from error
                 raise
             done = sum(result is not LATER for result in results)
             summary = CommitSummary.of(transaction, done)
@@ -277,6 +277,7 @@ class Writer:
         except BaseException:
             transaction.transaction.abort()
             raise
+        self._faults.committed()
         self.groups, self.edits = self.groups + 1, self.edits + transaction.edits
         self.commands += done
         if self.groups % STALE_READERS_EVERY == 0:

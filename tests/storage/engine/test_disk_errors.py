@@ -2,14 +2,16 @@
 
 import errno
 import os
+import resource
 from pathlib import Path
 from typing import NamedTuple
 
 import lmdb
 import pytest
 
+from docstore.core.disk_answers import NO_ROOM
 from docstore.errors import DocstoreError, StorageFailed, StorageFull
-from docstore.storage.engine.disk_errors import disk_error, is_disk_error
+from docstore.storage.engine.disk_errors import ROOM_LEFT_BYTES, disk_error, has_room, is_disk_error
 
 
 def lmdb_error(code: int, kind: type[lmdb.Error] = lmdb.Error) -> lmdb.Error:
@@ -54,6 +56,49 @@ def test_a_partial_write_is_a_full_disk_where_no_room_is_left(
 
 def test_a_partial_write_to_a_file_that_is_gone_is_a_failure(tmp_path: Path) -> None:
     assert type(disk_error(lmdb_error(errno.EIO), tmp_path / "gone")) is StorageFailed
+
+
+def test_a_partial_write_is_a_full_disk_if_it_is_known_to_be_one(tmp_path: Path) -> None:
+    assert type(disk_error(lmdb_error(errno.EIO), tmp_path, partial_write=True)) is StorageFull
+    assert type(disk_error(lmdb.PanicError("panic"), tmp_path, partial_write=True)) is StorageFailed
+
+
+@pytest.mark.parametrize("code", sorted(NO_ROOM))
+def test_room_of_which_the_file_system_does_not_tell_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A quota: there are blocks enough, and none for us."""
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    assert has_room(tmp_path)
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert not has_room(tmp_path)
+    assert type(disk_error(lmdb_error(errno.EIO), tmp_path / "docs.mdb")) is StorageFailed, "it is gone"
+    (tmp_path / "docs.mdb").touch()
+    assert type(disk_error(lmdb_error(errno.EIO), tmp_path / "docs.mdb")) is StorageFull
+    assert [path.name for path in tmp_path.iterdir()] == ["docs.mdb"]
+
+
+def test_looking_for_room_that_fails_otherwise_finds_no_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert has_room(tmp_path)
+
+
+def test_a_file_that_may_not_grow_has_no_room(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(100))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit, room in ((ROOM_LEFT_BYTES + 100, True), (ROOM_LEFT_BYTES + 99, False)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            assert has_room(file) is room
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """The writer on a disk that is full or fails: what each group is told, and what is written afterwards."""
 
 import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import lmdb
 import pytest
 
 from docstore.errors import StorageFailed, StorageFull
-from docstore.settings import StorageSettings
+from docstore.settings import MIB, StorageSettings
 from tests.storage.engine.writer_bench import Bench, Open, Put, outcomes
 
 
@@ -87,6 +91,124 @@ async def test_a_full_disk_met_while_applying(bench: Bench) -> None:
     submitted = [bench.writer.submit(Put(b"a")), bench.writer.submit(Put(b"b", raises=lmdb.DiskError("mdb_put")))]
     assert await outcomes(submitted) == [StorageFull, StorageFull]
     assert bench.applied.groups == [[b"a", b"b"]]  # not one by one: no command is the culprit
+
+
+def partial_write() -> lmdb.Error:
+    """As LMDB reports one; and the failure of a sync."""
+    error = lmdb.Error("mdb_txn_commit: Input/output error")
+    error.code = errno.EIO  # type: ignore[misc]
+    return error
+
+
+class Room:
+    """Whether there is room, each time that it is asked for; the last answer stands."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers = [True]
+        self.asked = 0
+        for module in ("disk_errors", "write_faults"):
+            monkeypatch.setattr(f"docstore.storage.engine.{module}.has_room", self._answer)
+
+    def _answer(self, _path: Path) -> bool:
+        self.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+    return Room(monkeypatch)
+
+
+async def test_a_partial_write_is_a_full_disk_if_there_was_no_room_before_it(bench: Bench, room: Room) -> None:
+    room.answers = [False]
+    bench.commit.failures = [partial_write()]
+    assert await outcomes([bench.writer.submit(Put(b"a"))]) == [StorageFull]
+    room.answers = [False, True]  # none before, and it comes back before anybody can ask again
+    bench.commit.failures = [partial_write()]
+    assert await outcomes([bench.writer.submit(Put(b"a"))]) == [StorageFull]
+    assert not bench.writer.failed
+    assert await bench.writer.submit(Put(b"a", b"1")) == b"a"
+    assert bench.value(b"a") == b"1"
+
+
+async def test_the_same_of_a_commit_between(bench: Bench, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise partial_write()
+
+    await bench.writer.submit(Put(b"a"))
+    monkeypatch.setattr(bench.environment, "commit_nothing", fails)
+    bench.commit.failures = [OSError(errno.ENOSPC, "full")]
+    room.answers = [False, True]
+    assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFull]
+    assert not bench.writer.failed
+
+
+@pytest.mark.parametrize("full_before", [False, True])
+async def test_where_there_was_room_and_is_it_is_a_failure(bench: Bench, room: Room, full_before: bool) -> None:
+    """Whether or not the disk was full a moment ago: room alone does not undo what a sync may have lost."""
+    if full_before:
+        bench.commit.failures = [OSError(errno.ENOSPC, "full")]
+        assert await outcomes([bench.writer.submit(Put(b"a"))]) == [StorageFull]
+    bench.commit.failures = [partial_write()]
+    assert await outcomes([bench.writer.submit(Put(b"a"))]) == [StorageFailed]
+    assert bench.writer.failed
+
+
+async def test_room_is_asked_for_while_the_disk_is_full_and_no_longer(bench: Bench, room: Room) -> None:
+    await bench.writer.submit(Put(b"a"))
+    bench.commit.failures = [OSError(errno.ENOSPC, "full")]
+    await bench.writer.submit(Put(b"b"))
+    assert room.asked
+    room.asked = 0
+    await bench.writer.submit(Put(b"c"))
+    assert room.asked == 0
+    bench.commit.failures = [partial_write()]
+    room.answers = [True]
+    assert await outcomes([bench.writer.submit(Put(b"d"))]) == [StorageFailed]
+
+
+@contextmanager
+def longest_file(size: int) -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+async def test_room_that_comes_back_during_a_commit_that_lacks_it(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real thing: LMDB writes half of a value, and has more room before the writer hears of it."""
+    bench = open_bench(StorageSettings())
+    await bench.writer.submit(Put(b"a", b"1"))
+    size = bench.environment.data_file.stat().st_size
+    with longest_file(size + 65_536):
+        assert await outcomes([bench.writer.submit(Put(b"b", bytes(MIB)))]) == [StorageFull]
+        codes: list[int] = []
+
+        def commit(transaction: "lmdb.Transaction[bytes]") -> None:
+            try:
+                transaction.commit()
+            except lmdb.Error as error:
+                codes.append(getattr(error, "code", 0))
+                resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                raise
+
+        monkeypatch.setattr(bench.writer, "_commit", commit)
+        assert await outcomes([bench.writer.submit(Put(b"b", bytes(MIB)))]) == [StorageFull]
+    assert codes == [errno.EIO]
+    assert not bench.writer.failed
+    assert await bench.writer.submit(Put(b"b", b"2")) == b"b"
+    assert (bench.value(b"a"), bench.value(b"b")) == (b"1", b"2")
+
+
+async def test_a_partial_write_met_while_applying_is_a_full_disk(bench: Bench, room: Room) -> None:
+    """Whatever room there is: LMDB syncs nothing then."""
+    submitted = [bench.writer.submit(Put(b"a")), bench.writer.submit(Put(b"b", raises=partial_write()))]
+    assert await outcomes(submitted) == [StorageFull, StorageFull]
+    assert not bench.writer.failed
 
 
 async def test_a_broken_file_met_while_applying_stops_writes(bench: Bench) -> None:
