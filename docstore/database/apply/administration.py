@@ -21,7 +21,7 @@ from docstore.database.commands import (
 from docstore.storage import databases, keys
 from docstore.storage.attachments import uploads
 from docstore.storage.documents import compaction, purges
-from docstore.storage.engine.transactions import GroupTransaction
+from docstore.storage.engine.transactions import WHEN_SYNCED, GroupTransaction
 from docstore.storage.rows import DatabaseRow
 
 GONE: Final = -1
@@ -53,9 +53,10 @@ def delete(txn: GroupTransaction, command: DeleteDatabase) -> int:
     return number
 
 
-def make_durable(txn: GroupTransaction, _command: MakeDurable) -> None:
-    """Ask for a sync behind the commit."""
+def make_durable(txn: GroupTransaction, _command: MakeDurable) -> object:
+    """Ask for a sync behind the commit, and to be told of it alone."""
     txn.wants_sync = True
+    return WHEN_SYNCED
 
 
 def sweep(txn: GroupTransaction, command: SweepDatabase) -> bool:

@@ -39,6 +39,9 @@ LATER: Final = object()
 """The answer of ``apply`` to a command that it did not come to, never to the first one: it is to be asked again, in a
 later group, before those that came after it. Commands of one database that come behind it have the same answer."""
 
+WHEN_SYNCED: Final = object()
+"""The answer of ``apply`` to a command for which it set ``wants_sync``: should that sync fail, it alone is told so."""
+
 
 class Snapshot:
     """What the store was at one commit; a context manager, made by ``Environment.snapshot``.
@@ -141,7 +144,7 @@ class GroupTransaction:
     ``changed``     for ``apply`` to fill: database number -> its update sequence after this group, for ``on_commit``
     ``edits``       for ``apply`` to count: revisions that were written
     ``tree_work``   for ``apply`` to count: the work on large trees so far, by which it leaves commands for later
-    ``wants_sync``  for ``apply`` to set: the group is done when all that was ever committed survives a power cut
+    ``wants_sync``  for ``apply`` to set: commands that wait until all that was ever committed survives a power cut
     ``unique_work``  for ``apply`` to fill: databases with unique indexes that are to be built or removed from now on
     ``leaves_garbage``  for ``apply`` to set: there are blobs that nothing holds any more
     """

@@ -12,6 +12,7 @@ from docstore.errors import DocstoreError, StorageFailed
 from docstore.storage.engine.disk_errors import disk_error, has_room
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import GroupRefused
+from docstore.storage.engine.transactions import GroupTransaction
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,19 @@ class WriteFaults:
             log.error("writes are refused. %s (%s)", told.reason, error)
         return GroupRefused(told)
 
+    def sync_behind(self, transaction: GroupTransaction) -> DocstoreError | None:
+        """Do the sync that a group wants behind its commit; what those are told who waited for it, should it fail.
+
+        What was committed is there to be read, so it is never written again. But a sync that fails may have lost what
+        was acknowledged before, whatever it fails with; so nothing is written any more.
+        """
+        try:
+            self._environment.committed(transaction)
+        except Exception as error:
+            self._stop(error)
+            return StorageFailed()
+        return None
+
     def has_freed_pages(self, groups: int) -> bool:
         """Whether a full disk has room after all: pages that the last commit freed, which LMDB lends only to the next.
 
@@ -75,6 +89,6 @@ class WriteFaults:
         return True
 
     def _stop(self, error: Exception) -> None:
-        log.critical("a commit failed; writes are stopped until the store is opened anew", exc_info=error)
+        log.critical("a write or a sync failed; writes are stopped until the store is opened anew", exc_info=error)
         self.stopped = True
         self._environment.writes_failed()

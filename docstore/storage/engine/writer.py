@@ -15,7 +15,7 @@ command's DocstoreError. The steps of one group:
 4. *Deliver*: one wake-up of the event loop for the group. There all waiters get their results, and ``on_commit`` is
    called. A waiter that is cancelled does not cancel its command.
 
-When it goes wrong (nothing of the transaction is kept in any of these):
+When it goes wrong (nothing of the transaction is kept in any of these but the last):
 
 * ``apply`` raises something unexpected: it is applied again command by command, so that only the culprit fails.
 * ``apply`` leaves commands for later, because these are too much work for one group: they come first in the next.
@@ -24,6 +24,8 @@ When it goes wrong (nothing of the transaction is kept in any of these):
 * A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
   until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
   on.
+* A sync that a group wanted behind its commit fails: writes stop as well, but this group is committed and has its
+  results, all but those who waited for the sync.
 """
 
 import asyncio
@@ -42,7 +44,7 @@ from docstore.storage.engine import fork_guard
 from docstore.storage.engine.disk_errors import is_disk_error
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import Apply, CommitSummary, CulpritFound, GroupRefused, OnCommit
-from docstore.storage.engine.transactions import LATER, GroupTransaction
+from docstore.storage.engine.transactions import LATER, WHEN_SYNCED, GroupTransaction
 from docstore.storage.engine.write_faults import WriteFaults
 
 log = logging.getLogger(__name__)
@@ -262,7 +264,7 @@ class Writer:
     def _attempt(
         self, commands: list[object], culprits: Mapping[int, DocstoreError], *, singly: bool
     ) -> tuple[Sequence[object], CommitSummary]:
-        """One transaction. If it raises, nothing of it was kept."""
+        """One transaction, and the sync behind it. If it raises, nothing of it was kept."""
         transaction = self._begin()
         try:
             try:
@@ -280,9 +282,17 @@ class Writer:
         self._faults.committed()
         self.groups, self.edits = self.groups + 1, self.edits + transaction.edits
         self.commands += done
+        if transaction.wants_sync and (failure := self._faults.sync_behind(transaction)):
+            results = [type(failure)(failure.reason) if result is WHEN_SYNCED else result for result in results]
         if self.groups % STALE_READERS_EVERY == 0:
-            self._environment.drop_stale_readers()
+            self._drop_stale_readers()
         return results, summary
+
+    def _drop_stale_readers(self) -> None:
+        try:
+            self._environment.drop_stale_readers()
+        except lmdb.Error:  # never the group's fault, which is committed
+            log.exception("the slots of killed readers could not be looked through")
 
     def _begin(self) -> GroupTransaction:
         self._faults.before_group()
@@ -327,7 +337,6 @@ class Writer:
     def _end(self, transaction: GroupTransaction) -> None:
         try:
             self._commit(transaction.transaction)
-            self._environment.committed(transaction)
         except lmdb.MapFullError:
             raise
         except Exception as error:

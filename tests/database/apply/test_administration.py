@@ -1,10 +1,15 @@
 """Security objects, limits, compaction."""
 
+import asyncio
+import errno
+from dataclasses import replace
+
 import pytest
 
 from docstore.core.json_text import decode
 from docstore.database.reading.documents import OpenOptions
-from docstore.errors import DatabaseNotFound, DocstoreError
+from docstore.errors import DatabaseNotFound, DocstoreError, StorageFailed
+from docstore.settings import Durability
 from tests.database.helpers import document, replicated, rev
 
 
@@ -124,3 +129,21 @@ async def test_deleted_database(node, db):
     for setting in (db.set_security({}), db.set_revs_limit(5), db.set_purged_infos_limit(5)):
         with pytest.raises(DatabaseNotFound):
             await setting
+
+
+async def test_who_waits_for_a_sync_is_told_of_it_and_whoever_wrote_beside_him_of_the_write(db, monkeypatch):
+    environment = db.environment
+    settings = replace(environment.settings, durability=Durability.RELAXED)
+    monkeypatch.setattr(environment, "settings", settings)
+    sync = environment.committed
+
+    def fails(transaction):
+        sync(transaction)
+        if transaction.wants_sync:
+            raise OSError(errno.ENOSPC, "the sync")
+
+    monkeypatch.setattr(environment, "committed", fails)
+    waiting = [asyncio.ensure_future(db.make_durable()), asyncio.ensure_future(db.update_doc(document("a")))]
+    refused, written = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(refused, StorageFailed)
+    assert written.rev == db.open_doc("a", OpenOptions()).rev

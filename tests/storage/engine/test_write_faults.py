@@ -10,7 +10,9 @@ import lmdb
 import pytest
 
 from docstore.errors import StorageFailed, StorageFull
-from docstore.settings import MIB, StorageSettings
+from docstore.settings import MIB, Durability, StorageSettings
+from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.transactions import WHEN_SYNCED, GroupTransaction
 from tests.storage.engine.writer_bench import Bench, Open, Put, outcomes
 
 
@@ -208,6 +210,55 @@ async def test_a_partial_write_met_while_applying_is_a_full_disk(bench: Bench, r
     """Whatever room there is: LMDB syncs nothing then."""
     submitted = [bench.writer.submit(Put(b"a")), bench.writer.submit(Put(b"b", raises=partial_write()))]
     assert await outcomes(submitted) == [StorageFull, StorageFull]
+    assert not bench.writer.failed
+
+
+class FailingSync:
+    """The sync behind a commit, which fails as it is told to."""
+
+    def __init__(self, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failures: list[Exception] = []
+        self._sync = environment.committed
+        monkeypatch.setattr(environment, "committed", self)
+
+    def __call__(self, transaction: GroupTransaction) -> None:
+        if transaction.wants_sync and self.failures:
+            raise self.failures.pop(0)
+        self._sync(transaction)
+
+
+SYNC_FAILURES = [
+    OSError(errno.EIO, "sync"), OSError(errno.ENOSPC, "sync"), OSError(errno.EDQUOT, "sync"),
+    OSError(errno.EROFS, "sync"), OSError(errno.ENOMEM, "sync"), lmdb.DiskError("mdb_env_sync"),
+    lmdb.MemoryError("mdb_env_sync"), lmdb.MapFullError("mdb_env_sync"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("failure", SYNC_FAILURES, ids=repr)
+@pytest.mark.parametrize("durability", [Durability.RELAXED, Durability.NONE])
+async def test_a_failed_sync_behind_a_commit_is_told_to_those_alone_who_waited_for_it(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch, durability: Durability, failure: Exception
+) -> None:
+    """What was committed is neither done again nor called refused, whatever the sync says of room."""
+    bench = open_bench(StorageSettings(durability=durability))
+    sync = FailingSync(bench.environment, monkeypatch)
+    assert await outcomes([bench.writer.submit(Put(b"a", answer=WHEN_SYNCED))]) == [WHEN_SYNCED]
+    first = await bench.hold_commit()
+    sync.failures = [failure]
+    rest = [bench.writer.submit(Put(b"b", b"1")), bench.writer.submit(Put(b"c", b"2", answer=WHEN_SYNCED))]
+    bench.commit.go.release()
+    assert await outcomes([first, *rest]) == [b"first", b"b", StorageFailed]
+    assert bench.applied.groups == [[b"a"], [b"first"], [b"b", b"c"]]
+    assert (bench.value(b"b"), bench.value(b"c")) == (b"1", b"2")
+    assert (len(bench.summaries), bench.summaries[-1].commands) == (3, 2)
+    assert bench.writer.failed
+    assert await outcomes([bench.writer.submit(Put(b"d"))]) == [StorageFailed]
+
+
+async def test_a_sync_that_nobody_waited_for_is_not_done(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = open_bench(StorageSettings(durability=Durability.RELAXED))
+    FailingSync(bench.environment, monkeypatch).failures = [OSError(errno.EIO, "sync")]
+    assert await bench.writer.submit(Put(b"a")) == b"a"
     assert not bench.writer.failed
 
 

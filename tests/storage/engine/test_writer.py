@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from docstore.errors import Conflict, DocstoreError, StorageFailed, StorageFull, Unavailable
@@ -260,6 +261,18 @@ async def test_now_and_then_it_frees_the_slots_of_killed_readers(bench: Bench, m
     for number in range(7):
         await bench.writer.submit(Put(b"%d" % number))
     assert looks == [3, 6]
+
+
+async def test_slots_that_cannot_be_looked_through_are_not_the_groups_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise lmdb.MemoryError("mdb_reader_check")
+
+    monkeypatch.setattr("docstore.storage.engine.writer.STALE_READERS_EVERY", 1)
+    monkeypatch.setattr(bench.environment, "drop_stale_readers", fails)
+    assert await bench.writer.submit(Put(b"a")) == b"a"
+    assert bench.applied.groups == [[b"a"]]
 
 
 def test_a_fork_cannot_submit(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import lmdb
 from docstore.settings import Durability, StorageSettings
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import CommitSummary
-from docstore.storage.engine.transactions import LATER, GroupTransaction
+from docstore.storage.engine.transactions import LATER, WHEN_SYNCED, GroupTransaction
 from docstore.storage.engine.writer import Writer
 
 SETTINGS = StorageSettings(durability=Durability.NONE)
@@ -42,6 +42,7 @@ class Applied:
             if put.raises is not None:
                 raise put.raises
             transaction.put(transaction.tables.docs, put.key, put.value)
+            transaction.wants_sync |= put.answer is WHEN_SYNCED
             transaction.changed[7] = transaction.changed.get(7, 0) + 1
             answers.append(put.key if put.answer is None else put.answer)
         return answers + [LATER] * (len(puts) - len(answers))
