@@ -379,7 +379,7 @@ class StoreDamaged(StoreUnusable):
 
 
 class Unavailable(DocstoreError):
-    """The server cannot take this now (shutting down, or too many open snapshots)."""
+    """The server cannot take this now (shutting down, too many open snapshots, no more files or memory)."""
 
     error = "service_unavailable"
     default_reason = "The server is shutting down."

@@ -1,4 +1,4 @@
-"""What an error of LMDB or the system means for a write: the disk is full or read-only, or it failed.
+"""What an error of LMDB or the system means for a write: the disk is full or read-only, it failed, or it was not asked.
 
 Owns that judgement alone.
 
@@ -14,10 +14,14 @@ Owns that judgement alone.
   disk can be written to.
 * Failed: anything else that the system refuses. Data already written may or may not be on the disk, and a later sync
   may report success regardless, so nothing may be acknowledged until the store was opened anew.
+* Not asked: the process has no file handle, or LMDB no memory, for a step before any sync. Nothing was written that
+  counts, and the next transaction can be tried. Of the system's own calls only those that open a file are known to lack
+  handles; a lack of memory may be that of a sync.
 
 Not told apart are a sync that fails with EIO while the disk is full, which is taken for full (see there why it does no
 harm), and the first partial write of a disk where there is room again by the time that it is asked for, which is taken
-for a failure: that there is room now says nothing of a sync that has failed.
+for a failure: that there is room now says nothing of a sync that has failed. A sync by LMDB that
+fails for lack of memory is taken for LMDB's own lack, which does as little harm as a sync that lacks room.
 """
 
 import errno
@@ -29,7 +33,7 @@ from pathlib import Path
 import lmdb
 
 from docstore.core.disk_answers import NO_ROOM, OUT_OF_HANDLES, READ_ONLY
-from docstore.errors import DocstoreError, StorageFailed, StorageFull
+from docstore.errors import DocstoreError, StorageFailed, StorageFull, Unavailable
 
 ROOM_LEFT_BYTES = 1 << 20
 """A partial write with less than this left, on the disk or to the process's limit of a file's size, is a full disk."""
@@ -64,6 +68,14 @@ def lacks_handles(error: BaseException) -> OSError | None:
     """What the system said, if it has no more files or memory for this process; it may have, a moment later."""
     code = _code(error) or (0 if error.__cause__ is None else _code(error.__cause__))
     return OSError(code, os.strerror(code)) if code in OUT_OF_HANDLES else None
+
+
+def lacks_means(error: BaseException) -> Unavailable | None:
+    """What is told where the process had no file handle or memory to go on, and nothing was synced; else None."""
+    said = lacks_handles(error)
+    if said is None or (isinstance(error, OSError) and said.errno == errno.ENOMEM):
+        return None
+    return Unavailable(f"The system has no more files or memory for this process: {said.strerror}.")
 
 
 def lacks_room(error: BaseException, data_file: Path) -> bool:

@@ -27,8 +27,8 @@ from docstore.storage.engine.data_file import (
     lock_for_reading,
     open_data_file,
 )
-from docstore.storage.engine.disk_errors import lacks_room
-from docstore.storage.engine.epoch import sync_folder
+from docstore.storage.engine.disk_errors import lacks_means, lacks_room
+from docstore.storage.engine.epoch import open_folder, sync_folder, sync_opened_folder
 from docstore.storage.engine.folder_lock import FolderLock
 from docstore.storage.engine.pages import refuse_damage
 from docstore.storage.engine.snapshot_gate import SnapshotGate, refuse_closed, refuse_forked
@@ -207,7 +207,9 @@ class Environment:
         return self._lmdb.reader_check()
 
     def committed(self, transaction: GroupTransaction) -> None:
-        """If this group wants it, let all that was committed survive a power cut. Raises what a disk can do.
+        """If this group wants it, let all that was committed survive a power cut.
+
+        Raises what a disk can do; Unavailable if there was no file handle for it, and nothing was tried.
 
         On the writer's thread, so that no commit is half written meanwhile. Under ``none`` the promise is good until
         LMDB uses pages again that this state freed: from then on a power cut may damage the file as ever.
@@ -215,7 +217,13 @@ class Environment:
         if not transaction.wants_sync or self.settings.durability is Durability.FSYNC:
             return
         if self.settings.durability is Durability.NONE:
-            sync_folder(self.folder)  # the file may be new
+            try:
+                opened = open_folder(self.folder)
+            except OSError as error:
+                if told := lacks_means(error):
+                    raise told from error
+                raise
+            sync_opened_folder(opened)  # the file may be new
         self._lmdb.sync(True)
 
     def writes_failed(self) -> None:

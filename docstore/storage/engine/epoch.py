@@ -202,7 +202,16 @@ def _witness_from(member: dict[str, Any] | None) -> FileFacts | None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_opened_folder(open_folder(folder))
+
+
+def open_folder(folder: Path) -> int:
+    """A descriptor for ``sync_opened_folder``, for those who must know which of the two has failed. Raises OSError."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def sync_opened_folder(descriptor: int) -> None:
+    """``sync_folder``, once it is open; closes the descriptor. Raises OSError."""
     try:
         os.fsync(descriptor)
     finally:

@@ -8,8 +8,8 @@ import logging
 
 import lmdb
 
-from docstore.errors import DocstoreError, StorageFailed
-from docstore.storage.engine.disk_errors import disk_error, has_room
+from docstore.errors import DocstoreError, StorageFailed, StorageFull, Unavailable
+from docstore.storage.engine.disk_errors import disk_error, has_room, lacks_means
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import GroupRefused
 from docstore.storage.engine.transactions import GroupTransaction
@@ -49,11 +49,12 @@ class WriteFaults:
 
         ``synced``  whether it may be a sync that failed; while a transaction is filled LMDB writes, but syncs nothing
         """
-        told = disk_error(error, self._environment.data_file, partial_write=self._lacked_room or not synced)
+        partial_write = self._lacked_room or not synced
+        told = lacks_means(error) or disk_error(error, self._environment.data_file, partial_write=partial_write)
         if isinstance(told, StorageFailed):
             self._stop(error)
         else:
-            self._full = True
+            self._full |= isinstance(told, StorageFull)
             log.error("writes are refused. %s (%s)", told.reason, error)
         return GroupRefused(told)
 
@@ -61,10 +62,14 @@ class WriteFaults:
         """Do the sync that a group wants behind its commit; what those are told who waited for it, should it fail.
 
         What was committed is there to be read, so it is never written again. But a sync that fails may have lost what
-        was acknowledged before, whatever it fails with; so nothing is written any more.
+        was acknowledged before, whatever it fails with; so nothing is written any more. One that was not tried, since
+        there was no handle for it, has lost nothing.
         """
         try:
             self._environment.committed(transaction)
+        except Unavailable as refused:
+            log.error("a sync was not tried. %s", refused.reason)
+            return refused
         except Exception as error:
             self._stop(error)
             return StorageFailed()

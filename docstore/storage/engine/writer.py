@@ -20,7 +20,7 @@ When it goes wrong (nothing of the transaction is kept in any of these but the l
 * ``apply`` raises something unexpected: it is applied again command by command, so that only the culprit fails.
 * ``apply`` leaves commands for later, because these are too much work for one group: they come first in the next.
 * The map is full: it grows, and the group is applied again. The disk is: StorageFull for all, and the next is tried;
-  but once after each commit what that one freed is asked for first.
+  but once after each commit what that one freed is asked for first. The same without files or memory: Unavailable.
 * A commit or its sync fails, or LMDB finds its file broken: the group and all later commands fail with StorageFailed
   until the store is opened anew, because a later sync might report success for data that this one has lost. Reads go
   on.
@@ -41,7 +41,7 @@ import lmdb
 
 from docstore.errors import DocstoreError, StorageFailed, StorageFull, Unavailable
 from docstore.storage.engine import fork_guard
-from docstore.storage.engine.disk_errors import is_disk_error
+from docstore.storage.engine.disk_errors import is_disk_error, lacks_means
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import Apply, CommitSummary, CulpritFound, GroupRefused, OnCommit
 from docstore.storage.engine.transactions import LATER, WHEN_SYNCED, GroupTransaction
@@ -329,7 +329,7 @@ class Writer:
             except Exception as error:
                 if isinstance(error, lmdb.MapFullError) or (isinstance(error, lmdb.Error) and is_disk_error(error)):
                     raise
-                told = error if isinstance(error, DocstoreError) else DocstoreError()
+                told = error if isinstance(error, DocstoreError) else lacks_means(error) or DocstoreError()
                 raise CulpritFound(index, told) from error
             answers.append(answer)
         return answers

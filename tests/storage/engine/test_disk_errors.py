@@ -11,7 +11,7 @@ import pytest
 
 from docstore.core.disk_answers import NO_ROOM
 from docstore.errors import DocstoreError, StorageFailed, StorageFull
-from docstore.storage.engine.disk_errors import ROOM_LEFT_BYTES, disk_error, has_room, is_disk_error
+from docstore.storage.engine.disk_errors import ROOM_LEFT_BYTES, disk_error, has_room, is_disk_error, lacks_means
 
 
 def lmdb_error(code: int, kind: type[lmdb.Error] = lmdb.Error) -> lmdb.Error:
@@ -119,3 +119,20 @@ def test_a_file_that_may_not_grow_has_no_room(tmp_path: Path) -> None:
 )
 def test_which_errors_are_the_disks(error: Exception, of_the_disk: bool) -> None:
     assert is_disk_error(error) is of_the_disk
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks"),
+    [
+        (OSError(errno.EMFILE, ""), True),
+        (OSError(errno.ENFILE, ""), True),
+        (OSError(errno.ENOMEM, ""), False),  # a sync may answer that
+        (lmdb_error(errno.ENOMEM, lmdb.MemoryError), True),
+        (OSError(errno.EIO, ""), False),
+        (lmdb_error(errno.EIO), False),
+        (lmdb.MapFullError("full"), False),
+        (KeyError("x"), False),
+    ],
+)
+def test_lack_of_handles_or_memory(error: Exception, lacks: bool) -> None:
+    assert (lacks_means(error) is not None) is lacks

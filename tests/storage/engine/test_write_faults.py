@@ -1,6 +1,7 @@
 """The writer on a disk that is full or fails: what each group is told, and what is written afterwards."""
 
 import errno
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,13 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from docstore.errors import StorageFailed, StorageFull
+from docstore.errors import StorageFailed, StorageFull, Unavailable
 from docstore.settings import MIB, Durability, StorageSettings
 from docstore.storage.engine.environment import Environment
+from docstore.storage.engine.store_run import StoreRun
 from docstore.storage.engine.transactions import WHEN_SYNCED, GroupTransaction
-from tests.storage.engine.writer_bench import Bench, Open, Put, outcomes
+from docstore.storage.engine.writer import Writer
+from tests.storage.engine.writer_bench import SETTINGS, Applied, Bench, Open, Put, outcomes
 
 
 async def test_after_a_failed_sync_writes_stop_and_reads_go_on(
@@ -229,8 +232,8 @@ class FailingSync:
 
 SYNC_FAILURES = [
     OSError(errno.EIO, "sync"), OSError(errno.ENOSPC, "sync"), OSError(errno.EDQUOT, "sync"),
-    OSError(errno.EROFS, "sync"), OSError(errno.ENOMEM, "sync"), lmdb.DiskError("mdb_env_sync"),
-    lmdb.MemoryError("mdb_env_sync"), lmdb.MapFullError("mdb_env_sync"),
+    OSError(errno.EROFS, "sync"), OSError(errno.ENOMEM, "sync"), OSError(errno.EMFILE, "sync"),
+    lmdb.DiskError("mdb_env_sync"), lmdb.MemoryError("mdb_env_sync"), lmdb.MapFullError("mdb_env_sync"),
 ]  # fmt: skip
 
 
@@ -260,6 +263,91 @@ async def test_a_sync_that_nobody_waited_for_is_not_done(open_bench: Open, monke
     FailingSync(bench.environment, monkeypatch).failures = [OSError(errno.EIO, "sync")]
     assert await bench.writer.submit(Put(b"a")) == b"a"
     assert not bench.writer.failed
+
+
+def no_memory(call: str) -> lmdb.Error:
+    """As LMDB reports it."""
+    error = lmdb.MemoryError(f"{call}: {os.strerror(errno.ENOMEM)}")
+    error.code = errno.ENOMEM  # type: ignore[misc]
+    return error
+
+
+class NoHandles:
+    """No file can be opened below a folder, while ``missing``."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.missing = True
+        real = os.open
+
+        def refuse(path: Path, *arguments: int, **keywords: int) -> int:
+            if self.missing and Path(path).is_relative_to(folder):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return real(path, *arguments, **keywords)
+
+        monkeypatch.setattr(os, "open", refuse)
+
+
+async def test_memory_that_lacks_at_a_commit_stops_nothing(bench: Bench) -> None:
+    bench.commit.failures = [no_memory("mdb_txn_commit")]
+    with pytest.raises(Unavailable, match="no more files or memory for this process: Cannot allocate memory"):
+        await bench.writer.submit(Put(b"a", b"1"))
+    assert bench.applied.groups == [[b"a"]]
+    assert bench.value(b"a") is None
+    assert await bench.writer.submit(Put(b"a", b"2")) == b"a"
+
+
+async def test_memory_that_lacks_at_the_beginning_stops_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = bench.environment.begin_write
+    failures: list[Exception] = [no_memory("mdb_txn_begin")]
+
+    def begin_or_fail() -> GroupTransaction:
+        if failures:
+            raise failures.pop()
+        return begin()
+
+    monkeypatch.setattr(bench.environment, "begin_write", begin_or_fail)
+    assert await outcomes([bench.writer.submit(Put(b"a"))]) == [Unavailable]
+    assert await bench.writer.submit(Put(b"a")) == b"a"
+
+
+async def test_memory_that_lacks_while_applying_is_told_to_whom_it_lacks(bench: Bench) -> None:
+    submitted = [bench.writer.submit(Put(b"a")), bench.writer.submit(Put(b"b", raises=no_memory("mdb_put")))]
+    assert await outcomes(submitted) == [b"a", Unavailable]
+    assert not bench.writer.failed
+
+
+async def test_a_sync_behind_a_commit_for_which_there_is_no_handle_stops_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await bench.hold_commit()
+    handles = NoHandles(bench.environment.folder, monkeypatch)
+    rest = [bench.writer.submit(Put(b"a", b"1")), bench.writer.submit(Put(b"b", answer=WHEN_SYNCED))]
+    bench.commit.go.release()
+    assert await outcomes([first, *rest]) == [b"first", b"a", Unavailable]
+    assert (bench.value(b"a"), bench.value(b"b")) == (b"1", b"")
+    assert len(bench.summaries) == 2
+    handles.missing = False
+    assert await bench.writer.submit(Put(b"c", answer=WHEN_SYNCED)) is WHEN_SYNCED
+
+
+async def test_a_run_for_whose_record_there_is_no_handle_is_recorded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Environment.open(tmp_path, SETTINGS).close()
+    with monkeypatch.context() as full:
+        full.setattr(StoreRun, "record", refuse_for_lack_of_room)
+        environment = Environment.open(tmp_path, SETTINGS)
+    writer = Writer(environment, Applied())
+    handles = NoHandles(tmp_path, monkeypatch)
+    assert await outcomes([writer.submit(Put(b"a"))]) == [Unavailable]
+    handles.missing = False
+    assert await writer.submit(Put(b"a")) == b"a"
+    await writer.close()
+    environment.close()
+
+
+def refuse_for_lack_of_room(_run: StoreRun, _environment: lmdb.Environment) -> None:
+    raise OSError(errno.ENOSPC, "full")
 
 
 async def test_a_broken_file_met_while_applying_stops_writes(bench: Bench) -> None:
