@@ -211,11 +211,22 @@ class IndexFile:
         try:
             written = self._run.read_text()
         except FileNotFoundError:
-            written = boot
-        if self.path.exists() and (written != boot or not boot):
+            written = None
+        if self.path.exists() and (written not in (None, boot) or not boot):
             log.warning("%s was not closed before the system stopped; indexes are built anew", self.path)
             self._drop()
-        self._run.write_text(boot or "unknown")
+        if written != (name := boot or "unknown"):
+            self._note_run(name)
+
+    def _note_run(self, name: str) -> None:
+        """Replaced as a whole: half a name, which a full disk would leave, is that of another run."""
+        new = self._run.with_name(RUN_FILE + ".new")
+        try:
+            new.write_text(name)
+            new.replace(self._run)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
 
     def _open(self) -> None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from docstore.errors import StorageFailed, Unavailable
+from docstore.errors import StorageFailed, StorageFull, Unavailable
 from docstore.query.views import index_file, layout
 from docstore.query.views.index_file import INDEX_FILE, RUN_FILE, IndexFile, WriteIndex
 from docstore.settings import StorageSettings
@@ -133,4 +133,36 @@ async def test_out_of_files_nothing_is_thrown_away(tmp_path: Path, count: int) -
         except StorageFailed as error:
             words = error.reason
     assert words == (None if count == ENOUGH else "The indexes cannot be opened: Too many open files")
+    assert await has_row(tmp_path)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """In this block no file can grow."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+async def test_on_a_full_disk_what_was_left_by_a_kill_is_kept(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    (tmp_path / RUN_FILE).write_text(index_file._boot_id())
+    with full_disk():
+        assert await has_row(tmp_path)
+    assert await has_row(tmp_path)
+
+
+async def test_on_a_full_disk_what_was_closed_is_not_opened_and_kept(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    before = names(tmp_path)
+    with full_disk(), pytest.raises(StorageFull):
+        IndexFile(tmp_path, SMALL)
+    assert names(tmp_path) == before
     assert await has_row(tmp_path)
