@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 INDEX_FILE: Final = "indexes.mdb"
 RUN_FILE: Final = "indexes.run"
+NO_LARGER_MAP: Final = "The map of the indexes is full, and the system grants no more address space."
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 T = TypeVar("T")
@@ -297,8 +298,20 @@ class IndexFile:
         size = self._lmdb.info()["map_size"]
         more = grantable(size)
         if not more:
-            raise StorageFull("The map of the indexes is full, and the system grants no more address space.")
-        self._gate.run_alone(lambda: self._lmdb.set_mapsize(size + more), patience=self.settings.map_growth_patience)
+            raise StorageFull(NO_LARGER_MAP)
+        self._gate.run_alone(lambda: self._replace_map(size + more), patience=self.settings.map_growth_patience)
+
+    def _replace_map(self, size: int) -> None:
+        """LMDB gives up the old map first. Should the system not grant the new one after all, the file is closed."""
+        try:
+            self._lmdb.set_mapsize(size)
+        except lmdb.MemoryError as error:
+            log.warning("opening %s again: no map of %d MiB is granted", self.path, size >> 20)
+            self._lmdb.close()
+            self._open_lmdb()
+            self._tables = self._handles()
+            self._gate.reopen(self._lmdb.begin, cast("Tables", self._tables))
+            raise StorageFull(NO_LARGER_MAP) from error
 
     def _sync(self) -> bool:
         try:

@@ -30,6 +30,7 @@ DATA_FILE = "docs.mdb"
 COMPACT_SUFFIX = ".compact"
 LOCK_SUFFIX = "-lock"
 READER_BYTES = 64
+NO_LARGER_MAP = "The map is full, and the system grants no more address space."
 OTHER_READERS = 64
 """Reader slots beyond our own snapshots, for other processes such as ``docstore check``."""
 

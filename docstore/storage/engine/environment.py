@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Self
 
 import lmdb
 
-from docstore.errors import StorageFailed, StorageFull, StoreUnusable, Unavailable
+from docstore.errors import DocstoreError, StorageFailed, StorageFull, StoreUnusable, Unavailable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import keys
 from docstore.storage.engine import fork_guard
 from docstore.storage.engine.data_file import (
     COMPACT_SUFFIX,
     DATA_FILE,
+    NO_LARGER_MAP,
     allocate_lock_file,
     grantable,
     lock_for_reading,
@@ -193,13 +194,13 @@ class Environment:
         """Double the map. No write transaction may be open, and the caller may hold no snapshot.
 
         Raises StorageFull if the system grants no more address space, Unavailable if a thread goes on reading for
-        ``map_growth_patience``.
+        ``map_growth_patience``, StorageFailed if it grants no map at all any more.
         """
         size = self.map_size
         more = grantable(size)
         if more == 0:
-            raise StorageFull("The map is full, and the system grants no more address space.")
-        self._gate.run_alone(lambda: self._lmdb.set_mapsize(size + more), patience=self.settings.map_growth_patience)
+            raise StorageFull(NO_LARGER_MAP)
+        self._gate.run_alone(lambda: self._replace_map(size + more), patience=self.settings.map_growth_patience)
         log.info("the map of %s has grown to %d MiB", self.data_file, (size + more) >> 20)
 
     def drop_stale_readers(self) -> int:
@@ -226,19 +227,28 @@ class Environment:
             sync_opened_folder(opened)  # the file may be new
         self._lmdb.sync(True)
 
+    @property
+    def broken(self) -> bool:
+        """Whether LMDB refuses all use: its meta page could not be written, or it has no map."""
+        try:
+            self._lmdb.begin().abort()
+        except (lmdb.ReadersFullError, lmdb.MemoryError):
+            return False
+        except lmdb.Error:
+            return True
+        return False
+
     def writes_failed(self) -> None:
         """Nothing will be written any more. Makes sure that reads go on.
 
-        When the sync of the meta page fails, LMDB refuses even reads; then the store is opened anew, to read only.
+        Where LMDB refuses even reads, the store is opened anew, to read only.
         """
         self._failed = True
-        try:
-            self._lmdb.begin().abort()
-        except lmdb.PanicError:
+        if self.broken:
             log.warning("opening %s again, for reading only", self.data_file)
             try:
                 self._gate.run_alone(self._reopen_to_read, patience=self.settings.map_growth_patience)
-            except Unavailable as error:
+            except DocstoreError as error:
                 log.critical("%s could not be opened again: %s", self.data_file, error.reason)
 
     def copy_compactly(self, descriptor: int) -> None:
@@ -310,7 +320,10 @@ class Environment:
         self._lmdb.reader_check()
         if created and self.settings.durability is not Durability.NONE:
             sync_folder(self.folder)
-        self._set_gate(self._begin_run())
+        meta = read_meta(self._lmdb, self.data_file)
+        self._run = StoreRun(self.data_file, self.settings, meta)
+        self.epoch, self.server_uuid = self._run.epoch, self._run.server_uuid
+        self._set_gate(self._run.begin(self._lmdb))
 
     def _open_to_read(self) -> None:
         if not self.data_file.exists():
@@ -323,25 +336,6 @@ class Environment:
         self.epoch = int.from_bytes(meta[keys.META_EPOCH])
         self.server_uuid = meta[keys.META_SERVER_UUID].decode()
         self._set_gate(Tables.open(self._lmdb, create=False))
-
-    def _begin_run(self) -> Tables:
-        """Record the run; where a full disk refuses that, what is there can be read, and it is recorded later."""
-        meta = read_meta(self._lmdb, self.data_file)
-        self._run = StoreRun(self.data_file, self.settings, meta)
-        self.epoch, self.server_uuid = self._run.epoch, self._run.server_uuid
-        while True:
-            try:
-                return self._run.record(self._lmdb)
-            except lmdb.MapFullError:
-                size = self._lmdb.info()["map_size"]
-                self._lmdb.set_mapsize(size + grantable(size))
-            except (lmdb.Error, OSError) as error:
-                if not meta or not lacks_room(error, self.data_file):
-                    raise
-                log.warning("the disk of %s is full: reads are served, writes wait for room", self.folder)
-                # A handle outlives the transaction only if that commits; one that wrote nothing writes no page then.
-                with self._lmdb.begin(write=True) as transaction:
-                    return Tables.open(self._lmdb, create=False, transaction=transaction)
 
     def _set_gate(self, tables: Tables) -> None:
         self._gate = SnapshotGate(self._lmdb.begin, tables, self.settings)
@@ -358,15 +352,27 @@ class Environment:
             return False
         return True
 
-    def _reopen_to_read(self) -> None:
-        self._lmdb.close()
-        self.read_only = True
+    def _replace_map(self, size: int) -> None:
+        """LMDB gives up the old map first. Should the system not grant the new one after all, the store is closed."""
         try:
-            self._lmdb = open_data_file(self.data_file, self.settings, read_only=True)
+            self._lmdb.set_mapsize(size)
+        except lmdb.MemoryError as error:
+            log.warning("opening %s again: no map of %d MiB is granted", self.data_file, size >> 20)
+            self._reopen()
+            raise StorageFull(NO_LARGER_MAP) from error
+
+    def _reopen_to_read(self) -> None:
+        self.read_only = True
+        self._reopen()
+
+    def _reopen(self) -> None:
+        self._lmdb.close()
+        try:
+            self._lmdb = open_data_file(self.data_file, self.settings, read_only=self.read_only)
             self._gate.reopen(self._lmdb.begin, Tables.open(self._lmdb, create=False))
-        except Exception:
+        except Exception as error:
             self._gate.reopen(_refuse_failed, self._gate.tables)
-            raise
+            raise StorageFailed(f"The store could not be opened again: {error}") from error
 
     def _give_up(self) -> None:
         """Undo an open that failed."""

@@ -16,10 +16,12 @@ from uuid import uuid4
 
 import lmdb
 
-from docstore.errors import StoreDamaged, StoreUnusable
+from docstore.errors import StorageFull, StoreDamaged, StoreUnusable
 from docstore.settings import Durability, StorageSettings
 from docstore.storage import keys
 from docstore.storage.attachments import expiries
+from docstore.storage.engine.data_file import NO_LARGER_MAP, grantable
+from docstore.storage.engine.disk_errors import lacks_room
 from docstore.storage.engine.epoch import (
     RUN_NAME_BYTES,
     FileFacts,
@@ -88,6 +90,27 @@ class StoreRun:
         self._reason = reason_for_new_epoch(self._seal_file.read(), self._before, facts, witness)
         self.epoch = new_epoch() if self._reason else int.from_bytes(meta[keys.META_EPOCH])
         self.server_uuid = meta[keys.META_SERVER_UUID].decode() if meta else uuid4().hex
+
+    def begin(self, environment: lmdb.Environment) -> Tables:
+        """``record``, in a map that grows; where a full disk refuses that, all tables to be read, and it is done later.
+
+        Raises StorageFull if the map cannot grow, and as ``record``.
+        """
+        while True:
+            try:
+                return self.record(environment)
+            except lmdb.MapFullError:
+                size = environment.info()["map_size"]
+                if (more := grantable(size)) == 0:
+                    raise StorageFull(NO_LARGER_MAP) from None
+                environment.set_mapsize(size + more)
+            except (lmdb.Error, OSError) as error:
+                if self._before is None or not lacks_room(error, self._data_file):
+                    raise
+                log.warning("the disk of %s is full: reads are served, writes wait for room", self._data_file.parent)
+                # A handle outlives the transaction only if that commits; one that wrote nothing writes no page then.
+                with environment.begin(write=True) as transaction:
+                    return Tables.open(environment, create=False, transaction=transaction)
 
     def record(self, environment: lmdb.Environment) -> Tables:
         """Make the run the one that the store belongs to; all tables, which are made if they are missing.

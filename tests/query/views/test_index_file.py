@@ -92,6 +92,20 @@ async def test_the_map_grows(tmp_path: Path) -> None:
     await file.close()
 
 
+async def test_a_map_that_the_system_grants_and_then_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = IndexFile(tmp_path, StorageSettings(map_size=1 << 20, map_size_smallest=1 << 20))
+    await file.write(put_row)
+    with monkeypatch.context() as patched:
+        patched.setattr(index_file, "grantable", lambda _size: 1 << 50)
+        with pytest.raises(StorageFull):
+            await file.write(lambda txn: txn.put(txn.tables.rows, b"large", bytes(1 << 21)))
+    with file.read() as txn:
+        assert txn.get(txn.tables.indexes, b"key") == b"value"
+    await file.write(lambda txn: txn.put(txn.tables.rows, b"large", bytes(1 << 21)))
+    await file.close()
+    assert await has_row(tmp_path)
+
+
 async def test_nothing_goes_after_the_end(tmp_path: Path) -> None:
     file = IndexFile(tmp_path, SMALL)
     await file.close()

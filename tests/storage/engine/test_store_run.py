@@ -137,3 +137,16 @@ def test_another_failure_is_not_taken_for_a_full_disk(tmp_path: Path, monkeypatc
     with pytest.raises(StoreUnusable):
         Environment.open(tmp_path, SETTINGS)
     assert (tmp_path / DATA_FILE).exists()
+
+
+def test_a_map_that_cannot_grow_is_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Environment.open(tmp_path, SETTINGS) as environment:
+        write(environment, 1)
+
+    def full(*_: object) -> None:
+        raise lmdb.MapFullError("mdb_put")
+
+    monkeypatch.setattr(StoreRun, "record", full)
+    monkeypatch.setattr("docstore.storage.engine.store_run.grantable", lambda _size: 0)
+    with pytest.raises(StorageFull, match="no more address space"):
+        Environment.open(tmp_path, SETTINGS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from docstore.errors import Conflict, DocstoreError, StorageFailed, StorageFull, Unavailable
+from docstore.errors import Conflict, DocstoreError, StorageFailed, StorageFull, StoreUnusable, Unavailable
 from docstore.settings import MIB, StorageSettings
 from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.group_commit import CommitSummary
@@ -221,6 +221,44 @@ async def test_an_interpreter_error_in_apply_stops_writes_and_hangs_nobody(open_
     assert await outcomes([writer.submit(Put(b"a"))]) == [StorageFailed]
     assert await outcomes([writer.submit(Put(b"a"))]) == [StorageFailed]
     await writer.close()
+
+
+MORE_THAN_THERE_IS = 1 << 50
+"""Bytes of address space that no system grants."""
+
+
+async def test_a_map_that_the_system_grants_and_then_does_not(
+    open_bench: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """LMDB has none at all then, so the store is opened anew; with the old one it goes on."""
+    bench = open_bench(replace(SETTINGS, map_size=MIB, map_size_smallest=MIB))
+    await bench.writer.submit(Put(b"a", b"1"))
+    with monkeypatch.context() as patched:
+        patched.setattr("docstore.storage.engine.environment.grantable", lambda _size: MORE_THAN_THERE_IS)
+        assert await outcomes([bench.writer.submit(Put(b"b", bytes(2 * MIB)))]) == [StorageFull]
+    assert "no map of" in caplog.text
+    assert bench.value(b"a") == b"1"
+    assert await bench.writer.submit(Put(b"a", b"2")) == b"a"
+    assert await bench.writer.submit(Put(b"b", bytes(2 * MIB))) == b"b"
+    assert (bench.value(b"a"), bench.value(b"b")) == (b"2", bytes(2 * MIB))
+
+
+async def test_without_any_map_writes_stop_and_reads_say_so(open_bench: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = open_bench(replace(SETTINGS, map_size=MIB, map_size_smallest=MIB))
+    await bench.writer.submit(Put(b"a", b"1"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnusable("The system grants no map.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("docstore.storage.engine.environment.grantable", lambda _size: MORE_THAN_THERE_IS)
+        patched.setattr("docstore.storage.engine.environment.open_data_file", refuse)
+        assert await outcomes([bench.writer.submit(Put(b"b", bytes(2 * MIB)))]) == [StorageFailed]
+        with pytest.raises(StorageFailed):
+            bench.value(b"a")
+    assert await outcomes([bench.writer.submit(Put(b"b"))]) == [StorageFailed]
+    assert bench.writer.failed
+    assert bench.value(b"a") == b"1"  # a map to read was granted when that was noticed
 
 
 async def test_close_finishes_what_was_accepted_and_refuses_the_rest(bench: Bench) -> None:
