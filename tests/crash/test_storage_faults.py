@@ -84,8 +84,12 @@ def meta_page_writes(trace: Path, folder: Path) -> list[int]:
 
 
 @needs_injection
-def test_a_failing_sync_of_the_meta_page_leaves_the_store_readable(tmp_path: Path) -> None:
-    """LMDB refuses even reads after this one, so the store is opened anew behind the readers' back."""
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_a_failing_sync_of_the_meta_page_leaves_the_store_readable(tmp_path: Path, error: str) -> None:
+    """LMDB refuses even reads after this one, so the store is opened anew behind the readers' back.
+
+    A lack of room too, which file systems that copy on write may tell of only there.
+    """
     trace = tmp_path / "trace"
     tracing = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=pwrite64", "-s", "0"]
     _, said, _ = run_child(tmp_path / "traced", 20, 1, before=tracing)
@@ -93,7 +97,7 @@ def test_a_failing_sync_of_the_meta_page_leaves_the_store_readable(tmp_path: Pat
     metas = meta_page_writes(trace, tmp_path)
     assert len(metas) == 20  # one command at a time: one commit for each
 
-    failing = [*tracing[:-4], "-e", f"inject=pwrite64:error=EIO:when={metas[12]}"]
+    failing = [*tracing[:-4], "-e", f"inject=pwrite64:error={error}:when={metas[12]}"]
     epoch, said, log = run_child(tmp_path / "failing", 20, 1, before=failing)
     assert said["ack"] == list(range(12))
     assert said["StorageFailed"] == list(range(12, 20))

@@ -5,7 +5,8 @@ Owns that judgement alone.
 * Full: LMDB writes the pages of a commit first, and a full disk refuses them there. The transaction is aborted, the
   last commit stays the truth, and the next transaction can be tried. A file system that reports the lack of room only
   at the sync does no harm either: LMDB takes fresh copies of every page that it writes, so the next commit depends on
-  nothing that this one failed to bring to the disk.
+  nothing that this one failed to bring to the disk. Where the room ends only at the meta page, as it can where the
+  file system copies on write, LMDB refuses all further use; that is for ``write_faults.py`` to see.
 * A partial write, where the room ends in the middle of what is written, is full too, but LMDB reports it as EIO, as a
   failed sync is. It is taken for one if nothing was synced, or if there is no room: none now, or none before it. What
   the file system tells of its room is not the whole of it (quotas, metadata of btrfs), so where it tells of some, a

@@ -51,6 +51,8 @@ class WriteFaults:
         """
         partial_write = self._lacked_room or not synced
         told = lacks_means(error) or disk_error(error, self._environment.data_file, partial_write=partial_write)
+        if synced and not isinstance(told, StorageFailed) and self._environment.broken:
+            told = StorageFailed()  # it was the meta page, and LMDB takes nothing any more
         if isinstance(told, StorageFailed):
             self._stop(error)
         else:

@@ -350,6 +350,19 @@ def refuse_for_lack_of_room(_run: StoreRun, _environment: lmdb.Environment) -> N
     raise OSError(errno.ENOSPC, "full")
 
 
+@pytest.mark.parametrize("error", [lmdb.DiskError("mdb_txn_commit"), no_memory("mdb_txn_commit")])
+async def test_what_leaves_lmdb_unusable_stops_writes_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """As the meta page does that lacks room, whatever the error says."""
+    monkeypatch.setattr(Environment, "broken", True)
+    bench.commit.failures = [error]
+    assert await outcomes([bench.writer.submit(Put(b"a"))]) == [StorageFailed]
+    assert bench.writer.failed
+    monkeypatch.undo()
+    assert bench.value(b"a") is None  # it was opened anew
+
+
 async def test_a_broken_file_met_while_applying_stops_writes(bench: Bench) -> None:
     submitted = [bench.writer.submit(Put(b"a", raises=lmdb.CorruptedError("mdb_put"))), bench.writer.submit(Put(b"b"))]
     assert await outcomes(submitted) == [StorageFailed, StorageFailed]
