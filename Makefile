@@ -44,7 +44,8 @@ test: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP) $(FAUXTON)
 	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 test-long: $(STAMP) $(NODE_STAMP) $(TOOLS_STAMP) $(FAUXTON)
-	$(BIN)/python -m pytest $(WORKERS) -m "long or not long" -o faulthandler_timeout=3600 --hypothesis-profile=long $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m "(long or not long) and not alone" -o faulthandler_timeout=3600 --hypothesis-profile=long $(ARGS)
 
 soak: $(STAMP)
 	$(BIN)/python -m tests.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -64,6 +64,7 @@ def scrolled(page, moves: list[list[str | float]], **most: float) -> dict[str, f
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_a_million_documents(browser, site):
     db = site.database("million")
     chance = random.Random(1)
