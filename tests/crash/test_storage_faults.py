@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
-import lmdb
 import pytest
 
 from docstore.errors import StorageFull
@@ -19,6 +18,7 @@ from docstore.storage.engine.transactions import GroupTransaction
 from docstore.storage.engine.writer import Writer
 from tests.crash.injecting import needs_injection
 from tests.crash.storage_child import apply, key_of, value_of
+from tests.storage.engine.writer_bench import NotedCommit
 
 CHILD = [sys.executable, "-m", "tests.crash.storage_child", "write"]
 META_PAGE_BYTES = 200
@@ -153,14 +153,7 @@ def tell_of_much_room(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_disk_that_tells_of_much_room(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What LMDB says of a partial write is the same as of a failed sync, so there is a look whether a file can grow."""
     tell_of_much_room(monkeypatch)
-    codes: list[int] = []
-
-    def commit(transaction: "lmdb.Transaction[bytes]") -> None:
-        try:
-            transaction.commit()
-        except lmdb.Error as error:
-            codes.append(getattr(error, "code", 0))
-            raise
+    commit = NotedCommit()
 
     def put(transaction: GroupTransaction, commands: Sequence[object]) -> list[object]:
         for number in commands:
@@ -177,7 +170,7 @@ def test_a_full_disk_that_tells_of_much_room(small_disk: Path, monkeypatch: pyte
         for _ in range(2):
             with pytest.raises(StorageFull):
                 write_until_full()
-        assert errno.EIO in codes
+        assert errno.EIO in commit.codes
         assert not writer.failed
         subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
         writer.run_sync(20)

@@ -25,7 +25,7 @@ class Outbox:
     """The replies of one server that are held back.
 
     ``woken``: how many connections have got a request that nobody has begun to answer. ``gathers``: in this turn come
-    the replies to writes that were committed together. In neither case nothing is held.
+    the replies to writes that were committed together. Where it is neither, nothing is held.
     """
 
     def __init__(self) -> None:

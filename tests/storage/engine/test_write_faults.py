@@ -16,7 +16,7 @@ from docstore.storage.engine.environment import Environment
 from docstore.storage.engine.store_run import StoreRun
 from docstore.storage.engine.transactions import WHEN_SYNCED, GroupTransaction
 from docstore.storage.engine.writer import Writer
-from tests.storage.engine.writer_bench import SETTINGS, Applied, Bench, Open, Put, outcomes
+from tests.storage.engine.writer_bench import SETTINGS, Applied, Bench, NotedCommit, Open, Put, outcomes
 
 
 async def test_after_a_failed_sync_writes_stop_and_reads_go_on(
@@ -191,19 +191,11 @@ async def test_room_that_comes_back_during_a_commit_that_lacks_it(
     size = bench.environment.data_file.stat().st_size
     with longest_file(size + 65_536):
         assert await outcomes([bench.writer.submit(Put(b"b", bytes(MIB)))]) == [StorageFull]
-        codes: list[int] = []
-
-        def commit(transaction: "lmdb.Transaction[bytes]") -> None:
-            try:
-                transaction.commit()
-            except lmdb.Error as error:
-                codes.append(getattr(error, "code", 0))
-                resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-                raise
-
+        no_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        commit = NotedCommit(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, no_limit))
         monkeypatch.setattr(bench.writer, "_commit", commit)
         assert await outcomes([bench.writer.submit(Put(b"b", bytes(MIB)))]) == [StorageFull]
-    assert codes == [errno.EIO]
+    assert commit.codes == [errno.EIO]
     assert not bench.writer.failed
     assert await bench.writer.submit(Put(b"b", b"2")) == b"b"
     assert (bench.value(b"a"), bench.value(b"b")) == (b"1", b"2")

@@ -48,6 +48,22 @@ class Applied:
         return answers + [LATER] * (len(puts) - len(answers))
 
 
+class NotedCommit:
+    """A ``commit`` that remembers the codes of LMDB with which it failed, and does something before that is told."""
+
+    def __init__(self, before_told: Callable[[], None] = lambda: None) -> None:
+        self.codes: list[int] = []
+        self._before_told = before_told
+
+    def __call__(self, transaction: "lmdb.Transaction[bytes]") -> None:
+        try:
+            transaction.commit()
+        except lmdb.Error as error:
+            self.codes.append(getattr(error, "code", 0))
+            self._before_told()
+            raise
+
+
 class HeldCommit:
     """A ``commit`` that waits, so that a test decides what gathers meanwhile; or one that fails."""
 
