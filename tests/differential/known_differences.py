@@ -77,9 +77,12 @@ def same_but_for_many(difference: Difference, request: Rendered) -> bool:
 
 
 def begins_with_ours(difference: Difference, request: Rendered) -> bool:
-    """Whether the peer tells the ids that ours tells, and what was made up behind the first generation."""
+    """Whether the peer tells the ids or revisions that ours tells, and what was made up behind the first generation."""
     theirs, ours = difference.theirs, difference.ours
-    return ours[-1:] == ["a"] and theirs == [*ours, "b"]
+    if theirs[:-1] != ours or not ours:
+        return False
+    last = theirs[-1]
+    return (ours[-1], last) == ("a", "b") or (isinstance(last, dict) and str(last.get("rev")).startswith("0-"))
 
 
 def odd_method(difference: Difference, request: Rendered) -> bool:
