@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from docstore.core.lucene.nodes import Between, Boost, Combined, Everything, Fuzzy, Occur, Pattern, Query, Regex, Text
 from docstore.core.lucene.numbers import number_of
-from docstore.errors import BadRequest, StorageFailed
+from docstore.errors import BadRequest
 from docstore.query.search.analyzers import KEYWORD, Analyzers
-from docstore.query.search.folder import Folder, told
+from docstore.query.search.folder import Folder
 from docstore.query.search.library import tantivy
 from docstore.query.search.patterns import (
     MAX_BOUND,
@@ -173,11 +173,10 @@ class Translator:
         )
 
     def _pattern(self, field: str, pattern: str) -> "Made":
-        try:
-            with told():
-                return self._make.regex_query(self._schema, TERMS, f"{code_of(field)}(?:{pattern})")
-        except StorageFailed as error:
-            raise BadRequest(f"This pattern cannot be searched for: {error.__cause__}") from None
+        try:  # no file is read for it, so what it fails with is the pattern's fault
+            return self._make.regex_query(self._schema, TERMS, f"{code_of(field)}(?:{pattern})")
+        except ValueError as error:
+            raise BadRequest(f"This pattern cannot be searched for: {error}") from None
 
     def _fuzzy(self, query: Fuzzy) -> "Made":
         text = self._lowered(query.field, query.text)
