@@ -7,7 +7,7 @@ them. Full scans of several readers take turns, so that requests beside them wai
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +38,7 @@ from docstore.query.mango.words import NO_TEXT_INDEX, NoIndexService, invalid_bo
 from docstore.query.search.asked import Question, SortField
 from docstore.query.search.asked import bookmark_of as bookmark_of_hit
 from docstore.query.search.asked import read_bookmark as read_hit_bookmark
+from docstore.query.search.folder import Folder, Unusable
 from docstore.query.search.ordering import Order
 from docstore.query.search.plan import SearchPlan
 from docstore.query.search.plan import plan_of as search_plan_of
@@ -98,6 +99,7 @@ class Begun:
     finding: Finding | None
     shown: list[bytes]
     text_sort: tuple[SortField, ...] = ()
+    mend: Callable[[], Awaitable[bool]] | None = None  # looks at the files of a text index
 
     @property
     def done(self) -> bool:
@@ -281,22 +283,29 @@ class Mango:
             return Begun(options, way.choice, None, [])
         after = None if options.bookmark is None else _read_text_bookmark(options.bookmark, sort)
         index = self._searches.index(database, way.defined.texts[chosen.ddoc or "", chosen.name])
-        folder = await (index.current(feed) if options.updates else index.opened())
         limited = replace(options, limit=min(options.limit, settings.search.max_limit))
         question = Question(query, 0, partition=options.partition or None, sort=sort, after=after)
-        source = TextSource(database, folder, index.plan.analyzers, question, settings.search)
         steps = settings.limits.max_filter_steps
-        finding = Finding(database, limited, source, way.documents, None, exact=False, max_steps=steps)
-        async with self._scans:
-            shown = await asyncio.to_thread(finding.work, at_once=False)
-        return Begun(limited, way.choice, finding, shown, sort)
+
+        async def begin(folder: Folder) -> Begun:
+            source = TextSource(database, folder, index.plan.analyzers, question, settings.search)
+            finding = Finding(database, limited, source, way.documents, None, exact=False, max_steps=steps)
+            async with self._scans:
+                shown = await asyncio.to_thread(finding.work, at_once=False)
+            return Begun(limited, way.choice, finding, shown, sort, partial(index.mend, folder))
+
+        return await self._searches.answered(index, begin, update=options.updates, end=feed)
 
     async def rest(self, begun: Begun) -> AsyncGenerator[list[bytes]]:
         """The documents behind the first ones, in pieces. Raises as ``begin``."""
-        finding = begun.finding
-        while finding is not None and not finding.done:
-            async with self._scans:
-                shown = await asyncio.to_thread(finding.work, at_once=False)
+        while (finding := begun.finding) is not None and not finding.done:
+            try:
+                async with self._scans:
+                    shown = await asyncio.to_thread(finding.work, at_once=False)
+            except Unusable:  # what was shown is shown: this one breaks off, and the next finds another index
+                if begun.mend is not None:
+                    await begun.mend()
+                raise
             yield shown
 
     async def _way(self, database: Database, defined: _Defined, options: FindOptions) -> _Way:

@@ -5,18 +5,17 @@ index is built. It takes its time, which is looked at between the steps of tanti
 ``IndexService`` of Clouseau.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from docstore.core.json_text import JsonValue, decode, encode
-from docstore.errors import BadRequest, StorageFailed
+from docstore.errors import BadRequest
 from docstore.query.search.analyzers import Analyzers
 from docstore.query.search.asked import NO_ROWS, Grouping, Question, SortField, bookmark_of
 from docstore.query.search.bounds import BYTES_OF_A_VALUE, Allowance
 from docstore.query.search.entries import ID, PARTITION
-from docstore.query.search.folder import Folder, told
+from docstore.query.search.folder import Folder, stored_in, told, unusable
 from docstore.query.search.highlighting import Highlighter
 from docstore.query.search.ordering import BY_PLACE, By, Hit, Key, Order, Ordering
 from docstore.query.search.terms import code_of
@@ -60,7 +59,7 @@ class Answer(NamedTuple):
 
 def answer(folder: Folder, analyzers: Analyzers, question: Question, limits: SearchSettings) -> Answer:
     """The answer to a question. Raises BadRequest, SearchTimedOut, StorageFailed."""
-    with _guarded(), told():
+    with told():
         return _Answering(folder, analyzers, question, limits).answer()
 
 
@@ -68,19 +67,8 @@ def found_ids(
     folder: Folder, analyzers: Analyzers, question: Question, limits: SearchSettings
 ) -> list[tuple[str, Order]]:
     """The ids of a question's hits alone, each with what it is in order by. Raises as ``answer``."""
-    with _guarded(), told():
+    with told():
         return _Answering(folder, analyzers, question, limits).ids()
-
-
-@contextmanager
-def _guarded() -> Iterator[None]:
-    """A panic of tantivy is no ``Exception``, and would be taken for the end of the process."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":
-            raise StorageFailed(f"The search index cannot be used: {error}") from None
-        raise
 
 
 class _Answering:
@@ -113,7 +101,7 @@ class _Answering:
         """The ids of its hits."""
         question = self._question
         hits = self._ordering.hits(self._query, self._keys(question.sort), question.after, question.limit)
-        return [(str(self._searcher.doc(hit.address).get_first("id")), hit.order) for hit in hits]
+        return [(self._stored(hit)[0], hit.order) for hit in hits]
 
     def _narrowed(self, query: "Query") -> "Query":
         """Within the partition, and with the facets that were chosen."""
@@ -153,12 +141,11 @@ class _Answering:
 
     def _row(self, hit: Hit) -> Row:
         self._allowance.check()
-        document = self._searcher.doc(hit.address)
-        body, doc_id = bytes(document.get_first("body") or b"{}"), str(document.get_first("id"))
+        doc_id, body = self._stored(hit)
         shown = self._question.fields
         highlights: dict[str, JsonValue] | None = None
         if shown is not None or self._highlighter is not None:
-            fields = cast("dict[str, JsonValue]", decode(body))
+            fields = _fields_of(body)
             if self._highlighter is not None and self._question.highlighting is not None:
                 names = self._question.highlighting.fields
                 highlights = {name: self._fragments(name, fields.get(name)) for name in names}
@@ -166,6 +153,13 @@ class _Answering:
                 body = encode({name: value for name, value in fields.items() if name in shown})
         self._allowance.take(BYTES_OF_A_VALUE + len(doc_id) + len(body))
         return Row(doc_id, list(map(_shown, hit.order)), body, highlights)
+
+    def _stored(self, hit: Hit) -> tuple[str, bytes]:
+        """The id of a hit, and its fields as JSON. Raises Unusable."""
+        doc_id, body = stored_in(self._searcher.doc(hit.address))
+        if not doc_id:
+            raise unusable("A document has no id.")
+        return doc_id, body or b"{}"
 
     def _fragments(self, name: str, stored: JsonValue) -> list[JsonValue]:
         assert self._highlighter is not None
@@ -235,11 +229,22 @@ class _Answering:
         """The group of each hit. tantivy tells texts of a column only as what it has ordered by."""
         if column is None or not hits:
             return [None] * len(hits)
-        ids = [str(self._searcher.doc(hit.address).get_first("id")) for hit in hits]
+        ids = [self._stored(hit)[0] for hit in hits]
         self._allowance.check()
         found = self._searcher.search(self._t.ids(ids), len(ids), count=False, order_by_field=column).hits
         by_address: dict[tuple[int, int], Any] = {(at.segment_ord, at.doc): value for value, at in found}
         return [by_address.get((hit.address.segment_ord, hit.address.doc)) for hit in hits]
+
+
+def _fields_of(body: bytes) -> dict[str, JsonValue]:
+    """What was stored of a document. Raises Unusable."""
+    try:
+        fields = decode(body)
+    except BadRequest:
+        fields = None
+    if not isinstance(fields, dict):
+        raise unusable("The fields of a document are not what was written.")
+    return fields
 
 
 def _shown(value: str | float | int | None) -> JsonValue:

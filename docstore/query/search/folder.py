@@ -17,8 +17,8 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ import msgspec
 
 from docstore.core.disk_answers import NO_ROOM, OUT_OF_HANDLES, READ_ONLY
 from docstore.errors import StorageFailed, StorageFull
+from docstore.query.search.damage import META
 from docstore.query.search.entries import Entry
 from docstore.query.search.library import tantivy
 from docstore.query.search.terms import BETWEEN, code_of
@@ -41,18 +42,25 @@ FIRST_COLUMNS: Final = 8
 MORE_COLUMNS: Final = 4
 STATE: Final = "state"
 TOKENIZER: Final = "terms"
-META: Final = "meta.json"
-"""The file without which tantivy opens nothing."""
 TERMS: Final = "*.term"
 """The files with all terms that there are."""
 KILLED: Final = "writer was killed"
 """What is told of a thread of tantivy's that writes no more; what it has ended with is told by its next commit."""
+WRITTEN: Final = "being-written"
+"""A file that is there while there is a writer, and stays where the process ends meanwhile."""
+PANIC: Final = "PanicException"
+"""How tantivy ends where it has found what cannot be. It is no ``Exception``, and has no module to be imported from."""
+UNUSABLE: Final = "The search index cannot be used: "
 _PLACE: Final = re.compile(r" at path \S+|\"/\S+")
 _CODE: Final = re.compile(r"(?:os error|code:) (\d+)")
 
 
 class NotNow(StorageFailed):
     """The system has no more files or memory for this process."""
+
+
+class Unusable(StorageFailed):
+    """tantivy fails for a reason of its own and none of the system's: the files may be damaged."""
 
 
 class ColumnsTaken(Exception):
@@ -137,6 +145,7 @@ class Folder:
         try:
             with told():
                 if self._writer is None:
+                    (self.path / WRITTEN).touch()
                     self._writer = self._index.writer(limits.writer_memory, 1)
                 writer = self._writer
                 if not fresh:
@@ -194,12 +203,7 @@ class Folder:
     def forget(self) -> None:
         """Give up what was written since the last commit, and the writer with its lock, whoever still knows it."""
         writer, self._writer = self._writer, None
-        for give_up in () if writer is None else (writer.rollback, writer.wait_merging_threads):
-            try:
-                with told():
-                    give_up()
-            except (StorageFailed, StorageFull) as error:
-                log.debug("%s: %s", self.path, error.reason)
+        self._give_up(*(() if writer is None else (writer.rollback, writer.wait_merging_threads)))
         self.several = set(self.state.several)
         self._facets = set(self.state.facets)
         self._strings = {name: place for place, name in enumerate(self.state.strings)}
@@ -208,9 +212,18 @@ class Folder:
     def close(self) -> None:
         """Give back memory and threads, after merges that are under way."""
         writer, self._writer = self._writer, None
-        if writer is not None:
-            with told():
-                writer.wait_merging_threads()
+        self._give_up(*(() if writer is None else (writer.wait_merging_threads,)))
+
+    def _give_up(self, *steps: Callable[[], object]) -> None:
+        """Let a writer end; what that fails with costs nothing that was committed."""
+        for step in steps:
+            try:
+                with told():
+                    step()
+            except (StorageFailed, StorageFull) as error:
+                log.debug("%s: %s", self.path, error.reason)
+        with suppress(OSError):
+            (self.path / WRITTEN).unlink(missing_ok=True)
 
     def _document(self, document: "Document", entry: Entry, limits: SearchSettings) -> "Document":
         document.add_text("id", entry["id"])
@@ -258,19 +271,39 @@ def told() -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, OSError) as error:
-        code = error.errno if isinstance(error, OSError) else None
-        if code is None:
-            found = _CODE.search(str(error))
-            code = int(found[1]) if found else 0
-        if code == errno.EROFS:
-            raise StorageFull(READ_ONLY) from error
-        if code in NO_ROOM:
-            raise StorageFull from error
-        log.warning("a search index cannot be used: %s", error)
-        words = os.strerror(code) if code else _PLACE.sub("", str(error))  # where the files are is nobody's business
-        kind = NotNow if code in OUT_OF_HANDLES else StorageFailed
-        raise kind(f"The search index cannot be used: {words}") from error
+    except BaseException as error:
+        if not isinstance(error, ValueError | OSError) and type(error).__name__ != PANIC:
+            raise
+        raise _as_told(error) from error
+
+
+def _as_told(error: BaseException) -> StorageFull | StorageFailed:
+    code = error.errno if isinstance(error, OSError) else None
+    if code is None:
+        found = _CODE.search(str(error))
+        code = int(found[1]) if found else 0
+    if code == errno.EROFS:
+        return StorageFull(READ_ONLY)
+    if code in NO_ROOM:
+        return StorageFull()
+    log.warning("a search index cannot be used: %s", error)
+    if not code:
+        return unusable(_PLACE.sub("", str(error)))  # where the files are is nobody's business
+    kind = NotNow if code in OUT_OF_HANDLES else StorageFailed
+    return kind(UNUSABLE + os.strerror(code))
+
+
+def unusable(words: str) -> Unusable:
+    """What tells that the files cannot be used, and why."""
+    return Unusable(UNUSABLE + words)
+
+
+def stored_in(document: "Document") -> tuple[str, bytes]:
+    """The id of a document, empty for that of the state, and what is stored with it. Raises Unusable."""
+    doc_id, body = document.get_first("id") or "", document.get_first("body") or b""
+    if not isinstance(doc_id, str) or not isinstance(body, bytes):  # tantivy has no checksum over what it unpacks
+        raise unusable("A document is not what was written.")
+    return doc_id, body
 
 
 def schema_of(columns: int) -> "Schema":
@@ -300,14 +333,17 @@ def open_folder(path: Path, epoch: int) -> Folder | None:
             index = _prepared(library.Index.open(str(path)))
             searcher = index.searcher()
             found = searcher.search(library.Query.term_query(index.schema, STATE, STATE), 1)
-            body = bytes(searcher.doc(found.hits[0][1]).get_first("body") or b"") if found.hits else b""
+            body = stored_in(searcher.doc(found.hits[0][1]))[1] if found.hits else b""
         state = msgspec.json.decode(body, type=FolderState)
     except NotNow:
         raise
-    except (StorageFailed, msgspec.DecodeError) as error:
+    except (StorageFailed, msgspec.DecodeError, UnicodeDecodeError) as error:
         log.warning("%s cannot be used (%s); the search index is built anew", path, error)
         return None
     if state.format != FORMAT or state.epoch != epoch:
+        return None
+    if index.schema != schema_of(state.columns):  # it stands in the one file that has no checksum
+        log.warning("%s has other fields than were made; the search index is built anew", path)
         return None
     return Folder(path, index, index.schema, state)
 
@@ -321,6 +357,11 @@ def make_folder(path: Path, epoch: int, columns: int) -> Folder:
         path.mkdir(parents=True)
         index = _prepared(library.Index(schema, str(path)))
     return Folder(path, index, schema, FolderState(FORMAT, epoch, 0, 0, columns, [], [], [], [], 0))
+
+
+def was_cut_short(path: Path) -> bool:
+    """Whether the process has ended while it wrote to an index."""
+    return (path / WRITTEN).exists()
 
 
 def remove_folder(path: Path) -> None:

@@ -22,14 +22,17 @@ from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed
 from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
 from docstore.query.function_log import function_log
+from docstore.query.search.damage import damaged_file
 from docstore.query.search.folder import (
     FIRST_COLUMNS,
     MORE_COLUMNS,
     ColumnsTaken,
     Folder,
+    Unusable,
     make_folder,
     open_folder,
     remove_folder,
+    was_cut_short,
 )
 from docstore.query.search.mapping import Entries, joined
 from docstore.query.search.plan import SearchPlan
@@ -79,6 +82,9 @@ class SearchIndex:
         self._ahead = ahead
         self._task: asyncio.Task[None] | None = None
         self._opening = opening
+        self._looking = asyncio.Lock()
+        self._sound = 0.0  # when the last look began that has found no damage
+        self._damaged = False  # as was found out; nothing more is made of these files
         self._dropped = False
 
     @property
@@ -93,6 +99,7 @@ class SearchIndex:
                 raise NotFound(GONE)
             if self.folder is None:
                 self.folder = await finished(self._open)
+                self._damaged = False
                 self._show(self.folder)
         return self.folder
 
@@ -129,6 +136,28 @@ class SearchIndex:
         """Begin to bring it up to date, and do not wait."""
         if self._task is None:
             self._start()
+
+    async def mend(self, folder: Folder) -> bool:
+        """Look whether files that could not be used are damaged, and let the index be built anew if they are.
+
+        True if others are in their place, or will be with the next update; False if they are as they were written.
+        """
+        failed = monotonic()
+        async with self._looking:
+            if self.folder is not folder or self._damaged:
+                return True
+            if self._sound > failed:  # as somebody has found while this one waited
+                return False
+            began = monotonic()
+            damaged = await finished(partial(_damaged_file, self.path))
+            if self.folder is not folder:
+                return True
+            if damaged is None:
+                self._sound = began
+                return False
+            _tell_damage(damaged, self.path)
+            self._damaged, self.shown = True, FeedEnd(-1, -1)
+            return True
 
     async def rest(self) -> None:
         """Give back memory, threads and files, until it is needed again."""
@@ -202,18 +231,29 @@ class SearchIndex:
                     columns = min(folder.state.columns * MORE_COLUMNS, self._settings.max_columns)
                     folder = await self._anew(columns)
                     continue
-                except StorageFailed:
-                    if again or await asyncio.to_thread(folder.is_there):
+                except StorageFailed as error:
+                    if again or not await self._is_lost(folder, error):
                         raise
-                    log.warning("%s was removed while it was open; the search index is built anew", self.path)
                     again = True
                     built = False
                 if not built:
                     folder = await self._anew(folder.state.columns)
                     end = feed_end(self.database.environment, self.database.number)
 
+    async def _is_lost(self, folder: Folder, error: StorageFailed) -> bool:
+        """Whether what an update fails with is that its files are gone or damaged."""
+        if not await asyncio.to_thread(folder.is_there):
+            log.warning("%s was removed while it was open; the search index is built anew", self.path)
+            return True
+        return isinstance(error, Unusable) and await self.mend(folder)
+
+    def _is_damaged(self) -> bool:
+        return self._damaged
+
     async def _build(self, folder: Folder, end: FeedEnd, task: ActiveTask) -> bool:
         """Follow the database to its end. False if it has to be begun again without what there is."""
+        if self._is_damaged():
+            return False
         began = FeedEnd(folder.state.seq, folder.state.purge_seq)
         following = follow(self.database, self.plan.feed, began, end, self._map, ahead=self._ahead)
         committed = monotonic()
@@ -222,6 +262,8 @@ class SearchIndex:
                 async for batch, entries, fresh, last in batches:
                     commit = last or monotonic() - committed > COMMIT_AFTER
                     await finished(partial(self._write, folder, batch, entries, fresh=fresh, commit=commit))
+                    if self._is_damaged():  # as a search has found
+                        return False
                     if commit:
                         committed = monotonic()
                         self._show(folder)
@@ -267,7 +309,7 @@ class SearchIndex:
 
     def _open(self) -> Folder:
         epoch = self.database.environment.epoch
-        folder = open_folder(self.path, epoch)
+        folder = None if self._damaged or _is_damaged_by_its_end(self.path) else open_folder(self.path, epoch)
         return make_folder(self.path, epoch, FIRST_COLUMNS) if folder is None else folder
 
     async def _anew(self, columns: int) -> Folder:
@@ -277,11 +319,36 @@ class SearchIndex:
             if old is not None:
                 await finished(old.close)
             self.folder = await finished(partial(make_folder, self.path, self.database.environment.epoch, columns))
+            self._damaged = False
             self._show(self.folder)
         return self.folder
 
     def _show(self, folder: Folder) -> None:
         self.shown = FeedEnd(folder.state.seq, folder.state.purge_seq)
+
+
+def _is_damaged_by_its_end(path: Path) -> bool:
+    """Whether a process ended while it wrote here, and the files are damaged.
+
+    Such damage can be why: threads of tantivy's that write end the process with them.
+    """
+    damaged = _damaged_file(path) if was_cut_short(path) else None
+    if damaged is None:
+        return False
+    _tell_damage(damaged, path)
+    return True
+
+
+def _damaged_file(path: Path) -> str | None:
+    try:
+        return damaged_file(path)
+    except OSError as error:  # what the disk refuses to read may be as it was written
+        log.warning("%s cannot be looked at: %s", path, error)
+        return None
+
+
+def _tell_damage(name: str, path: Path) -> None:
+    log.warning("%s of %s is damaged; the search index is built anew", name, path)
 
 
 async def finished(work: Callable[[], T]) -> T:

@@ -9,11 +9,11 @@ those of databases that are gone when these go, or at the next start. All of the
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from docstore.core.document import DESIGN_PREFIX
@@ -25,18 +25,20 @@ from docstore.database.apply.administration import GONE
 from docstore.database.background import Work, persist
 from docstore.database.database import Database
 from docstore.database.reading.at_once import in_thread
-from docstore.database.reading.index_feed import design_texts, feed_end
+from docstore.database.reading.index_feed import FeedEnd, design_texts, feed_end
 from docstore.errors import DocstoreError, NotFound, Unavailable
 from docstore.query.following import GONE as REPLACED
 from docstore.query.search.answering import Answer
 from docstore.query.search.asked import Question
 from docstore.query.search.asking import Asking
-from docstore.query.search.folder import Folder, folder_size, remove_folder
+from docstore.query.search.folder import Folder, Unusable, folder_size, remove_folder, told
 from docstore.query.search.index import SearchIndex, finished
 from docstore.query.search.plan import SearchPlan, plan_of, plans_of
 from docstore.settings import SearchSettings, Settings
 from docstore.workers.messages import Plain
 from docstore.workers.pool import Pool
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -154,12 +156,31 @@ class Searches:
         Raises BadRequest, SearchTimedOut, what the function fails with, NotFound if the index goes meanwhile,
         StorageFailed; WorkersBusy, WorkerLost, Unavailable where it needs a process that there is not.
         """
-        folder = await (index.current() if update else index.opened())
-        for _ in range(MOST_TRIES):
-            found = await self._asking.answer(folder, index.plan, question)
-            if found is not None:
-                return found
-            await index.rest()  # somebody has removed its files, unless it is just being built anew
+        return await self.answered(index, lambda it: self._asking.answer(it, index.plan, question), update=update)
+
+    async def answered(
+        self,
+        index: SearchIndex,
+        ask: Callable[[Folder], Awaitable[T | None]],
+        *,
+        update: bool,
+        end: FeedEnd | None = None,
+    ) -> T:
+        """What comes of asking an index's files, or those in their place, if they are damaged or gone, which is None.
+
+        ``update``, ``end``: as of ``ask`` and of ``SearchIndex.current``; raises as these.
+        """
+        folder = await (index.current(end) if update else index.opened())
+        for left in reversed(range(MOST_TRIES)):
+            try:
+                found = await ask(folder)
+            except Unusable:
+                if not (left and await index.mend(folder)):
+                    raise
+            else:
+                if found is not None:
+                    return found
+                await index.rest()  # somebody has removed its files, unless it is just being built anew
             folder = await index.current()
         raise NotFound(REPLACED)
 
@@ -297,7 +318,8 @@ class Searches:
 
 def _measure(folder: Folder) -> tuple[int, int]:
     """Bytes, and documents; one of tantivy's has the state."""
-    documents = int(folder.searcher().num_docs)
+    with told():
+        documents = int(folder.searcher().num_docs)
     return folder.size, max(0, documents - 1)
 
 

@@ -9,10 +9,13 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from docstore.query.search.folder import remove_folder
+from docstore.query.search.damage import META, damaged_file
+from docstore.query.search.folder import WRITTEN, Folder, make_folder, open_folder, remove_folder, unusable
+from docstore.query.search.index import SearchIndex
 from docstore.settings import SearchSettings
 from docstore.testing import TestNode, run_node
 from tests.httpd.asking import Database
+from tests.query.search.damaging import spoil_rows
 from tests.workers.test_pool import until
 
 # The documents of CouchDB's own test of search.
@@ -298,6 +301,125 @@ async def test_a_folder_that_somebody_removed_is_built_anew(fruits: Database, se
     assert found == (["1", "5"] if asked == "apple" else ["1"])
     assert (await fruits.ask("PUT", "/6", {**FRUITS[0], "_id": "6"})).status == 201
     assert "6" in ids(await search(fruits, q="item:apple"))
+
+
+async def two_segments(db: Database, server: TestNode) -> tuple[SearchIndex, Path]:
+    """An index of four documents and a later one; the last segment has the index's state."""
+    await search(db, q="*:*")
+    assert (await db.ask("PUT", "/5", FRUITS[0] | {"_id": "5"})).status == 201
+    assert (await search(db, q="*:*"))["total_rows"] == 5
+    [index] = server.node.query.searches._indexes.values()
+    return index, index.path
+
+
+@pytest.mark.parametrize("asked", ["apple", "/apple?/"])  # the second by another process
+@pytest.mark.parametrize("stale", [None, "ok"])
+async def test_a_damaged_index_is_built_anew(
+    fruits: Database, server: TestNode, asked: str, stale: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    index, path = await two_segments(fruits, server)
+    await index.rest()  # else tantivy has the old file before it
+    spoilt = spoil_rows(path)
+    await asyncio.to_thread(opened_still, index)
+    assert ids(await search(fruits, q=f"item:{asked}", sort="_id<string>", stale=stale)) == ["1", "5"]
+    assert damage_told(caplog) == [f"{spoilt} of {path} is damaged; the search index is built anew"]
+    assert damaged_file(path) is None
+    assert (await fruits.ask("PUT", "/6", FRUITS[0] | {"_id": "6"})).status == 201
+    assert (await search(fruits, q="item:apple"))["total_rows"] == 3
+
+
+def opened_still(index: SearchIndex) -> None:
+    """It is damage that only shows later."""
+    assert open_folder(index.path, index.database.environment.epoch) is not None
+
+
+def damage_told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if "is damaged" in record.getMessage()]
+
+
+async def test_damage_that_many_find_is_mended_once(
+    fruits: Database, server: TestNode, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, path = await two_segments(fruits, server)
+    await index.rest()
+    spoil_rows(path)
+    made: list[Path] = []
+
+    def counted(path: Path, epoch: int, columns: int) -> Folder:
+        made.append(path)
+        return make_folder(path, epoch, columns)
+
+    monkeypatch.setattr("docstore.query.search.index.make_folder", counted)
+    found = await asyncio.gather(*(search(fruits, q="item:apple", stale=stale) for stale in ("ok", None) * 4))
+    assert [sorted(ids(one)) for one in found] == [["1", "5"]] * 8
+    assert made == [path]
+    assert len(damage_told(caplog)) == 1
+
+
+async def test_an_update_that_meets_damage(
+    fruits: Database, server: TestNode, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = await two_segments(fruits, server)
+    spoilt = spoil_rows(path)
+    write = Folder.write
+
+    def fails(self: Folder, *args: Any, **members: Any) -> None:
+        if damaged_file(path) is not None:
+            raise unusable("here")
+        write(self, *args, **members)
+
+    monkeypatch.setattr(Folder, "write", fails)
+    assert (await fruits.ask("PUT", "/6", FRUITS[0] | {"_id": "6"})).status == 201
+    assert sorted(ids(await search(fruits, q="item:apple"))) == ["1", "5", "6"]
+    assert damage_told(caplog) == [f"{spoilt} of {path} is damaged; the search index is built anew"]
+
+
+async def test_what_fails_on_sound_files_builds_nothing_anew(
+    fruits: Database, server: TestNode, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, path = await two_segments(fruits, server)
+    meta = (path / META).read_bytes()
+    looked: list[Path] = []
+
+    def looked_at(path: Path) -> str | None:
+        looked.append(path)
+        return damaged_file(path)
+
+    def fails(*_: object) -> None:
+        raise unusable("here")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("docstore.query.search.asking.answer", fails)
+        broken.setattr("docstore.query.search.index.damaged_file", looked_at)
+        refused = await fruits.ask("POST", f"/{PATH}", {"q": "item:apple"})
+        assert refused.error == (500, "storage_failed", "The search index cannot be used: here")
+        assert looked == [path]
+        both = [fruits.ask("POST", f"/{PATH}", {"q": "item:apple"}) for _ in range(8)]
+        assert [one.status for one in await asyncio.gather(*both)] == [500] * 8
+        assert len(looked) < 9  # who comes while somebody looks need not look
+    assert ids(await search(fruits, q="item:apple", sort="_id<string>")) == ["1", "5"]
+    assert ((path / META).read_bytes(), damage_told(caplog)) == (meta, [])
+    assert index.folder is not None
+
+
+async def test_damage_that_has_ended_the_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Threads of tantivy's that write may do that; the next start must not end alike."""
+    data = tmp_path / "data"
+    async with run_node(data=data) as server, aiohttp.ClientSession(server.url) as client:
+        db = await Database(client, "fruits").create()
+        await db.ask("POST", "/_bulk_docs", {"docs": FRUITS})
+        await db.ask("PUT", "/_design/inventory", DESIGN)
+        _, path = await two_segments(db, server)
+    for was_killed in (False, True):
+        spoilt = spoil_rows(path) if was_killed else None
+        (path / WRITTEN).touch()
+        caplog.clear()
+        async with run_node(data=data) as server, aiohttp.ClientSession(server.url) as client:
+            db = Database(client, "fruits")
+            assert (await search(db, q="*:*", limit=0))["total_rows"] == 5
+        told = [f"{spoilt} of {path} is damaged; the search index is built anew"] if spoilt else []
+        assert damage_told(caplog) == told
+        assert not (path / WRITTEN).exists()
 
 
 async def test_many_ask_and_write_at_the_same_time(fruits: Database) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from docstore.query.search.damage import damaged_file
 from docstore.settings import SearchSettings
-from docstore.testing import run_node
+from docstore.testing import TestNode, run_node
 from tests.httpd.asking import Database
+from tests.query.search.damaging import spoil_rows
 
 DOCS = [
     {"_id": "a", "title": "Alien", "year": 1979, "cast": [{"name": "Weaver"}], "plot": "a ship answers a call"},
@@ -129,3 +131,15 @@ async def test_as_many_values_as_a_query_may_have_words(db):
     assert [doc["_id"] for doc in (await db.post("_find", asked)).json["docs"]] == ["a"]
     asked["selector"]["age"]["$in"] = list(range(1100))
     assert (await db.post("_find", asked)).error[:2] == (400, "text_search_error")
+
+
+async def test_a_damaged_index_is_built_anew(films: Database, server: TestNode) -> None:
+    selector = {"$text": "weaver"}
+    await find(films, selector)
+    assert (await films.ask("PUT", "/d", DOCS[0] | {"_id": "d"})).status == 201
+    assert ids(await find(films, selector, sort=["year:number"])) == ["a", "d", "b"]
+    [index] = server.node.query.searches._indexes.values()
+    await index.rest()
+    spoil_rows(index.path)
+    assert ids(await find(films, selector, sort=["year:number"])) == ["a", "d", "b"]
+    assert damaged_file(index.path) is None

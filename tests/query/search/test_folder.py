@@ -1,3 +1,4 @@
+import asyncio
 import errno
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,18 @@ from docstore.errors import StorageFailed, StorageFull
 from docstore.query.search.analyzers import analyzers_of
 from docstore.query.search.answering import answer
 from docstore.query.search.asked import Question
+from docstore.query.search.damage import META
 from docstore.query.search.entries import Entry, Field, entry_of
-from docstore.query.search.folder import ColumnsTaken, Folder, NotNow, make_folder, open_folder, told
+from docstore.query.search.folder import (
+    ColumnsTaken,
+    Folder,
+    NotNow,
+    Unusable,
+    make_folder,
+    open_folder,
+    told,
+    was_cut_short,
+)
 from docstore.settings import SearchSettings
 
 ANALYZERS = analyzers_of("standard")
@@ -143,3 +154,80 @@ def test_errors_in_words(error: Exception, told_as: type[StorageFull | StorageFa
     with pytest.raises(told_as) as seen, told():
         raise error
     assert "/data" not in seen.value.reason
+
+
+class PanicException(BaseException):
+    """As that of tantivy's is, which nobody can import."""
+
+
+@pytest.mark.parametrize(
+    ("panic", "told_as"),
+    [
+        ("assertion failed: start <= orig_range.end", Unusable),
+        ('called `Result::unwrap()` on an `Err` value: Os { code: 28, kind: StorageFull, message: "x" }', StorageFull),
+    ],
+)
+def test_a_panic_is_an_error_of_the_store(panic: str, told_as: type[Exception]) -> None:
+    with pytest.raises(told_as), told():
+        raise PanicException(panic)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit, ColumnsTaken])
+def test_what_is_not_of_tantivy_passes(error: type[BaseException]) -> None:
+    with pytest.raises(error), told():
+        raise error
+
+
+def test_a_panic_of_every_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searching, writing, committing, giving up and closing."""
+    folder = make_folder(tmp_path / "i", 7, 8)
+    write(folder, "a")
+    folder.commit(1, 0)
+
+    class Panics:
+        def __getattr__(self, name: str) -> object:
+            return _panic
+
+    folder._index = Panics()  # type: ignore[assignment]
+    with pytest.raises(Unusable):
+        folder.searcher()
+    folder._writer = None
+    with pytest.raises(Unusable):
+        write(folder, "b")
+    for ends in (folder.forget, folder.close):
+        folder._writer = Panics()  # type: ignore[assignment]
+        ends()
+        assert folder._writer is None
+    folder._writer = Panics()  # type: ignore[assignment]
+    with pytest.raises(Unusable):
+        folder.commit(2, 0)
+    monkeypatch.setattr("tantivy.Index.open", _panic)
+    assert open_folder(folder.path, 7) is None
+
+
+def _panic(*_: object) -> None:
+    raise PanicException("here")
+
+
+def test_a_folder_with_other_fields_is_not_used(tmp_path: Path) -> None:
+    """Else it would be opened, and nothing could be written."""
+    folder = make_folder(tmp_path / "i", 7, 8)
+    write(folder, "a")
+    folder.commit(1, 0)
+    folder.close()
+    meta = folder.path / META
+    text = meta.read_text()
+    meta.unlink()
+    meta.write_text("rav".join(text.rsplit("raw", 1)))
+    assert open_folder(folder.path, 7) is None
+
+
+def test_whether_a_process_has_ended_while_it_wrote(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "i", 7, 8)
+    assert not was_cut_short(folder.path)
+    for ends in (folder.close, folder.forget):
+        write(folder, "a")
+        folder.commit(1, 0)
+        assert was_cut_short(folder.path)
+        ends()
+        assert not was_cut_short(folder.path)
