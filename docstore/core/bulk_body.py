@@ -80,7 +80,8 @@ def _pieces(raw: bytes, start: int, end: int, piece: int) -> list[tuple[int, int
     while end - start > piece + piece // 2:
         at = raw.rfind(separator, start, start + piece)
         if at < 0:
-            at = raw.find(separator, start, min(start + _REACH, end))
+            behind = max(start, start + piece - len(separator) + 1)
+            at = raw.find(separator, behind, min(start + _REACH, end))
         if at < 0:
             break
         pieces.append((start, at + 1))

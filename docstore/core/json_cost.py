@@ -7,6 +7,7 @@ an Erlang term. It must not know threads, nor what a text is for.
 
 from typing import Final
 
+from docstore.core.json_marks import APART, count_mark
 from docstore.core.json_text import JsonValue
 from docstore.settings import Limits
 
@@ -24,12 +25,13 @@ def is_costly(text: bytes) -> bool:
     """Whether reading, printing and hashing a text takes more than about a millisecond."""
     if len(text) < NEVER_COSTLY:
         return False
-    marks = text.translate(None, _NO_MARKS)  # there are few in a long string, and to count takes as long as to copy
-    items = marks.count(b",") + 1
+    items = count_mark(text, b",") + 1
+    # Where there are many, to count each kind takes as long as a copy of all.
+    marks = text if items * APART < len(text) else text.translate(None, _NO_MARKS)
     cost = items + len(text) // 4_096
     if cost < COSTLY:
-        enclosing = marks.count(b"[") + marks.count(b"{")
-        cost += 2 * marks.count(b":") + 6 * marks.count(b"\\") + 2 * enclosing
+        enclosing = count_mark(marks, b"[") + count_mark(marks, b"{")
+        cost += 2 * count_mark(marks, b":") + 6 * count_mark(marks, b"\\") + 2 * enclosing
         most_floats = items + enclosing  # to count them takes longer than all else
         if cost < COSTLY <= cost + 3 * most_floats:
             zeros = text.translate(_DIGITS_TO_ZERO)

@@ -22,6 +22,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from docstore.core.json_marks import SHORT, count_mark
 from docstore.errors import BadRequest, InvalidJson
 
 JsonValue: TypeAlias = dict[str, "JsonValue"] | list["JsonValue"] | str | int | float | bool | None
@@ -50,7 +51,7 @@ def decode_unordered(raw: bytes, *, max_depth: int = DEFAULT_MAX_DEPTH) -> JsonV
 
     ``in_order`` puts them there. Raises as ``decode``.
     """
-    if len(raw) > max_depth and raw.count(b"[") + raw.count(b"{") > max_depth and _nests_deeper(raw, max_depth):
+    if len(raw) > max_depth and _openings(raw) > max_depth and _nests_deeper(raw, max_depth):
         raise _too_deep(max_depth)
     try:
         value: JsonValue = _read(raw)
@@ -76,12 +77,13 @@ def in_order(raw: bytes, value: JsonValue, *, max_depth: int = DEFAULT_MAX_DEPTH
 
     Raises BadRequest for a value too deep for the exact reader.
     """
-    colons = raw.count(b":")
+    count = bytes.count if len(raw) < SHORT else count_mark
+    colons = count(raw, b":")
     if colons < 2:
         return value
     try:
         is_provable = b"\\" not in raw or b"\\u003" not in raw or _ESCAPED_COLON.search(raw) is None
-        return value if is_provable and _write(value).count(b":") == colons else decode_exact(raw)
+        return value if is_provable and count(_write(value), b":") == colons else decode_exact(raw)
     except RecursionError:
         raise _too_deep(max_depth) from None
 
@@ -225,6 +227,11 @@ _TO_PARENTHESES = bytes.maketrans(b"{[}]", b"(())")
 _STEP: Final = {ord("("): 1, ord(")"): -1}
 _COLLAPSES = 6
 _STEP_SLICE = 65_536
+
+
+def _openings(raw: bytes) -> int:
+    count = bytes.count if len(raw) < SHORT else count_mark
+    return count(raw, b"[") + count(raw, b"{")
 
 
 def _nests_deeper(raw: bytes, limit: int) -> bool:
