@@ -1,14 +1,16 @@
 """Documents as plain data, column by column: what a worker makes of their text, and documents made of that.
 
 Owns the form in which parsed documents go from one process to another. Reading, checking, printing and hashing are done
-on the far side; on the near side some values are put together for each document, and nothing is read. Documents with
-attachments do not travel so. It must not know processes.
+on the far side; on the near side some values are put together for each document, and nothing is read. Of attachments
+those travel that stand in the documents, decoded, and stubs. It must not know processes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import repeat
 from typing import Any, Final, TypeAlias, cast
 
+from docstore.core.attachment import AttachmentSpec, Inline, Stub
 from docstore.core.document import Document, Foreseen, parse_document, validate_doc_id
 from docstore.core.json_slices import decode_in_slices
 from docstore.core.json_text import JsonValue, decode
@@ -19,8 +21,11 @@ from docstore.settings import Limits
 _new = tuple.__new__
 
 Columns: TypeAlias = list[list[Any]]
-"""Ids (None where the near side makes one), bodies, terms, hashes of foreseen revisions, deleted or not, and paths:
-None, or a generation and the ids from there downwards."""
+"""Ids (None where the near side makes one), bodies, terms, hashes of foreseen revisions, deleted or not, paths (None or
+a generation and the ids from there downwards).
+
+Then attachments, nothing at all if no document has some: of each document the name, the type (None: a stub) and the
+``revpos`` (None: a stub without) of each; and the bytes of all but stubs."""
 
 READ: Final = "docstore.core.document_columns:read"
 """The name of ``read``, for a worker."""
@@ -30,6 +35,9 @@ MOST: Final = 4_000
 
 AT_ONCE: Final = 200
 """Documents that are put together in a few tenths of a millisecond."""
+
+MOST_TOLD: Final = 1 << 63
+"""Larger numbers do not travel."""
 
 _NO_ID: Final = "".join(("no", "id"))
 """Stands for the id of a document that has none: this very object, of which no document's text makes another."""
@@ -43,7 +51,7 @@ def plain_limits(limits: Limits) -> dict[str, Any]:
 def read(text: bytes, limits: Mapping[str, Any], hashed: bool) -> Columns | None:
     """The columns of the documents that stand in a text, with commas between them.
 
-    None for what is to be read where its errors can be told in their order, or has attachments; and for more than
+    None for what is to be read where its errors can be told in their order, or does not travel; and for more than
     ``MOST``, since what comes of them is taken over at once. ``hashed`` as in ``parse_document``.
     """
     try:
@@ -79,9 +87,15 @@ def name_all(documents: list[Document], limits: Limits, new_id: Callable[[], str
 
 
 def columns_of(documents: Sequence[Document]) -> Columns | None:
-    """The columns of documents; None if one of them has attachments."""
+    """The columns of documents; None if one of them has attachments that do not travel."""
+    attached: list[list[tuple[str, str | None, int | None]]] = []
+    data: list[bytes] = []
     if any(one.attachments for one in documents):
-        return None
+        for one in documents:
+            told = _told(one.attachments, data)
+            if told is None:
+                return None
+            attached.append(told)
     return [
         [None if one.id is _NO_ID else one.id for one in documents],
         [one.body for one in documents],
@@ -89,13 +103,46 @@ def columns_of(documents: Sequence[Document]) -> Columns | None:
         [None if one.foreseen is None else one.foreseen.rev.id for one in documents],
         [one.deleted for one in documents],
         [[one.path[0].generation, *[rev.id for rev in one.path]] if one.path else None for one in documents],
+        attached,
+        data,
     ]
+
+
+def _told(attachments: Sequence[AttachmentSpec], data: list[bytes]) -> list[tuple[str, str | None, int | None]] | None:
+    """What is told of a document's attachments, their bytes put to ``data``; None if that is not enough."""
+    told: list[tuple[str, str | None, int | None]] = []
+    for one in attachments:
+        if isinstance(one, Inline):
+            told.append((one.name, one.content_type, one.revpos))
+            data.append(one.data)
+        elif isinstance(one, Stub) and not one.has_revpos:
+            told.append((one.name, None, None))
+        elif isinstance(one, Stub) and type(one.revpos) is int and 0 <= one.revpos < MOST_TOLD:
+            told.append((one.name, None, one.revpos))
+        else:
+            return None
+    return told
+
+
+def _attached(columns: Columns) -> Iterator[tuple[AttachmentSpec, ...]]:
+    """The attachments of each document."""
+    attached, data = columns
+    left = iter(data)
+    for told in attached:
+        yield tuple(
+            Stub(name, revpos, revpos is not None)
+            if content_type is None
+            else Inline(name, content_type, next(left), revpos)
+            for name, content_type, revpos in told
+        )
 
 
 def documents_of(columns: Columns) -> Iterator[list[Document]]:
     """The documents, some at a time; ``name_all`` gives ids to those without."""
+    plain, attached = columns[:-2], columns[-2:]
+    attachments = _attached(attached) if attached[0] else repeat(())
     documents = []
-    for doc_id, body, term, foreseen, deleted, told in zip(*columns, strict=True):
+    for doc_id, body, term, foreseen, deleted, told in zip(*plain, strict=True):
         path: tuple[Rev, ...] = ()
         rev = None
         generation = 0
@@ -105,7 +152,7 @@ def documents_of(columns: Columns) -> Iterator[list[Document]]:
             rev = path[0]
         child = None if foreseen is None else Foreseen(rev, _new(Rev, (generation + 1, foreseen)))
         name = _NO_ID if doc_id is None else doc_id
-        documents.append(_new(Document, (name, rev, deleted, body, term, path, (), None, child)))
+        documents.append(_new(Document, (name, rev, deleted, body, term, path, next(attachments), None, child)))
         if len(documents) == AT_ONCE:
             yield documents
             documents = []

@@ -142,10 +142,11 @@ class _LastTree:
         self._db = db
         self._doc_id: str | None = None
         self._found: FoundTree | None = None
-        self._revs_limit = 0
+        self._revs_limit: int | None = None
 
     def forget(self) -> None:
         self._doc_id = None
+        self._revs_limit = None
 
     async def open(
         self, snapshot: LongSnapshot, request: RevsRequest, options: OpenOptions, open_blob: OpenBlob
@@ -159,9 +160,14 @@ class _LastTree:
             await self._find(snapshot, doc_id)
         if self._found is None:
             return [] if isinstance(revs, str) else all_missing(revs)
-        wanted = await self._wanted(self._found, revs, latest=options.latest)
-        snapshot.renew()  # others may have had their turns
+        if self._revs_limit is None:
+            self._revs_limit = get_state(snapshot.current, self._db).revs_limit
         limit = self._revs_limit if options.revs else None
+        if revs == (self._found.record.winner,):  # most are
+            wanted = WantedRevs(self._found, (self._found.record.winner,))
+            return open_wanted(snapshot.current, self._db, doc_id, wanted, 0, limit, options, open_blob)
+        wanted = await self._wanted(self._found, revs, self._revs_limit, latest=options.latest)
+        snapshot.renew()  # others may have had their turns
         found = open_wanted(snapshot.current, self._db, doc_id, wanted, 0, limit, options, open_blob)
         if len(found) < len(wanted.revs):
             arguments = (self._environment, self._db, doc_id, wanted, self._revs_limit, options, open_blob)
@@ -176,21 +182,21 @@ class _LastTree:
         def find(txn: ReadTransaction, at_once: bool) -> FoundTree | None:
             return find_tree(txn, self._db, doc_id, at_once=at_once)
 
-        self._revs_limit = get_state(snapshot.current, self._db).revs_limit
         try:
             self._found = find(snapshot.current, True)
         except TooMuchAtOnce:
             snapshot.close()
             self._found = await in_thread(self._environment, lambda txn: find(txn, False))
+            snapshot.renew()
         self._doc_id = doc_id
 
-    async def _wanted(self, found: FoundTree, revs: Revs, *, latest: bool) -> WantedRevs:
+    async def _wanted(self, found: FoundTree, revs: Revs, revs_limit: int, *, latest: bool) -> WantedRevs:
         """Which revisions are to be opened; to look for leaves in a large tree is left to a thread."""
         if not (latest or isinstance(revs, str)):
             return WantedRevs(found, wanted_revs(found.tree, revs, latest=False))
         if tree_bytes(found.record) <= TREE_BYTES:
-            return WantedRevs(found, _as_walked(found.tree, revs, latest, self._revs_limit))
-        return WantedRevs(found, await to_thread(_as_walked, found.tree, revs, latest, self._revs_limit))
+            return WantedRevs(found, _as_walked(found.tree, revs, latest, revs_limit))
+        return WantedRevs(found, await to_thread(_as_walked, found.tree, revs, latest, revs_limit))
 
 
 def _as_walked(tree: RevTree, revs: Revs, latest: bool, revs_limit: int) -> tuple[Rev | MissingRev, ...]:

@@ -1,14 +1,16 @@
 """A long body of ``_bulk_docs``, read by worker processes and by this one, each taking pieces until none is left.
 
 Owns who reads which piece. A worker takes its share of what is left, from the front; the event loop takes piece by
-piece from the back, in turns, so it waits for nobody and is never later than it would be alone. A request is read so
-only while a process has nothing to do. It must not know what documents are.
+piece from the back, in turns, so it waits for nobody and is never later than it would be alone. While others have long
+work to do on the loop, it leaves all to the workers. A request is read so only while a process has nothing to do. It
+must not know what documents are.
 
 Whatever is wrong with a body is told by the usual way, which then reads it from its beginning: which document is the
 first bad one can be told there alone.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -99,6 +101,7 @@ class _Reading:
         self._hashed = found.members.get("new_edits", True) is not False
         self._new_id = request.node.uuids.next
         self._workers = 0
+        self._alone = True
         self._first = 0
         self._end = len(found.pieces)
         self._made: dict[int, list[Document]] = {}
@@ -110,10 +113,8 @@ class _Reading:
         workers = [asyncio.ensure_future(self._by_worker()) for _ in range(self._workers)]
         try:
             await asyncio.sleep(0)  # they have their first share before this process begins
-            with Turns() as turns:
-                while self._first < self._end:
-                    self._end -= 1
-                    await self._read_here(self._end, turns)
+            while self._first < self._end:
+                await self._read_some(workers)
             await asyncio.gather(*workers)
         except DocstoreError:
             raise _TellAsUsual from None
@@ -122,6 +123,20 @@ class _Reading:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
         return await self._together()
+
+    async def _read_some(self, workers: "Sequence[asyncio.Future[None]]") -> None:
+        """Read pieces in this process, until none is left or somebody else needs the loop; then wait for a worker."""
+        with Turns() as turns:
+            while self._first < self._end:
+                at_work = [worker for worker in workers if not worker.done()]
+                self._alone = turns.alone
+                if at_work and not self._alone:
+                    break
+                self._end -= 1
+                await self._read_here(self._end, turns)
+            else:
+                return
+        await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
 
     async def _together(self) -> list[Document]:
         """All of them in their order; those without an id get one."""
@@ -160,7 +175,7 @@ class _Reading:
         """Take the next pieces for a worker, one at least; the last of them."""
         start = self._pieces[self._first][0]
         left = self._pieces[self._end - 1][1] - start
-        share = min(MOST_A_JOB, left // (self._workers + 1))
+        share = min(MOST_A_JOB, left // (self._workers + self._alone))
         last = self._first
         while last + 1 < self._end and self._pieces[last + 1][1] - start <= share:
             last += 1

@@ -30,6 +30,11 @@ class Turns:
     ) -> None:
         Turns._working -= 1
 
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else has such work."""
+        return Turns._working == 1
+
     def over(self) -> bool:
         """Whether this turn has lasted long enough."""
         return perf_counter() >= self._ends

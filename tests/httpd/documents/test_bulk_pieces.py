@@ -1,6 +1,7 @@
 """Long bodies of ``_bulk_docs``, read with the help of a worker process: nobody can tell that they are."""
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -9,9 +10,11 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from docstore.httpd.documents import bulk_pieces
 from docstore.httpd.wire import turns
 from docstore.settings import Limits, WorkerSettings
 from docstore.testing import TestNode, run_node
+from docstore.workers.errors import WorkerLost
 from tests.httpd.asking import Database
 from tests.storage_findings import storage_findings
 
@@ -38,6 +41,21 @@ async def server() -> AsyncIterator[TestNode]:
 def documents(prefix: str = "doc", count: int = COUNT) -> list[dict]:
     return [
         {"_id": f"{prefix}{number:04d}", "number": number, "text": "ash birch " * 9, "list": [1.5, {"é": None}]}
+        for number in range(count)
+    ]
+
+
+def with_attachments(prefix: str = "atts", count: int = 40) -> list[dict]:
+    """Of each kind that travels, in some of the documents."""
+    data = [base64.b64encode(bytes(range(256)) * times).decode() for times in (0, 1, 30)]
+    return [
+        {
+            "_id": f"{prefix}{number:04d}",
+            "_attachments": {
+                f"é{place}": {"data": one, "content_type": "image/png", "revpos": place}
+                for place, one in enumerate(data[: number % 4])
+            },
+        }
         for number in range(count)
     ]
 
@@ -71,6 +89,17 @@ BODIES = {
         "docs": [
             *documents("att"),
             {"_id": "att", "_attachments": {"a": {"data": "eA==", "content_type": "text/plain"}}},
+        ]
+    },
+    "many attachments": {"docs": with_attachments()},
+    "many attachments, replicated": {
+        "docs": [{**one, "_rev": f"1-{HASH}"} for one in with_attachments("attrep")],
+        "new_edits": False,
+    },
+    "stubs of what is there": {
+        "docs": [
+            {"_id": one["_id"], "_attachments": {name: {"stub": True} for name in one["_attachments"]}}
+            for one in with_attachments("atts")
         ]
     },
     "a stub of nothing": {"docs": [*documents("stub"), {"_id": "stub", "_attachments": {"a": {"stub": True}}}]},
@@ -117,6 +146,44 @@ async def test_nobody_can_tell(server, client, monkeypatch):
         await ask_both(client, server, monkeypatch, name, body)
     assert server.node.pool.counts["done"] > len(BODIES) // 2
     assert await contents(pieces) == await contents(whole)
+
+
+async def test_attachments_are_decoded_by_the_worker(server, client, monkeypatch):
+    """And not in this process, which has nothing to do with them while others have long work on the loop."""
+    database = await Database(client).create()
+    here: list[bytes] = []
+    reader = bulk_pieces.documents_in
+
+    def read_here(text: bytes, *args: object, **how: object) -> object:
+        here.append(text)
+        return reader(text, *args, **how)
+
+    monkeypatch.setattr(bulk_pieces, "documents_in", read_here)
+    body = {"docs": with_attachments("theirs", 80)}
+    with turns.Turns():
+        assert (await database.post("_bulk_docs", body)).status == 201
+    assert len(here) <= bulk_pieces.FEW_PIECES
+    assert sum(map(len, here)) < len(json.dumps(body)) / 4
+    found = (await database.get("theirs0079/%C3%A92")).body
+    assert found == bytes(range(256)) * 30
+
+
+async def test_the_loop_reads_what_a_failing_worker_leaves_to_it(server, client, monkeypatch):
+    """Though others have long work there."""
+    database = await Database(client).create()
+    asked = []
+
+    def lost(*_args: object, **_how: object) -> asyncio.Future:
+        asked.append(True)
+        failing = asyncio.get_running_loop().create_future()
+        failing.set_exception(WorkerLost("gone"))
+        return failing
+
+    monkeypatch.setattr(type(server.node.pool), "run", lost)
+    with turns.Turns():
+        assert (await database.post("_bulk_docs", {"docs": documents()})).status == 201
+    assert asked
+    assert (await database.get("")).json["doc_count"] == COUNT
 
 
 async def test_documents_without_id_are_named_in_their_order(server, client):
