@@ -185,9 +185,12 @@ class Folder:
                 writer.commit()
                 self.state = state  # it is there, whatever comes next
                 self._index.reload()
-        except BaseException:
+        except BaseException as error:
+            cause = self._cause(error)
             self.forget()
-            raise
+            if cause is None:
+                raise
+            raise cause from None
 
     def _cause(self, error: BaseException) -> StorageFull | StorageFailed | None:
         """Why the thread that writes has ended, if that is what is known; nothing is kept by the commit that tells."""

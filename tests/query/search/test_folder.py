@@ -231,3 +231,33 @@ def test_whether_a_process_has_ended_while_it_wrote(tmp_path: Path) -> None:
         assert was_cut_short(folder.path)
         ends()
         assert not was_cut_short(folder.path)
+
+
+@pytest.mark.parametrize("step", ["write", "commit"])
+def test_a_writer_that_has_ended_tells_why(tmp_path: Path, step: str) -> None:
+    """The thread that writes ends with its first error; whoever comes next hears that, and the commit hears why."""
+
+    class Ended:
+        def delete_documents_by_term(self, field: str, term: str) -> None:
+            pass
+
+        def add_document(self, document: object) -> None:
+            raise ValueError("An error occurred in a thread: 'An index writer was killed.. A worker thread'")
+
+        def commit(self) -> None:
+            raise ValueError("An IO error occurred: 'No space left on device (os error 28)'")
+
+        rollback = wait_merging_threads = lambda self: None
+
+    folder = make_folder(tmp_path / "i", 7, 8)
+    write(folder, "a")
+    folder.commit(1, 0)
+    if step == "commit":
+        write(folder, "b")
+    folder._writer = Ended()  # type: ignore[assignment]
+    with pytest.raises(StorageFull):
+        write(folder, "b") if step == "write" else folder.commit(2, 0)
+    assert folder.state.seq == 1
+    write(folder, "c")
+    folder.commit(2, 0)
+    assert ids(folder) == ["a", "c"]
