@@ -44,12 +44,13 @@ class _Footer(msgspec.Struct):
     crc: int
 
 
-def damaged_file(folder: Path) -> str | None:
+def damaged_file(folder: Path, sound: set[str] | None = None) -> str | None:
     """The name of a file that is missing or not what was written; None if there is none.
 
-    Raises OSError for one that the system does not let be read, which is no damage.
+    ``sound``: files that are known not to be, and are not read; those that are found so come to them. Raises OSError
+    for one that the system does not let be read, which is no damage.
     """
-    sound: set[str] = set()
+    sound = set() if sound is None else sound
     damaged: str | None = None
     while True:
         names = _named(folder)
@@ -95,7 +96,10 @@ def _is_sound(path: Path) -> bool:
         if left < 0:
             return False
         file.seek(left)
-        length, magic = _END.unpack(file.read(_END.size))
+        end = file.read(_END.size)
+        if len(end) < _END.size:  # it has shrunk meanwhile
+            return False
+        length, magic = _END.unpack(end)
         left -= length
         if magic != _MAGIC or length > _MAX_FOOTER or left < 0:
             return False

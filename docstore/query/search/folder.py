@@ -225,8 +225,7 @@ class Folder:
                     step()
             except (StorageFailed, StorageFull) as error:
                 log.debug("%s: %s", self.path, error.reason)
-        with suppress(OSError):
-            (self.path / WRITTEN).unlink(missing_ok=True)
+        unmark(self.path)
 
     def _document(self, document: "Document", entry: Entry, limits: SearchSettings) -> "Document":
         document.add_text("id", entry["id"])
@@ -365,6 +364,12 @@ def make_folder(path: Path, epoch: int, columns: int) -> Folder:
 def was_cut_short(path: Path) -> bool:
     """Whether the process has ended while it wrote to an index."""
     return (path / WRITTEN).exists()
+
+
+def unmark(path: Path) -> None:
+    """Nobody writes to an index now, and what a process may have left there is sound."""
+    with suppress(OSError):
+        (path / WRITTEN).unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:

@@ -22,7 +22,6 @@ from docstore.query.design.languages import UNKNOWN_LANGUAGE
 from docstore.query.errors import FunctionFailed
 from docstore.query.following import GONE, SMALL, BeginAgain, by_halves, follow, reaches
 from docstore.query.function_log import function_log
-from docstore.query.search.damage import damaged_file
 from docstore.query.search.folder import (
     FIRST_COLUMNS,
     MORE_COLUMNS,
@@ -32,8 +31,8 @@ from docstore.query.search.folder import (
     make_folder,
     open_folder,
     remove_folder,
-    was_cut_short,
 )
+from docstore.query.search.looking import Looks, is_damaged_by_its_end, tell_damage
 from docstore.query.search.mapping import Entries, joined
 from docstore.query.search.plan import SearchPlan
 from docstore.query.views.reducing import Workers
@@ -83,7 +82,7 @@ class SearchIndex:
         self._task: asyncio.Task[None] | None = None
         self._opening = opening
         self._looking = asyncio.Lock()
-        self._sound = 0.0  # when the last look began that has found no damage
+        self._looks = Looks(path)
         self._damaged = False  # as was found out; nothing more is made of these files
         self._dropped = False
 
@@ -141,23 +140,20 @@ class SearchIndex:
         """Look whether files that could not be used are damaged, and let the index be built anew if they are.
 
         True if others are in their place, or will be with the next update; False if they are as they were written.
+        Raises NotNow.
         """
-        failed = monotonic()
         async with self._looking:
             if self.folder is not folder or self._damaged:
                 return True
-            if self._sound > failed:  # as somebody has found while this one waited
-                return False
-            began = monotonic()
-            damaged = await finished(partial(_damaged_file, self.path))
-            if self.folder is not folder:
+            damaged = await finished(self._looks.damaged)
+            async with self._opening:  # else they may just be going
+                if self._dropped or self.folder not in {None, folder}:
+                    return True
+                if damaged is None:
+                    return False
+                tell_damage(damaged, self.path)
+                self._damaged, self.shown = True, FeedEnd(-1, -1)  # though they were closed meanwhile
                 return True
-            if damaged is None:
-                self._sound = began
-                return False
-            _tell_damage(damaged, self.path)
-            self._damaged, self.shown = True, FeedEnd(-1, -1)
-            return True
 
     async def rest(self) -> None:
         """Give back memory, threads and files, until it is needed again."""
@@ -309,8 +305,12 @@ class SearchIndex:
 
     def _open(self) -> Folder:
         epoch = self.database.environment.epoch
-        folder = None if self._damaged or _is_damaged_by_its_end(self.path) else open_folder(self.path, epoch)
-        return make_folder(self.path, epoch, FIRST_COLUMNS) if folder is None else folder
+        folder = None if self._damaged or is_damaged_by_its_end(self.path) else open_folder(self.path, epoch)
+        return self._made(FIRST_COLUMNS) if folder is None else folder
+
+    def _made(self, columns: int) -> Folder:
+        self._looks.forget()
+        return make_folder(self.path, self.database.environment.epoch, columns)
 
     async def _anew(self, columns: int) -> Folder:
         """An empty index in the place of what there is."""
@@ -318,37 +318,13 @@ class SearchIndex:
             old, self.folder = self.folder, None
             if old is not None:
                 await finished(old.close)
-            self.folder = await finished(partial(make_folder, self.path, self.database.environment.epoch, columns))
+            self.folder = await finished(partial(self._made, columns))
             self._damaged = False
             self._show(self.folder)
         return self.folder
 
     def _show(self, folder: Folder) -> None:
         self.shown = FeedEnd(folder.state.seq, folder.state.purge_seq)
-
-
-def _is_damaged_by_its_end(path: Path) -> bool:
-    """Whether a process ended while it wrote here, and the files are damaged.
-
-    Such damage can be why: threads of tantivy's that write end the process with them.
-    """
-    damaged = _damaged_file(path) if was_cut_short(path) else None
-    if damaged is None:
-        return False
-    _tell_damage(damaged, path)
-    return True
-
-
-def _damaged_file(path: Path) -> str | None:
-    try:
-        return damaged_file(path)
-    except OSError as error:  # what the disk refuses to read may be as it was written
-        log.warning("%s cannot be looked at: %s", path, error)
-        return None
-
-
-def _tell_damage(name: str, path: Path) -> None:
-    log.warning("%s of %s is damaged; the search index is built anew", name, path)
 
 
 async def finished(work: Callable[[], T]) -> T:

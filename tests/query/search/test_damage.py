@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -99,6 +100,17 @@ def test_a_file_that_is_kept_from_being_read_is_no_damage(path: Path, monkeypatc
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(PermissionError):
         damaged_file(path)
+
+
+def test_a_file_that_shrinks_while_it_is_looked_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shrinks(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.truncate(3)
+            return super().read(size)
+
+    monkeypatch.setattr(Path, "open", lambda file, *_, **__: Shrinks(bytes(100)))
+    monkeypatch.setattr(damage_module, "_named", lambda _: ["a.idx"])
+    assert damaged_file(path) == "a.idx"
 
 
 def test_damage_is_an_error_of_the_store_or_none(path: Path, tmp_path: Path) -> None:
