@@ -34,7 +34,10 @@ MOST: Final = 4_000
 """Documents whose columns are unpacked in about a millisecond."""
 
 AT_ONCE: Final = 200
-"""Documents that are put together in a few tenths of a millisecond."""
+"""Documents, and attachments, that are put together in a few tenths of a millisecond."""
+
+MOST_ATTACHED: Final = 1_000
+"""The same of attachments."""
 
 MOST_TOLD: Final = 1 << 63
 """Larger numbers do not travel."""
@@ -87,10 +90,13 @@ def name_all(documents: list[Document], limits: Limits, new_id: Callable[[], str
 
 
 def columns_of(documents: Sequence[Document]) -> Columns | None:
-    """The columns of documents; None if one of them has attachments that do not travel."""
+    """The columns of documents; None if there are attachments that do not travel, or very many."""
     attached: list[list[tuple[str, str | None, int | None]]] = []
     data: list[bytes] = []
-    if any(one.attachments for one in documents):
+    attachments = sum(len(one.attachments) for one in documents)
+    if attachments > MOST_ATTACHED:
+        return None
+    if attachments:
         for one in documents:
             told = _told(one.attachments, data)
             if told is None:
@@ -142,6 +148,7 @@ def documents_of(columns: Columns) -> Iterator[list[Document]]:
     plain, attached = columns[:-2], columns[-2:]
     attachments = _attached(attached) if attached[0] else repeat(())
     documents = []
+    length = 0
     for doc_id, body, term, foreseen, deleted, told in zip(*plain, strict=True):
         path: tuple[Rev, ...] = ()
         rev = None
@@ -152,8 +159,11 @@ def documents_of(columns: Columns) -> Iterator[list[Document]]:
             rev = path[0]
         child = None if foreseen is None else Foreseen(rev, _new(Rev, (generation + 1, foreseen)))
         name = _NO_ID if doc_id is None else doc_id
-        documents.append(_new(Document, (name, rev, deleted, body, term, path, next(attachments), None, child)))
-        if len(documents) == AT_ONCE:
+        with_it = next(attachments)
+        documents.append(_new(Document, (name, rev, deleted, body, term, path, with_it, None, child)))
+        length += 1 + len(with_it)
+        if length >= AT_ONCE:
             yield documents
             documents = []
+            length = 0
     yield documents

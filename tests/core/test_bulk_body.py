@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from docstore.core.attachment import AttachmentSpec, Inline, Stub
 from docstore.core.bulk_body import Cut, cut
 from docstore.core.document import MADE_AGAIN, parse_document
-from docstore.core.document_columns import MOST, MOST_TOLD, columns_of, documents_in, documents_of, name_all, read
+from docstore.core.document_columns import (
+    AT_ONCE,
+    MOST,
+    MOST_ATTACHED,
+    MOST_TOLD,
+    columns_of,
+    documents_in,
+    documents_of,
+    name_all,
+    read,
+)
 from docstore.core.document_columns import plain_limits as plain
 from docstore.core.json_text import decode
 from docstore.core.revision_hash import encode_term, hashed_term, new_revision
@@ -183,6 +193,21 @@ def test_a_term_is_kept_where_it_cannot_be_made_again_or_not_soon(text: str, kep
     term = encode_term({"n": [json.loads(text)]})
     assert one.term == (term if kept else b"")
     assert hashed_term(one.term, one.body) == term
+
+
+def test_very_many_attachments_do_not_travel() -> None:
+    def told(many: int) -> bytes:
+        return json.dumps({"_id": "a", "_attachments": {f"a{place}": {"stub": True} for place in range(many)}}).encode()
+
+    assert read(told(MOST_ATTACHED), plain(LIMITS), True) is not None
+    assert read(b",".join([told(MOST_ATTACHED // 2)] * 3), plain(LIMITS), True) is None
+
+
+def test_few_attachments_are_put_together_at_once() -> None:
+    text = json.dumps([{"_id": "a", "_attachments": {"a": {"data": ""}, "b": {"stub": True}}}] * 300)[1:-1].encode()
+    steps = list(documents_of(read(text, plain(LIMITS), True)))
+    assert sum(map(len, steps)) == 300
+    assert max(len(step) for step in steps) <= AT_ONCE // 3 + 1
 
 
 def test_more_than_can_be_taken_over_at_once_do_not_travel() -> None:

@@ -167,7 +167,7 @@ class _LastTree:
             wanted = WantedRevs(self._found, (self._found.record.winner,))
             return open_wanted(snapshot.current, self._db, doc_id, wanted, 0, limit, options, open_blob)
         wanted = await self._wanted(self._found, revs, self._revs_limit, latest=options.latest)
-        snapshot.renew()  # others may have had their turns
+        self._renew(snapshot)  # others may have had their turns
         found = open_wanted(snapshot.current, self._db, doc_id, wanted, 0, limit, options, open_blob)
         if len(found) < len(wanted.revs):
             arguments = (self._environment, self._db, doc_id, wanted, self._revs_limit, options, open_blob)
@@ -175,6 +175,11 @@ class _LastTree:
                 async for portion in portions:
                     found += portion
         return missing_last(found)
+
+    def _renew(self, snapshot: LongSnapshot) -> None:
+        """Go on with a snapshot that is as new, if need be. Raises DatabaseNotFound."""
+        if snapshot.renew():
+            self._revs_limit = get_state(snapshot.current, self._db).revs_limit
 
     async def _find(self, snapshot: LongSnapshot, doc_id: str) -> None:
         """Read the tree: large ones in a thread, after which the reader goes on with a snapshot that is as new."""
@@ -187,7 +192,7 @@ class _LastTree:
         except TooMuchAtOnce:
             snapshot.close()
             self._found = await in_thread(self._environment, lambda txn: find(txn, False))
-            snapshot.renew()
+            self._renew(snapshot)
         self._doc_id = doc_id
 
     async def _wanted(self, found: FoundTree, revs: Revs, revs_limit: int, *, latest: bool) -> WantedRevs:

@@ -2,15 +2,16 @@
 
 Owns who reads which piece. A worker takes its share of what is left, from the front; the event loop takes piece by
 piece from the back, in turns, so it waits for nobody and is never later than it would be alone. While others have long
-work to do on the loop, it leaves all to the workers. A request is read so only while a process has nothing to do. It
-must not know what documents are.
+work to do on the loop, and none for the workers, it leaves to these what they are quick enough to take. A request is
+read so only while a process has nothing to do. It must not know what documents are.
 
 Whatever is wrong with a body is told by the usual way, which then reads it from its beginning: which document is the
 first bad one can be told there alone.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -38,6 +39,9 @@ FEW_PIECES: Final = 2
 """So many are read here sooner than there."""
 PATIENCE: Final = 10.0
 """Seconds after which a share that no worker has read is read here."""
+GLANCE: Final = 0.005
+"""Seconds after which it is looked again whether the loop has nothing else to do; a piece is read here every so often
+even if it has, where no worker has read one meanwhile."""
 LARGE_PIECE: Final = 64 * KIB
 """A piece from this length on holds a large document, which is read in a thread, not in a turn."""
 
@@ -101,7 +105,7 @@ class _Reading:
         self._hashed = found.members.get("new_edits", True) is not False
         self._new_id = request.node.uuids.next
         self._workers = 0
-        self._alone = True
+        self._own_turns = 0
         self._first = 0
         self._end = len(found.pieces)
         self._made: dict[int, list[Document]] = {}
@@ -125,23 +129,39 @@ class _Reading:
         return await self._together()
 
     async def _read_some(self, workers: "Sequence[asyncio.Future[None]]") -> None:
-        """Read pieces in this process, until none is left or somebody else needs the loop; then wait for a worker."""
-        with Turns() as turns:
-            while self._first < self._end:
-                at_work = [worker for worker in workers if not worker.done()]
-                self._alone = turns.alone
-                if at_work and not self._alone:
-                    break
+        """Read pieces in this process, until none is left or they are better left to the workers; then look again."""
+        at_work = [worker for worker in workers if not worker.done()]
+        with self._turns() as turns:
+            while self._first < self._end and not (at_work and self._is_left_to_workers()):
                 self._end -= 1
                 await self._read_here(self._end, turns)
-            else:
+            if self._first == self._end:
                 return
-        await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
+        made = len(self._made)
+        await asyncio.wait(at_work, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
+        if self._first < self._end and len(self._made) == made:  # they may have other things to do
+            self._end -= 1
+            with self._turns() as turns:
+                await self._read_here(self._end, turns)
+
+    def _is_left_to_workers(self) -> bool:
+        """Whether others have long work to do on the loop, and a worker has time for what is more than a few pieces."""
+        others = Turns.working() > self._own_turns
+        return others and not self._pool.waiting and self._end - self._first > FEW_PIECES
+
+    @contextmanager
+    def _turns(self) -> Iterator[Turns]:
+        with Turns() as turns:
+            self._own_turns += 1
+            try:
+                yield turns
+            finally:
+                self._own_turns -= 1
 
     async def _together(self) -> list[Document]:
         """All of them in their order; those without an id get one."""
         documents: list[Document] = []
-        with Turns() as turns:
+        with self._turns() as turns:
             for _, made in sorted(self._made.items()):
                 for start in range(0, len(made), AT_ONCE):
                     some = made[start : start + AT_ONCE]
@@ -159,7 +179,7 @@ class _Reading:
                 columns = await self._pool.run(READ, text, self._plain_limits, self._hashed, timeout=PATIENCE)
             except (WorkerError, Unavailable):
                 columns = None
-            with Turns() as turns:
+            with self._turns() as turns:
                 if columns is None:
                     for place in range(first, last + 1):
                         await self._read_here(place, turns)
@@ -175,7 +195,8 @@ class _Reading:
         """Take the next pieces for a worker, one at least; the last of them."""
         start = self._pieces[self._first][0]
         left = self._pieces[self._end - 1][1] - start
-        share = min(MOST_A_JOB, left // (self._workers + self._alone))
+        helped = Turns.working() == self._own_turns  # by the loop
+        share = min(MOST_A_JOB, left // (self._workers + helped))
         last = self._first
         while last + 1 < self._end and self._pieces[last + 1][1] - start <= share:
             last += 1

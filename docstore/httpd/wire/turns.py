@@ -30,10 +30,10 @@ class Turns:
     ) -> None:
         Turns._working -= 1
 
-    @property
-    def alone(self) -> bool:
-        """Whether nobody else has such work."""
-        return Turns._working == 1
+    @staticmethod
+    def working() -> int:
+        """How many works there are that take turns now."""
+        return Turns._working
 
     def over(self) -> bool:
         """Whether this turn has lasted long enough."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from docstore.core.attachment import Inline
 from docstore.core.document import Document
 from docstore.database.reading import bulk_reading
+from docstore.database.reading.at_once import TooMuchAtOnce
 from docstore.database.reading.bulk_reading import PORTION
 from docstore.database.reading.documents import OpenOptions
 from docstore.errors import DatabaseNotFound
@@ -90,6 +91,30 @@ async def test_a_database_that_is_gone(node, db) -> None:
     await node.registry.delete("db")
     with pytest.raises(DatabaseNotFound):
         [_ async for _ in db.bulk_get([("a", "all")])]
+
+
+async def test_a_database_that_goes_while_a_large_tree_is_read(node, db, monkeypatch) -> None:
+    """It is gone, and not its documents missing."""
+    wanted = [("large", (rev("2-c"),)), ("other", (rev("2-c"),))]
+    await db.update_docs(
+        [replicated(one, leaf, "1-a") for one, _ in wanted for leaf in ("2-b", "2-c")], new_edits=False
+    )
+    find, in_thread = bulk_reading.find_tree, bulk_reading.in_thread
+
+    def too_large(*place, at_once: bool):
+        if at_once and place[2] == "large":
+            raise TooMuchAtOnce
+        return find(*place, at_once=at_once)
+
+    async def and_then_it_goes(*arguments):
+        found = await in_thread(*arguments)
+        await node.registry.delete("db")
+        return found
+
+    monkeypatch.setattr(bulk_reading, "find_tree", too_large)
+    monkeypatch.setattr(bulk_reading, "in_thread", and_then_it_goes)
+    with pytest.raises(DatabaseNotFound):
+        [_ async for _ in db.bulk_get(wanted, OpenOptions(revs=True, att_encoding_info=True))]
 
 
 async def test_leaves_in_the_order_of_the_branches_that_the_limit_shows(db) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from docstore.core import document_columns
 from docstore.httpd.documents import bulk_pieces
 from docstore.httpd.wire import turns
 from docstore.settings import Limits, WorkerSettings
@@ -166,6 +167,90 @@ async def test_attachments_are_decoded_by_the_worker(server, client, monkeypatch
     assert sum(map(len, here)) < len(json.dumps(body)) / 4
     found = (await database.get("theirs0079/%C3%A92")).body
     assert found == bytes(range(256)) * 30
+
+
+async def test_a_reading_does_not_take_itself_for_others(server, client, monkeypatch):
+    """When a share comes back, the loop goes on to read its own."""
+    database = await Database(client).create()
+    monkeypatch.setattr(bulk_pieces, "GLANCE", 100.0)
+    here: list[int] = []
+    shares: list[bytes] = []
+    back, enough = asyncio.Event(), asyncio.Event()
+    read_here = bulk_pieces._Reading._read_here
+
+    async def noted(self: object, place: int, turns: turns.Turns) -> None:
+        here.append(place)
+        if len(here) == 1:
+            await back.wait()
+        if len(here) == 3:
+            enough.set()
+        await read_here(self, place, turns)
+
+    async def run(_: object, name: str, text: bytes, *how: object, **_timeout: float) -> object:
+        shares.append(text)
+        if len(shares) == 2:
+            back.set()  # the first one has been taken over
+            await enough.wait()
+        return document_columns.read(text, *how)
+
+    monkeypatch.setattr(bulk_pieces._Reading, "_read_here", noted)
+    monkeypatch.setattr(type(server.node.pool), "run", run)
+    async with asyncio.timeout(20):
+        assert (await database.post("_bulk_docs", {"docs": documents()})).status == 201
+    assert (await database.get("")).json["doc_count"] == COUNT
+
+
+async def test_a_worker_with_other_jobs_is_not_waited_for(server, client, monkeypatch):
+    """Though others have long work on the loop, and the worker's share takes its time."""
+    database = await Database(client).create()
+    monkeypatch.setattr(bulk_pieces, "MOST_A_JOB", 20_000)
+    monkeypatch.setattr(bulk_pieces, "GLANCE", 100.0)
+    monkeypatch.setattr(type(server.node.pool), "waiting", property(lambda _: 1))
+    here: list[int] = []
+    read_here = bulk_pieces._Reading._read_here
+    enough = asyncio.Event()
+
+    async def noted(self: object, place: int, turns: turns.Turns) -> None:
+        here.append(place)
+        if len(here) == 3:
+            enough.set()
+        await read_here(self, place, turns)
+
+    async def run(_: object, name: str, text: bytes, *how: object, **_timeout: float) -> object:
+        await enough.wait()
+        return document_columns.read(text, *how)
+
+    monkeypatch.setattr(bulk_pieces._Reading, "_read_here", noted)
+    monkeypatch.setattr(type(server.node.pool), "run", run)
+    async with asyncio.timeout(20):
+        with turns.Turns():
+            assert (await database.post("_bulk_docs", {"docs": documents()})).status == 201
+    assert (await database.get("")).json["doc_count"] == COUNT
+
+
+async def test_pieces_are_read_here_where_a_worker_stands_still(server, client, monkeypatch):
+    """One at a glance, while others have long work on the loop."""
+    database = await Database(client).create()
+    monkeypatch.setattr(bulk_pieces, "MOST_A_JOB", 20_000)
+    here: list[int] = []
+    read_here = bulk_pieces._Reading._read_here
+    enough = asyncio.Event()
+
+    async def noted(self: object, place: int, turns: turns.Turns) -> None:
+        here.append(place)
+        if len(here) == 3:
+            enough.set()
+        await read_here(self, place, turns)
+
+    async def run(_: object, name: str, text: bytes, *how: object, **_timeout: float) -> object:
+        await enough.wait()
+        return document_columns.read(text, *how)
+
+    monkeypatch.setattr(bulk_pieces._Reading, "_read_here", noted)
+    monkeypatch.setattr(type(server.node.pool), "run", run)
+    async with asyncio.timeout(20):
+        with turns.Turns():
+            assert (await database.post("_bulk_docs", {"docs": documents("a", 2 * COUNT)})).status == 201
 
 
 async def test_the_loop_reads_what_a_failing_worker_leaves_to_it(server, client, monkeypatch):
