@@ -33,11 +33,11 @@ READ: Final = "docstore.core.document_columns:read"
 MOST: Final = 4_000
 """Documents whose columns are unpacked in about a millisecond."""
 
+MOST_ATTACHED: Final = 1_000
+"""Attachments of which that is true."""
+
 AT_ONCE: Final = 200
 """Documents, and attachments, that are put together in a few tenths of a millisecond."""
-
-MOST_ATTACHED: Final = 1_000
-"""The same of attachments."""
 
 MOST_TOLD: Final = 1 << 63
 """Larger numbers do not travel."""
@@ -55,7 +55,7 @@ def read(text: bytes, limits: Mapping[str, Any], hashed: bool) -> Columns | None
     """The columns of the documents that stand in a text, with commas between them.
 
     None for what is to be read where its errors can be told in their order, or does not travel; and for more than
-    ``MOST``, since what comes of them is taken over at once. ``hashed`` as in ``parse_document``.
+    ``MOST``, or ``MOST_ATTACHED``, since what comes of them is taken over at once. ``hashed`` as in ``parse_document``.
     """
     try:
         checked = Limits(**limits)

@@ -200,15 +200,11 @@ async def test_a_reading_does_not_take_itself_for_others(server, client, monkeyp
     assert (await database.get("")).json["doc_count"] == COUNT
 
 
-async def test_a_worker_with_other_jobs_is_not_waited_for(server, client, monkeypatch):
-    """Though others have long work on the loop, and the worker's share takes its time."""
-    database = await Database(client).create()
-    monkeypatch.setattr(bulk_pieces, "MOST_A_JOB", 20_000)
-    monkeypatch.setattr(bulk_pieces, "GLANCE", 100.0)
-    monkeypatch.setattr(type(server.node.pool), "waiting", property(lambda _: 1))
+def stand_still(server: TestNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no worker give its share back before three pieces of others were read in this process."""
     here: list[int] = []
-    read_here = bulk_pieces._Reading._read_here
     enough = asyncio.Event()
+    read_here = bulk_pieces._Reading._read_here
 
     async def noted(self: object, place: int, turns: turns.Turns) -> None:
         here.append(place)
@@ -220,8 +216,17 @@ async def test_a_worker_with_other_jobs_is_not_waited_for(server, client, monkey
         await enough.wait()
         return document_columns.read(text, *how)
 
+    monkeypatch.setattr(bulk_pieces, "MOST_A_JOB", 20_000)
     monkeypatch.setattr(bulk_pieces._Reading, "_read_here", noted)
     monkeypatch.setattr(type(server.node.pool), "run", run)
+
+
+async def test_a_worker_with_other_jobs_is_not_waited_for(server, client, monkeypatch):
+    """Though others have long work on the loop, and the worker's share takes its time."""
+    database = await Database(client).create()
+    monkeypatch.setattr(bulk_pieces, "GLANCE", 100.0)
+    monkeypatch.setattr(type(server.node.pool), "waiting", property(lambda _: 1))
+    stand_still(server, monkeypatch)
     async with asyncio.timeout(20):
         with turns.Turns():
             assert (await database.post("_bulk_docs", {"docs": documents()})).status == 201
@@ -231,26 +236,11 @@ async def test_a_worker_with_other_jobs_is_not_waited_for(server, client, monkey
 async def test_pieces_are_read_here_where_a_worker_stands_still(server, client, monkeypatch):
     """One at a glance, while others have long work on the loop."""
     database = await Database(client).create()
-    monkeypatch.setattr(bulk_pieces, "MOST_A_JOB", 20_000)
-    here: list[int] = []
-    read_here = bulk_pieces._Reading._read_here
-    enough = asyncio.Event()
-
-    async def noted(self: object, place: int, turns: turns.Turns) -> None:
-        here.append(place)
-        if len(here) == 3:
-            enough.set()
-        await read_here(self, place, turns)
-
-    async def run(_: object, name: str, text: bytes, *how: object, **_timeout: float) -> object:
-        await enough.wait()
-        return document_columns.read(text, *how)
-
-    monkeypatch.setattr(bulk_pieces._Reading, "_read_here", noted)
-    monkeypatch.setattr(type(server.node.pool), "run", run)
+    stand_still(server, monkeypatch)
     async with asyncio.timeout(20):
         with turns.Turns():
             assert (await database.post("_bulk_docs", {"docs": documents("a", 2 * COUNT)})).status == 201
+    assert (await database.get("")).json["doc_count"] == 2 * COUNT
 
 
 async def test_the_loop_reads_what_a_failing_worker_leaves_to_it(server, client, monkeypatch):
